@@ -194,12 +194,12 @@ class Interface:
     def check_columns(self, columns: Columns) -> None:
         """Refuse columns other than those that the model takes."""
         if self.columns is not None:
-            for part in ("past", "static"):
-                names, received = getattr(self.columns, part), getattr(columns, part)
-                if len(names) != len(received):
+            received = columns.by_part()
+            for part, names in self.columns.by_part().items():
+                if len(names) != len(received[part]):
                     raise ValueError(
                         f"The model takes {len(names)} column{'s' * (len(names) != 1)} under "
-                        f"{part!r}, {list(names)}, and the series has {len(received)}. Forecast "
+                        f"{part!r}, {names}, and the series has {len(received[part])}. Forecast "
                         "from the columns that the model was trained on."
                     )
         if not self.inputs:  # A subclassed model has no shapes.

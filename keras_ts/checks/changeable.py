@@ -177,13 +177,13 @@ class ChangeableSeries:
 def _items(series: Any) -> tuple[list[Any], bool]:
     """Return the series of a panel, or the single one, as a list; and True if a list was given."""
     listed = isinstance(series, list | tuple) and bool(series)
-    listed = listed and all(is_frame(item) or np.ndim(item) > 0 for item in series)
-    if listed and not all(hasattr(item, "__array__") or is_frame(item) for item in series):
-        listed = False  # Rows of numbers.
-    items = list(series) if listed else [series]
-    return [item if is_frame(item) or _is_column(item) else np.asarray(item) for item in items], (
-        listed
+    # Items that are no arrays are rows of numbers.
+    listed = listed and all(
+        is_frame(item) or (hasattr(item, "__array__") and np.ndim(item) > 0) for item in series
     )
+    items = series if listed else [series]
+    read = [item if is_frame(item) or _is_column(item) else np.asarray(item) for item in items]
+    return read, listed
 
 
 def _is_column(item: Any) -> bool:

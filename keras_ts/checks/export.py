@@ -1,11 +1,9 @@
 """Exports a model and runs the exported file, before anyone relies on it.
 
-For a model that carries windows, the file is that of ``export_model``, written by the same code.
-
-An export may succeed and compute something else: ONNX and OpenVINO files made from PyTorch
-unroll a recurrent layer's loop at one length, and keep that at any other; a converter may misread
-the test for missing values. The check runs the exported file in its own runtime, beside the model:
-at two lengths if the model takes any, and with missing values if the model masks them.
+An export may succeed and compute something else: ONNX and OpenVINO files made from PyTorch unroll a
+recurrent layer's loop at one length, and keep that at any other; a converter may misread the test
+for missing values. The check runs the exported file in its own runtime, beside the model: at two
+lengths if the model takes any, and with missing values if the model masks them.
 """
 
 import functools

@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
     report = compare(model, train, held_out, period=period)
     say(str(report))
+    report.plot(filepath=arguments.out / "verdict.png")
     if arguments.id is not None:
         scores, path = scores_by_series(report, arguments.id), arguments.out / "scores.csv"
         scores.to_csv(path, index=False, float_format="%.6g")
@@ -222,17 +223,23 @@ def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
 
     scores = report.scores(by="series")
     (model,) = report.verdicts
-    own, best = scores["name"] == model, scores["name"] == report.best
-    table = pd.DataFrame({name: scores[name][own] for name in ("verdict", "skill")})
-    table["skill_low"], table["skill_high"] = scores["skill_low"][own], scores["skill_high"][own]
+    of_model, of_baseline = scores["name"] == model, scores["name"] == report.best
+    table = pd.DataFrame({name: scores[name][of_model] for name in ("verdict", "skill")})
+    table["skill_low"], table["skill_high"] = (
+        scores["skill_low"][of_model],
+        scores["skill_high"][of_model],
+    )
     table["baseline"] = report.best
     for metric in ("mae", "mase"):
-        table[metric], table[f"baseline_{metric}"] = scores[metric][own], scores[metric][best]
+        table[metric], table[f"baseline_{metric}"] = (
+            scores[metric][of_model],
+            scores[metric][of_baseline],
+        )
     if "coverage" in scores:
-        table["coverage"] = scores["coverage"][own]
+        table["coverage"] = scores["coverage"][of_model]
     # The id may have the name of a score.
-    table.insert(0, id_column, scores["series"][own], allow_duplicates=True)
-    order = np.argsort(scores["skill"][own], kind="stable")  # NaN stands at the end.
+    table.insert(0, id_column, scores["series"][of_model], allow_duplicates=True)
+    order = np.argsort(scores["skill"][of_model], kind="stable")  # NaN stands at the end.
     return table.iloc[order].reset_index(drop=True)
 
 

@@ -84,7 +84,7 @@ def migrate_lambdas(
     proposed = [where for where in layers if layers[where] not in passed.values()]
     for where, entry in lambdas.items():
         _replace(entry, layers[where], where in proposed)
-    old = keras2.is_keras2(metadata.get("keras_version"))
+    old = str(metadata.get("keras_version")).startswith("2.")
     if old:
         keras2.translate(config)
     customs = {type(layer).__name__: type(layer) for layer in passed.values()}

@@ -74,7 +74,9 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     model = check_saveable(model, filepath)
     _check_stock(model)
     _check_masks(model)
-    lowered = keras.models.clone_model(model, clone_function=_lowered, recursive=True)
+    lowered = keras.models.clone_model(
+        model, clone_function=lambda layer: _STOCK.get(type(layer), copied)(layer), recursive=True
+    )
     if model.compiled:
         lowered.compile_from_config(model.get_compile_config())
     for place, entry in _entries(lowered):
@@ -140,11 +142,6 @@ def _drops_masks(layer: keras.layers.Layer) -> bool:
 def _is_scalar(layer: ScaleOutput) -> bool:
     # Under image_data_format "channels_first", Rescaling applies a list along another axis.
     return not isinstance(layer.scale, list) and not isinstance(layer.offset, list)
-
-
-def _lowered(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return the layer that replaces ``layer`` in the portable model."""
-    return _STOCK.get(type(layer), copied)(layer)
 
 
 def _reshape(layer: ExpandSeries) -> keras.layers.Layer:

@@ -7,7 +7,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
 from keras_ts.evaluation.judging import Judge, season_of
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.saving.weights import Weights
+from keras_ts.saving.scorecard import Weights
 from keras_ts.windows.dataset import WindowDataset
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.frames import numbered_ids, open_frame
 
 
@@ -97,7 +97,7 @@ def aggregate(
     owner, kept = read.owners(sides, names)
     moments = np.zeros_like(read.moments) if "step" in sides else read.moments
     rows = np.flatnonzero(kept)
-    _, numbers = alike([owner[rows], moments[rows]])
+    _, numbers = distinct_rows([owner[rows], moments[rows]])
     order = rows[np.argsort(numbers, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(numbers))[:-1]])
     totals = {name: read.totals(name, order, starts) for name in read.values}
@@ -149,7 +149,7 @@ class Samples:
         moments = np.zeros_like(series)
         if "step" in keys:
             moments = numbered_ids(heads[times or "step"])[1]
-        if len(alike([series, moments])[0]) < len(heads):
+        if len(distinct_rows([series, moments])[0]) < len(heads):
             raise ValueError("samples has several rows for one series, step and sample.")
         values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
         return cls(heads, values, ids, times, labels, series, moments)

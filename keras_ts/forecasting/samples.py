@@ -10,7 +10,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
@@ -54,7 +54,7 @@ class Sampling:
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(weights))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
-        first, numbers = alike([events, donors])
+        first, numbers = distinct_rows([events, donors])
         order, ends = np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))
         for row, series in zip(first, np.split(order, ends)[:-1], strict=True):
             event, donor = int(events[row]), int(donors[row])

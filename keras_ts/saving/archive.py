@@ -1,8 +1,7 @@
 """Reads and rewrites the members of a ``.keras`` file without trusting it.
 
 A ``.keras`` file is a zip archive, and may come from anywhere: its table of contents is checked
-before it is used, and each member is read up to a limit. Nothing is ever unpacked
-to disk.
+before it is used, and each member is read up to a limit. Nothing is ever unpacked to disk.
 """
 
 import contextlib

@@ -113,20 +113,20 @@ def save_model(
 
 def _kept(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the model is to carry, or None without windows."""
-    passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
-    if passed is not None and own is not None:
-        disagreement = own.disagreement(passed)
+    passed, in_model, old = _carried(model, windows), in_layers(model), remembered(model)
+    if passed is not None and in_model is not None:
+        disagreement = in_model.disagreement(passed)
         if disagreement is not None:
             raise ValueError(
                 "windows are not those that the model's WindowedInput carries: it has "
                 f"{disagreement}. Leave windows out, or build the model for these."
             )
-    kept: Carried | None = own or passed or old
-    if kept is None:
+    carried: Carried | None = in_model or passed or old
+    if carried is None:
         return None
-    if old is not None and old.disagreement(kept) is None:
-        kept = replace(kept, scorecard=kept.scorecard or old.scorecard)
-    return replace(kept, trained_on=Interface(model, kept).trained_on)
+    if old is not None and old.disagreement(carried) is None:
+        carried = replace(carried, scorecard=carried.scorecard or old.scorecard)
+    return replace(carried, trained_on=Interface(model, carried).trained_on)
 
 
 @contextlib.contextmanager

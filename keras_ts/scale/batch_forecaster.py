@@ -121,11 +121,7 @@ class BatchForecaster:
         seed: int | None = None,
     ) -> None:
         _checks.instance("windows", windows, WindowedSeries | None)
-        if not isinstance(future, str | None):
-            raise TypeError(
-                "future must be the name of a column of the batch that is True in the rows known "
-                f"ahead. Received: future={_checks.shown(future)}."
-            )
+        _checks.instance("future", future, str | None)
         if (num_samples is None) != (seed is None):
             raise ValueError(
                 "num_samples and seed go together: with one seed, series in different batches "

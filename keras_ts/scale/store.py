@@ -19,6 +19,7 @@ from keras_ts.scale.writing.finishing import (
 )
 from keras_ts.scale.writing.sources import open_source
 from keras_ts.scale.writing.unfinished import Unfinished
+from keras_ts.windows.arithmetic.holidays import is_place
 from keras_ts.windows.reading.panel import table_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -99,6 +100,11 @@ class PanelStore(StoredPanel):
             raise ValueError(
                 "A store holds series by their ids: pass windows with id_column. Without one, "
                 "windows.build takes a single series as a frame or as a memory map."
+            )
+        if any(map(is_place, windows.calendar_entries)):
+            raise ValueError(
+                f"calendar={list(windows.calendar_entries)}: a store has no holidays, which are "
+                "learned from a training part. Give them as columns of 0 and 1 in future_columns."
             )
         work = Unfinished(Path(path_text("folder", folder)).absolute())
         with work.writing():

@@ -15,7 +15,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
 from keras_ts.windows.align import label_column
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 
 
 class Page(NamedTuple):
@@ -132,7 +132,7 @@ class Rows(NamedTuple):
 
         Steps without a value are left out. Scales are those of single steps times their number.
         """
-        first, numbers = alike([grouped(self.columns[name])[1] for name in by])
+        first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
         order = np.argsort(numbers, kind="stable")
         starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
         there = np.isfinite(self.actual)

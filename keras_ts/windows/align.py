@@ -71,17 +71,15 @@ class Placement:
             series, origin, step = series[kept], origin[kept], step[kept]
             actual = actual[kept]
             forecasts = {name: column[kept] for name, column in forecasts.items()}
+        labels = self.panel.labels
         return {
-            "series": self._labels(series),
+            "series": series if labels is None else label_column(labels)[series],
             "origin": self._moments(origin, series),
             "step": step,
             "target": self._moments(origin + shape.gap + step, series),
             "actual": actual,
             **forecasts,
         }
-
-    def _labels(self, series: IntArray) -> Array:
-        return series if self.panel.labels is None else label_column(self.panel.labels)[series]
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
         if self.panel.clock is not None:

@@ -135,8 +135,7 @@ class Carried:
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Return the object that a config describes; the config may come from an untrusted file."""
-        if not isinstance(config, Mapping):
-            raise TypeError(f"config must be a dict. Received: {_checks.shown(config)}.")
+        _checks.instance("config", config, Mapping)
         rest = dict(config)
         windows = windows_of(rest.pop("windows", None))
         return cls(windows, columns_of(windows, rest.pop("columns", None)), **rest)
@@ -146,11 +145,7 @@ def windows_of(windows: Any) -> WindowedSeries:
     """Return a ``WindowedSeries``, from one or from its config."""
     if isinstance(windows, WindowedSeries):
         return windows
-    if not isinstance(windows, Mapping):
-        raise TypeError(
-            "windows must be a WindowedSeries, or the dict that its get_config() returns. "
-            f"Received: {_checks.shown(windows)}."
-        )
+    _checks.instance("windows", windows, WindowedSeries | Mapping)
     return WindowedSeries.from_config(dict(windows))
 
 

@@ -17,6 +17,7 @@ from keras_ts.windows.split import (
     check_nonempty,
     fold_parts,
     learned_categories,
+    learned_holidays,
     refuse_unlearned,
 )
 from keras_ts.windows.weights import WindowWeights, read_weights
@@ -31,25 +32,30 @@ class Cut:
         self._series = series = series if isinstance(series, Panel) else source_of(series, spec)
         self._sample_weight = sample_weight
         self.panel = read_panel(series, spec)
-        self._given = spec.categories or {}
-        self.spec = spec = replace(spec, categories=self.panel.categories)
+        self._given = {**(spec.categories or {}), **(spec.holidays or {})}
+        holidays = self.panel.holidays or spec.holidays
+        self.spec = spec = replace(spec, categories=self.panel.categories, holidays=holidays)
         self.ranges = all_windows(self.panel, spec)
         check_nonempty(self.ranges, self.panel, spec)
         self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
 
     def learned(self, trains: Sequence[Part], later: Sequence[Sequence[Part]], cure: str) -> Self:
-        """Return the cut by categories that all training parts have; refuse others if so asked."""
+        """Return the cut by categories that all training parts have; refuse others if so asked.
+
+        Holidays that a training part has no day of are left out.
+        """
         categories = self.panel.categories or {}
         read = [column for column in categories if column not in self._given]
         if self.spec.unseen == "raise" or isinstance(self._series, StoredPanel):
             for train, parts in zip(trains, later, strict=True):
                 refuse_unlearned(self.panel, read, train, parts, cure)
-            return self
-        learned = {**categories, **learned_categories(self.panel, read, trains)}
-        if learned == categories:
-            return self
-        spec = replace(self.spec, categories=learned)
-        return type(self)(spec, self._series, self._sample_weight)
+            learned = categories
+        else:
+            learned = {**categories, **learned_categories(self.panel, read, trains)}
+        places = [place for place in self.spec.holidays or {} if place not in self._given]
+        holidays = learned_holidays(self.panel, places, trains)
+        spec = replace(self.spec, categories=learned or None, holidays=holidays)
+        return self if spec == self.spec else type(self)(spec, self._series, self._sample_weight)
 
     def dataset(
         self,

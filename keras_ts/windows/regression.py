@@ -143,14 +143,14 @@ class DirectRidge:
             absent = ~np.isfinite(past[places, past.shape[1] - self.lags :, self.told])
             missing = absent.reshape(len(ahead), -1)
             for target, column in enumerate(read.columns):
-                own, location, scale = windows[column]
+                target_window, location, scale = windows[column]
                 others = [] if not self.lags else windows[:column] + windows[column + 1 :]
                 latest = [values[:, -self.lags :] for values, *_ in others]
                 of_step = ahead
                 if self.scaled:
                     level = np.divide(location, scale, out=np.zeros_like(scale), where=scale > 0)
                     of_step = np.concatenate([ahead, ahead * level[..., None]], axis=2)
-                window = np.concatenate([own, *latest, constant[places], missing], axis=1)
+                window = np.concatenate([target_window, *latest, constant[places], missing], axis=1)
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:

@@ -2,7 +2,7 @@
 
 Readers, batches, models and forecasts ask which columns are inputs, known ahead, static or targets,
 and what shapes follow from that. It is computed here, once, from the settings of the windows and
-the names of a table's columns, so that only this file knows which kinds of covariates there are.
+the names of a table's columns. What lists all parts reads ``PARTS``.
 """
 
 from collections.abc import Mapping, Sequence

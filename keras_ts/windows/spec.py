@@ -9,8 +9,15 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Self, cast
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
+from keras_ts.windows.arithmetic.cycles import NAMED, Columns, Cycle, cycle_names
 from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.arithmetic.holidays import (
+    Holidays,
+    checked_holidays,
+    holidays_at,
+    is_place,
+    place_of,
+)
 from keras_ts.windows.arithmetic.sampler import Remainder
 
 
@@ -91,6 +98,8 @@ class WindowSpec:
     seed: int | None = None
     remainder: Remainder = "keep"
     unseen: Literal["raise", "mean"] = "raise"
+    # Of the places in ``calendar``, as the training part had them; not hashed either.
+    holidays: Holidays | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -113,6 +122,8 @@ class WindowSpec:
         _check_apart(checked, self.id_column, self.time_column)
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
+        if self.holidays is not None:
+            checked["holidays"] = checked_holidays(self.holidays, checked.get("calendar") or ())
         _check_known_ahead(checked)
         if self.categories is not None:
             checked["categories"] = _categories(self.categories, checked) or None
@@ -154,9 +165,18 @@ class WindowSpec:
         return cast("tuple[Column, ...]", self.static_columns or ())
 
     @property
-    def cycles(self) -> tuple[Cycle, ...]:
-        """The cycles of ``calendar``; an empty tuple without one."""
+    def calendar_entries(self) -> tuple[Cycle, ...]:
+        """The entries of ``calendar``; an empty tuple without one."""
         return cast("tuple[Cycle, ...]", self.calendar or ())
+
+    @property
+    def cycles(self) -> tuple[Columns, ...]:
+        """What each two columns of ``calendar`` stand for: a cycle, or a holiday of a place."""
+        places = [
+            holidays_at(str(entry), self.holidays) if is_place(entry) else [entry]
+            for entry in self.calendar_entries
+        ]
+        return tuple(cycle for of_place in places for cycle in of_place)
 
     @property
     def calendar_columns(self) -> list[str]:
@@ -205,6 +225,9 @@ def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:
 
 
 def _cycle(name: str, cycle: Any) -> Cycle:
+    if is_place(cycle):
+        place_of(name, cycle)
+        return str(cycle)
     if isinstance(cycle, str):
         return _checks.choice(f"a cycle of {name}", cycle, NAMED)
     period = _checks.real(f"a period of {name}", cycle)
@@ -215,11 +238,7 @@ def _cycle(name: str, cycle: Any) -> Cycle:
 
 def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the categories of each column of text, or raise an error that names the column."""
-    if not isinstance(categories, Mapping):
-        raise TypeError(
-            "categories must be a dict from the name of a column to its categories. Received: "
-            f"{_checks.shown(categories)}."
-        )
+    _checks.instance("categories", categories, Mapping)
     named = {column for name in COLUMN_SETTINGS[1:] for column in checked[name] or ()}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():

@@ -19,6 +19,7 @@ from keras_ts.windows.arithmetic.geometry import (
     windowed_any,
     windows_reading,
 )
+from keras_ts.windows.arithmetic.holidays import holidays_at
 from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.spec import WindowSpec
 
@@ -224,6 +225,27 @@ def learned_categories(
             if all((places & part).any() for part in parts)
         )
     return learned
+
+
+def learned_holidays(
+    panel: FlatSeries, places: Sequence[str], trains: Sequence[Part]
+) -> dict[str, Any] | None:
+    """Return the holidays, of some places those alone that every training part has a day of."""
+    learned = dict(panel.holidays or {})
+    parts = [_rows(panel, [train]) for train in trains]
+    for place in places:
+        met = {}
+        for holiday in holidays_at(place, panel.holidays):
+            flags = panel.values[:, panel.columns.past.index(holiday.columns[0])] == 1
+            if all((flags & part).any() for part in parts):
+                met[holiday.name] = holiday.days
+        if not met:
+            raise ValueError(
+                f"calendar={place!r}: none of its holidays falls on a row of the training part. "
+                "Move the border, or leave it out."
+            )
+        learned[place] = {**learned[place], "days": met}
+    return learned or None
 
 
 def _varies(panel: FlatSeries, column: str) -> bool:

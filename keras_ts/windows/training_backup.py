@@ -168,24 +168,24 @@ class TrainingBackup(keras.callbacks.Callback):
         with replacing(self._file) as new, new.open("wb") as file:
             np.savez(file, **arrays)
 
-    def _restore(self, kept: dict[str, Any], values: list[Array], states: list[Array]) -> None:
+    def _restore(self, about: dict[str, Any], values: list[Array], states: list[Array]) -> None:
         variables = _variables(self.model)
         where = f"The backup in {str(self.backup_dir)!r}"
-        if [value.shape for value in values] != [tuple(own.shape) for own in variables]:
+        if [value.shape for value in values] != [tuple(ours.shape) for ours in variables]:
             raise ValueError(
                 f"{where} is of another model or optimizer, whose variables have other shapes. "
                 "Build and compile the same ones, or remove the folder to begin anew."
             )
         moves = ("epoch", "batch", "seed")
-        settings, own = ({name: value for name, value in state.items() if name not in moves}
-                         for state in (kept["state"], self.dataset.state()))  # fmt: skip
-        if settings != own or kept["data"] != self._data:
+        settings, ours = ({name: value for name, value in state.items() if name not in moves}
+                         for state in (about["state"], self.dataset.state()))  # fmt: skip
+        if settings != ours or about["data"] != self._data:
             raise ValueError(
                 f"{where} is of a fit on other windows: it has {settings}, and this dataset has "
-                f"{own}" + (", and other values." if settings == own else ".") + " Build the same "
-                "dataset, or remove the folder to begin anew."
+                f"{ours}{', and other values' * (settings == ours)}. Build the same dataset, or "
+                "remove the folder to begin anew."
             )
-        self.dataset.restore(kept["state"])
+        self.dataset.restore(about["state"])
         for variable, value in zip(variables, values, strict=True):
             # NumPy's files know no bfloat16.
             same = _value(variable).dtype
@@ -231,8 +231,8 @@ def _check_dataset(backup: TrainingBackup, dataset: WindowDataset) -> None:
 def _variables(model: keras.Model) -> list[Any]:
     """Return what training changes; the sums of metrics begin anew with each epoch."""
     sums = {id(variable) for variable in model.metrics_variables}
-    own = [variable for variable in model.variables if id(variable) not in sums]
-    return [*own, *model.optimizer.variables]
+    of_model = [variable for variable in model.variables if id(variable) not in sums]
+    return [*of_model, *model.optimizer.variables]
 
 
 def _value(variable: Any) -> Array:

@@ -63,12 +63,6 @@ def _of_windows(
     panel: FlatSeries, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
 ) -> Array:
     """Return the weight of each window: as given, or the mean of those of its targets' rows."""
-    if isinstance(sample_weight, str):
-        raise ValueError(
-            "sample_weight takes numbers. To weigh each series by the inverse of its steps, pass "
-            'WindowedSeries(..., weighting="inverse_scale"). Received: '
-            f"sample_weight={sample_weight!r}."
-        )
     listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
     by_series = listed and np.ndim(sample_weight[0]) > 0
     arrays = [np.asarray(piece) for piece in (sample_weight if by_series else [sample_weight])]

@@ -61,10 +61,12 @@ class WindowedSeries(WindowSpec):
             training part lacks). The dataset's ``windows`` have them.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
-            period in positions. Each becomes two columns, sine and cosine, after all others in
+            period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
             of the series' own frequency since 1970-01-01, or without timestamps rows from its first
-            value. Defaults to None.
+            value. ``"holidays:DE"``, or of a part of a country ``"holidays:DE-BY"``, stands for the
+            holidays by the local date: each that the training part has a day of becomes two columns
+            of 0 and 1, for the day and for its eve. Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
         time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
             own regular step.
@@ -102,6 +104,9 @@ class WindowedSeries(WindowSpec):
             names it, or ``"mean"``, the mean of those seen (each column holds one over their
             number), with a warning that names it. Defaults to ``"raise"``; ``windows_for`` of a
             preset chooses ``"mean"``.
+        holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
+            have them, for the years of the data and ten more; a row of another year is refused.
+            Defaults to None: read from the package ``holidays`` where a series is cut.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas

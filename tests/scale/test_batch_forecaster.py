@@ -262,7 +262,7 @@ def test_the_maker_loads_no_model(path, monkeypatch):
     ("arguments", "error", "says"),
     [
         ({}, ValueError, "have future_columns="),
-        ({"future": 3}, TypeError, "future must be the name of a column"),
+        ({"future": 3}, TypeError, "future must be a str or None"),
         ({"future": "p", "steps": 0}, ValueError, "steps must be >= 1"),
         ({"future": "p", "incomplete": "skip"}, ValueError, "incomplete must be one of"),
         ({"future": "p", "windows": 5}, TypeError, "windows must be a WindowedSeries"),

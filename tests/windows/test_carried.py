@@ -151,7 +151,7 @@ def test_a_calendar_stands_last():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"windows": 7}, "windows must be a WindowedSeries, or the dict"),
+        ({"windows": 7}, "windows must be a WindowedSeries or Mapping"),
         ({"windows": {"window": 0}}, "window must be >= 1"),
         ({"windows": {"window": 5, "command": "x"}}, "command"),
         ({"columns": 7}, "columns must be a dict"),
@@ -229,7 +229,7 @@ def test_categories_that_only_one_side_knows_do_not_differ():
 @pytest.mark.parametrize(
     ("categories", "says"),
     [
-        ([["shop", ["x"]]], "categories must be a dict"),
+        ([["shop", ["x"]]], "categories must be a Mapping"),
         ({"shop": []}, r"categories\['shop'\] is empty"),
         ({"shop": ["x", "x"]}, "names a category twice"),
         ({"shop": ["x", 1]}, "must be a list of texts"),

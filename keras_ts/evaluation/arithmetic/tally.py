@@ -128,10 +128,10 @@ class Tally:
         return sums.sum(axis=2) if by == "origin" else sums
 
     def promise(self, name: str) -> dict[str, Array]:
-        """Return mean and 95 % range, over origins, of the mean loss of the first h steps."""
+        """Return mean and 95 % range, over origins, of a metric of the first h steps."""
         totals, counts = self._total(name, "origin").cumsum(axis=2)
         means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-        course = np.full((3, self.steps), np.nan)
+        means, course = of_means(name, means), np.full((3, self.steps), np.nan)
         for step, column in enumerate(means.T):
             losses = column[~np.isnan(column)]
             if len(losses):

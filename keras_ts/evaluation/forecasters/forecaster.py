@@ -13,7 +13,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
-from keras_ts.evaluation.forecasters.baselines import Baseline, Theta, default_baselines
+from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.forecasters.totals import PathTotals
@@ -141,7 +141,7 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
     """Return the baselines that an argument asks for, or raise an error."""
     usual = default_baselines(period)
     if baselines is None:
-        return [one for one in usual if not (sequence and isinstance(one, Theta))]
+        return [one for one in usual if one.sequences or not sequence]
     if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
@@ -161,9 +161,10 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
 
 
 def left_out_note(baselines: Any, sequence: bool) -> list[str]:
-    """Return a sentence on the usual baseline that forecasts no sequences, if it is left out."""
-    left_out = baselines is None and sequence
-    return [f"{Theta.name} is left out: it forecasts no sequences."] if left_out else []
+    """Return a sentence on each usual baseline that forecasts no sequences, if it is left out."""
+    left_out = default_baselines(None) if baselines is None and sequence else []
+    names = [one.name for one in left_out if not one.sequences]
+    return [f"{name} is left out: it forecasts no sequences." for name in names]
 
 
 def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:

@@ -20,7 +20,7 @@ from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
-from keras_ts.windows.arithmetic.labels import alike, places_of
+from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel, table_of
 from keras_ts.windows.spec import WindowSpec
@@ -238,7 +238,7 @@ def _totals(
     Of sample paths, ``drawn``, they are quantiles; ``promised`` says if there is a scorecard.
     """
     keys = [grouped(made.columns[name])[1] for name in _KEYS]
-    first, numbers = alike(keys)
+    first, numbers = distinct_rows(keys)
     last = np.zeros(len(first), made.columns["step"].dtype)
     np.maximum.at(last, numbers, made.columns["step"])
     ended = np.zeros(len(first), bool)

@@ -26,8 +26,9 @@ from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.presets.initial_fit.errors import errors_by_row
 from keras_ts.presets.initial_fit.moving import Moving, named, of_layer
 from keras_ts.presets.initial_fit.returning import Errors
-from keras_ts.windows.arithmetic.cycles import Cycle, dates_of
+from keras_ts.windows.arithmetic.cycles import Columns, dates_of
 from keras_ts.windows.arithmetic.events import medians
+from keras_ts.windows.arithmetic.holidays import Holiday
 from keras_ts.windows.arithmetic.moving import date_names
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -52,7 +53,7 @@ def fit_events(
     numbered = {
         i: _numbered(cycle, columns[:, 2 * i : 2 * i + 2], clock)
         for i, cycle in enumerate(dataset.windows.cycles)
-        if units is not None or dates_of(cycle) is not None
+        if dates_of(cycle) is not None or (units is not None and not isinstance(cycle, Holiday))
     }
     center = np.median(at_date, axis=0)
     left = Errors(at_date - center, date, errors - center if units is None else None)
@@ -101,7 +102,7 @@ def _of_series(
     return rows[first[several]], date, at_date.reshape(len(at_date), *errors.shape[1:]), errors
 
 
-def _numbered(cycle: Cycle, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
+def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
     """Return the phases that occur in a cycle, and for each row the number of its own."""
     # A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
     if (dates := dates_of(cycle)) is not None:
@@ -114,6 +115,6 @@ def _numbered(cycle: Cycle, points: Array, clock: Array | None) -> tuple[Array, 
     return np.unique(phases, return_inverse=True)
 
 
-def _rounded(cycle: Cycle) -> int | None:
+def _rounded(cycle: Columns) -> int | None:
     """Return the nearest whole number of rows to a period that is none, else None."""
-    return None if isinstance(cycle, str) or cycle == int(cycle) else round(cycle)
+    return round(cycle) if isinstance(cycle, float) and cycle != int(cycle) else None

@@ -178,11 +178,11 @@ def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
     names = survey.varying
     types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
     frame = frame.select(*types).cast(types)
-    own = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
+    columns = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
     place = polars.int_range(row, row + len(frame), dtype=polars.Int64, eager=True)
     if spec.time_column is not None:
         place = frame[spec.time_column].to_physical()
-    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **own})
+    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **columns})
 
 
 def _to_arrow(frame: Any) -> Any:

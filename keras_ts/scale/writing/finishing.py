@@ -20,7 +20,7 @@ from keras_ts.scale.writing.unfinished import Unfinished, write_array, write_row
 from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
-from keras_ts.windows.arithmetic.inferring import kept
+from keras_ts.windows.arithmetic.inferring import refitted
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import (
@@ -211,7 +211,7 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
         names=tuple(layout.names),
         static=layout.spec.per_series,
         categories=spec.categories and {c: tuple(texts) for c, texts in spec.categories.items()},
-        calendar=spec.cycles,
+        calendar=spec.calendar_entries,
         id_column=spec.id_column or "",
         time_column=spec.time_column,
         times=series.times,
@@ -255,11 +255,11 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Fla
         if series.zone is not None:
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
-        own = series.own
-        if len(own.kinds) > 1:  # As in ``Clock.frequencies``.
-            like = own.usual(series.lengths)
-            own = kept(clock.times, offsets, clock.local_times, own, like)
-        clock = replace(clock, filled_by=own)
+        frequencies = series.own
+        if len(frequencies.kinds) > 1:  # As in ``Clock.frequencies``.
+            like = frequencies.usual(series.lengths)
+            frequencies = refitted(clock.times, offsets, clock.local_times, frequencies, like)
+        clock = replace(clock, filled_by=frequencies)
     return FlatSeries(
         values,
         offsets,

@@ -1,14 +1,8 @@
 """Calendar cycles as sine and cosine: pure NumPy.
 
-A phase is the fraction of a cycle that has passed, from 0 up to 1. The two columns
-``sin(2 pi phase)`` and ``cos(2 pi phase)`` are different for each phase, and do not jump where a
-cycle starts over. By a clock that shows ``t``:
-
-- "hour": ``(t - the hour's beginning) / 1 h``
-- "day": ``(t - midnight) / 24 h``, also on a day on which the clock is changed
-- "week": ``(t - Monday's midnight) / 7 d``
-- "year": ``(t - January 1st) / (365 d or 366 d)``, the length of the calendar year
-- a number ``p``: ``(n mod p) / p`` for a row with number ``n``
+A phase is the fraction of a cycle that has passed, from 0 up to 1: ``calendar_features`` has the
+formulas. ``sin(2 pi phase)`` and ``cos(2 pi phase)`` tell all phases apart, and do not jump where a
+cycle starts over.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.holidays import Holiday
 
 Cycle = str | int | float
+# With the holidays of a place, which take two columns each, as cycles do.
+Columns = Cycle | Holiday
 
 
 @dataclass(frozen=True)
@@ -46,15 +43,28 @@ _TO_MARCH = 59  # Days before March 1st, except in a leap year.
 _SAME = 1e-6
 
 
-def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
+def by_clock(cycle: Columns) -> bool:
+    """Return True for what is told by timestamps, False for a number, which counts rows."""
+    return isinstance(cycle, str | Holiday)
+
+
+def cycle_names(cycles: Sequence[Columns]) -> list[str]:
     """Return the names of the columns: ``week_sin``, ``week_cos``, ``365.25_sin``, ..."""
-    return [f"{cycle}_{wave}" for cycle in cycles for wave in ("sin", "cos")]
+    pairs = [
+        cycle.columns if isinstance(cycle, Holiday) else [f"{cycle}_sin", f"{cycle}_cos"]
+        for cycle in cycles
+    ]
+    return [name for pair in pairs for name in pair]
 
 
-def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -> Array:
+def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None) -> Array:
     """Return the sine and cosine of each cycle, float64, on a last axis of ``2 * len(cycles)``."""
     columns = []
     for cycle in cycles:
+        if isinstance(cycle, Holiday):
+            assert clock is not None
+            columns += cycle.flags(clock)
+            continue
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
@@ -128,7 +138,7 @@ _NAMED = {
 NAMED = tuple(_NAMED)
 
 
-def dates_of(cycle: Cycle) -> Dates | None:
+def dates_of(cycle: Columns) -> Dates | None:
     """Return the dates of a cycle whose length varies, or None for one of fixed length."""
     return _NAMED[cycle].dates if isinstance(cycle, str) else None
 

@@ -25,15 +25,10 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
       ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``: this must be 0.05 or
       less.
 
-    Args:
-        phases: Index of each row's phase, ``(rows,)``; every phase from 0 on occurs. The rows are
-            in time order.
-        errors: Errors of the forecasts, ``(rows,)``, centered at 0.
-        together: True if large errors at several phases may have one cause, such as a week in which
-            a shop is closed: ``p`` is then the share at those phases at which the first condition
-            fails. Defaults to False: the share at all other phases.
-        among: The number of phases from which these were picked: ``n`` is at least that.
-            Defaults to 0.
+    Rows are in time order: ``phases`` are their phases, from 0 on, and ``errors`` are centered at
+    0. With ``together``, large errors at several phases may have one cause, such as a week in which
+    a shop is closed: ``p`` is then the share at those phases at which the first condition fails.
+    If the phases were picked among more, ``n`` is ``among``, the number of those.
     """
     effects = medians(phases, errors)
     if len(effects) < 2:
@@ -59,11 +54,7 @@ def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
     them, since large events hide smaller ones. Large errors at one step hide an event that another
     step shows. So if a phase's error recurs at some steps, each other step gets its median, up to
     the size at the first of these steps, if the median is at least half as large as that.
-
-    Args:
-        phases: Index of each row's phase, as for ``returning``.
-        errors: Errors of the forecasts by step, ``(rows, steps)``, each step's centered at 0.
-        among: As for ``returning``.
+    The ``errors``, ``(rows, steps)``, are centered at 0 at each step.
     """
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)

@@ -20,7 +20,7 @@ from keras_ts.windows.arithmetic.geometry import (
     per_row,
     run_positions,
 )
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 
 # The most rows of a block of several series: what is computed for a block stays in memory that the
 # next one uses again.
@@ -63,22 +63,22 @@ def inferred(
     return np.concatenate(gaps), Frequencies.joined(parts)
 
 
-def kept(
+def refitted(
     times: Array,
     offsets: IntArray,
     local_times: Array | None,
-    own: Frequencies,
+    frequencies: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
     """Return the frequency ``like`` for each series that fits it equally well as its own."""
     # A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
     # or the rows that a model was trained on, decide between them.
     if times.dtype.kind != "M":
-        return own
+        return frequencies
     name = str(like)
     for rule in (like.rule,) if isinstance(like, Frequency) else _NAMES:
-        others = own.per_series(lambda frequency: str(frequency) != name, False)
-        kinds, codes = list(own.kinds), own.codes.copy()
+        others = frequencies.per_series(lambda frequency: str(frequency) != name, False)
+        kinds, codes = list(frequencies.kinds), frequencies.codes.copy()
         for block in in_blocks(np.diff(offsets), _BLOCK):
             series = block.start + np.flatnonzero(others[block])
             if not len(series):
@@ -90,8 +90,8 @@ def kept(
             fits = again.per_series(lambda frequency: str(frequency) == name, False)
             codes[series[fits]] = len(kinds) + again.codes[fits]
             kinds += again.kinds
-        own = Frequencies.of(kinds, codes)
-    return own
+        frequencies = Frequencies.of(kinds, codes)
+    return frequencies
 
 
 def _of_block(
@@ -105,12 +105,12 @@ def _of_block(
     kinds: list[Frequency] = []
     codes, filled = np.full(len(offsets) - 1, -1), np.flatnonzero(np.diff(offsets))
     for number in np.unique(chosen[regular]).tolist():
-        own = regular & (chosen == number)
-        rows = slice(None) if own.all() else per_row(own, starts)
-        inner, rule = concatenated_offsets(np.diff(starts)[own]), _NAMES[number]
+        of_rule = regular & (chosen == number)
+        rows = slice(None) if of_rule.all() else per_row(of_rule, starts)
+        inner, rule = concatenated_offsets(np.diff(starts)[of_rule]), _NAMES[number]
         clock = times[rows] if rule is None or local_times is None else local_times[rows]
-        made, places = _of_one_rule(clock, inner, steps[own], rule, local_times is not None)
-        codes[filled[own]] = len(kinds) + places
+        made, places = _of_one_rule(clock, inner, steps[of_rule], rule, local_times is not None)
+        codes[filled[of_rule]] = len(kinds) + places
         kinds += made
     return uneven, Frequencies.of(kinds, codes)
 
@@ -126,7 +126,7 @@ def _of_one_rule(
         marks = RULES[rule].mark(day, offsets)
         of_day = np.minimum.reduceat(clock - day.astype(clock.dtype), offsets[:-1]).astype(np.int64)
     columns = [steps, marks, of_day]
-    first, places = alike(columns)
+    first, places = distinct_rows(columns)
     rows = zip(*(column[first].tolist() for column in columns), strict=True)
     return [Frequency(step, rule, unit, mark, time, zoned) for step, mark, time in rows], places
 
@@ -140,12 +140,12 @@ def _fewest_gaps(
     if times.dtype.kind != "M":
         return uneven, steps, odd, chosen
     fewest = _per_series(uneven, offsets)
-    apart = usual.view(np.diff(times).dtype)
+    passed = usual.view(np.diff(times).dtype)
     clock = times if local_times is None else local_times
     for name, first in ways:
         tried = first | (fewest > 0)
         if name is not None:
-            tried &= apart >= np.timedelta64(RULES[name].hours, "h")
+            tried &= passed >= np.timedelta64(RULES[name].hours, "h")
         if not tried.any():
             continue
         inner = concatenated_offsets(np.diff(offsets)[tried])
@@ -164,9 +164,9 @@ def _fewest_gaps(
     if local_times is not None and (fewest[chosen == 0] > 0).any():
         # A series with fewer gaps in local time has no fixed step, however few changes show that.
         # But if a step is no longer than a clock change, a missing row would look like one.
-        apart, shown = np.diff(times), np.diff(local_times)
+        passed, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
-        holds = np.append(True, shown > np.abs(shown - apart))
+        holds = np.append(True, shown > np.abs(shown - passed))
         holds[offsets[:-1]] = True
         by_clock = (left < fewest) & np.logical_and.reduceat(holds, offsets[:-1])
         odd[by_clock & (chosen == 0)] = len(times)

@@ -17,14 +17,14 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
     return np.fromiter(map(places.get, wanted, repeat(-1)), np.int64, len(wanted))
 
 
-def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
+def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
     """Return the first row of each distinct combination, and the number of every row's one."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)
     for column in columns:
         if (column != column[:1]).any():
-            distinct, own = np.unique(column, return_inverse=True)
-            numbers = np.unique(numbers * len(distinct) + own, return_inverse=True)[1]
+            distinct, codes = np.unique(column, return_inverse=True)
+            numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     first = np.unique(numbers, return_index=True)[1]
     order = np.argsort(first)
     places = np.empty_like(order)

@@ -46,13 +46,9 @@ class RidgeSums:
     so that rows of weight 0 do not count. The largest penalty is infinite: if no inputs help, the
     coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
 
-    An output may lack values: it is then fitted to the rows that have one.
-
-    Args:
-        inputs: Number of inputs.
-        outputs: Number of outputs.
-        others: Number of last inputs that are of another kind. Each is scaled to the mean square of
-            the first inputs, so that one penalty suits both.
+    An output may lack values: it is then fitted to the rows that have one. The last ``others`` of
+    the inputs are of another kind: each is scaled to the mean square of the first ones, so that one
+    penalty suits both.
     """
 
     def __init__(self, inputs: int, outputs: int, others: int = 0) -> None:

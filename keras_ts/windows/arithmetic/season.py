@@ -68,7 +68,7 @@ def _correlations(changes: Array, most: int) -> Array:
     size = 1 << (2 * len(changes) - 1).bit_length()
     largest = np.abs(centered).max(initial=0.0)
     centered /= largest if largest > 0 else 1.0
-    own, squares, pairs = (
+    spectrum, squares, pairs = (
         np.fft.rfft(of, size) for of in (centered, np.square(centered), present.astype("float64"))
     )
 
@@ -77,6 +77,6 @@ def _correlations(changes: Array, most: int) -> Array:
         return lagged
 
     sizes = np.maximum(products(squares, pairs), 0.0) * np.maximum(products(pairs, squares), 0.0)
-    together = products(own, own)
+    together = products(spectrum, spectrum)
     # Below this there is only rounding.
     return np.where(sizes > 1e-20, together / np.sqrt(np.maximum(sizes, 1e-20)), 0.0)

@@ -17,7 +17,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.inferring import inferred, kept
+from keras_ts.windows.arithmetic.inferring import inferred, refitted
 
 _DAY = np.timedelta64(1, "D")
 # Python covers the years 1 to 9999, and local time is less than a day from UTC.
@@ -135,11 +135,12 @@ class Clock:
         # changed.
         if self.filled_by is not None:
             return self.filled_by
-        own = self.inferred[1]
-        if not own.kinds or (len(own.kinds) == 1 and self.expected in (None, str(own.kinds[0]))):
-            return own
-        like = self.expected or own.usual(np.diff(self.offsets))
-        return kept(self.times, self.offsets, self.local_times, own, like)
+        found = self.inferred[1]
+        names = [str(kind) for kind in found.kinds]
+        if not names or names == [self.expected or names[0]]:
+            return found
+        like = self.expected or found.usual(np.diff(self.offsets))
+        return refitted(self.times, self.offsets, self.local_times, found, like)
 
     @property
     def shown(self) -> Array:
@@ -230,8 +231,8 @@ class Clock:
         later = clock >= moment
         begins = later.copy()
         begins[1:] &= ~later[:-1]
-        own = self.offsets[:-1][self.offsets[:-1] < len(later)]
-        begins[own] = later[own]
+        starts = self.offsets[:-1][self.offsets[:-1] < len(later)]
+        begins[starts] = later[starts]
         flat = np.append(np.flatnonzero(begins), len(later))
         first = np.minimum(flat[np.searchsorted(flat, self.offsets[:-1])], self.offsets[1:])
         return first - self.offsets[:-1]
@@ -254,9 +255,9 @@ class Clock:
 
     def _by_zone(self) -> list[tuple[Zone, BoolArray]]:
         """Return each time zone, with flags of the series that have it."""
-        own = np.array([self.zones.index(zone) for zone in self.zones])
+        numbers = np.array([self.zones.index(zone) for zone in self.zones])
         every = np.zeros(len(self.offsets) - 1, dtype=bool)
-        return [(self.zones[number], (own == number) | every) for number in np.unique(own)]
+        return [(self.zones[number], (numbers == number) | every) for number in np.unique(numbers)]
 
 
 def _moment(at: Any) -> tuple[np.datetime64, bool]:

@@ -14,6 +14,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
+from keras_ts.windows.arithmetic.holidays import Holidays
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.spec import Handling
@@ -39,6 +40,7 @@ class FlatSeries:
     given: IntArray | None = None
     # The categories of each column of text, or None without any.
     categories: Categories | None = None
+    holidays: Holidays | None = None  # Of the places of a calendar, or None without any.
     # True if all values are known to be finite, so that those of a memory map need no check as they
     # are read.
     checked: bool = False
@@ -68,12 +70,12 @@ class FlatSeries:
         """The frequency of each series; one of a single row gets the most common of the others."""
         if self.clock is None:
             return Frequencies((), np.full(len(self.lengths), -1))
-        own = self.clock.frequencies
-        if not own.kinds:
-            return own
-        usual = int(np.bincount(own.codes[own.codes >= 0]).argmax())
-        single = (own.codes < 0) & (self.lengths == 1)
-        return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
+        frequencies = self.clock.frequencies
+        if not frequencies.kinds:
+            return frequencies
+        usual = int(np.bincount(frequencies.codes[frequencies.codes >= 0]).argmax())
+        single = (frequencies.codes < 0) & (self.lengths == 1)
+        return Frequencies.of(frequencies.kinds, np.where(single, usual, frequencies.codes))
 
     @property
     def by_series(self) -> dict[str, Array]:
@@ -211,11 +213,11 @@ def missing_rows(
 def rows_in_front(panel: FlatSeries) -> IntArray:
     """Return the number of rows before the first value of each series; all rows if it has none."""
     # Columns known ahead do not count: a plan may have values where no other column has.
-    own, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
+    columns, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
     searched = np.flatnonzero(panel.lengths)
-    while len(searched) and own:
+    while len(searched) and columns:
         values = panel.values[panel.offsets[searched] + front[searched]].reshape(len(searched), -1)
-        searched = searched[~np.isfinite(values[:, own]).any(axis=1)]
+        searched = searched[~np.isfinite(values[:, columns]).any(axis=1)]
         front[searched] += 1
         searched = searched[front[searched] < panel.lengths[searched]]
     return front

@@ -92,13 +92,13 @@ def _of_series(spec: WindowSpec) -> list[Any]:
     return [name for name in names if name is not None]
 
 
-def _own(panel: FlatSeries, number: int) -> tuple[Any, slice]:
+def _clock_and_rows(panel: FlatSeries, number: int) -> tuple[Any, slice]:
     return panel.clock, slice(int(panel.offsets[number]), int(panel.offsets[number + 1]))
 
 
 def _seen(panel: FlatSeries, number: int) -> str:
     """Say which two steps of a series disagree."""
-    clock, rows = _own(panel, number)
+    clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
     if len(times) < 2:
         return f"{len(times)} timestamp{'s' * (len(times) != 1)}"
@@ -119,7 +119,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
 
 def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
     """Return the line that mends an irregular series; if ``whole``, it only lacks rows."""
-    clock, rows = _own(panel, number)
+    clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
     if len(times) < 3 or times.dtype.kind != "M":
         return _MASK if whole else "Insert the missing rows, or leave that series out."

@@ -18,7 +18,7 @@ from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
 from keras_ts.windows.reading.read_once import Arrays, Frames
 from keras_ts.windows.reading.stored import StoredPanel
-from keras_ts.windows.spec import OF_THE_TABLE, Column, WindowSpec
+from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowSpec
 
 Spec = TypeVar("Spec", bound=WindowSpec)
 
@@ -267,12 +267,8 @@ class Panel:
         lines.append(("zeros", ", ".join(zeros)))
         columns = self.roles
         known = {*columns["target"], *columns["future"]}
-        roles = {
-            "target_columns": columns["target"],
-            "future_columns": columns["future"],
-            "static_columns": columns["static"],
-            "other columns": [name for name in columns["past"] if name not in known],
-        }
+        roles = {name: columns[name.removesuffix("_columns")] for name in COLUMN_SETTINGS}
+        roles["other columns"] = [name for name in columns["past"] if name not in known]
         texts = flat.categories or {}
         lines += [
             (role, ", ".join(f"{n} ({_listed(texts[n])})" if n in texts else str(n) for n in names))

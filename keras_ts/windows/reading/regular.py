@@ -164,22 +164,22 @@ def on_common_grid(panel: FlatSeries) -> FlatSeries:
     clock = panel.clock
     if clock is None or clock.times.dtype.kind == "f":
         return panel
-    own = clock.frequencies
-    if not own.kinds or (len(own.kinds) == 1 and (own.codes >= 0).all()):
+    found = clock.frequencies
+    if not found.kinds or (len(found.kinds) == 1 and (found.codes >= 0).all()):
         return panel
-    rows = np.zeros(len(own.kinds), np.int64)
-    np.add.at(rows, own.codes[own.codes >= 0], panel.lengths[own.codes >= 0])
+    rows = np.zeros(len(found.kinds), np.int64)
+    np.add.at(rows, found.codes[found.codes >= 0], panel.lengths[found.codes >= 0])
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
-        others = (own.codes != code) & (panel.lengths > 1)
-        joined, gaps = _joined(own.kinds[code], clock, others)
+        others = (found.codes != code) & (panel.lengths > 1)
+        joined, gaps = _joined(found.kinds[code], clock, others)
         count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
             most, best, inside, common = count, joined, gaps, code
     if not best.any():
         return panel
     outside = panel.gaps[~best[np.searchsorted(panel.offsets, panel.gaps, side="right") - 1]]
-    shared = Frequencies.of(own.kinds, np.where(best, common, own.codes))
+    shared = Frequencies.of(found.kinds, np.where(best, common, found.codes))
     gaps = np.sort(np.concatenate([outside, inside]))
     return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
 

@@ -20,7 +20,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
-from keras_ts.windows.arithmetic.inferring import kept
+from keras_ts.windows.arithmetic.inferring import refitted
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import ids_of, open_frame
@@ -190,7 +190,7 @@ class StoredPanel(PickledByFields):
             return self._frequencies(2 if self.settings.filled else 1)
         clock, own = self._clock, self._frequencies(0)
         assert clock is not None
-        return kept(clock.times, clock.offsets, clock.local_times, own, expected)
+        return refitted(clock.times, clock.offsets, clock.local_times, own, expected)
 
     def _frequencies(self, which: int) -> Frequencies:
         """Return each series' frequency: alone (0), among others (1), or on their grid (2)."""
@@ -240,13 +240,13 @@ def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
     offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
     if clock is not None:
-        local, own = clock.local_times, clock.filled_by
+        local, found = clock.local_times, clock.filled_by
         clock = replace(
             clock,
             times=np.array(clock.times[rows]),
             offsets=offsets,
             local_times=None if local is None else np.array(local[rows]),
-            filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+            filled_by=None if found is None else Frequencies.of(found.kinds, found.codes[series]),
         )
     return replace(
         panel,

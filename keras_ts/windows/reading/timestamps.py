@@ -103,10 +103,7 @@ def _of_frame(timestamps: Any) -> _Column:
     try:
         column = nw.from_native(timestamps, series_only=True)
     except TypeError:
-        raise TypeError(
-            "timestamps must be an array of datetime64, or a column or index of pandas or polars. "
-            f"Received: {type(timestamps).__name__}."
-        ) from None
+        return _Column(_dates(timestamps))
     return _read(column, "timestamps", "")
 
 
