@@ -195,7 +195,7 @@ def test_the_file_holds_the_bounds_in_a_fresh_process(tmp_path):
     np.testing.assert_allclose(ahead, forecast(band, SALES), rtol=1e-5)
 
 
-def test_a_reload_loses_nothing():
+def test_a_reload_loses_nothing(forked_reload):
     dataset, model = built()
     model.compile("adam", "mae")
     assert check_reload(model, dataset[0][0][:3]).ok
