@@ -55,7 +55,7 @@ def trace_once():
             return
 
         def function(batches):
-            if untried:
+            if untried and not tf.config.functions_run_eagerly():
                 untried.clear()
                 traced.get_concrete_function(keras.tree.map_structure(of_any_size, batches))
             return traced(batches)
