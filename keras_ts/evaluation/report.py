@@ -15,10 +15,9 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.evaluation.measures import ROOTS
-from keras_ts.plotting.errors import plot_errors
-from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import heading
+from keras_ts.plotting.intervals import draw_verdict
+from keras_ts.saving.scorecard import Weights
+from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
     Page,
     Report,
@@ -41,6 +40,8 @@ class Evidence(NamedTuple):
     tallies: dict[str, Tally]
     skills: dict[str, Skill]
     levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
+    # Of each forecaster with levels, these and the shares of targets below and up to its quantiles.
+    below: Mapping[str, tuple[Any, Array, Array]]
     weights: Mapping[str, Weights]  # empty for a backtest, which judges others
     labels: Sequence[Any]
     targets: Sequence[Any]  # their columns
@@ -49,6 +50,7 @@ class Evidence(NamedTuple):
     first_step: int
     period: int | None
     folds: int | None
+    total: bool  # of a window's steps
     notes: list[str]
 
 
@@ -111,7 +113,7 @@ class ComparisonReport(Report):
         [5.88, 5.86, 5.86]
 
         Args:
-            by: ``"step"``, ``"series"`` or ``"target"``.
+            by: ``"step"``, ``"series"`` or ``"target"``; of totals not ``"step"``.
 
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
@@ -120,7 +122,7 @@ class ComparisonReport(Report):
             each series by its own windows, beside the best baseline of the table; the verdict is
             ``"too few windows"`` where there is none.
         """
-        _checks.choice("by", by, ("step", "series", "target"))
+        _checks.choice("by", by, ("step", "series", "target")[self._evidence.total :])
         tallies = list(self._evidence.tallies.values())
         if by == "series":
             places = tallies[0].series()
@@ -169,14 +171,19 @@ class ComparisonReport(Report):
         """Return the skills of a forecaster on each series that the verdict counts."""
         if name not in self._by_series:
             tallies, origins = self._evidence.tallies, self._evidence.origins
-            errors, best = tallies[name].errors, tallies[self.best].errors
+            errors, best = tallies[name].by_seed, tallies[self.best].errors
             judged = np.isfinite(best)
-            found = skills_by_series(errors[judged], best[judged], origins)
-            self._by_series[name] = found.rooted() if self.by in ROOTS else found
+            found = skills_by_series(errors[:, judged], best[judged], origins)
+            self._by_series[name] = found.rooted() if is_rooted(self.by) else found
         return self._by_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
+        if self._evidence.total:
+            raise ValueError(
+                "report judges totals, and a scorecard promises the errors of single steps. Pass a "
+                "report made without total=True."
+            )
         return [self._scorecard(name, levels) for name, levels in self._evidence.levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
@@ -224,11 +231,28 @@ class ComparisonReport(Report):
         }
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the errors at each step of the first model and of the best baseline."""
-        tallies = self._evidence.tallies
-        names = dict.fromkeys([*list(self.verdicts)[:1], self.best])
-        errors = {name: tallies[name].metric(self.by, "step") for name in names}
-        return plot_errors(errors, heading(self.by), ax=ax, filepath=filepath)
+        """Draw the skill of each forecaster over the best baseline, with its 95 % interval.
+
+        Below stand the errors at each step, of models and of the best baseline, and, where they
+        have quantiles, how reliable these are: beside the level of each, the share of values below
+        it. Where values repeat, as zeros do, that share is a range, which the level shall lie in.
+
+        Args:
+            ax: Axes to draw the skills on, alone. Defaults to a new figure's, with all pictures.
+            filepath: File to save the picture in. Defaults to None: no file.
+
+        Returns:
+            The axes of the skills.
+        """
+        evidence, shown = self._evidence, [*self.verdicts, self.best]
+        return draw_verdict(
+            {name: skill for name, skill in evidence.skills.items() if name != self.best},
+            {name: evidence.tallies[name].metric(self.by, "step") for name in shown},
+            {name: evidence.below[name] for name in shown if name in evidence.below},
+            heading(self.by),
+            ax=ax,
+            filepath=filepath,
+        )
 
     def pages(self) -> Iterator[Page]:
         """Yield the table, and a verdict for each model."""
@@ -255,6 +279,9 @@ class ComparisonReport(Report):
         few = [name for name in skills if skills[name].few == "windows"]
         if rivals := [name for name in few if name not in self.verdicts]:
             yield f"Of {', '.join(rivals)}, there are {_too_few(skills[rivals[0]])}."
+        # Tables come of unknown seeds, so only models have levels or None here.
+        for name in [name for name in self._evidence.levels if not np.isnan(skills[name].low)][:1]:
+            yield self._luck(name)
         for name in self.verdicts:
             yield self._sentence(name)
             if self._evidence.origins.num_series > 1:
@@ -262,6 +289,17 @@ class ComparisonReport(Report):
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
+
+    def _luck(self, name: str) -> str:
+        """Return in a sentence what of the luck of a seed is in the intervals."""
+        tallies = self._evidence.tallies
+        judged = np.isfinite(tallies[self.best].errors)
+        sums = tallies[name].by_seed[:, judged].sum(axis=1)
+        if len(sums) == 1:
+            return "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
+        ratios = sums / tallies[self.best].errors[judged].sum()
+        own = 1 - np.sort(np.sqrt(ratios) if is_rooted(self.by) else ratios)[::-1]
+        return f"Over {len(own)} seeds, the skill is {percent(own[0])} to {percent(own[-1])}."
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
