@@ -35,7 +35,6 @@ BACKEND_FREE = [
     "evaluation/score/test_promise.py",
     "plotting/test_axes.py",
     "plotting/test_forecast.py",
-    "plotting/test_importance.py",
     "plotting/test_series.py",
     "plotting/test_training.py",
     "presets/test_choice.py",
