@@ -35,7 +35,7 @@ def build_untraced():
         return
     import tensorflow as tf
 
-    from keras_ts.presets import description
+    from keras_ts.presets import training
 
     def untraced(read):
         def wrapped(*arguments):
@@ -48,7 +48,7 @@ def build_untraced():
         return wrapped
 
     for name in ("fit_linear", "fit_events"):
-        setattr(description, name, untraced(getattr(description, name)))
+        setattr(training, name, untraced(getattr(training, name)))
 
 
 def keep_compiled(folder):

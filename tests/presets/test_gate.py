@@ -181,7 +181,7 @@ def test_a_backtest_goes_on_from_its_folder(tmp_path):
 
 @pytest.mark.parametrize("part", ["panel", "few rows", "core", "another preset"])
 def test_other_fits_have_no_line(part):
-    series = {"panel": [SERIES, SERIES], "few rows": SERIES[:36]}.get(part, SERIES)
+    series = {"panel": [SERIES, SERIES], "few rows": SERIES[:32]}.get(part, SERIES)
     core = (lambda: keras.layers.GRU(2)) if part == "core" else None
     chosen = from_preset("gru_32x2") if part == "another preset" else preset()
     assert not gate.is_gated(chosen, WINDOWS.build(series), core)
