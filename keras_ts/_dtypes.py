@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts._backends import widest_integer
 from keras_ts._typing import Array
 
 
@@ -25,22 +26,22 @@ def whole_precision() -> str | None:
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
     """Return True if the backend changes these integers; ``unread``: if their dtype allows it."""
-    kind = _widest_integer(values.dtype)
+    kind = widest_integer(values.dtype)
     if kind is None:
         return False
-    return unread or keras.backend.backend() == "torch" or not _fit(values, kind)
+    # One of equal size stands for a dtype that Keras refuses.
+    refused = np.dtype(kind).itemsize == values.dtype.itemsize
+    return unread or refused or not _fit(values, kind)
 
 
 def with_exact_integers(batch: Any) -> Any:
     """Convert integers in a structure of arrays to a dtype that the backend keeps as it is."""
-    # JAX silently cuts integers of eight bytes to four, also those that do not fit; on PyTorch,
-    # Keras takes no uint64. Integers too large for the narrower dtype become floats, as layers
-    # would make them.
+    # Integers too large for the narrower dtype become floats, as layers would make them.
     return keras.tree.map_structure(_exact, batch)
 
 
 def _exact(values: Array) -> Array:
-    kind = _widest_integer(values.dtype)
+    kind = widest_integer(values.dtype)
     if kind is None:
         return values
     return values.astype(kind if _fit(values, kind) else np.float64)
@@ -49,18 +50,3 @@ def _exact(values: Array) -> Array:
 def _fit(values: Array, kind: Any) -> bool:
     limits = np.iinfo(kind)
     return bool(limits.min <= values.min(initial=0) and values.max(initial=0) <= limits.max)
-
-
-def _widest_integer(kind: np.dtype[Any]) -> Any:
-    """Return the integer dtype that the backend uses in place of ``kind``; None if it keeps it."""
-    if kind.kind not in "iu" or kind.itemsize < 8:
-        return None
-    backend = keras.backend.backend()
-    if backend == "torch":
-        return np.int64 if kind.kind == "u" else None
-    if backend == "jax":
-        import jax
-
-        wide = jax.config.jax_enable_x64
-        return None if wide else np.dtype(f"{kind.kind}4")
-    return None

@@ -83,11 +83,11 @@ def file_target(filepath: str | os.PathLike[str]) -> Path:
 
 
 def folder_target(filepath: str | os.PathLike[str], mark: str) -> Path:
-    """Return the folder that ``filepath`` means; refuse one that is there without ``mark``."""
+    """Return the folder that ``filepath`` means; refuse an existing one without ``mark``."""
     path, target = _target(filepath)
     if target.exists() and not (target / mark).is_file():
         raise FileExistsError(
-            f"{path!r} is there, and is no folder with a {mark}, which would be replaced. Name "
+            f"{path!r} exists and is no folder with a {mark}, so it is not replaced. Name "
             "another place, or remove it."
         )
     return target
@@ -107,8 +107,8 @@ def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> Non
     # is put back. A process that is killed just there leaves both in a folder ``.keras_ts.*``
     # beside it, as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes
     # them. Calls in the same place wait for each other, where the file system has locks. A folder
-    # without ``mark`` is somebody's own, and is refused, as is one with files that ``folder``
-    # lacks.
+    # without ``mark`` belongs to somebody else and is refused, as is one with files that
+    # ``folder`` lacks.
     target = folder_target(filepath, mark)
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     prefix = f".keras_ts.{digest}."
@@ -156,8 +156,8 @@ def _waited_for(folder: Path) -> Iterator[bool]:
 def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the path of a new file, locked so that no other process removes it."""
     while True:
-        # A name of its own is short enough even where the target's is as long as a name can be. It
-        # keeps the suffix, by which Keras and matplotlib choose the format.
+        # A random name is short enough even if the target's has the greatest length. It keeps the
+        # suffix, by which Keras and matplotlib choose the format.
         path = folder / f".keras_ts.{secrets.token_hex(8)}{suffix}"
         try:
             file = path.open("xb")
@@ -177,7 +177,7 @@ def _reserved(folder: Path, suffix: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Lock a file, which is made; yield False if another process holds the lock."""
+    """Create a file and lock it; yield False if another process holds the lock."""
     with path.open("a+b") as file:
         yield _lock(file, wait=False) is not False
 
@@ -195,7 +195,7 @@ def _clear_leftovers(folder: Path) -> None:
 
 
 def _lock(file: Any, wait: bool) -> bool | None:
-    """Lock an open file until it is closed; False: another process has it; None: no locks."""
+    """Lock an open file until it is closed. False: another process has the lock. None: no locks."""
     if fcntl is None:  # pragma: no cover
         return None
     try:

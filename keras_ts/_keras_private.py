@@ -36,15 +36,15 @@ def set_global_seed_generator(generator: Any) -> None:
 
 def schedule_of(optimizer: Any) -> Any:
     """Return the schedule or function that sets an optimizer's rate, or None for a plain rate."""
-    # A sweep puts it back; the public ``learning_rate`` gives the rate of the moment alone.
+    # A sweep puts it back; the public ``learning_rate`` only gives the current rate.
     rate = optimizer._learning_rate
     return None if isinstance(rate, keras.Variable) else rate
 
 
 def values_asked_for(build: Any) -> int:
-    """Return how many values the weights of what ``build`` makes hold, and make none of them."""
+    """Count the values of all weights that ``build`` would make, without making any."""
     # Under a ``StatelessScope`` Keras lists variables without a value, to give them one later. What
-    # was listed before ``build`` failed counts, too; 0 if a future Keras keeps no such list.
+    # was listed before ``build`` failed is counted, too; 0 if a future Keras keeps no such list.
     if global_state is None:  # pragma: no cover
         return 0
     with keras.StatelessScope(initialize_variables=False), contextlib.suppress(Exception):
@@ -76,6 +76,6 @@ def serialized_loss(loss: Any) -> dict[str, Any]:
     return entry
 
 
-def layers_within(model: keras.Model) -> list[Any]:
-    """Return a model and all its layers, also those inside other layers."""
-    return list(model._flatten_layers())
+def layers_within(model: keras.Model, kind: Any = keras.layers.Layer) -> list[Any]:
+    """Return a model and all its layers, also those inside other layers, of some kind."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, kind)]

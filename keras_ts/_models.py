@@ -1,7 +1,6 @@
 """Checks models for the whole package, and predicts with them in a run of several devices."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -9,19 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts._backends import Run, is_distributed, runner, unwrapped
+
 _ATTRIBUTE = "keras_ts_run"
-
-# Runs a model on a batch of inputs, in any number of threads at once.
-Run = Callable[[Any], Any]
-
-
-def unwrapped(model: Any) -> Any:
-    """Return the Keras model within PyTorch's ``DistributedDataParallel``, or ``model`` itself."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None or keras.backend.backend() != "torch":
-        return model
-    wrapped = isinstance(model, torch.nn.parallel.DistributedDataParallel)
-    return model.module if wrapped else model
 
 
 def check_model(model: Any, built: bool = False) -> keras.Model:
@@ -78,34 +67,6 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
 
 
-def run_by_jax(model: keras.Model) -> Run:
-    """Return a function that runs a model on JAX without replacing the arrays of its variables."""
-    # ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays
-    # that it returns, so that other threads could read deleted arrays in the meantime.
-    import jax
-
-    def step(trainable: list[Any], non_trainable: list[Any], inputs: Any) -> tuple[Any, list[Any]]:
-        output, after = model.stateless_call(trainable, non_trainable, inputs, training=False)
-        changed = [
-            None if value is old else value for value, old in zip(after, non_trainable, strict=True)
-        ]
-        return output, changed
-
-    compiled = jax.jit(step) if model.jit_compile and not model.run_eagerly else step
-
-    def run(inputs: Any) -> Any:
-        variables = model.non_trainable_variables
-        trainable = [_here(variable) for variable in model.trainable_variables]
-        output, changed = compiled(trainable, [_here(variable) for variable in variables], inputs)
-        for variable, value in zip(variables, changed, strict=True):
-            # Only random number generators change their state.
-            if value is not None:
-                variable.assign(value)
-        return output
-
-    return run
-
-
 def variables_of(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return a key that changes if the model gets other variables, or other trainable ones."""
     # A compiled model takes the values of both lists by their order, and would not notice that
@@ -126,38 +87,9 @@ def _compiled_run(model: keras.Model) -> Run:
     key = bool(model.run_eagerly), model.jit_compile, *variables_of(model)
     compiled = getattr(model, _ATTRIBUTE, None)
     if compiled is None or compiled.key != key:
-        compiled = _Compiled(key, run_by_jax(model))
+        compiled = _Compiled(key, runner(model))
         setattr(model, _ATTRIBUTE, compiled)
     return compiled.run
-
-
-def is_distributed(model: keras.Model) -> bool:
-    """Return True if a ``keras.distribution`` is set, or once was for this model."""
-    if keras.backend.backend() != "jax":
-        return False
-    values = (variable.value for variable in model.variables)
-    return keras.distribution.distribution() is not None or any(map(_is_spread, values))
-
-
-def _here(variable: Any) -> Any:
-    """Return the value of a variable as an array on one device of this process."""
-    value = variable.value
-    if not _is_spread(value):
-        return value
-    if value.is_fully_replicated:
-        return value.addressable_data(0)
-    if not value.is_fully_addressable:
-        raise ValueError(
-            f"The variable {variable.path} is divided among several processes, each of which holds "
-            "a part of it, so that none can predict alone. Gather the values in all processes by "
-            "jax.experimental.multihost_utils.process_allgather(variable.value, tiled=True), and "
-            "assign them to a model that was made without keras.distribution."
-        )
-    return np.asarray(value)
-
-
-def _is_spread(value: Any) -> bool:
-    return len(value.sharding.device_set) > 1
 
 
 def _rows(inputs: Any, begin: int, end: int) -> Any:

@@ -1,6 +1,6 @@
 """Reduces errors to one value for each window, for losses and metrics.
 
-Targets that are NaN are missing and count nowhere. A missing or masked value is replaced by 0
+Targets that are NaN are missing and are left out. A missing or masked value is replaced by 0
 before anything is computed from it, since the gradient of a value that is dropped later could still
 be NaN.
 """
@@ -65,8 +65,8 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 
 def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
     """Return each window's mean over what counts, and 1 if anything does, else 0."""
-    # ``values`` are 0 where they do not count. Behind the first ``axes``, those of a mask,
-    # ``counted`` may have other axes than they, since both are averaged there.
+    # ``values`` are 0 where they do not count. After the first ``axes``, those of a mask,
+    # ``counted`` may have other axes than ``values``, since both are averaged over these.
     # Without missing values the shares are 1, and a division by 1 changes no bit.
     # Half precision holds no large counts.
     exact = keras.backend.result_type(values.dtype, "float32")

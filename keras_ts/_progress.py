@@ -34,7 +34,7 @@ class ProgressBar:
 
 @contextlib.contextmanager
 def told(text: str) -> Iterator[None]:
-    """Say on stderr what is being done, in a line, once it takes more than some seconds."""
+    """Print to stderr what is being done, once it takes more than some seconds."""
 
     def tell() -> None:
         if keras.config.is_interactive_logging_enabled():

@@ -1,4 +1,4 @@
-"""Quantiles: what their columns are called, which is the point, and which two bound an interval."""
+"""Quantiles: the names of their columns, the point forecast, and the bounds of an interval."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -74,7 +74,7 @@ def pair_of(share: float, levels: Sequence[float]) -> tuple[int, int]:
     for having, places in pairs.items():
         if abs(having - share) < _NEAR:
             return places
-    can = f"It has those of coverage={list(pairs)}." if pairs else "It has those of no coverage."
+    can = f"It has those of coverage={list(pairs)}." if pairs else "It has no symmetric pair."
     raise ValueError(
         f"coverage={_checks.shown(share)} needs the levels {list(outer_levels(share))}, and the "
         f"model gives {list(levels)}. {can}"

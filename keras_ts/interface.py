@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 
 import keras
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks
+from keras_ts._keras_private import layers_within
 from keras_ts._models import check_model
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -22,7 +23,7 @@ from keras_ts.layers.plumbing import CarryForward
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.windows.arithmetic.frequency import is_name, same_steps
+from keras_ts.windows.arithmetic.frequency import check_name, same_steps
 from keras_ts.windows.arithmetic.spans import Spans, joined
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -94,7 +95,7 @@ class Interface:
 
     @property
     def period(self) -> int | None:
-        """The rows in the season that the model was told, or None."""
+        """The period that the model was built with, or None."""
         return None if self.carried is None else self.carried.period
 
     @cached_property
@@ -128,14 +129,14 @@ class Interface:
     @property
     def trained_on(self) -> Spans | None:
         """Where the targets lie that the model, or one inside it, was trained further on."""
-        parts = _keras_private.layers_within(self.model)
+        parts = layers_within(self.model)
         carried = [p.carried if isinstance(p, WindowedInput) else remembered(p) for p in parts]
         return joined(*(each.trained_on for each in carried if each is not None))
 
     @property
     def units(self) -> float | list[float] | None:
         """The unit of each target, if the model has smoothing; else None."""
-        units = [layer.unit for layer in _layers_of(self.model, SmoothedForecast)]
+        units = [layer.unit for layer in layers_within(self.model, SmoothedForecast)]
         if not units:
             return None
         return 1.0 if units[0] is None else units[0]
@@ -143,8 +144,8 @@ class Interface:
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
         """Rows that are masked: "any" if one value is missing, "targets" if all are; or None."""
-        features = {layer.features for layer in _layers_of(self.model, MaskMissing)}
-        if any(layer.start == "first" for layer in _layers_of(self.model, CarryForward)):
+        features = {layer.features for layer in layers_within(self.model, MaskMissing)}
+        if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
             features.add("all")  # They are filled.
         if not features:
             return None
@@ -153,7 +154,7 @@ class Interface:
     @property
     def normalizes(self) -> bool:
         """True if the model normalizes windows, for which it squares their values."""
-        return bool(_layers_of(self.model, NormalizeWindow))
+        return bool(layers_within(self.model, NormalizeWindow))
 
     @property
     def takes_missing(self) -> bool:
@@ -175,7 +176,7 @@ class Interface:
     def check_forecaster(self) -> None:
         """Refuse a stateful model, and one with several outputs."""
         model = self.model
-        within = _keras_private.layers_within(model)
+        within = layers_within(model)
         stateful = [layer.name for layer in within if getattr(layer, "stateful", 0)]
         if stateful:
             raise ValueError(
@@ -193,12 +194,12 @@ class Interface:
     def check_columns(self, columns: Columns) -> None:
         """Refuse columns other than those that the model takes."""
         if self.columns is not None:
-            for part in ("past", "static"):
-                names, received = getattr(self.columns, part), getattr(columns, part)
-                if len(names) != len(received):
+            received = columns.by_part()
+            for part, names in self.columns.by_part().items():
+                if len(names) != len(received[part]):
                     raise ValueError(
                         f"The model takes {len(names)} column{'s' * (len(names) != 1)} under "
-                        f"{part!r}, {list(names)}, and the series has {len(received)}. Forecast "
+                        f"{part!r}, {names}, and the series has {len(received[part])}. Forecast "
                         "from the columns that the model was trained on."
                     )
         if not self.inputs:  # A subclassed model has no shapes.
@@ -229,12 +230,7 @@ class Interface:
         """Refuse data whose timestamps have another frequency than the training data."""
         if self.frequency is None or panel.clock is None:
             return
-        if not is_name(self.frequency):
-            raise ValueError(
-                f"The model was trained on steps of {_checks.shown(self.frequency)}, which is no "
-                "frequency of keras_ts any more: it takes fixed steps, days, weekdays, months and "
-                "whole numbers. Resample the data to one of them, and train again."
-            )
+        check_name(self.frequency)
         frequencies = panel.clock.frequencies
         for code, frequency in enumerate(frequencies.kinds):
             if not same_steps(str(frequency), self.frequency):
@@ -245,11 +241,6 @@ class Interface:
                     f"time_column={self.windows.time_column!r}. Forecast from data of the "
                     "frequency that the model was trained on."
                 )
-
-
-def _layers_of(model: keras.Model, kind: type) -> list[Any]:
-    """Return the layers of a kind that a model has, also within other layers."""
-    return [layer for layer in _keras_private.layers_within(model) if isinstance(layer, kind)]
 
 
 def _from_the_end(layer: Any) -> Iterator[Any]:
@@ -279,7 +270,7 @@ def carried_by(model: keras.Model) -> Carried | None:
 
 def in_layers(model: keras.Model) -> Carried | None:
     """Return what the ``WindowedInput`` of a model carries, or None if there is none."""
-    layers = _layers_of(model, WindowedInput)
+    layers = layers_within(model, WindowedInput)
     for layer in layers[1:]:
         if layer.carried != layers[0].carried:
             raise ValueError(

@@ -55,7 +55,7 @@ class _WindowLoss(keras.losses.Loss):
         return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each window; of points one axis less than the targets, repeated."""
+        """Return the loss of each window; for points, repeated along all target axes but one."""
         losses, _, unreduced = self._losses(y_true, y_pred)
         return _repeated(losses, unreduced)
 
@@ -131,10 +131,10 @@ class QuantileLoss(_WindowLoss):
 
 @registered
 class MaskedLoss(_WindowLoss):
-    """A loss of Keras's, or one's own, that leaves out missing targets.
+    """A loss of Keras's, or your own, that leaves out missing targets.
 
     With ``missing="mask_targets"`` targets may be NaN, such as the sales of a day on which a shop
-    was shut. The loss of a window is the mean over its targets that are present. Where one is
+    was closed. The loss of a window is the mean over its targets that are present. Where one is
     missing, target and output both become 0 before ``loss`` sees them, so neither gives a gradient.
 
     Example:
@@ -158,7 +158,7 @@ class MaskedLoss(_WindowLoss):
     Input shape:
         Targets and outputs of one shape, ``(batch, ...)``; either may lack a last axis of length 1.
         Weights ``(batch,)``, or with further axes of length 1. A mask of the outputs leaves out
-        the steps that it masks. A window of which nothing is left counts as none. The unreduced
+        the steps that it masks. A window without any target left is not counted. The unreduced
         loss has one axis less than the targets, and repeats the loss of each window along it.
 
     Raises:
@@ -278,7 +278,7 @@ def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
 
 
 def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
-    """Refuse a loss in which a missing target would count, even if it and its output are 0."""
+    """Refuse a loss that a missing target would change, even if it and its output are 0."""
     targets = np.array([[[0.3, 1.1, 0.7]], [[0.9, 0.2, 2.5]]], "float32")
     outputs = np.array([[[0.8, 0.4, 1.6]], [[1.3, 0.6, 0.1]]], "float32")
 

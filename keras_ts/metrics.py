@@ -1,7 +1,7 @@
-"""Metrics that leave out missing targets: of quantiles the median's error and the coverage.
+"""Metrics that leave out missing targets; for quantiles, the median's error and the coverage.
 
-Keras's own metrics are NaN for good after one target that is, and would broadcast targets ``(batch,
-steps)`` against outputs ``(batch, steps, quantiles)``. These take what ``MaskedLoss`` and
+Keras's own metrics stay NaN after one target that is NaN, and broadcast targets ``(batch, steps)``
+against outputs ``(batch, steps, quantiles)``. These take what ``MaskedLoss`` and
 ``QuantileLoss`` take.
 """
 
@@ -67,7 +67,7 @@ class MaskedMAE(_WindowMetric):
 
 
 class _QuantileMetric(_WindowMetric):
-    """The mean over windows of something read off the quantiles."""
+    """The mean over windows of a measure of their quantiles."""
 
     def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -77,7 +77,7 @@ class _QuantileMetric(_WindowMetric):
         """Add the windows of a batch."""
         errors, counted, axes = quantile_errors(self, y_true, y_pred)
         values = self._measured(errors)
-        # An error of 0 in place of a missing one is covered.
+        # An error of 0 stands for a missing one, and would count as covered.
         values = ops.where(counted, values, ops.zeros_like(values))
         self._add(values, counted, axes, sample_weight)
 

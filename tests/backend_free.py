@@ -72,6 +72,7 @@ BACKEND_FREE = [
     "windows/reading/test_clock.py::test_all_series_are",
     "windows/reading/test_flat_series.py",
     "windows/reading/test_frames.py",
+    "windows/reading/test_holidays.py",
     "windows/reading/test_read_once.py",
     "windows/reading/test_regular.py",
     "windows/reading/test_stored.py",

@@ -53,6 +53,13 @@ def with_calendar(about, row, place):
     """A row with the columns of the calendar; ``place`` is its number in the series."""
     made = dict(row)
     for entry in about["calendar"]:
+        if "days" in entry:
+            today = row[about["time_column"]].date()
+            assert entry["years"][0] <= today.year <= entry["years"][1]
+            for name, words in entry["columns"].items():
+                ahead = {"1 on one of the days, else 0": 0, "1 on the day before, else 0": 1}[words]
+                made[name] = float((today + timedelta(days=ahead)).isoformat() in entry["days"])
+            continue
         if "n" not in entry:
             words = entry["phase"].removesuffix(", by the local clock of the series")
             phase = PHASES[words](row[about["time_column"]])
@@ -71,7 +78,10 @@ def with_categories(about, row):
     made = dict(row)
     for column, texts in about["categories"].items():
         if column in row:
-            assert row[column] in texts
+            if row[column] not in texts:
+                assert about["unseen"] == "mean"
+                made |= dict.fromkeys(texts.values(), 1 / len(texts))
+                continue
             made |= {name: float(row[column] == text) for text, name in texts.items()}
     return made
 

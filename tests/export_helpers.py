@@ -8,14 +8,14 @@ import pytest
 
 from helpers import BACKEND
 from keras_ts import ExpandSeries, ScaleOutput
-from keras_ts.exporting import runtimes
+from keras_ts.exporting.formats import FORMATS
 
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 
 
 def needs(format):
     """Skip, naming what is missing; only what the check itself asks for."""
-    packages = (runtimes.RUNTIMES[format][0], runtimes.CONVERTERS.get((format, BACKEND)))
+    packages = FORMATS[format].runtime, FORMATS[format].converters.get(BACKEND)
     for package in filter(None, packages):
         if importlib.util.find_spec(package.replace("-", "_")) is None:
             pytest.skip(f"{package} is not installed")
@@ -35,13 +35,18 @@ def recurrent(window, unroll=False):
     ])  # fmt: skip
 
 
+def run_by(monkeypatch, runtime):
+    """Let a function run the files of ONNX, whatever is installed."""
+    form = FORMATS["onnx"]._replace(runtime="numpy", converters={}, run=runtime)
+    monkeypatch.setitem(FORMATS, "onnx", form)
+
+
 def faked(monkeypatch, model, change):
     """A runtime that computes the model itself, then changes the outputs."""
 
     def runtime(path, names):
         return lambda arrays: change([np.asarray(model.predict(arrays[0], verbose=0))])
 
-    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
-    monkeypatch.setattr(runtimes, "CONVERTERS", {})
+    run_by(monkeypatch, runtime)
     monkeypatch.setattr(model, "export", lambda path, **options: None, raising=False)
     return model

@@ -7,6 +7,7 @@ import graphlib
 # but for the files in the first.
 ROOMS = [
     [
+        "_backends",
         "_checks",
         "_dtypes",
         "_files",
@@ -34,7 +35,6 @@ ROOMS = [
 WITHIN = {
     "windows": [
         ["arithmetic"],
-        ["missing"],
         ["spec"],
         ["roles"],
         ["reading"],
@@ -59,21 +59,20 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["runtimes", "description"], ["export"]],
+    "exporting": [["description"], ["formats"], ["runtimes"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
         ["measures"],
-        ["report"],
+        ["report", "judgement"],
         ["judging"],
         ["entries", "tuning"],
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],
-    "scale": [["writing", "batches"], ["store", "batch_forecaster"], ["__init__"]],
+    "scale": [["writing", "batch"], ["store", "batch_forecaster"], ["__init__"]],
     "sweep": [
-        ["smoothing"],
         ["suggestion"],
         ["curve"],
         ["optimizer_access"],

@@ -16,15 +16,13 @@ import pages
 from helpers import BACKEND, run_fresh
 from imports import faults
 from keras_ts import scale
-from keras_ts.checks import export
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
-from keras_ts.exporting import runtimes
+from keras_ts.exporting import formats
 from keras_ts.layers import masks, plumbing
 from keras_ts.layers.window_statistics import STATISTICS
 from keras_ts.presets.settings import CELLS, PresetSettings
 from keras_ts.sweep import curve, suggestion
-from keras_ts.windows.missing import HANDLING
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.spec import HANDLING, WindowSpec
 from registered import REGISTERED
 
 IMPORT = """
@@ -117,7 +115,7 @@ def literals(annotation):
         (get_type_hints(PresetSettings)["cell"], {*CELLS, "linear"}),
         (get_type_hints(PresetSettings)["window_norm"], STATISTICS),
         (get_type_hints(WindowSpec)["missing"], HANDLING),
-        (export.Format, runtimes.RUNTIMES),
+        (formats.Format, formats.FORMATS),
         (curve.Rule, suggestion.RULES),
     ],
     ids=["cell", "window_norm", "missing", "format", "rule"],

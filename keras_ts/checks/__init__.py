@@ -1,1 +1,1 @@
-"""Checks models before they are relied on: for looks ahead, and what a reload or export changes."""
+"""Checks if a pipeline looks ahead, and what reloading or exporting a model changes."""

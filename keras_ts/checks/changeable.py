@@ -1,7 +1,8 @@
 """Changes later values of a series of any kind, and returns it in the form in which it came.
 
-Reading turns arrays, panels and frames into one shape. A pipeline takes the form that it was
-written for, so the new values go back into that form here.
+Reading turns arrays, panels and frames into one shape. A pipeline takes only the form that it
+was written for, so the new values go back into that form here. They differ enough to move a
+forecast, and are of the same kind: a pipeline breaks if a count becomes negative or a flag 2.
 """
 
 import copy
@@ -12,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.checks.copies import Copy, find_copy
-from keras_ts.checks.disguise import OpenTarget
-from keras_ts.checks.plausible import PlausibleColumn
+from keras_ts.checks.disguise import Copy, OpenTarget, find_copy
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.frames import is_frame, open_frame
@@ -59,7 +58,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return where windows lie: with missing values filled, and as they and gaps leave them."""
+        """Return the windows if missing values are filled, and those left without filling."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
@@ -115,8 +114,8 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return the columns that tell a target's value of a row that is not known with theirs."""
-        # By column, the target, how many rows ahead it is told, and the share that is explained.
+        """Return the columns that disclose a target's value before it is known."""
+        # By column: the target, how many rows ahead its value is, and the share explained.
         shape, columns, names = self._windows.geometry, self.panel.columns, self._names
         values, disguises = [column.values for column in self._columns], {}
         farthest = shape.gap + shape.horizon
@@ -178,13 +177,13 @@ class ChangeableSeries:
 def _items(series: Any) -> tuple[list[Any], bool]:
     """Return the series of a panel, or the single one, as a list; and True if a list was given."""
     listed = isinstance(series, list | tuple) and bool(series)
-    listed = listed and all(is_frame(item) or np.ndim(item) > 0 for item in series)
-    if listed and not all(hasattr(item, "__array__") or is_frame(item) for item in series):
-        listed = False  # Rows of numbers.
-    items = list(series) if listed else [series]
-    return [item if is_frame(item) or _is_column(item) else np.asarray(item) for item in items], (
-        listed
+    # Items that are no arrays are rows of numbers.
+    listed = listed and all(
+        is_frame(item) or (hasattr(item, "__array__") and np.ndim(item) > 0) for item in series
     )
+    items = series if listed else [series]
+    read = [item if is_frame(item) or _is_column(item) else np.asarray(item) for item in items]
+    return read, listed
 
 
 def _is_column(item: Any) -> bool:
@@ -222,7 +221,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    # The series has categories of its own: a pipeline may merge some.
+    # The series keeps all its categories: a pipeline may merge some.
     left: dict[str, Any] = {"categories": None}
     for role in COLUMN_SETTINGS:
         named = getattr(windows, role)
@@ -276,3 +275,80 @@ def _scattered(column: Any, rows: IntArray, values: Array) -> Any:
     native = nw.get_native_namespace(column)
     new = nw.new_series(column.name or "", values, backend=native).cast(column.dtype)
     return column.scatter(rows.tolist(), new)
+
+
+# Statistics react to different changes: a maximum moves when values are raised, a minimum when they
+# are lowered. A pipeline may clip all that lies outside of the range; shuffled values stay in it.
+KINDS = ("raised", "lowered", "shuffled")
+
+
+class PlausibleColumn:
+    """A column of series laid end to end, ``(positions,)``, whose rows can get other values."""
+
+    def __init__(self, values: Array, series: IntArray, dtype: np.dtype[Any]) -> None:
+        self.values = values
+        self._series, self._dtype = series, dtype
+        self._finite = np.isfinite(values)
+        held = values[self._finite]
+        low, high = np.full((2, int(series.max(initial=0)) + 1), np.nan)
+        np.fmin.at(low, series[self._finite], held)
+        np.fmax.at(high, series[self._finite], held)
+        self._low, self._high = low, high
+        distinct = np.unique(held[: 1 << 12])
+        self._pair = len(distinct) <= 2 and len(distinct := np.unique(held)) == 2
+        self._ends = distinct[[0, -1]] if len(distinct) else np.zeros(2)
+        self._positive = bool((held >= 0).all())
+        self._share = self._positive and dtype.kind == "f" and bool((held <= 1).all())
+
+    def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
+        """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
+        # Values that are raised or lowered leave the range of their series. They stay at 0 or above
+        # if the column has no negative value, and at 1 or below if it holds shares. In a column of
+        # two values all become the larger or the smaller one or, if shuffled, each the other one.
+        rows = rows & self._finite
+        old, series = self.values[rows], self._series[rows]
+        if self._pair:
+            # Setting each to the other value might keep the sums of several.
+            low, high = self._ends
+            lone = {"raised": high, "lowered": low}
+            new = np.full_like(old, lone[kind]) if kind in lone else low + high - old
+        elif kind == "shuffled":
+            new = np.empty_like(old)
+            new[np.argsort(series, kind="stable")] = old[
+                np.lexsort((generator.random(len(old)), series))
+            ]
+        else:
+            new = self._beyond(kind, old, series, generator)
+        result = self.values.copy()
+        result[rows] = self.kept(new)
+        return result
+
+    def kept(self, values: Array) -> Array:
+        """Return values rounded and clipped to what the column's dtype holds."""
+        if self._dtype.kind in "iu":
+            limits = np.iinfo(self._dtype)
+            # No float64 lies between this and the largest integer of eight bytes.
+            highest = min(int(limits.max), (1 << 63) - 1024)
+            return np.clip(np.rint(values), limits.min, highest)
+        if self._dtype.kind == "f":
+            largest = float(np.finfo(self._dtype).max) / 4
+            return np.clip(values, -largest, largest).astype(self._dtype).astype(np.float64)
+        return values
+
+    def _beyond(
+        self, kind: str, old: Array, series: IntArray, generator: np.random.Generator
+    ) -> Array:
+        low, high = self._low[series], self._high[series]
+        spread = high - low
+        spread = np.where(spread > 0, spread, np.maximum(np.abs(old), 1.0))
+        amount = generator.uniform(1.1, 2.0, len(old))
+        share = generator.uniform(0.1, 0.6, len(old))
+        if kind == "raised":
+            if self._share:
+                # The new value lies between 1 and the largest value or, if that is 1, the old one.
+                return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
+            return old + spread * amount
+        if self._positive:
+            lowest = np.where(low > 0, low, old) * share
+            return np.maximum(lowest, 1.0 * (low > 0)) if self._dtype.kind in "iu" else lowest
+        return old - spread * amount

@@ -1,32 +1,119 @@
-"""Finds columns that hold a target in disguise: its value is a smooth function of theirs.
+"""Finds columns that copy a target's later values, or hold a target in disguise.
 
-The customers of a day, or its sales with the tax, are not known before the day. If such a column is
-named as known ahead, held-out forecasts look perfect, and no forecast moves when the target is
-changed, since the column stays.
+A copy, made from the target beforehand by a shift, would stay when the target is changed, and hide
+its leak, so both are changed. A target in disguise is a smooth function of the column: the
+customers of a day, or its sales with the tax, are not known before the day. If such a column is
+named as known ahead, held-out forecasts look perfect, and none moves when the target is changed.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
+
+# The fewest pairs of values that agree, the fewest distinct values, and the pairs tried first.
+_FEWEST_PAIRS, _DISTINCT, _HEAD = 20, 3, 64
+# The largest error, relative to the column's range: what a conversion to float32 leaves.
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A column with another one's values ``ahead`` rows later, up to a factor and an offset."""
+
+    column: int  # index
+    source: int  # index
+    ahead: int  # rows
+    scale: Array  # by series; NaN if it is too short or constant
+    offset: Array  # by series
+
+    def derived(self, copy: Array, source: Array, changed: BoolArray, series: IntArray) -> Array:
+        """Return the column, computed from its source's values where those are ``changed``."""
+        at = np.flatnonzero(changed)
+        to = at - self.ahead
+        inside = (to >= 0) & (to < len(copy))
+        at, to = at[inside], to[inside]
+        number = series[to]
+        values = self.scale[number] * source[at] + self.offset[number]
+        valid = (series[at] == number) & np.isfinite(values) & np.isfinite(copy[to])
+        new = copy.copy()
+        new[to[valid]] = values[valid]
+        return new
+
+
+def find_copy(
+    values: Array, offsets: IntArray, column: int, source: int, latest: int, farthest: int
+) -> Copy | None:
+    """Return how a column of ``(positions, columns)`` follows from another's later values."""
+    # A column is no copy if it follows equally well from values that are known when it is read, as
+    # in a series that repeats itself or runs straight. ``latest`` is the number of rows from the
+    # column's row to the latest value of ``source`` known then: 0 for a column of the past, and
+    # negative for one known ahead. ``farthest`` is the largest number of rows that is tried.
+    held = values[:, column]
+    if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
+        return None
+    copy = _fitting(values, offsets, column, source, range(latest + 1, farthest + 1))
+    if copy is None:
+        return None
+    longest = int(np.diff(offsets).max())
+    before = range(latest, -longest, -1)
+    return copy if _fitting(values, offsets, column, source, before) is None else None
+
+
+def _fitting(
+    values: Array, offsets: IntArray, column: int, source: int, distances: Iterable[int]
+) -> Copy | None:
+    for ahead in distances:
+        scale, offset = np.full((2, len(offsets) - 1), np.nan)
+        for number, (begin, end) in enumerate(pairwise(offsets)):
+            first, last = max(begin, begin - ahead), min(end, end - ahead)
+            if last - first < _FEWEST_PAIRS:
+                continue
+            line = _line(values[first + ahead : last + ahead, source], values[first:last, column])
+            if line is None:
+                break
+            scale[number], offset[number] = line
+        else:
+            if np.isfinite(scale).any():
+                return Copy(column, source, ahead, scale, offset)
+    return None
+
+
+def _line(x: Array, y: Array) -> tuple[float, float] | None:
+    """Return the slope and offset of the line on which all points lie, NaN for too few points."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    if len(y) < _FEWEST_PAIRS or y.min() == y.max():
+        return np.nan, np.nan
+    for part in (slice(_HEAD), slice(None)):
+        low, high = x[part].argmin(), x[part].argmax()
+        run = x[high] - x[low]
+        slope = (y[high] - y[low]) / run if run else 0.0
+        error = np.abs(y[part] - y[low] - slope * (x[part] - x[low])).max()
+        if error > _TOLERANCE * np.ptp(y):
+            return None
+    return (float(slope), float(y[low] - slope * x[low])) if slope else None
+
 
 # A column that explains a larger share is suspicious.
 LARGEST_SHARE = 0.99
-# A column of so few values, such as a promotion, a price of a few levels or a closed day, is none.
+# A column with no more distinct values, such as a promotion or a closed day, is no disguise.
 _FEW_VALUES = 10
-# Fewest rows of a series; the latest rows, and the most series, that are read.
+# The fewest rows of a series; the number of latest rows and the most series that are read.
 _FEWEST, _LATEST, _MOST_SERIES = 30, 1024, 64
 # The most of the target's past that is read, and the fewest rows for each of its lags.
 _MOST_LAGS, _ROWS_PER_LAG = 48, 8
-# If the past leaves open less than this share of the variance, nothing is left to tell.
+# If the past leaves less than this share of the variance, nothing is left to explain.
 _LEAST_OPEN = 1e-6
-# Without this share of the rows, those that are most open, a disguise explains at least that much.
+# The share of rows with the largest residuals; without them a disguise explains at least the
+# second share.
 _MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
-# A column whose steps are equal in more of the rows counts them, if it begins again at times.
+# A column with equal steps in more than this share of rows is a counter that starts again at times.
 _COUNTING = 0.75
-# Distances are chosen by so many rows, or a few more, and so many of them are tried on all rows.
+# Distances are ranked on about this many rows, and this many of the best are tried on all rows.
 _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
 
 
@@ -53,9 +140,9 @@ class OpenTarget:
         self._y, self._of_past = np.concatenate(counted), np.concatenate(past)
 
     def told_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
-        """Return how many rows later a column tells the target's value, and the share; or None."""
-        # The docstring of ``check_leakage`` has the formula. Any smooth function of the target is
-        # found, and a trend or a season, which the past tells as well, is none.
+        """Return how many rows later the target lies that a column explains, and the share."""
+        # The docstring of ``check_leakage`` has the formula. It finds any smooth function of the
+        # target, but no trend or season, which the past explains equally well.
         x, series, distances = column[self._rows], self._series, list(distances)
         usable = np.isfinite(x)
         for number in range(int(series.max(initial=-1)) + 1):
@@ -63,7 +150,7 @@ class OpenTarget:
             if len(np.unique(x[here & usable])) <= _FEW_VALUES or _of_calendar(x[here]):
                 usable[here] = False
         rows = np.flatnonzero(usable)
-        # Rows of equal values in random order: those that follow each other in time may be alike.
+        # Rows of equal values are put in random order, since neighbours in time may be similar.
         ties = np.random.default_rng(0).random(len(rows))
         rows = rows[np.lexsort((ties, x[rows], series[rows]))]
         if not len(rows):
@@ -74,13 +161,13 @@ class OpenTarget:
         return (distance, share) if share > LARGEST_SHARE else None
 
     def _ratio(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return how much a column leaves open, relative to the past, on all rows together."""
+        """Return what a column leaves unexplained, relative to the past, on all rows."""
         of_column, of_past, _, _ = self._left_open(x, rows, distance)
         total = float(of_past @ of_past)
         return float(of_column @ of_column) / total if total > 0 else np.inf
 
     def _share(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return the share that a column explains of what is open without it."""
+        """Return the share that a column explains of what is unexplained without it."""
         of_column, of_past, values, series = self._left_open(x, rows, distance)
         enough = np.bincount(series, minlength=1)[series] >= _FEWEST
         of_column, of_past = of_column[enough], of_past[enough]
@@ -90,7 +177,7 @@ class OpenTarget:
     def _left_open(
         self, x: Array, rows: IntArray, distance: int
     ) -> tuple[Array, Array, Array, IntArray]:
-        """Return what column ``x`` and what the past leave open; the values, and their series."""
+        """Return residuals of column ``x`` and of the past; the values, and their series."""
         at = rows + distance
         inside = (at >= 0) & (at < len(x))
         rows, at = rows[inside], at[inside]
@@ -117,7 +204,7 @@ def _of_calendar(x: Array) -> bool:
 
 
 def _explained(of_column: Array, without: Array) -> float:
-    """Return the share of what is open that a column explains; less if a few rows make it."""
+    """Return the share that a column explains; the smaller one if a few rows make up most of it."""
     if not len(without):
         return 0.0
     size = np.abs(without)

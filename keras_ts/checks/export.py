@@ -1,11 +1,9 @@
 """Exports a model and runs the exported file, before anyone relies on it.
 
-For a model that carries windows, the file is that of ``export_model``, written by the same code.
-
-An export may succeed and compute something else: from PyTorch, ONNX and OpenVINO files hold a
-recurrent layer's loop unrolled at one length, and run it so at any other; a converter may misread
-what a missing value is. The check runs the exported file in its own runtime, beside the model: at
-two lengths if the model takes any, and with missing values if the model masks them.
+An export may succeed and compute something else: ONNX and OpenVINO files made from PyTorch unroll a
+recurrent layer's loop at one length, and keep that at any other; a converter may misread the test
+for missing values. The check runs the exported file in its own runtime, beside the model: at two
+lengths if the model takes any, and with missing values if the model masks them.
 """
 
 import functools
@@ -20,10 +18,12 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import check_graph, predict, unwrapped
+from keras_ts._backends import unwrapped
+from keras_ts._models import check_graph, predict
 from keras_ts._typing import Array, BoolArray
 from keras_ts.exporting import runtimes
-from keras_ts.exporting.export import Format, as_rollout, written
+from keras_ts.exporting.export import as_rollout, written
+from keras_ts.exporting.formats import FORMATS, Format, Run
 from keras_ts.interface import Interface, carried_by
 from keras_ts.saving.diagnose import short
 from keras_ts.windows.dataset import WindowDataset
@@ -121,10 +121,10 @@ def check_export(
         ImportError: A package is missing; the message names it.
         TypeError: ``model`` is of another kind, such as a subclass, or not built; or ``x`` is a
             dataset.
-        ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, or no file
-            comes to be: Keras cannot export the model to ``format``.
+        ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, or Keras
+            cannot export the model to ``format``.
     """
-    _checks.choice("format", format, tuple(runtimes.RUNTIMES))
+    _checks.choice("format", format, tuple(FORMATS))
     rtol = _checks.positive("rtol", rtol)
     model = _forecaster(unwrapped(model))
     inputs = _inputs(model, x)
@@ -132,12 +132,12 @@ def check_export(
     names = [tensor.name for tensor in model.inputs]
     with tempfile.TemporaryDirectory() as folder:
         path = written(model, x, format, Path(folder))
-        load = functools.cache(lambda: runtimes.RUNTIMES[format][2](str(path), names))
+        load = functools.cache(lambda: FORMATS[format].run(str(path), names))
         report = ExportReport(format, rtol=rtol)
         for arrays in _lengths(model, inputs):
             count = len(report.differences)
             report = _with_run(report, model, x, load, arrays)
-            # If the file differs on whole windows already, missing values would tell nothing more.
+            # If the file differs on complete windows, missing values add nothing.
             if len(report.differences) == count:
                 for holed in with_holes(model, arrays):
                     report = _with_run(report, model, x, load, holed, missing=True)
@@ -145,7 +145,7 @@ def check_export(
 
 
 def _forecaster(model: Any) -> Any:
-    """Return what ``export_model`` exports of a model with windows; any other model as it is."""
+    """Return what ``export_model`` exports of a model with windows; other models unchanged."""
     if not isinstance(model, keras.Model) or carried_by(model) is None:
         return model
     return as_rollout(model)
@@ -155,7 +155,7 @@ def _with_run(
     report: ExportReport,
     model: keras.Model,
     x: Any,
-    load: Callable[[], runtimes.Run],
+    load: Callable[[], Run],
     arrays: list[Array],
     missing: bool = False,
 ) -> ExportReport:
@@ -244,7 +244,7 @@ def _difference(expected: list[Array], results: list[Array]) -> tuple[float, flo
     if len(results) < len(expected):
         return float("inf"), largest
     worst = 0.0
-    # OpenVINO's files give inner values after the outputs.
+    # OpenVINO's files return inner values after the outputs.
     for ours, theirs in zip(expected, results, strict=False):
         if ours.shape != theirs.shape or (np.isnan(ours) != np.isnan(theirs)).any():
             return float("inf"), largest

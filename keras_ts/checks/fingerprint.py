@@ -115,8 +115,8 @@ def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
         yield from _flat("layers", item.layers, variables)
         return
     settings = item.get_config() if hasattr(item, "get_config") else {}
-    # The config may forget a setting, so attributes count too: but not those of an initializer,
-    # whose own seed has done its work by the time a model is saved.
+    # The config may lack a setting, so attributes are compared too, except those of initializers:
+    # their seeds no longer matter once a model is saved.
     if not isinstance(item, keras.initializers.Initializer):
         settings = {**settings, **_attributes(item)}
     settings.pop("name", None)
@@ -135,7 +135,7 @@ def _attributes(item: Any) -> dict[str, Any]:
     inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
     bare = vars(keras.layers.Layer())
     attributes = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
-    # TensorFlow's lists of tracked objects name everything a second time.
+    # TensorFlow's lists of tracked objects contain everything a second time.
     attributes = {name: v for name, v in attributes.items() if not name.startswith("_self_")}
     return {**attributes, "trainable": item.trainable, "dtype": item.dtype_policy.name}
 

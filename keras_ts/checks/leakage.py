@@ -1,4 +1,4 @@
-"""Finds pipelines that look ahead: changes later values, and looks for forecasts that move.
+"""Finds pipelines that look ahead: changes later values, and checks if earlier forecasts move.
 
 A leak makes forecasts look good until values are not known yet. It hides between the data and the
 model: in a scaler, a filled gap, a smoothed column. So the check takes the pipeline as one
@@ -14,10 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks, _models
+from keras_ts import _backends, _checks, _models
 from keras_ts._typing import Array, IntArray
-from keras_ts.checks.changeable import ChangeableSeries
-from keras_ts.checks.plausible import KINDS
+from keras_ts.checks.changeable import KINDS, ChangeableSeries
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.panel import table_of, with_columns
@@ -40,10 +39,10 @@ class LeakageReport:
         copies: The columns that hold a target's values some rows later, up to a factor and an
             offset, and were changed along with it: a dict from each to the target and the number of
             rows.
-        disguises: The columns that tell a target's value of a row that is not known with theirs,
-            such as the customers of a day among the columns known ahead: a dict from each to the
-            target, the number of rows, and the share that the column explains of what the target's
-            past leaves open, 0.99 or more.
+        disguises: The columns that disclose a target's value before it is known, such as the
+            customers of a day among the columns known ahead: a dict from each to the target, the
+            number of rows, and the share that the column explains of what the target's past leaves
+            unexplained, 0.99 or more.
         origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
         series: The id or number of its series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
@@ -92,9 +91,9 @@ class LeakageReport:
             for column, (target, ahead) in self.copies.items()
         ]
         lines += [
-            f"Column {column!r} is {target!r} of {_away(ahead)} in disguise: it explains "
-            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} leaves open. "
-            f"Ask when it was written down: if not before that {target!r}, no forecast has it."
+            f"Column {column!r} holds {target!r} of {_away(ahead)} in disguise: it explains "
+            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} does not. If it "
+            f"is known no earlier than that {target!r}, leave it out: no real forecast has it."
             for column, (target, ahead, share) in self.disguises.items()
         ]
         if self.clean_from is not None:
@@ -133,7 +132,7 @@ def check_leakage(
 
     So a column that holds the target in disguise, such as the customers of a day among the columns
     known ahead, would move nothing. The report names each column that explains 99 % or more of what
-    is open about a target without it, in the same row or one that is not known with the column's:
+    is otherwise unexplained about a target, in the same row or in one that is not yet known:
     ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is how far the target lies from the straight line
     between the two rows of its series with the nearest values in the column. ``e`` is the residual
     of a linear regression of the target on its last 48 values (on fewer if that is more than an
@@ -141,9 +140,9 @@ def check_leakage(
 
     A promotion or a closed day explains much, and is honest. So columns of ten values or fewer are
     never named, nor those of the calendar, which repeat themselves or count rows. The target's most
-    frequent value is left out, and 90 % must be explained without the tenth of the rows with the
-    largest ``e``, too. An honest column is named if it tells the target to about a tenth of its
-    spread, such as the plan that a machine follows: then ask for ``report.ahead == 0``.
+    frequent value is left out, and 90 % must also be explained without the tenth of the rows with
+    the largest ``e``. An honest column that predicts the target to about a tenth of its spread,
+    such as the plan that a machine follows, is named: then check ``report.ahead == 0`` instead.
 
     Example:
 
@@ -172,8 +171,8 @@ def check_leakage(
             ``windows.build(series)``.
         series: Anything that ``windows.build`` takes; values may be missing if ``predict`` fills
             them.
-        windows: The windows that are predicted. Columns that they name and the series lacks are
-            taken for columns that ``predict`` makes. With ``targets="sequence"``, every input step
+        windows: The windows that are predicted. If they name columns that the series lacks,
+            ``predict`` is expected to make these. With ``targets="sequence"``, every input step
             has a forecast of its own.
 
     Returns:
@@ -186,8 +185,7 @@ def check_leakage(
         ValueError: ``predict`` fails on changed values, or returns other predictions when it is
             called again, the same ones for every series, or not one for each window.
     """
-    if not isinstance(windows, WindowedSeries):
-        raise TypeError(f"windows must be a WindowedSeries. Received: {type(windows).__name__}.")
+    _checks.instance("windows", windows, WindowedSeries)
     windows, series = with_columns(windows, series), table_of(series)
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
@@ -274,7 +272,7 @@ class _Passes:
         starts = ranges.starts(np.arange(ranges.total))
         flat = starts[:, None] + geometry.sampling_rate * np.asarray(inputs)
         if geometry.sequence and geometry.before:
-            # What a window forecasts before its series is made at its first row at the latest.
+            # Forecasts at inputs before a series begins are made at its first row at the latest.
             series = ranges.series_of(np.arange(ranges.total))
             flat = np.maximum(flat, changeable.panel.offsets[series][:, None])
         self.flat = flat.reshape(-1)
@@ -342,7 +340,7 @@ class _Passes:
 
 
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
-    predict = _models.unwrapped(predict)
+    predict = _backends.unwrapped(predict)
     if isinstance(predict, keras.Model):
         # Refuses windows other than those of its training, and has the model's categories.
         windows = Interface.of(predict, windows).windows
@@ -360,7 +358,7 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
     """Return moments after which values are changed: some origins, ends of missing values."""
-    # The first origin is one of them, since a look at the whole series shows there at once. The
+    # The first origin is one of them, since a fit to the whole series shows there at once. The
     # others are drawn at random, since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)
     generator = np.random.default_rng(0)
@@ -378,8 +376,9 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
 
 def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
     """Return the largest number of rows beyond which a pipeline still looks."""
-    # A scaler looks as far as there are rows, a centred window only some. So the last row is tried
-    # first, then distances that double. ``looks(rows)``, True at ``reached``, once False stays so.
+    # A scaler looks as far as there are rows, a centred window only some rows. So the last row is
+    # tried first, then distances that double. ``looks(rows)`` is True at ``reached``, and once it
+    # is False, it stays so.
     if reached >= last or looks(last):
         return max(reached, last)
     step, unseen = 1, last

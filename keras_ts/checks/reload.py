@@ -1,6 +1,6 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Keras loses some settings without a word, and every version loses others. So the check compares
+Keras silently loses some settings, and every version loses others. So the check compares
 everything, and needs no list of known losses.
 """
 
@@ -23,7 +23,7 @@ from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import write
 
-# The other process imports keras_ts and nothing more, as a program that loads has to.
+# The other process imports only keras_ts, which is all that a loading program must import.
 _CHILD = """
 import sys
 sys.path.append(sys.argv[2])
@@ -32,7 +32,7 @@ from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
-# More changed variables than this share one line, since a part loses them together.
+# If more variables change, they share one line, since a part loses them together.
 _MOST_LINES = 3
 
 
@@ -193,7 +193,7 @@ def child(name: str) -> None:
 def compare(
     before: Fingerprint, after: Fingerprint, uncompiled: bool = False
 ) -> list[ReloadDifference]:
-    """Return the parts of ``before`` that ``after`` lacks or holds otherwise."""
+    """Return the parts of ``before`` that ``after`` lacks or holds with other values."""
     differences = []
     for owner, places in before.items():
         if uncompiled and owner in ("Optimizer", "Loss", "Compiling"):

@@ -14,7 +14,7 @@ calibrated on the part before that. The command writes forecast.csv, the trained
 pictures and, with --id, the scores of each series, scores.csv.
 
 A target may be missing anywhere; with --time, rows may be missing, too. With --future, a plan holds
-the columns known ahead in the rows that are forecast: the file goes on behind its last values, with
+the columns known ahead in the rows that are forecast: the file goes on after its last values, with
 rows that have no target, or --plan names a file of these rows.
 """
 _EXAMPLE = """example:

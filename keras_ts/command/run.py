@@ -207,33 +207,38 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
         return
     labels = ahead[arguments.id].unique()[: arguments.pictures]
     for number, label in enumerate(labels, start=1):
-        # An id may hold what no name of a file can.
+        # An id may hold characters that the name of a file cannot.
         name = re.sub(r"[^\w-]+", "_", str(label)).strip("_")[:40]
         path = arguments.out / f"forecast_{number}{'_' if name else ''}{name}.png"
         plot_forecast(series, ahead, column=arguments.target, ids=[label], last=last, filepath=path)
 
 
 def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
-    """Return a frame with one row for each series, the one with the lowest skill first.
-
-    Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the MAE
-    and MASE of the model and of that baseline, and the share of values that the interval held.
-    """
+    """Return a frame with one row for each series, the one with the lowest skill first."""
+    # Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the
+    # MAE and MASE of the model and of that baseline, and the share of values that the interval
+    # held.
     import pandas as pd
 
     scores = report.scores(by="series")
     (model,) = report.verdicts
-    own, best = scores["name"] == model, scores["name"] == report.best
-    table = pd.DataFrame({name: scores[name][own] for name in ("verdict", "skill")})
-    table["skill_low"], table["skill_high"] = scores["skill_low"][own], scores["skill_high"][own]
+    of_model, of_baseline = scores["name"] == model, scores["name"] == report.best
+    table = pd.DataFrame({name: scores[name][of_model] for name in ("verdict", "skill")})
+    table["skill_low"], table["skill_high"] = (
+        scores["skill_low"][of_model],
+        scores["skill_high"][of_model],
+    )
     table["baseline"] = report.best
     for metric in ("mae", "mase"):
-        table[metric], table[f"baseline_{metric}"] = scores[metric][own], scores[metric][best]
+        table[metric], table[f"baseline_{metric}"] = (
+            scores[metric][of_model],
+            scores[metric][of_baseline],
+        )
     if "coverage" in scores:
-        table["coverage"] = scores["coverage"][own]
+        table["coverage"] = scores["coverage"][of_model]
     # The id may have the name of a score.
-    table.insert(0, id_column, scores["series"][own], allow_duplicates=True)
-    order = np.argsort(scores["skill"][own], kind="stable")  # NaN stands at the end.
+    table.insert(0, id_column, scores["series"][of_model], allow_duplicates=True)
+    order = np.argsort(scores["skill"][of_model], kind="stable")  # NaN stands at the end.
     return table.iloc[order].reset_index(drop=True)
 
 
@@ -244,7 +249,7 @@ def worst_series(table: Any, path: Path) -> str:
         return ""
     # By place, since the id may have the name of a score.
     ids, verdicts, skills = (judged.iloc[:, place] for place in range(3))
-    # Of no error there is no share.
+    # No skill is a share of an error of 0.
     perfect = "without a share, since the baseline has no error"
     named = [
         f"{label} {percent(skill) if np.isfinite(skill) else perfect} "

@@ -4,7 +4,6 @@ import argparse
 import re
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
     for name in arguments.static:
         _check_whole("static", table[name], arguments.file)
     for name in arguments.future:
-        # On a day without a target, nobody needs to know if there was a promotion.
+        # In rows without a target, columns known ahead may be missing.
         known = table[name][table[arguments.target].notna()]
         _check_whole("future", known, arguments.file)
     if arguments.time is not None:
@@ -57,7 +56,7 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     words = [
         name for name in arguments.future if not pd.api.types.is_numeric_dtype(table[name].dtype)
     ]
-    # Read by itself, a column of the words 1 and A, of which the plan holds 1, would be numbers.
+    # A column with the texts 1 and A would be read as numbers if the plan only holds 1.
     plan = _of_file(file, arguments, words)
     order = [name for name in (arguments.id, arguments.time) if name is not None]
     needed = [*order, *arguments.future]
@@ -67,7 +66,7 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     if arguments.target in plan and (valued := plan[arguments.target].notna()).any():
         raise UserError(
             f"--plan {file} has a value of {arguments.target} in line {_line(valued)}: rows with a "
-            f"value belong into {rows}."
+            f"value belong in {rows}."
         )
     for name in arguments.future:
         if name not in words and not pd.api.types.is_numeric_dtype(plan[name].dtype):
@@ -112,23 +111,21 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
         raise UserError("reading a CSV file needs pandas: pip install pandas") from None
     # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
-    read: Any = partial(pd.read_csv, file)
-    # An id is taken as it is written: behind a sign, "NA" is none of pandas's missing ones.
+    read: Any = pd.read_csv
+    # An id is read as it is written: with "=" before it, pandas does not take "NA" for missing.
     signed = {} if arguments.id is None else {arguments.id: "={}".format}
-    kinds = {"dtype": texts, "converters": signed}
     try:
-        header = read(header=None, nrows=1, dtype=str).iloc[0]
-        as_written: Any = partial(read, index_col=False, usecols=range(len(header)))
-        if not read(nrows=1, dtype=str).equals(as_written(nrows=1, dtype=str)):
-            # Lines are longer than the header, such as by a comma at their end, and pandas takes
-            # their first values for an index.
-            _refuse_more(read(dtype=texts), file)
-            read = as_written
-        table = read(**kinds)
+        header = read(file, header=None, nrows=1, dtype=str).iloc[0]
+        with warnings.catch_warnings():
+            # If lines are longer than the header, pandas would take the first column for an index.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = read(file, index_col=False, dtype=texts, converters=signed)
         if arguments.id in table:
             table[arguments.id] = table[arguments.id].str[1:].replace("", None)
     except FileNotFoundError:
         raise UserError(f"{file}: there is no such file.") from None
+    except pd.errors.ParserWarning:
+        raise UserError(f"{file} has lines of more values than its header has columns.") from None
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{file} cannot be read as a CSV file: {reason}") from None
@@ -142,19 +139,10 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
             f"{file} has two columns {twice.iloc[0]}: rename one of them in its header."
         )
     for name in table:
-        # Beside an empty field, pandas leaves True and False as objects.
+        # If a field is empty, pandas leaves True and False as objects.
         if pd.api.types.infer_dtype(table[name], skipna=True) == "boolean":
             table[name] = table[name].astype(float)
     return table
-
-
-def _refuse_more(table: Any, file: Path) -> None:
-    """Refuse a line with more values than columns, in a table that pandas shifted by them."""
-    more = table.reset_index().iloc[:, len(table.columns) :].notna().any(axis=1)
-    if more.any():
-        raise UserError(
-            f"{file} has more values in line {_line(more)} than its header has columns."
-        )
 
 
 def _columns(table: Any, arguments: argparse.Namespace) -> Any:
@@ -237,7 +225,7 @@ def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
     _check_whole("time", values, file)
     try:
         with warnings.catch_warnings():
-            # Of mixed offsets pandas 2 only warns, and returns no dates.
+            # For mixed offsets, pandas 2 only warns, and returns no dates.
             warnings.simplefilter("error", FutureWarning)
             return pd.to_datetime(values, format=form or "ISO8601")
     except (ValueError, TypeError, FutureWarning):
@@ -262,11 +250,10 @@ def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Part the rows of each series, from its first value on, from the rows of the plan.
-
-    With dates, the plan begins after the last date that has a value in any series: before it, a
-    target without a value is missing. Without dates, it begins behind each series' own last value.
-    """
+    """Separate the rows of each series, from its first value on, from the rows of the plan."""
+    # With dates, the plan begins after the last date that has a value in any series: before it, a
+    # target without a value is missing. Without dates, it begins behind each series' own last
+    # value.
     import pandas as pd
 
     values = table[arguments.target]
@@ -281,7 +268,7 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
     series, behind = table[begun & ended], table[begun & ~ended]
     if len(behind) and arguments.plan is not None:
         raise UserError(
-            f"--plan {arguments.plan}: {arguments.file} has {len(behind):,} rows behind its last "
+            f"--plan {arguments.plan}: {arguments.file} has {len(behind):,} rows after its last "
             "value, the first in line "
             f"{behind.index.min() + 2}. Take them out of one of the two files."
         )

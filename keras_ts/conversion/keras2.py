@@ -2,9 +2,8 @@
 
 Keras 3 loads the weights of Keras 2, but fails on a few settings that it has dropped, on how calls
 of inner models are counted, and on the settings that a model was compiled with. It restores no
-optimizer state from ``.h5`` files, and misses one variable in ``.keras`` files of Keras 2, whose
-learning rate was not a variable. A setting that cannot be translated stays as it is, and Keras's
-own error names it.
+optimizer state from ``.h5`` files, and misses the learning rate in ``.keras`` files of Keras 2,
+where it was no variable. A setting that cannot be translated stays as it is, for Keras's own error.
 """
 
 import io
@@ -25,13 +24,8 @@ _DROPPED: dict[str, tuple[Any, ...]] = {
     "input_length": (None,),
 }
 _MODELS = ("Functional", "Model", "Sequential")
-# Keras 2 and 3 order the variables of these optimizers alike: m, v of the first weight, ...
+# Keras 2 and 3 keep the variables of these optimizers in one order: m, v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
-
-
-def is_keras2(version: Any) -> bool:
-    """Return True if ``version``, which a file names, is one of Keras 2."""
-    return str(version).startswith("2.")
 
 
 def translate(config: Any) -> None:
@@ -130,7 +124,7 @@ def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> No
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # Keras 3 itself does so for functional models that are outputs.
+    # Keras 3 itself counts so for functional models that are outputs.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 

@@ -3,8 +3,7 @@
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash on
 untrusted bytes, and running them runs whatever the file says. So the few types that a small
 function needs are read byte by byte here, and its instructions are compared with the bytecode of
-CPython 3.6 to 3.13 for two sources: ``expand_dims(x, n)`` and ``x * n``. Only these two are
-recognised.
+CPython 3.6 to 3.13 for the only two sources recognised: ``expand_dims(x, n)`` and ``x * n``.
 """
 
 import base64

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from keras_ts import _checks
 from keras_ts._files import path_text
 from keras_ts.conversion import keras2, lambda_bytecode
 from keras_ts.conversion.portable import reached_layers
@@ -83,7 +84,7 @@ def migrate_lambdas(
     proposed = [where for where in layers if layers[where] not in passed.values()]
     for where, entry in lambdas.items():
         _replace(entry, layers[where], where in proposed)
-    old = keras2.is_keras2(metadata.get("keras_version"))
+    old = str(metadata.get("keras_version")).startswith("2.")
     if old:
         keras2.translate(config)
     customs = {type(layer).__name__: type(layer) for layer in passed.values()}
@@ -108,19 +109,9 @@ def migrate_lambdas(
 def _checked(replacements: Any) -> dict[str, keras.layers.Layer]:
     if replacements is None:
         return {}
-    if not isinstance(replacements, Mapping):
-        raise TypeError(
-            "replacements must be a dict of layers by the names of Lambdas. "
-            f"Received: {replacements!r}."
-        )
+    _checks.instance("replacements", replacements, Mapping)
     for name, layer in replacements.items():
-        if isinstance(layer, type) and issubclass(layer, keras.layers.Layer):
-            raise TypeError(
-                f"replacements[{name!r}] is the class {layer.__name__}; make a layer of it: "
-                f"{layer.__name__}(...)."
-            )
-        if not isinstance(layer, keras.layers.Layer):
-            raise TypeError(f"replacements[{name!r}] must be a Keras layer. Received: {layer!r}.")
+        _checks.instance(f"replacements[{name!r}]", layer, keras.layers.Layer)
         if isinstance(layer, keras.layers.Lambda):
             raise TypeError(f"replacements[{name!r}] is a Lambda again, which would not reload.")
     return dict(replacements)

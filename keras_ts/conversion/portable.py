@@ -32,7 +32,8 @@ _UNCOMPILED = (
     "keras_ts.save_model(model, filepath), then "
     "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
 )
-# Lengths to try if a model leaves the length of its input open; a convolution may need the longer.
+# Lengths to try if a model leaves the length of its input open; a convolution may need the
+# longer one.
 LENGTHS = (4, 64)
 
 
@@ -73,7 +74,9 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     model = check_saveable(model, filepath)
     _check_stock(model)
     _check_masks(model)
-    lowered = keras.models.clone_model(model, clone_function=_lowered, recursive=True)
+    lowered = keras.models.clone_model(
+        model, clone_function=lambda layer: _STOCK.get(type(layer), copied)(layer), recursive=True
+    )
     if model.compiled:
         lowered.compile_from_config(model.get_compile_config())
     for place, entry in _entries(lowered):
@@ -98,9 +101,7 @@ def _check_stock(model: keras.Model) -> None:
         raise ValueError(
             f"The model is compiled with QuantileLoss, which has no stock form. {_UNCOMPILED}"
         )
-    if model.compiled and any(
-        isinstance(layer, Bounded) for layer in _keras_private.layers_within(model)
-    ):
+    if model.compiled and _keras_private.layers_within(model, Bounded):
         raise ValueError(
             "The model has a Bounded, whose stock form would clip in training, too, and a clipped "
             f"output has no gradient. {_UNCOMPILED}"
@@ -121,8 +122,9 @@ def _check_masks(model: keras.Model) -> None:
     reached = reached_layers(model, _drops_masks)
     if reached is None:
         raise ValueError(
-            "model masks its input, and the way of the mask could not be followed: zeros of the "
-            f"lengths {', '.join(map(str, LENGTHS))} did not run. Save with keras_ts.save_model."
+            "model masks its input, and the layers that the mask reaches are unknown: the model "
+            f"did not run on zeros of the lengths {', '.join(map(str, LENGTHS))}. Save with "
+            "keras_ts.save_model."
         )
     for layer in reached:
         raise ValueError(
@@ -140,11 +142,6 @@ def _drops_masks(layer: keras.layers.Layer) -> bool:
 def _is_scalar(layer: ScaleOutput) -> bool:
     # Under image_data_format "channels_first", Rescaling applies a list along another axis.
     return not isinstance(layer.scale, list) and not isinstance(layer.offset, list)
-
-
-def _lowered(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return the layer that replaces ``layer`` in the portable model."""
-    return _STOCK.get(type(layer), copied)(layer)
 
 
 def _reshape(layer: ExpandSeries) -> keras.layers.Layer:
@@ -165,7 +162,7 @@ def _rescaling(layer: ScaleOutput) -> keras.layers.Layer:
 
 
 def _identity(layer: WindowedInput) -> keras.layers.Layer:
-    # In the input's own dtype: under a half-precision policy, Identity would cast a series to it.
+    # The input keeps its dtype: under a half-precision policy, Identity would cast the series.
     dtype = layer.input.dtype
     return keras.layers.Identity(
         name=layer.name, dtype=dtype if keras.backend.is_float_dtype(dtype) else "float32"
@@ -217,8 +214,8 @@ def _entries(model: keras.Model) -> list[tuple[Place, dict[str, Any]]]:
     return list(entries(keras.saving.serialize_keras_object(model)))
 
 
-# Layers that a mask reaches may treat it otherwise than their replacements. Masks pass in and out
-# of inner models only together with data, so zeros are sent through.
+# A layer that a mask reaches may treat it otherwise than its replacement does. Masks enter and
+# leave inner models only together with data, so the model is run on zeros.
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:

@@ -7,7 +7,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
 from keras_ts.evaluation.judging import Judge, season_of
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.saving.weights import Weights
+from keras_ts.saving.scorecard import Weights
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -20,6 +20,7 @@ def compare(
     baselines: Sequence[Any] | None = None,
     metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
     by: str | None = None,
+    total: bool = False,
 ) -> ComparisonReport:
     """Score models, forecasts and baselines, and test if each model beats the best baseline.
 
@@ -125,6 +126,12 @@ def compare(
             ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
             name of one of ``metrics`` that gives an error of 0 or more for each value. Defaults to
             None: ``"mase"`` for a panel or several targets, else ``"mae"``.
+        total: True to judge the total of each window's steps, such as a week's sales, in place of
+            single steps. A missing step counts 0 where another one is not missing. A total's MASE
+            is its error over the scale and the number of its steps, so it is at most that of
+            single steps. A model that ``calibrate(..., joint=True)`` made has quantiles of totals,
+            by 500 sample paths, and their median for a point; any other model has the sum of its
+            points. Baselines have quantiles by the errors of their own totals. Defaults to False.
 
     Returns:
         A ``ComparisonReport``.
@@ -140,7 +147,7 @@ def compare(
     entries = Entries(models, train, validation)
     period = season_of(period, None if period else entries.period)
     sequence = entries.judged.geometry.sequence
-    judge = Judge(entries.names, period, baselines, metrics, by, sequence)
+    judge = Judge(entries.names, period, baselines, metrics, by, sequence, total)
     trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
     judge.add(entries.forecasters, trained, judged, scales)

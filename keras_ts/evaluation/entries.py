@@ -8,13 +8,14 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._models import check_model, unwrapped
+from keras_ts._backends import unwrapped
+from keras_ts._models import check_model
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged.common_windows import common_windows
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
-from keras_ts.evaluation.judging import lacking
+from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.scores.report import percent, whole_percent
@@ -120,9 +121,9 @@ class Entries:
         self.judged = common[self.parts]
         self._common, self._interfaces = common, interfaces
         self.forecasters: list[Forecaster] = [
-            of_model(name, self.models[name], interfaces[name].quantiles, common[by_model[name]])
+            of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model
-            else of_array(name, *tables[name], self.judged)
+            else of_array(name, *tables[name], None, self.judged)
             for name in self.names
         ]
 

@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._quantiles import points_of
-from keras_ts._typing import Array, BoolArray
+from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
@@ -21,44 +20,22 @@ from keras_ts.evaluation.forecasters.forecaster import (
     of_baseline,
 )
 from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import JudgedWindows, described
+from keras_ts.evaluation.judgement import Judgement, NoVerdictError, judge, steps_of
 from keras_ts.evaluation.measures import (
-    ROOTS,
     Metric,
-    check_errors,
     checked_measure,
     measure_of,
     metrics_of,
-    own_losses,
     refuse_points,
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
-from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import POINT, QUANTILE, point_losses, quantile_losses
+from keras_ts.saving.scorecard import Weights
+from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted
 from keras_ts.scores.report import percent, unscaled_note
-from keras_ts.windows.blocks import Block, finite
 
 # A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
-
-
-class NoVerdictError(ValueError):
-    """There is no verdict, since forecasts are not finite or nothing can be judged."""
-
-
-class Judgement(NamedTuple):
-    """The losses of some forecasters, by name, on the same targets."""
-
-    tallies: dict[str, Tally]
-    judged: JudgedWindows
-    scored: BoolArray  # (windows,), True for those that were judged
-    first_step: int
-    missing: int  # how many of their targets have no value
-    zeros: int  # how many are zero
-    lacking: dict[str, int]  # how many targets a forecaster has no forecast of
-    levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
-    beyond: dict[str, list[float]]  # the levels of a forecaster that another one lacks
 
 
 class Judge:
@@ -72,7 +49,9 @@ class Judge:
         metrics: Sequence[Metric] | None,
         by: str | None,
         sequence: bool,
+        total: bool = False,
     ) -> None:
+        self._total = _checks.boolean("total", total)
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         self._by = checked_measure(by, self._metrics)
         self._baselines = baselines_of(baselines, period, sequence)
@@ -83,24 +62,34 @@ class Judge:
                 f"models and baselines both have a {name!r}: give one of them another name."
             )
         self._judgements: list[Judgement] = []
+        self._pointed: list[str] = []  # models whose levels are those of single steps alone
         self._reason: NoVerdictError | None = None
 
     def add(
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
         scales: Array,
     ) -> None:  # fmt: skip
-        """Judge models and baselines, unless a part before had no verdict."""
+        """Judge models and baselines, unless a part before had no verdict.
+
+        A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
+        """
         if self._reason is None:
+            steps, total = steps_of(models, judged), self._total
+            given, models = models, [model.on(steps[model.judged], total) for model in models]
+            pairs = zip(given, models, strict=True)
+            pointed = [own.name for own, now in pairs if own.levels and not now.levels]
+            self._pointed = [name for name in self._models if name in pointed]
             levels = common_levels(model.levels for model in models)
-            errors = SignedErrors(train, judged, levels) if levels else None
+            errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
             baselines = [
-                of_baseline(baseline, train, judged, errors) for baseline in self._baselines
+                of_baseline(baseline, train, judged, errors).on(steps[judged], total)
+                for baseline in self._baselines
             ]
-            by = measure_of(self._by, judged)
-            refuse_points(by, [*models, *baselines])
+            by, forecasters = measure_of(self._by, judged), [*models, *baselines]
+            refuse_points(by, forecasters)
             try:
-                judgement = judge([*models, *baselines], judged, scales, by, self._metrics)
-                self._judgements.append(judgement)
+                judgement = judge(forecasters, judged, steps, scales, by, self._metrics, total)
+                self._judgements.append(judgement.averaged(self._models))
             except NoVerdictError as error:
                 self._reason = error
 
@@ -157,10 +146,12 @@ class Judge:
             first.first_step,
             period,
             None if weights is not None else len(judgements),
+            self._total,
             [
                 *notes,
                 *self._left_out,
                 *_notes(judgements, scored, tallies, period),
+                *_without_levels(self._pointed),
                 *single_time_note(origins),
             ],
         )
@@ -206,34 +197,42 @@ def _skills(
     baselines = [name for name in tallies if name not in models]
     best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
     judged = np.isfinite(tallies[best].errors)
-    errors = {name: tally.errors[judged] for name, tally in tallies.items()}
-    skills = {name: skill(errors[name], errors[best], origins) for name in baselines}
+    errors = {name: tally.by_seed[:, judged] for name, tally in tallies.items()}
+    other = errors[best][0]
+    skills = {name: skill(errors[name], other, origins) for name in baselines}
     # The best baseline may only be the luckiest of several equally good ones.
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
     for name in models:
-        skills[name] = skill(errors[name], errors[best], origins, as_good)
-    return best, {name: skills[name].rooted() if by in ROOTS else skills[name] for name in tallies}
+        skills[name] = skill(errors[name], other, origins, as_good)
+    rooted = is_rooted(by)
+    return best, {name: skills[name].rooted() if rooted else skills[name] for name in tallies}
 
 
 def _notes(
     judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally], period: int | None
 ) -> Iterator[str]:
     """Yield sentences on the steps of MASE, if they span a period, and on what is left out."""
+    first, any_tally = judgements[0], next(iter(tallies.values()))
+    if first.summed:
+        yield (
+            f"Judged is the total of each window's {first.summed} steps, in MASE over as many "
+            "times the scale."
+        )
     if period is not None:
         yield f"MASE is scaled by steps {period} rows apart."
-    first, any_tally = judgements[0], next(iter(tallies.values()))
+    what = "totals" if first.summed else "targets"
     missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
     zeros = sum(part.zeros for part in judgements) / max(total - missing, 1)
     if zeros > _MANY_ZEROS:
-        yield f"{percent(zeros)} of the targets are zero."
+        yield f"{percent(zeros)} of the {what} are zero."
     if not scored.all():
         yield f"{int((~scored).sum())} windows with a missing value are left out."
     if missing:
-        yield f"{missing} of {total} targets are missing, and count nowhere."
+        yield f"{missing} of {total} {what} are missing, and count nowhere."
     for name in first.lacking:
         lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
-            yield f"{name} has no forecast of {lacking} targets, which count nowhere."
+            yield f"{name} has no forecast of {lacking} {what}, which count nowhere."
     for name, levels in first.beyond.items():
         if levels:
             others = ", ".join(f"{level:g}" for level in levels)
@@ -246,118 +245,12 @@ def _notes(
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
 
 
-def judge(
-    forecasters: Sequence[Forecaster],
-    judged: JudgedWindows,
-    scales: Array,
-    measure: str,
-    metrics: Mapping[str, Metric] | None = None,
-) -> Judgement:
-    """Return the losses of forecasters on the targets that all of them forecast."""
-    parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
-    names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
-    steps = dict(zip(parts, common_steps(names, parts), strict=True))
-    count = steps[judged].stop - steps[judged].start
-    sizes = judged.count, len(judged.labels), count, len(judged.columns)
-    models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
-    times = judged.origins_of(np.arange(judged.count)).times if models else None
-    common = common_levels(own.levels for own in forecasters)
-    result = Judgement(
-        {
-            own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
-            for own in forecasters
-        },
-        judged,
-        np.zeros(judged.count, bool),
-        steps[judged].start + 1,
-        0,
-        0,
-        {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
-        {model.name: model.levels for model in models},
-        {
-            own.name: [level for level in own.levels or () if level not in common]
-            for own in forecasters
-        },
-    )
-    missing = zeros = 0
-    size = min(part.block_size for part in parts)
-    for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
-        by_part = dict(zip(parts, blocks, strict=True))
-        actual = by_part[judged].actual[:, steps[judged]]
-        for name, part in zip(names[1:], parts[1:], strict=True):
-            _check_same(name, actual, by_part[part].actual[:, steps[part]])
-        forecasts = {
-            own.name: own.forecast(by_part[own.judged])[:, steps[own.judged]] for own in forecasters
-        }
-        present, usable = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
-        for name in result.lacking:
-            lacks = lacking(forecasts[name])
-            result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
-        numbers = by_part[judged].begin + np.flatnonzero(usable)
-        series = by_part[judged].series[usable]
-        actual, present = actual[usable], present[usable]
-        missing += int((~np.isfinite(actual)).sum())
-        zeros += int((actual == 0).sum())
-        result.scored[numbers] = True
-        if not len(numbers):
-            continue
-        scale = np.broadcast_to(scales[series][:, None], (*actual.shape, 2))
-        for forecaster in forecasters:
-            name, levels = forecaster.name, forecaster.levels
-            forecast = forecasts.pop(name)
-            quantiles, point = forecast, points_of(forecast, None if forecaster.around else levels)
-            if forecaster.around:
-                quantiles = forecaster.around(by_part[forecaster.judged], forecast)
-            point = where_present(name, point[usable], present)
-            losses = point_losses(actual, point, scale)
-            if levels is not None:
-                quantiles = where_present(name, quantiles[usable], present)
-                losses |= quantile_losses(actual, quantiles, scale, levels, common)
-            if metrics:
-                losses |= own_losses(metrics, actual, point, scale[..., 0])
-            if measure in (metrics or {}):
-                check_errors(measure, losses[measure], present)
-            result.tallies[name].add(numbers, series, losses, present)
-    return result._replace(missing=missing, zeros=zeros)
-
-
-def _name_of(part: JudgedWindows, forecasters: Sequence[Forecaster]) -> str:
-    return next(forecaster.name for forecaster in forecasters if forecaster.judged is part)
-
-
-def _judgeable(
-    actual: Array,
-    blocks: Sequence[Block],
-    forecasters: Sequence[Forecaster],
-    forecasts: Mapping[str, Array],
-    partial: bool,
-) -> tuple[BoolArray, BoolArray]:
-    """Return which targets are judged, and which windows."""
-    present = np.isfinite(actual)
-    usable = present.any(axis=(1, 2)) if partial else finite(actual)
-    for forecaster in forecasters:
-        forecast = forecasts[forecaster.name]
-        if forecaster.lacks == "targets":
-            present &= ~lacking(forecast)
-        elif forecaster.lacks == "windows":
-            usable &= finite(forecast)
-    usable &= present.any(axis=(1, 2))
-    return present, np.logical_and.reduce([usable, *(finite(block.past) for block in blocks)])
-
-
-def lacking(forecast: Array) -> BoolArray:
-    """Return True for each target of which a forecast, or one of its quantiles, is not finite."""
-    missing = ~np.isfinite(forecast)
-    return missing if missing.ndim == 3 else np.logical_or.reduce(missing, axis=3)
-
-
-def _check_same(name: str, actual: Array, other: Array) -> None:
-    """Refuse windows of the same series and origins whose targets have other values."""
-    both = np.isfinite(actual) & np.isfinite(other)
-    if not np.allclose(actual[both], other[both], rtol=1e-4, atol=0):
-        raise ValueError(
-            f"{name} has other values than validation at the same series, origins and steps, so "
-            "the two come from different tables. Window the same table for both."
+def _without_levels(models: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence on models whose levels are not those of totals, if there are any."""
+    if models:
+        yield (
+            f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
+            "steps, not of their total: calibrate(..., joint=True) makes those."
         )
 
 
@@ -372,19 +265,6 @@ def single_time_note(origins: Origins) -> list[str]:
             f"{origins.overlap} in a row whose targets overlap"
         )
     return [f"{judged}, so intervals hold for other series, not for other times."]
-
-
-def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
-    """Return a forecast with 0 where the target is missing; refuse one that is not finite."""
-    wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
-    forecast = np.where(wide, forecast, 0.0)
-    bad = ~finite(forecast)
-    if bad.any():
-        raise NoVerdictError(
-            f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
-            "windows. Its training has diverged, or its inputs hold missing values."
-        )
-    return forecast
 
 
 def season_of(period: Any, told: int | None) -> int | None:

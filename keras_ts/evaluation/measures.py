@@ -9,14 +9,12 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.scores.metrics import METRICS, heading
+from keras_ts.scores.metrics import METRICS, QUANTILE, heading
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
 # By what a verdict may compare, beside one's own metrics.
-_MEASURES = ("mae", "mase", "rmsse", "sql")
-# Measures of squares, whose skill is that of their roots.
-ROOTS = ("rmsse",)
+_MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 # The columns of scores and what they are called, which no metric of one's own may be.
 _TAKEN = {
     *METRICS,
@@ -45,11 +43,12 @@ def measure_of(by: str | None, judged: JudgedWindows) -> str:
 def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
     """Refuse to judge distributions of forecasters that have none."""
     points = [own.name for own in forecasters if own.levels is None]
-    if by == "sql" and (points or len(common_levels(own.levels for own in forecasters)) < 2):
+    if by in QUANTILE and (points or len(common_levels(own.levels for own in forecasters)) < 2):
         lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
         raise ValueError(
-            f'by="sql" judges quantiles of levels that all forecasters have, and {lacking}. Give '
-            'models quantiles, or calibrate them; or pass another measure, such as by="mase".'
+            f'by="{by}" judges quantiles of levels that all forecasters have, and {lacking}. Give '
+            "models quantiles, or calibrate them, for totals with joint=True; or pass another "
+            'measure, such as by="mase".'
         )
 
 

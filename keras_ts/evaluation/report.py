@@ -15,10 +15,9 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.evaluation.measures import ROOTS
 from keras_ts.plotting.errors import plot_errors
-from keras_ts.saving.weights import Weights
-from keras_ts.scores.metrics import heading
+from keras_ts.saving.scorecard import Weights
+from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
     Page,
     Report,
@@ -49,6 +48,7 @@ class Evidence(NamedTuple):
     first_step: int
     period: int | None
     folds: int | None
+    total: bool  # of a window's steps
     notes: list[str]
 
 
@@ -111,7 +111,7 @@ class ComparisonReport(Report):
         [5.88, 5.86, 5.86]
 
         Args:
-            by: ``"step"``, ``"series"`` or ``"target"``.
+            by: ``"step"``, ``"series"`` or ``"target"``; of totals not ``"step"``.
 
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
@@ -120,7 +120,7 @@ class ComparisonReport(Report):
             each series by its own windows, beside the best baseline of the table; the verdict is
             ``"too few windows"`` where there is none.
         """
-        _checks.choice("by", by, ("step", "series", "target"))
+        _checks.choice("by", by, ("step", "series", "target")[self._evidence.total :])
         tallies = list(self._evidence.tallies.values())
         if by == "series":
             places = tallies[0].series()
@@ -169,14 +169,19 @@ class ComparisonReport(Report):
         """Return the skills of a forecaster on each series that the verdict counts."""
         if name not in self._by_series:
             tallies, origins = self._evidence.tallies, self._evidence.origins
-            errors, best = tallies[name].errors, tallies[self.best].errors
+            errors, best = tallies[name].by_seed, tallies[self.best].errors
             judged = np.isfinite(best)
-            found = skills_by_series(errors[judged], best[judged], origins)
-            self._by_series[name] = found.rooted() if self.by in ROOTS else found
+            found = skills_by_series(errors[:, judged], best[judged], origins)
+            self._by_series[name] = found.rooted() if is_rooted(self.by) else found
         return self._by_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
+        if self._evidence.total:
+            raise ValueError(
+                "report judges totals, and a scorecard promises the errors of single steps. Pass a "
+                "report made without total=True."
+            )
         return [self._scorecard(name, levels) for name, levels in self._evidence.levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:

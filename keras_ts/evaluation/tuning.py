@@ -21,8 +21,8 @@ from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.gate import blend, blended
 from keras_ts.presets.members import mean_of, members_of
-from keras_ts.saving import masks
 from keras_ts.saving.diagnose import short
+from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
 from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset, of_source
@@ -143,9 +143,9 @@ def trained_further(
 
 def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
     """Return a model of the same layers and windows, without a scorecard, to be trained."""
-    masks_pass = masks.passed_on(model)
+    masks_pass = masks_passed_on(model)
     try:
-        with masks.unwarned(masks_pass):
+        with unwarned_of_masks(masks_pass):
             copied = keras.models.clone_model(model)
     except Exception as error:
         raise ValueError(
@@ -153,11 +153,9 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
             "passes them to super().__init__(), and returns its own arguments from get_config()."
         ) from None
     if masks_pass:
-        masks.pass_on(copied)
+        pass_masks_on(copied)
     trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
-    layers = [
-        layer for layer in _keras_private.layers_within(copied) if isinstance(layer, WindowedInput)
-    ]
+    layers = _keras_private.layers_within(copied, WindowedInput)
     for layer in layers:
         layer.carried = replace(layer.carried, scorecard=None, trained_on=trained_on)
     carried = remembered(model) or (None if layers else Carried.of(train))

@@ -15,6 +15,7 @@ from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
 from keras_ts.windows.arithmetic.categories import made_columns
 from keras_ts.windows.arithmetic.cycles import cycle_names, formula
 from keras_ts.windows.arithmetic.frequency import numbering
+from keras_ts.windows.arithmetic.holidays import Holiday
 
 # The metadata's key in every format, and the version of the description.
 KEY, VERSION = "keras_ts", 1
@@ -49,6 +50,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
             column: dict(zip(texts, made_columns(column, texts), strict=True))
             for column, texts in (windows.categories or {}).items()
         },
+        "unseen": windows.unseen,
         "calendar": [_cycle(cycle, forecaster) for cycle in windows.cycles],
         "window": windows.window,
         "sampling_rate": windows.sampling_rate,
@@ -117,6 +119,14 @@ def _present(forecaster: Forecaster) -> dict[str, Any] | None:
 def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
     """Return the columns of a cycle of the calendar, with the formula of each."""
     windows = forecaster.interface.windows
+    if isinstance(cycle, Holiday):
+        day, eve = cycle.columns
+        return {
+            "cycle": f"{cycle.place}={cycle.name}",
+            "columns": {day: "1 on one of the days, else 0", eve: "1 on the day before, else 0"},
+            "days": list(cycle.days),
+            "years": [cycle.since, cycle.until],
+        }
     sine, cosine = cycle_names([cycle])
     entry = {
         "cycle": cycle,

@@ -1,4 +1,4 @@
-"""Exports a forecaster for a server: one file that says itself what it takes and gives.
+"""Exports a forecaster for a server: one file that describes its own inputs and outputs.
 
 | format | where a server finds the JSON |
 | --- | --- |
@@ -9,14 +9,11 @@
 """
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
-import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,20 +23,14 @@ from keras_ts._files import file_target, folder_target, path_text, put_folder, r
 from keras_ts._models import check_graph, check_model
 from keras_ts._progress import told
 from keras_ts.exporting import runtimes
-from keras_ts.exporting.description import KEY, describe
+from keras_ts.exporting.description import describe
+from keras_ts.exporting.formats import FORMATS, Format
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
-# Files that belong to the one that is named, by their suffixes.
-_BESIDE = {".xml": ".bin"}
 # The file of every SavedModel.
 _MARK = "saved_model.pb"
-_NOT_FINITE = (
-    "The forecast is not finite: the inputs are larger than those that the model can square. "
-    "Divide the series by a number, before training too."
-)
 
 
 def export_model(
@@ -101,9 +92,10 @@ def export_model(
             windows, or does not fit them; or Keras cannot export it to ``format``, or to a file
             that loads.
     """
-    _checks.choice("format", format, tuple(runtimes.RUNTIMES))
-    path, suffix = Path(path_text("filepath", filepath)), runtimes.RUNTIMES[format][1]
-    if path.suffix != suffix and (suffix or path.suffix in _suffixes()):
+    _checks.choice("format", format, tuple(FORMATS))
+    path, suffix = Path(path_text("filepath", filepath)), FORMATS[format].suffix
+    suffixes = [form.suffix for form in FORMATS.values()]
+    if path.suffix != suffix and (suffix or path.suffix in suffixes):
         named = f"must end in {suffix!r}" if suffix else "must name a folder"
         raise ValueError(f"filepath {named} for format={format!r}. Received: {str(path)!r}.")
     rollout = as_rollout(model, windows)
@@ -121,7 +113,7 @@ def export_model(
         if file.is_dir():
             put_folder(file, path, _MARK)
         else:
-            _put(file, path)
+            _put(file, path, FORMATS[format].beside)
 
 
 def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
@@ -138,169 +130,17 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
     """Export into an empty folder, a ``Rollout`` with its description; return the path."""
     if not isinstance(model, Rollout):
         return runtimes.exported(model, x, kind, folder)
-    path = runtimes.exported(model, x, kind, folder, **runtimes.own_operations(kind))
-    put_description(kind, path, describe(model))
+    options = FORMATS[kind].options.get(keras.backend.backend(), dict)()
+    path = runtimes.exported(model, x, kind, folder, **options)
+    FORMATS[kind].describe(path, describe(model))
     return path
 
 
-def _suffixes() -> set[str]:
-    return {suffix for _, suffix, _ in runtimes.RUNTIMES.values() if suffix}
-
-
-def _put(file: Path, path: Path) -> None:
+def _put(file: Path, path: Path, beside: str | None) -> None:
     """Move a file, and the one that belongs to it, to ``path``."""
-    beside = _BESIDE.get(file.suffix)
     with contextlib.ExitStack() as stack:
-        # The one that is named is in place last.
+        # The named file is put in place last.
         suffixes = [file.suffix] if beside is None else [file.suffix, beside]
         for suffix in suffixes:
             temporary = stack.enter_context(replacing(path.with_suffix(suffix)))
             shutil.copyfile(file.with_suffix(suffix), temporary)
-
-
-def put_description(kind: str, path: Path, description: dict[str, Any]) -> None:
-    """Put a description into a file, or the folder of a SavedModel, that Keras exported."""
-    _DESCRIBED[kind](path, description)
-
-
-# TensorFlow Serving answers every request that the graph can compute: a window of another length,
-# or a missing value that nothing masks, would come back as a number. So the checks are operations
-# of the graph, and a request that fails one gets an error with its text.
-def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
-    """Rewrite a SavedModel with the signatures ``serving_default`` and ``description``, JSON."""
-    import tensorflow as tf
-
-    from_keras = path.rename(path.with_name(f"{path.name}-from-keras"))
-    module = tf.Module()
-    # The graph reads variables of what was loaded, which are saved as part of the module.
-    module.loaded = tf.saved_model.load(str(from_keras))
-    run = module.loaded.signatures["serving_default"]
-    inputs, output = description["inputs"], description["output"]
-    specs = {
-        role: tf.TensorSpec(entry["shape"], entry["dtype"], name=role)
-        for role, entry in inputs.items()
-    }
-    names = _matched(list(specs), list(run.structured_input_signature[1]))
-
-    def serve(**values: Any) -> dict[str, Any]:
-        fed = {names[role]: _checked(tf, role, values[role], inputs[role]) for role in specs}
-        [ahead] = run(**fed).values()
-        if not output["closes_steps"]:
-            ahead = tf.debugging.assert_all_finite(ahead, _NOT_FINITE)
-        return {output["name"]: ahead}
-
-    def describe() -> dict[str, Any]:
-        return {"json": tf.constant(json.dumps(description))}
-
-    signatures = {
-        "serving_default": tf.function(serve).get_concrete_function(**specs),
-        "description": tf.function(describe).get_concrete_function(),
-    }
-    # JAX leaves gradients that cannot be saved again, and a server asks for none.
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(path), signatures, options)
-    shutil.rmtree(from_keras)
-    # The place for what people add; it is read without TensorFlow.
-    extra = path / "assets.extra"
-    extra.mkdir()
-    (extra / f"{KEY}.json").write_text(json.dumps(description))
-
-
-def _matched(roles: list[str], names: list[str]) -> dict[str, str]:
-    """Return a file's names of its inputs by their roles; old Keras numbers them in that order."""
-    if set(roles) == set(names):
-        return {role: role for role in roles}
-    return dict(zip(roles, names, strict=True))
-
-
-def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
-    """Return an input of the graph that passes on only what the model can take."""
-    # TensorFlow does not compare what it is fed with the shape of a signature; this operation does.
-    values = tf.ensure_shape(values, entry["shape"])
-    columns, may_be_missing = entry["columns"], entry["may_be_missing"]
-    checks = []
-    refused = [place for place, name in enumerate(columns) if name not in may_be_missing]
-    if refused:
-        part = values if len(refused) == len(columns) else tf.gather(values, refused, axis=-1)
-        named = "" if len(refused) == len(columns) else f" in {[columns[at] for at in refused]}"
-        text = f"{role} holds a missing or infinite value{named}, which the model does not mask."
-        checks.append(tf.debugging.assert_all_finite(part, text))
-    if entry.get("present") is not None:
-        needed = entry["present"]
-        text = (
-            f"{role} has no value of {needed['columns']} in "
-            f"{'one of its rows' if needed['in_one_row'] else 'its rows'} to forecast from."
-        )
-        checks.append(tf.debugging.Assert(_present(tf, values, columns, needed), [text]))
-    with tf.control_dependencies(checks):
-        return tf.identity(values)
-
-
-def _present(tf: Any, values: Any, columns: list[Any], needed: dict[str, Any]) -> Any:
-    """Return True if every window of a batch has the values that the model goes on from."""
-    values = tf.reshape(values, [-1, values.shape[1], len(columns)])[:, :: needed["every"]]
-    places = [columns.index(name) for name in needed["columns"]]
-    finite = tf.math.is_finite(tf.gather(values, places, axis=-1))
-    if needed["in_one_row"]:
-        return tf.reduce_all(tf.reduce_any(tf.reduce_all(finite, axis=2), axis=1))
-    return tf.reduce_all(tf.reduce_any(finite, axis=1))
-
-
-def _describe_onnx(path: Path, description: dict[str, Any]) -> None:
-    """Name the inputs and the output by their roles, and write the metadata."""
-    # The converters' names stay within the graph, so that none has to be changed in a loop: one
-    # operation passes an input on to the old name, or the output to the new one. Runtimes remove
-    # it.
-    import onnx
-
-    model = onnx.load(str(path))
-    graph, output = model.graph, description["output"]["name"]
-    names = _matched(list(description["inputs"]), [entry.name for entry in graph.input])
-    roles = {name: role for role, name in names.items()}
-    for entry in graph.input:
-        role = roles[entry.name]
-        if entry.name != role:
-            graph.node.insert(0, onnx.helper.make_node("Identity", [role], [entry.name]))
-            entry.name = role
-    [result] = graph.output
-    if result.name != output:
-        graph.node.append(onnx.helper.make_node("Identity", [result.name], [output]))
-        result.name = output
-    for entry in (*graph.input, result):
-        entry.type.tensor_type.shape.dim[0].dim_param = "batch"
-    model.metadata_props.add(key=KEY, value=json.dumps(description))
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
-
-
-def _describe_openvino(path: Path, description: dict[str, Any]) -> None:
-    """Name the output by its role, and write the runtime information."""
-    import openvino
-
-    model = openvino.Core().read_model(path)
-    roles = list(description["inputs"])
-    # An input may have several names.
-    names = [min(entry.names, key=lambda name: name not in roles) for entry in model.inputs]
-    for role, name in _matched(roles, names).items():
-        model.input(name).tensor.set_names({role})
-    model.output(0).tensor.set_names({description["output"]["name"]})
-    model.set_rt_info(json.dumps(description), [KEY])
-    rewritten = path.with_name(f"described-{path.name}")
-    openvino.save_model(model, rewritten, compress_to_fp16=False)
-    rewritten.replace(path)
-    rewritten.with_suffix(".bin").replace(path.with_suffix(".bin"))
-
-
-def _describe_litert(path: Path, description: dict[str, Any]) -> None:
-    """Append a ZIP archive, which interpreters ignore and any ZIP tool opens."""
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(f"{KEY}.json", json.dumps(description))
-
-
-# By format: what puts a description into a file.
-_DESCRIBED: dict[str, Callable[[Path, dict[str, Any]], None]] = {
-    "tf_saved_model": _describe_saved_model,
-    "onnx": _describe_onnx,
-    "litert": _describe_litert,
-    "openvino": _describe_openvino,
-}

@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.frames import numbered_ids, open_frame
 
 
@@ -81,7 +81,7 @@ def aggregate(
         )
     sides = set(listed)
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
-    read = _Samples.of(samples)
+    read = Samples.of(samples)
     if above is not None:
         above = _checks.real("above", above)
         if levels is None or len(read.values) > 1:
@@ -97,7 +97,7 @@ def aggregate(
     owner, kept = read.owners(sides, names)
     moments = np.zeros_like(read.moments) if "step" in sides else read.moments
     rows = np.flatnonzero(kept)
-    _, numbers = alike([owner[rows], moments[rows]])
+    _, numbers = distinct_rows([owner[rows], moments[rows]])
     order = rows[np.argsort(numbers, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(numbers))[:-1]])
     totals = {name: read.totals(name, order, starts) for name in read.values}
@@ -105,7 +105,7 @@ def aggregate(
 
 
 @dataclass(frozen=True)
-class _Samples:
+class Samples:
     """Sample paths as they were read: a row for each series and step."""
 
     heads: Any  # A narwhals frame of the columns that tell rows apart.
@@ -119,7 +119,7 @@ class _Samples:
     @classmethod
     def of(cls, samples: Any) -> Self:
         """Read sample paths, in any order of their rows."""
-        table = open_frame(samples)
+        table = _opened("samples", samples)
         names = list(table.columns)
         place = names.index("sample") if "sample" in names else -1
         keys = names[:place]
@@ -149,10 +149,23 @@ class _Samples:
         moments = np.zeros_like(series)
         if "step" in keys:
             moments = numbered_ids(heads[times or "step"])[1]
-        if len(alike([series, moments])[0]) < len(heads):
+        if len(distinct_rows([series, moments])[0]) < len(heads):
             raise ValueError("samples has several rows for one series, step and sample.")
         values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
         return cls(heads, values, ids, times, labels, series, moments)
+
+    def of_targets(self, names: Sequence[Sequence[str]]) -> Array:
+        """Return the samples ``(rows, targets, samples)``, by the first name of each target."""
+        return np.stack([self.values[own[0]] for own in names], axis=1)
+
+    def medians(self) -> Any:
+        """Return a frame of the library of the samples, with their medians for forecasts."""
+        import narwhals as nw
+
+        backend = self.heads.implementation
+        made = {name: np.median(own, axis=1) for name, own in self.values.items()}
+        columns = [nw.new_series(name, own, backend=backend) for name, own in made.items()]
+        return nw.maybe_reset_index(self.heads).with_columns(*columns).to_native()
 
     def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:
         """Return the number of each row's series or group, and True for the rows that count."""
@@ -169,14 +182,18 @@ class _Samples:
         groups = np.array([distinct[name] for name in names])
         owner = groups[self.series]
         cells = owner * (self.moments.max() + 1) + self.moments
-        kept: BoolArray = np.bincount(cells)[cells] == np.bincount(groups)[owner]
+        sharing = np.bincount(cells)[cells]
+        kept: BoolArray = sharing == np.bincount(groups)[owner]
         if not kept.all():
             column = self.heads[self.times or "step"]
             others = _checks.shown([str(time) for time in np.unique(column.to_numpy()[~kept])])
-            if len(np.setdiff1d(owner, owner[kept])):
+            lost = ~np.isin(owner, owner[kept])
+            if lost.any():
+                alone = np.unique(self.series[lost & (sharing == sharing[lost].min())])
                 raise ValueError(
                     f"The series of a total have no time in common, by {column.name!r}: {others}. "
-                    "Leave out series that ended, or pass groups of those that go together."
+                    f"Fewest share those of {_checks.shown([self.labels[n] for n in alone])}: "
+                    "leave out series that ended, or pass groups of those that go together."
                 )
             warnings.warn(
                 "aggregate leaves out times that not all series of a total have, by "
@@ -255,6 +272,18 @@ class _Samples:
         return nw.from_dict({column.name: column for column in made}).to_native()
 
 
+def _opened(name: str, frame: Any) -> Any:
+    """Return a frame as a narwhals frame, or raise an error that names the argument."""
+    try:
+        return open_frame(frame)
+    except TypeError as error:
+        what = "what forecast(..., num_samples=...) returned" if name == "samples" else "a dict"
+        raise TypeError(
+            f"{name} must be {what}, or one frame of pandas or polars: put several below each "
+            f"other, and collect a lazy one. Received: {type(frame).__name__}."
+        ) from error
+
+
 def _regular(table: Any, keys: list[str], count: int) -> bool:
     """Return True if each series and step has its samples in order, below each other."""
     numbers = table["sample"].to_numpy()
@@ -273,11 +302,11 @@ def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
     return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)
 
 
-def _group_names(groups: Any, read: _Samples) -> tuple[list[Any], str]:
+def _group_names(groups: Any, read: Samples) -> tuple[list[Any], str]:
     """Return the group of each series, and the name of the groups' column."""
     column, mapping = "group", groups
     if not isinstance(groups, Mapping):
-        table = open_frame(groups)
+        table = _opened("groups", groups)
         names = [name for name in table.columns if name != read.ids]
         if read.ids not in table.columns or len(names) != 1:
             raise ValueError(

@@ -7,7 +7,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.forecasting.history import Following, History
-from keras_ts.windows.arithmetic.cycles import waves
+from keras_ts.windows.arithmetic.cycles import by_clock, waves
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
 from keras_ts.windows.reading.clock import Clock
@@ -35,7 +35,7 @@ def calendar_of(
             number = int(chosen[without.argmax()])
             refuse_without(panel, number, f"{calendar} goes on at", windows)
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
-        if not all(isinstance(cycle, str) for cycle in cycles):
+        if not all(map(by_clock, cycles)):
             refuse_uncounted(panel, own, chosen, calendar, windows)
             past = panel.clock.times[history.rows]
             times = np.concatenate([past, following.times[chosen]], axis=1)

@@ -20,7 +20,7 @@ from keras_ts.forecasting.frames import as_frames, with_plan_alone
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
-from keras_ts.forecasting.samples import Sampling
+from keras_ts.forecasting.samples import Sampling, keys_of
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
@@ -110,8 +110,9 @@ def forecast(
             were. Across steps, targets and series that begin at the same time they are in the order
             of whole error paths. Defaults to None: the model's outputs.
         seed: Seed of the draws. They depend on it and on the time at which a series' forecast
-            begins, so that parts of a panel may be forecast apart with one seed; without timestamps
-            series are independent. Defaults to None: new draws in each call.
+            begins, so that parts of a panel may be forecast apart with one seed. Without timestamps
+            series are independent, by their ids; those of arrays are numbered from 0 in each call,
+            so give each part a seed of its own. Defaults to None: new draws in each call.
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
@@ -213,7 +214,8 @@ class Prepared:
             values[part.chosen] = made
         values = values[:, : plan.steps]
         if self.sampling is not None:
-            values = self.sampling.draw(values, history.given, plan.following)
+            begins = None if plan.following is None else plan.following.times[:, 0]
+            values = self.sampling.draw(values, keys_of(history.given), begins)
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
             times = None if plan.following is None else plan.following.times[:, : plan.steps]
             drawn = self.sampling is not None

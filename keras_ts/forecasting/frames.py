@@ -188,4 +188,7 @@ def _frame(
         nw.new_series(name, np.ascontiguousarray(column.ravel()), backend=table.implementation)
         for name, column in columns.items()
     ]
+    if table.implementation.is_pandas():  # It would copy columns of one type into one array.
+        frame = table.implementation.to_native_namespace().DataFrame
+        return frame({column.name: column.to_native() for column in made}, copy=False)
     return nw.from_dict({column.name: column for column in made}).to_native()

@@ -17,7 +17,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
 from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
@@ -231,7 +231,7 @@ class Following:
         last = panel.offsets[series + 1] - 1
         # Series that end alike are continued once.
         zone = np.minimum(series, len(clock.zones) - 1)
-        first, places = alike([own.codes[series], clock.times[last], zone])
+        first, places = distinct_rows([own.codes[series], clock.times[last], zone])
         steps = np.tile(np.arange(1, rows + 1), len(first))
         after, shown_after = (
             made.reshape(-1, rows)[places]

@@ -19,8 +19,9 @@ import numpy as np
 from keras import ops
 
 from keras_ts import _keras_private
+from keras_ts._backends import Run, runner
 from keras_ts._dtypes import at_least_float32
-from keras_ts._models import Run, run_by_jax, variables_of
+from keras_ts._models import variables_of
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
@@ -302,8 +303,7 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
             inputs = loop_inputs(model, shapes)
             loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
             loop.run_eagerly, loop.jit_compile = eager, jit
-            by_jax = keras.backend.backend() == "jax"
-            loops[key] = run_by_jax(loop) if by_jax else loop.predict_on_batch
+            loops[key] = runner(loop)
         loops.move_to_end(key)
         while len(loops) > _MOST_LOOPS:
             loops.popitem(last=False)

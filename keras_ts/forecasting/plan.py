@@ -190,7 +190,7 @@ class Plan:
 
         def values_of(wanted: list[str]) -> Array:
             named = zip(tables, titles, strict=True)
-            parts = [matrix(table, wanted, windows.categories, title) for table, title in named]
+            parts = [matrix(table, wanted, windows, title) for table, title in named]
             return np.concatenate(parts)
 
         values = values_of(read).astype(np.float64)

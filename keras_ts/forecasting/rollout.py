@@ -1,11 +1,12 @@
 """``Rollout``: a forecast of many steps as one Keras model, to save, export and serve."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import keras
 
 from keras_ts import _checks
+from keras_ts._backends import is_backend
 from keras_ts._models import check_model
 from keras_ts._registration import registered
 from keras_ts.forecasting.loop import Loop, Rounds, loop_inputs
@@ -93,7 +94,10 @@ class Rollout(keras.Model):
         rounds = Rounds.of(interface, columns, steps)
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
-        carried = Carried(settings, interface.columns, interface.frequency, interface.quantiles)
+        # Scores of one horizon say nothing of a forecast that goes further.
+        carried = replace(
+            cast(Carried, interface.carried), quantiles=interface.quantiles, scorecard=None
+        )
         remember(self, carried)  # The model inside may have no layer that carries them.
         self._settings = {"model": model, "carried": carried, "steps": steps}
         self._forecaster = Forecaster(interface, columns, rounds, steps)
@@ -108,7 +112,7 @@ class Rollout(keras.Model):
             ValueError: The backend or the format cannot hold the loop.
         """
         reason = _TRIED.get(format, "keras_ts has not tried if that format holds a loop")
-        if keras.backend.backend() == "torch":
+        if is_backend("torch"):
             reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
         if reason is not None and self._forecaster.rounds.count > 1:
             raise ValueError(

@@ -7,11 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
-from keras_ts.forecasting.history import Following
+from keras_ts._typing import Array, BoolArray
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
@@ -34,9 +33,8 @@ class Sampling:
             if seed is not None:
                 raise ValueError(f"seed is for num_samples: pass both. Received: seed={seed!r}.")
             return None
-        count, last = _checks.integer("num_samples", num_samples, 1), interface.last_layer
-        paths = last.paths if isinstance(last, ConformalInterval) else None
-        if paths is None or interface.quantiles is None:
+        count = _checks.integer("num_samples", num_samples, 1)
+        if (paths := paths_of(interface)) is None or interface.quantiles is None:
             raise ValueError(
                 "num_samples needs a model that keeps which errors came together. Make it by "
                 "calibrate(model, validation, joint=True), on windows that it was not trained on."
@@ -47,34 +45,48 @@ class Sampling:
         low, high = -np.inf if low is None else low, np.inf if high is None else high
         return cls(count, seed, paths, interface.quantiles, low, high)
 
-    def draw(self, values: Array, panel: FlatSeries, following: Following | None) -> Array:
-        """Return samples ``(series, steps, ..., samples)`` of forecasts ``(..., quantiles)``."""
-        labels = panel.labels or range(len(values))
-        keys = np.array([key_of(label) for label in labels], np.uint64)
-        donors, events = self.paths.donors(keys), _events(keys, following)
+    def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
+        """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.
+
+        ``keys`` are those of their series, ``begins`` the times of first steps, None without.
+        """
+        donors, (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(weights))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
-        first, numbers = alike([events, donors])
+        first, numbers = distinct_rows([events, donors])
         order, ends = np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))
         for row, series in zip(first, np.split(order, ends)[:-1], strict=True):
             event, donor = int(events[row]), int(donors[row])
             places = self.paths.orders(self.seed, event, donor, self.count)[None, : flat.shape[1]]
             samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
+        for row in np.flatnonzero(~shared):  # Whole paths in another order belong to no series.
+            by_lot = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
+            samples[row] = samples[row][..., by_lot]
         np.clip(samples, self.minimum, self.maximum, out=samples)
         return samples.reshape(*values.shape[:-1], self.count)
 
 
-def _events(keys: Array, following: Following | None) -> Array:
-    """Return a number for each series, the same for those whose forecasts begin at one time.
+def keys_of(panel: FlatSeries) -> Array:
+    """Return the key of each series, by which its error paths are known again."""
+    labels = panel.labels or range(len(panel.lengths))
+    return np.array([key_of(label) for label in labels], np.uint64)
 
-    Without timestamps each series has a number of its own.
+
+def paths_of(interface: Interface) -> ErrorPaths | None:
+    """Return the error paths that a model keeps, None if it keeps none."""
+    last = interface.last_layer
+    return last.paths if isinstance(last, ConformalInterval) else None
+
+
+def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
+    """Return a number for each forecast, the same for those that begin at one time.
+
+    Beside it stands True where the time is known: without timestamps series share no draws.
     """
-    if following is None:
-        return keys
-    begins = following.times[:, 0]
-    known = begins == begins  # Only NaT and NaN differ from themselves.
+    if begins is None:
+        return np.zeros(count, np.uint64), np.zeros(count, bool)
+    known: BoolArray = begins == begins  # Only NaT and NaN differ from themselves.
     dates = begins.dtype.kind == "M"
     numbers = begins.astype("datetime64[us]") if dates else np.nan_to_num(begins)
-    made: Array = np.where(known, numbers.astype(np.int64).view(np.uint64), keys)
-    return made
+    return np.where(known, numbers.astype(np.int64), 0).view(np.uint64), known

@@ -1,7 +1,7 @@
-"""``SeriesLayer``: what the layers share that take a series in its own units.
+"""``SeriesLayer``: the base of layers that take a series in its own units.
 
 Keras would cast their inputs to half precision first, where 70,000 is infinite and a level loses
-its last digits. They compute in float32 at least.
+its last digits. These layers compute in float32 at least.
 """
 
 from typing import Any

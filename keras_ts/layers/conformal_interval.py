@@ -63,8 +63,8 @@ class ConformalInterval(SeriesLayer):
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
         calibrated_on: Where the held-out targets lie that set the margins, as ``calibrate`` puts it
             here; ``compare`` warns if it judges there. Defaults to None.
-        keep_others: True to give the levels of ``quantiles`` that belong to no coverage, too, as
-            they are, but none past a bound of an interval. Defaults to False: leave them out.
+        keep_others: True to also return the levels of ``quantiles`` that belong to no coverage,
+            clipped so that none passes a bound. Defaults to False: leave them out.
         compiled_with: What the model inside was compiled with, as ``get_compile_config`` of a Keras
             model returns it: plain values, by which ``fine_tune`` trains it further. Defaults to
             None: unknown.
@@ -121,7 +121,7 @@ class ConformalInterval(SeriesLayer):
         self.targets = _checks.indices("targets", targets)
         self.sequence = _checks.boolean("sequence", sequence)
         self.calibrated_on = spans.checked("calibrated_on", calibrated_on)
-        # Text, which Keras neither tracks nor lets anybody change.
+        # Kept as text, since Keras would track a dict and it could be changed.
         self._compiled_with = (
             None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)
         )
@@ -174,7 +174,7 @@ class ConformalInterval(SeriesLayer):
         return ops.stack(self._with_others(forecasts, bounds), axis=-1)
 
     def _with_others(self, forecasts: Any, bounds: list[Any]) -> list[Any]:
-        """Return the bounds and point among the other quantiles, which give way to them."""
+        """Return the bounds and point among the other quantiles, which are clipped to them."""
         levels = self.given_quantiles
         if not self.keep_others or levels is None:
             return bounds
@@ -187,10 +187,10 @@ class ConformalInterval(SeriesLayer):
             (above, -1, ops.maximum, ops.minimum),
             (below, 1, ops.minimum, ops.maximum),
         ):
-            for place in reversed(places[:-1]):  # None lies beyond a bound outside of it,
+            for place in reversed(places[:-1]):  # Clip to the bounds further out,
                 if place not in fixed:
                     values[place] = outer(values[place], values[place - back])
-            for place in places:  # nor within one inside.
+            for place in places:  # and then to those further in.
                 values[place] = inner(values[place], values[place + back])
         return values
 
@@ -205,7 +205,7 @@ class ConformalInterval(SeriesLayer):
         return ops.maximum(window_scales(targets_past, ops), self.floor)
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:
-        """Return the axes of a forecast that margins have: of steps and targets."""
+        """Return the lengths of a forecast's axes of steps and targets, which margins have."""
         shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
         axes = shapes[0][1:] if shapes else ()
         if self.given_quantiles is not None:
@@ -246,7 +246,7 @@ class ConformalInterval(SeriesLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings; margins are weights."""
-        # A file without paths has the settings that it had before there were any.
+        # Without paths, the settings are those of files from before paths existed.
         paths = {} if self.paths is None else {"paths": self.paths.get_config()}
         given = None if self.given_quantiles is None else list(self.given_quantiles)
         return {**super().get_config(), "quantiles": given, **paths}

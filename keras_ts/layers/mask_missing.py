@@ -1,7 +1,7 @@
 """``MaskMissing``: masks missing steps, within a series and before a short one begins.
 
-A panel holds series of many lengths. Windows as short as its shortest series would forget most of
-what the longest knows; with missing rows in front, each series fills a window as far as it goes.
+A panel holds series of many lengths. Windows as short as its shortest series would cut off most of
+the longest; with missing rows in front, each series fills as much of a window as it can.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """The layers of presets that move masks: registered for the files that name them, not public.
 
 Keras calls a step of concatenated windows present if it is present in any of them, and drops a mask
-in front of layers that know none, with a warning.
+before layers that support none, with a warning.
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
 
 
-# Windows without a mask, such as a calendar's, are present at every step. Behind ``Concatenate``
-# recurrent layers would read the steps that lack the series itself.
+# Windows without a mask, such as a calendar's, are present at every step. After ``Concatenate``,
+# recurrent layers would also read the steps at which the series itself is missing.
 @registered
 class MaskLike(SeriesLayer):
     """Passes its first input on under the mask of its second, both ``(batch, time, ...)``."""
@@ -57,7 +57,7 @@ class MaskAsColumn(SeriesLayer):
         return keras.KerasTensor((*lead, wider), dtype=inputs.dtype)
 
 
-# Stock layers behind recurrent ones, such as ``Reshape``, warn of a mask that they cannot pass on,
+# Stock layers after recurrent ones, such as ``Reshape``, warn of a mask that they cannot pass on,
 # and a loss would not count the masked steps.
 @registered
 class Unmask(keras.layers.Layer):

@@ -61,9 +61,9 @@ class NormalizeWindow(SeriesLayer):
     Args:
         statistic: ``"last"``: location is the window's last value, scale its standard deviation.
             ``"mean"``: its mean, scale 1. ``"standard"``: its mean and standard deviation.
-            ``"seasonal"``: each phase's own mean, less the level and slope about it and shrunk
-            where it looks like noise, is taken off; the rest as for ``"last"``. Location is the
-            level in each phase.
+            ``"seasonal"``: the mean departure of each phase from level and slope, shrunk where it
+            looks like noise, is subtracted; then as for ``"last"``. Location is the level in each
+            phase.
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True to let each step use only itself and the steps before it, which is needed where
@@ -129,14 +129,14 @@ class NormalizeWindow(SeriesLayer):
         self.multiplicative = _checks.boolean("multiplicative", multiplicative)
         if self.multiplicative and statistic != "seasonal":
             raise ValueError(
-                "multiplicative=True is a season's, for statistic='seasonal'. "
+                "multiplicative=True needs statistic='seasonal', since it scales a season. "
                 f"Received: statistic={statistic!r}."
             )
         self.supports_masking = True
 
     @property
     def _season(self) -> int | None:
-        """The period whose season is taken off; None for a period of 1, which has no season."""
+        """The period of the season that is subtracted; None for a period of 1, which has none."""
         return None if self.period == 1 else self.period
 
     def build(self, input_shape: Any) -> None:
@@ -179,18 +179,18 @@ class NormalizeWindow(SeriesLayer):
     def _seasonal(
         self, inputs: Any, base: Any, weights: Any, last: Any, period: int, whole: bool
     ) -> Any:
-        """Return what ``season`` does for the inputs, which are relative to ``base`` there."""
+        """Return the result of ``season`` for the inputs relative to ``base``."""
         of_levels = base if self.multiplicative else None
         return season(inputs - base, weights, last, period, whole, of_levels)
 
     def _masked(self, inputs: Any, present: Any) -> tuple[Any, ...]:
         """Normalize by the values that are ``present``, ``(batch, time, 1 or features)``."""
-        # NaN in the padding would stay NaN under any weight, and in gradients: it goes first.
+        # NaN in the padding would stay NaN under any weight and in gradients, so it is set to 0.
         inputs = zero_unless(present, inputs)
         positions = ops.cumsum(ops.ones_like(present, "int32"), axis=1)
         counts = ops.cumsum(ops.cast(present, "int32"), axis=1)
         if self.causal:
-            # Kept steps move to the front, and each step then reads the latest one up to itself.
+            # Present steps move to the front, and each step then reads the latest one up to itself.
             order = ops.argsort(ops.where(present, positions, _BEHIND_ALL), axis=1)
             results = self._stepwise(_taken(inputs, order))
             latest = ops.maximum(counts - 1, 0)
@@ -226,7 +226,7 @@ class NormalizeWindow(SeriesLayer):
         """Normalize every step by itself and those before it."""
         steps = of_steps_so_far(inputs, self.epsilon)
         normal, _, scale = self._normalized(inputs, steps)
-        # A forecast of the next step is restored by what that step is normalized by.
+        # A step's forecast of the next step is restored by the statistics that normalize that step.
         location, _ = STATISTICS[self.statistic](steps._replace(last=inputs))
         return normal, location, scale
 
@@ -262,7 +262,7 @@ def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
 def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
     """Refuse a mask that lacks a value for each step of each window: it would be broadcast."""
     sizes = zip(mask, inputs, strict=False)
-    # Sizes are tensors where PyTorch traces, which are compared, and not hashed, by value.
+    # While PyTorch traces, sizes are tensors, which compare by value but hash by identity.
     if len(mask) != 2 or any(None not in pair and pair[0] != pair[1] for pair in sizes):
         raise ValueError(
             f"mask must be (batch, time), as inputs {inputs} begin. "

@@ -1,6 +1,6 @@
 """Backtests of smoothing within a window: how well each level and trend forecast earlier steps.
 
-Which discount suits a series, and if its trend lasts, its own past says. Statistical packages fit
+The past of a series shows which discount suits it, and if its trend lasts. Statistical packages fit
 these parameters to the errors one step ahead, one series after the other. Here all candidates are
 tried at every origin of a window, on the next steps of the same window, by matrix products.
 
@@ -18,10 +18,10 @@ from keras import ops
 
 from keras_ts._typing import Array
 
-# An origin counts from this number of values on: fewer determine no slope.
+# An origin counts if it has this many values up to it: fewer determine no slope.
 _LEAST_VALUES = 5
-# A discount of 0 leaves the last value alone: that of 1e-3 nearly does, and passes over a dozen
-# missing ones before it is too small for float32.
+# A discount of 0 uses only the last value. 1e-3 nearly does, and bridges a dozen missing values
+# before its powers are too small for float32.
 _SMALLEST = 1e-3
 
 

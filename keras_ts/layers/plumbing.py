@@ -98,7 +98,7 @@ class KnownAhead(keras.layers.Layer):
 # ``start="first"`` is the first value of the column in the window, 0 if it has none.
 @registered
 class CarryForward(SeriesLayer):
-    """Fills each missing value with the last known one of its column, at first with ``start``."""
+    """Fills each missing value with the last known one of its column, or with ``start`` before."""
 
     _settings = ("start",)
 
@@ -111,8 +111,8 @@ class CarryForward(SeriesLayer):
         """Return the windows with missing values filled."""
         values, missing = parted(ops.cast(inputs, self._float_dtype), ops)
         present = ops.cast(ops.logical_not(missing), values.dtype)
-        # Each step holds the last known value of the latest ``reach`` steps, and reads on from the
-        # step that lies as far back: the logarithm of the window's length in rounds.
+        # Each step holds the last known value of the latest ``reach`` steps, and then reads that of
+        # the step ``reach`` before: the rounds grow as the logarithm of the window's length.
         reach = 1
         while reach < inputs.shape[1]:
             values = values + (1.0 - present) * _earlier(values, reach)
@@ -143,8 +143,8 @@ class MissingAsColumns(SeriesLayer):
         return ops.cast(missing, self._float_dtype)
 
 
-# It is the level of a series that lies well above 0, such as sales, and the spread of one about 0.
-# A few days on which a shop is shut hardly change it, where they multiply the spread of the window.
+# It is the level of a series that lies well above 0, such as sales, and the spread of one around 0.
+# A few days on which a shop is closed hardly change it, but multiply the standard deviation.
 @registered
 class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of the present values of a column, ``(batch, 1, features)``."""

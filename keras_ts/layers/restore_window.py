@@ -1,4 +1,4 @@
-"""``RestoreWindow``: a normalized output in the units of its window again."""
+"""``RestoreWindow``: brings a normalized output back to the units of its window."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,10 +31,10 @@ class RestoreWindow(SeriesLayer):
 
     Args:
         feature: Index of the feature whose statistics bring every output back to its units, or a
-            list with one index for each output. Defaults to None: each output goes by its own
-            feature if there are as many features as outputs, otherwise all go by the first.
+            list with one index for each output. Defaults to None: each output uses its own
+            feature if there are as many features as outputs, otherwise all use the first.
         period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
-            output goes by the phase of its step. Defaults to None.
+            output uses the phase of its step. Defaults to None.
         gap: Steps between a window and its first output, with ``period``. Defaults to 0.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
@@ -44,7 +44,7 @@ class RestoreWindow(SeriesLayer):
         outputs are
         ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single feature, and
         ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes with them, or
-        by argument behind a layer that passes none on, as recurrent layers of Keras 3.16.
+        as an argument after layers that pass none on, such as recurrent ones of Keras 3.16.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.
@@ -129,7 +129,7 @@ class RestoreWindow(SeriesLayer):
                 )
 
     def _restored(self, outputs: Any, location: Any, scale: Any) -> Any:
-        """Scale and shift outputs by the statistics of the features that they go by."""
+        """Scale and shift outputs by the statistics of their features."""
         location, scale = self._by_output(outputs, location, scale)
         return outputs * scale + location
 
@@ -140,7 +140,7 @@ class RestoreWindow(SeriesLayer):
         return levels + season * amplitude(levels * growth, growth)
 
     def _by_output(self, outputs: Any, *statistics: Any) -> list[Any]:
-        """Return statistics of windows in the shape of outputs, by the features they go by."""
+        """Return the statistics of each output's feature, in the shape of the outputs."""
         feature, features = self.feature, statistics[0].shape[-1]
         if isinstance(feature, list):
             if len(feature) != outputs.shape[-1]:

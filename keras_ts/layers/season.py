@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-# Turns in which year means and phase means are computed if some steps do not count, or the season
-# is multiplicative: with a year half empty, five leave a hundredth of the error of the first.
+# Rounds in which year means and phase means are computed if some steps do not count, or the season
+# is multiplicative: with half a year missing, five leave a hundredth of the error of the first.
 _ROUNDS = 5
 # The bounds of a multiplicative season's size relative to its size at the mean level.
 _SMALLEST, _LARGEST = 1 / 3, 3.0
@@ -39,7 +39,7 @@ def amplitude(levels: Any, growth: Any) -> Any:
 def season(
     values: Any, weights: Any, last: Any, period: int, whole: bool, base: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Return the season by next phase, by step, and its growth ``(batch, 1, features)``."""
+    """Return the season by phase and by step, and its growth ``(batch, 1, features)``."""
     # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
     # 1)``, is the position of the last step that counts. ``whole`` says that all count: the first
     # turn then gives the exact means. ``base``, ``(batch, 1, features)``, was subtracted from the
@@ -65,7 +65,7 @@ def season(
     if base is not None:
         mean = base + ops.sum(values, axis=1, keepdims=True) / ops.maximum(count, 1.0)
         lowest = ops.min(weights * (values + base), axis=1, keepdims=True)
-        # Rounding may leave less than 0 of a value that is 0.
+        # Rounding may turn a 0 into less than 0.
         positive = ops.logical_and(lowest >= -1e-6 * mean, mean > 0)
         growth = ops.where(positive, 1.0 / ops.where(positive, mean, 1.0), 0.0)
     values = weights * (values - tilt)
@@ -83,12 +83,12 @@ def season(
     many = ops.maximum(count / period, 1.0)  # Years that count.
     noise = ops.sum(ops.square(left), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
     size = ops.mean(ops.square(seasonal), axis=1, keepdims=True) * many
-    # Without any season, in a window that stands still, and in less than two years, nothing is
-    # taken off.
+    # In a window without a season or any change, or of less than two years, nothing is
+    # subtracted.
     evident = ops.logical_and(size > noise, count >= 2 * period)
     share = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
-    # A multiplicative season takes off all of the level at most: less than nothing is never sold,
-    # and a higher level would have a lower value.
+    # A multiplicative season subtracts the whole level at most: sales are never negative, and
+    # otherwise a higher level would give a lower value.
     deepest = ops.max(-seasonal, axis=1, keepdims=True) * growth * share
     share = share / ops.maximum(deepest, 1.0)
     return share * seasonal, share * at_steps, growth

@@ -20,7 +20,7 @@ from keras_ts.layers.normalize_window import check_mask
 from keras_ts.layers.past_errors import past_errors
 
 # Factors by which a step counts less than the one after it. A level of discount 0 is the last
-# value; with a discount of 1 all steps count alike.
+# value; with a discount of 1 all steps have equal weight.
 _LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
 _LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
 # Factors by which a trend grows less in a step than in the one before.
@@ -35,7 +35,7 @@ _NO_TREND = 2.0
 _SHARPNESS = 16.0
 # Bound of the logarithm by which the net changes that power for a window.
 _MOST_TRUST = 3.0
-# Added to squared errors: below a hundredth of a window's scale, candidates count alike.
+# Added to squared errors: errors below a hundredth of a window's scale make no difference.
 _ERROR_FLOOR = 1e-4
 
 
@@ -56,12 +56,12 @@ class SmoothedForecast(SeriesLayer):
       "Unmasking the Theta method", 2003). One share goes to no trend.
     - The forecast: the sum of levels, each times its share, and of trends, each times its share.
       Both kinds of shares are a softmax of a dense layer, which begins at 0: at first, all levels
-      count alike, and 15 trends together for two thirds.
+      have equal shares, and the 15 trends have two thirds together.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
-      the window itself, from every origin with five values before it. Pairs then share by
-      ``e^-16``, with ``e`` the root of their mean squared error, times what the dense layers give.
-      So the layer forecasts well before any training, and whatever the number of series; and the
-      net learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
+      the window itself, from every origin with five values before it. A pair's share is then
+      ``e^-16``, with ``e`` the root of its mean squared error, times its share by the dense layers.
+      So the layer forecasts well before any training, and for any number of series; and the net
+      learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
 
     Example:
 
@@ -200,7 +200,7 @@ class SmoothedForecast(SeriesLayer):
 
     def _mixed(self, shares: tuple[Any, Any], levels: Any, slopes: Any, passed: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get."""
-        # In ``passed``, ``(batch, 1, 1)``, steps since the last one that counts, trends go on.
+        # Trends go on in the ``passed`` steps, ``(batch, 1, 1)``, since the last one that counts.
         level = ops.sum(shares[0] * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
         dampings, lines = len(_DAMPINGS), len(_LINES)
@@ -249,7 +249,7 @@ def _logits(evidence: Any, kernel: Any, bias: Any, features: int) -> Any:
 
 def _shares(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
     """Return shares of steps, ``(batch, discounts, time)``, that add up to 1, or to 0 if masked."""
-    # A discount of 0 leaves the last step alone: that of 1e-30 does, and has a logarithm.
+    # A discount of 0 uses only the last step. So does 1e-30, which has a logarithm.
     logs = np.log(np.maximum(discounts, 1e-30))[None, None]
     powers = weights * ops.exp(back * ops.cast(logs, back.dtype))
     total = ops.sum(powers, axis=1, keepdims=True)

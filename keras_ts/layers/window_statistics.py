@@ -18,15 +18,15 @@ class Steps(NamedTuple):
     deviation: Any  # the standard deviation, which is not 0 in a constant window
 
 
-# The location and the scale of each statistic. With the season comes an argument, ``period``, and
-# the season is off the values already.
+# The location and the scale of each statistic. ``"seasonal"`` also takes ``period``, and its season
+# is subtracted from the values beforehand.
 STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
     "last": lambda steps: (steps.last, steps.deviation),
     "mean": lambda steps: (steps.mean, ops.ones_like(steps.mean)),
     "standard": lambda steps: (steps.mean, steps.deviation),
     "seasonal": lambda steps: (steps.last, steps.deviation),
 }
-# Those that are read off the whole window: no step has them of the steps up to it alone.
+# Those that need the whole window, so that no step has them from the steps up to it.
 OF_WHOLE_WINDOWS = ("seasonal",)
 
 

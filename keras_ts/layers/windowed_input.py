@@ -20,9 +20,9 @@ from keras_ts.windows.windowed_series import WindowedSeries
 class WindowedInput(keras.layers.Layer):
     """Passes windows on as they are, and keeps in its config how they were cut.
 
-    The layer stands on the input of a model of one's own, on ``past`` if there are several, and
-    makes the model a forecaster in one file: ``load_windows`` reads the windows from it, whichever
-    way the model was saved.
+    The layer stands on the input of a model of your own, on ``past`` if there are several, and
+    makes the model a forecaster in one file: ``load_windows`` reads the windows from it, however
+    the model was saved.
 
     Example:
 
@@ -38,8 +38,8 @@ class WindowedInput(keras.layers.Layer):
 
     Args:
         windows: The ``WindowedSeries`` that the model is trained on, or its config.
-        columns: The columns by the parts they play, as ``WindowDataset.columns`` has them. Defaults
-            to None: unknown, so that columns go by position.
+        columns: The columns by their roles, as ``WindowDataset.columns`` has them. Defaults
+            to None: unknown, so that columns are found by position.
         frequency: The step from one timestamp to the next, as ``WindowDataset.frequency`` has it.
             Defaults to None.
         quantiles: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.
@@ -48,8 +48,8 @@ class WindowedInput(keras.layers.Layer):
             them here; ``keras_ts.scorecard`` reads them. Defaults to None.
         trained_on: Where the targets lie that ``fine_tune`` or ``calibrate(train_on=)`` trained the
             model on, as they put it here; ``compare`` warns if it judges there. Defaults to None.
-        period: Rows in the season that the model was told, 2 or more, by which ``compare`` judges
-            it unless told otherwise. Defaults to None.
+        period: Rows in a season, 2 or more, as the preset got it; ``compare`` judges by it unless
+            it gets another. Defaults to None.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
@@ -59,7 +59,7 @@ class WindowedInput(keras.layers.Layer):
         The input's, its dtype too.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``scorecard`` holds other than plain values.
+        TypeError: An argument is of the wrong type, or ``scorecard`` holds no plain values.
         ValueError: ``columns`` and ``windows`` disagree, or ``quantiles`` do not increase within
             (0, 1) or lack 0.5.
     """

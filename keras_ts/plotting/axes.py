@@ -5,13 +5,13 @@ Every ``plot_*`` function draws on the axes that it gets, or on new ones; saves 
 ``import keras_ts`` neither needs it nor waits for it.
 """
 
-import importlib
 import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._files import replacing
 from keras_ts._typing import Array
 
@@ -25,23 +25,19 @@ _INK, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
 def ready(ax: Any) -> Any:
     """Return ``ax``, or the axes of a new figure if ``ax`` is None."""
-    if isinstance(ax, str | os.PathLike):
+    if ax is None:
+        return new_figure().subplots()
+    if not hasattr(ax, "spines"):
         raise TypeError(
-            f"ax must be matplotlib axes; to save the picture pass filepath={str(ax)!r}."
+            "ax must be matplotlib axes, as plt.subplots returns them; filepath= saves a picture. "
+            f"Received: {type(ax).__name__}."
         )
-    if ax is not None:
-        if not hasattr(ax, "spines"):
-            raise TypeError(
-                "ax must be matplotlib axes, such as those that plt.subplots returns. Received: "
-                f"{type(ax).__name__}."
-            )
-        return ax
-    return new_figure().subplots()
+    return ax
 
 
 def new_figure(rows: int = 1) -> Any:
     """Return a new figure of pyplot's, higher if several rows of axes come onto it."""
-    pyplot = _matplotlib("pyplot")
+    pyplot = _checks.needed("matplotlib.pyplot", "A picture")
     width, height = _styled("figure.figsize", _SIZE)
     # A row of small axes is about half as high as a picture of its own.
     size = width, height * max(1.0, 0.25 + 0.45 * rows)
@@ -50,17 +46,8 @@ def new_figure(rows: int = 1) -> Any:
 
 def own_axes() -> Any:
     """Return the axes of a new figure that no window or notebook shows, for a file."""
-    figure = _matplotlib("figure").Figure
+    figure = _checks.needed("matplotlib.figure", "A picture").Figure
     return figure(figsize=_styled("figure.figsize", _SIZE), layout="constrained").subplots()
-
-
-def _matplotlib(module: str) -> Any:
-    """Return a module of matplotlib."""
-    try:
-        importlib.import_module("matplotlib")
-        return importlib.import_module(f"matplotlib.{module}")
-    except ImportError as error:
-        raise ImportError("Plots need matplotlib: pip install matplotlib.") from error
 
 
 def ink() -> Any:
@@ -69,7 +56,7 @@ def ink() -> Any:
 
 
 def _styled(name: str, ours: Any) -> Any:
-    """Return a setting of matplotlib, or our own value where the setting is matplotlib's."""
+    """Return a setting of matplotlib, or our own value where a user has not changed it."""
     from matplotlib import rcParams, rcParamsDefault
 
     return ours if rcParams[name] == rcParamsDefault[name] else rcParams[name]
@@ -85,12 +72,10 @@ def finished(ax: Any, filepath: Path) -> Any:
 
 
 def written(name: Any) -> str:
-    """Return a name from the data as a label that matplotlib shows as it is.
-
-    matplotlib reads the text between two ``$`` as a formula, so these are escaped; and it leaves a
-    label that begins with ``_`` out of a legend, so a space comes before it. A long name is
-    shortened in the middle, since the ids of a panel often differ only at the end.
-    """
+    """Return a name from the data as a label that matplotlib shows as it is."""
+    # matplotlib reads the text between two ``$`` as a formula, so these are escaped; and it leaves
+    # a label that begins with ``_`` out of a legend, so a space comes before it. A long name is
+    # shortened in the middle, since the ids of a panel often differ only at the end.
     text = "".join(letter if letter.isprintable() else " " for letter in str(name))
     text = " ".join(text.split()) or repr(str(name))
     if len(text) > _LONGEST_NAME:

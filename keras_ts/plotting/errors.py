@@ -26,8 +26,8 @@ _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled erro
 def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> Any:
     """Draw the mean error at each step ahead, for every fold and for all folds together.
 
-    Of a report whose verdict is by MASE, the error is that; otherwise it is MAE. That of the best
-    baseline over all folds is drawn too, if there is a verdict.
+    The error is MASE if the verdict of the report is by MASE, and otherwise MAE. If there is a
+    verdict, the error of the best baseline over all folds is drawn, too.
 
     Example:
 
@@ -129,13 +129,10 @@ def draw_importance(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw a point and an interval for each column, the first one on top.
-
-    The colour says on which side of 0 the interval lies. A point without an interval is hollow.
-
-    ``increase`` and the ends of its interval are shares, NaN for none. A remark stands in place of
-    its column's point. A new figure is as high as the columns ask.
-    """
+    """Draw a point and an interval for each column, the first one on top."""
+    # The colour says on which side of 0 the interval lies. A point without an interval is hollow.
+    # ``increase`` and the ends of its interval are shares, NaN for none. A remark replaces the
+    # point of its column. The height of a new figure grows with the number of columns.
     axes = ready(ax)
     if ax is None:
         axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))
@@ -166,7 +163,7 @@ def draw_importance(
 
 
 def _verdict(low: float, high: float) -> tuple[str, str]:
-    """Return what an interval says, and the color for it."""
+    """Return the verdict of an interval, and its color."""
     if np.isnan(low):
         return "too few for an interval", ink()
     if low > 0:

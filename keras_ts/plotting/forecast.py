@@ -21,7 +21,7 @@ from keras_ts.plotting.axes import (
 from keras_ts.plotting.pictures import Drawn, Picture, read_arrays, read_frames
 from keras_ts.plotting.series import is_frame
 
-# Of the height of what is drawn, what a legend of one row takes.
+# The share of the height of a drawing that a legend of one row takes.
 _LEGEND = 0.16
 
 
@@ -98,7 +98,7 @@ def plot_forecast(
 
 
 def _refuse_given(kind: str, **arguments: Any) -> None:
-    """Raise an error if an argument is given that ``kind``, frames or arrays, has no use for."""
+    """Raise an error if an argument is given that does not go with ``kind``, frames or arrays."""
     for name, value in arguments.items():
         if value is not None:
             other = "arrays" if kind == "frames" else "frames"
@@ -129,11 +129,9 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
 
 
 def _draw_multiples(picture: Picture, last: int | None) -> Array:
-    """Draw each series of a picture on axes of its own in a new figure, two axes in a row.
-
-    Series of a panel differ in size, so each has its own vertical axis. The horizontal axis is the
-    same for all, so that what happened at the same time stands at the same place.
-    """
+    """Draw each series of a picture on axes of its own in a new figure, two axes in a row."""
+    # Series of a panel differ in size, so each has its own vertical axis. The horizontal axis is
+    # the same for all, so that events at the same time are at the same place.
     rows = math.ceil(len(picture.drawn) / 2)
     figure = new_figure(rows)
     grid = figure.subplots(rows, 2, sharex=True, squeeze=False)

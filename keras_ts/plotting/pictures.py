@@ -1,8 +1,8 @@
 """Reads frames or arrays into the picture that ``plot_forecast`` draws.
 
 The order of a forecast's columns tells what each one is: first the ids and the timestamps, if there
-are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So nobody has to
-name these columns again.
+are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So these columns
+need not be named again.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Picture:
-    """Series with their forecasts, and what the labels and the title say of them."""
+    """Series with their forecasts, and what the labels and the title need."""
 
     drawn: list[Drawn]
     name: str = "value"  # The label of the vertical axis.
@@ -66,12 +66,7 @@ def read_arrays(
         )
     bands: dict[float, tuple[Array, Array]] = {}
     if quantiles is not None:
-        shares = [_checks.real("quantiles", level) for level in np.ravel(quantiles)]
-        if not shares or not all(0 < share < 1 for share in shares):
-            raise ValueError(
-                "quantiles must lie between 0 and 1. Received: "
-                f"quantiles={_checks.shown(quantiles)}."
-            )
+        shares = _checks.levels("quantiles", quantiles, median=False)
         if len(shares) != forecast.shape[1]:
             raise ValueError(
                 f"quantiles must hold {forecast.shape[1]} levels, one for each entry of the last "
@@ -140,12 +135,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
 
 
 def _table(frame: Any, argument: str) -> Any:
-    try:
-        import narwhals as nw
-    except ImportError as error:
-        raise ImportError(
-            "Drawing a data frame needs narwhals: pip install narwhals, or pass arrays."
-        ) from error
+    nw = _checks.needed("narwhals", "Drawing a data frame")
     try:
         table = nw.from_native(frame, eager_only=True)
     except TypeError:
@@ -190,7 +180,7 @@ def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None,
     if not keys:
         return None, None
     # A single key column may hold ids or times. It holds times if all its values differ and no two
-    # rows have the same step. In a forecast of one row, a time does not stand in the series yet.
+    # rows have the same step. In a forecast of one row, a time is not in the series yet.
     steps, values = ahead["step"], ahead[keys[0]]
     several = int((steps == steps[0]).sum()) > 1
     is_time = not several and values.n_unique() == len(ahead)

@@ -84,7 +84,8 @@ def numbers(name: str, values: Any) -> Array:
         if is_frame(values):
             raise TypeError(
                 f"{name} must hold only numbers. Received: a frame with other columns, too. Pass "
-                "its numbers, and its dates as times, as in frame['units'], times=frame['day']."
+                "the columns of numbers, and the dates as times, as in frame['units'], "
+                "times=frame['day']."
             ) from None
         raise TypeError(
             f"{name} must be one array of real numbers. Received: {_checks.shown(values)}."

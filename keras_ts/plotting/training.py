@@ -82,12 +82,10 @@ def plot_sweep(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw losses over learning rates, for ``ExponentialLRSweep.plot``; return the axes.
-
-    ``smoothed`` losses begin at the first rate and end where they are not finite; ``repeats``,
-    ``(repeats, rates)``, are the losses of which ``losses`` is the mean, drawn as a band. A rate
-    that is ``suggested`` is marked, and an ``interval`` of rates around it shaded.
-    """
+    """Draw losses over learning rates, for ``ExponentialLRSweep.plot``; return the axes."""
+    # ``smoothed`` losses begin at the first rate and end where they are not finite; ``repeats``,
+    # ``(repeats, rates)``, are the losses of which ``losses`` is the mean, drawn as a band. A rate
+    # that is ``suggested`` is marked, and an ``interval`` of rates around it shaded.
     rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
     ax = ready(ax)
     ax.set_xscale("log")

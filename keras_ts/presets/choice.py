@@ -12,6 +12,7 @@ from keras_ts import _checks
 from keras_ts.presets.catalog import from_preset
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.training_windows import check_settings, read_table
+from keras_ts.windows.arithmetic.frequency import RULES
 from keras_ts.windows.reading.flat_series import FlatSeries
 
 # Rows from which a single series has enough windows for a net of its own.
@@ -132,8 +133,9 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     if not clock.frequencies.kinds or clock.times.dtype.kind != "M":
         return 1, ", and their times have no frequency that tells a season"
     frequency = clock.frequencies.kinds[0]
-    if frequency.rule == "weekday":
-        return 5, ", of weekdays"
+    rule = RULES.get(str(frequency.rule))
+    if rule is not None and rule.season is not None:
+        return rule.season
     inner = np.delete(np.diff(clock.times), clock.offsets[1:-1] - 1)
     # As numbers: the median of time spans takes many times longer.
     median = np.array(int(np.median(inner.astype(np.int64)))).astype(inner.dtype)

@@ -17,8 +17,7 @@ from keras_ts._typing import Array
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import dates_of
-from keras_ts.windows.arithmetic.moments import merged, moments
-from keras_ts.windows.arithmetic.scale import mean_absolute_steps
+from keras_ts.windows.arithmetic.scale import mean_absolute_steps, merged, moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec

@@ -11,10 +11,9 @@ from typing import Any
 from keras_ts import _checks
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
-from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
 from keras_ts.windows.reading.panel import Panel, read_panel, source_of
-from keras_ts.windows.spec import OF_THE_TABLE, WindowSpec
+from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -48,8 +47,8 @@ def _of_table(settings: Mapping[str, Any]) -> WindowSpec:
 
 def read_table(series: Any, settings: Mapping[str, Any]) -> FlatSeries:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
-    # Windows that touch an infinite value are dropped, if that was asked for.
-    return read_panel(series, _of_table(settings), check=settings.get("missing") != "drop")
+    handling = HANDLING.get(str(settings.get("missing")), HANDLING["raise"])
+    return read_panel(series, _of_table(settings), check=not handling.drops)
 
 
 def training_windows(
@@ -77,6 +76,8 @@ def training_windows(
         "missing": _missing(panel),
         "shuffle": True,
     }
+    if panel.categories:
+        chosen["unseen"] = "mean"
     if preset.recipe is not None:
         chosen["batch_size"] = preset.recipe.batch_size
     if several:

@@ -1,8 +1,1 @@
-"""Reads Keras's files without trusting them, and writes them whole, with a model's windows inside.
-
-- ``config``: one walk over a saved config.
-- ``archive``, ``hdf5``, ``weights``: the parts of a file.
-- ``diagnose``: the reason why a file did not load.
-- ``masks``: what files of another Keras say of masks.
-- ``save``, ``load``, ``scorecard``: the public functions.
-"""
+"""Reads Keras's files without trusting them, and writes them whole, with windows inside."""

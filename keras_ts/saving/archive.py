@@ -1,8 +1,7 @@
 """Reads and rewrites the members of a ``.keras`` file without trusting it.
 
 A ``.keras`` file is a zip archive, and may come from anywhere: its table of contents is checked
-before anything in it is believed, and each member is read up to a limit. Nothing is ever unpacked
-to disk.
+before it is used, and each member is read up to a limit. Nothing is ever unpacked to disk.
 """
 
 import contextlib
@@ -23,7 +22,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 # zipfile raises these where bits are flipped: in signatures, versions and methods, or offsets.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
-# Parsed, JSON can take twenty times its size. A layer takes about 1,500 bytes.
+# Parsing JSON can take twenty times its size in memory. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS = 10_000
 # Keras stores its members uncompressed; a file packed by hand shrinks less than this.

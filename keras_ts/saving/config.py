@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import keras
 
 LAMBDAS = ("Lambda", "__lambda__")
-# Keras looks here for functions of which a file holds only the name.
+# Keras looks here for functions that a file holds only by name.
 _FUNCTIONS = (
     "activations", "constraints", "initializers", "losses", "metrics", "regularizers",
 )  # fmt: skip
@@ -28,7 +28,7 @@ class Place(NamedTuple):
         return f"Layer {self.layers[-1]!r}" if self.layers else "The model"
 
 
-# The walk enters only these, so that a list of a million numbers does not fill it.
+# The walk enters only these types, so that a list of a million numbers does not fill memory.
 _GO_ON = (dict, list)
 
 

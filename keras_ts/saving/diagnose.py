@@ -1,4 +1,4 @@
-"""Explains by a file's config why Keras could not load the file.
+"""Explains from a file's config why Keras could not load the file.
 
 The message has at most five lines: the file, the layer, and what to do.
 """
@@ -21,7 +21,7 @@ def explain(
     version: Any,
     custom_objects: dict[str, Any] | None,
 ) -> str:
-    """Say in a few lines why the file at ``path`` did not load, and what to do."""
+    """Return a few lines on why the file at ``path`` did not load, and what to do."""
     objects = list(entries(config))
     lines = [f"{path!r} could not be loaded."]
     for place, entry in objects:

@@ -83,7 +83,7 @@ def arrays(source: str | bytes, where: str) -> Iterator[tuple[str, Array]]:
 def _damaged(where: str) -> Iterator[None]:
     try:
         yield
-    # The type of the error depends on the place of the damage.
+    # The type of the error depends on where the file is damaged.
     except (OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"{where} is cut off or damaged: copy or download it again.") from error
 

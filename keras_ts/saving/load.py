@@ -5,30 +5,32 @@ checksum, and follows links out of a file of weights. So a file is checked here 
 cannot load it, its config is searched for the cause.
 """
 
+import contextlib
 import copy
 import os
 import random
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from keras_ts import _keras_private
-from keras_ts._checks import shown
+from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text
 from keras_ts.interface import remember
-from keras_ts.saving import archive, hdf5, masks
+from keras_ts.saving import archive, hdf5
 from keras_ts.saving.config import entries, title, walk
 from keras_ts.saving.diagnose import explain, short
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _HDF5 = (".h5", ".hdf5")
-# A folder as the Hugging Face hub has it holds the model under this name.
+# A folder in the form of the Hugging Face hub holds the model under this name.
 IN_FOLDER = "model.keras"
-# Weights that no file holds, such as states of random numbers; 4 MB.
+# Weights that no file holds, such as states of random numbers: 4 MB at most.
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
 # and does not read: a fourth member would make Keras unpack the whole archive to disk at every
@@ -74,7 +76,7 @@ def load_model(
         ValueError: The file cannot be loaded; the message says why, and what to do.
     """
     path = located(path_text("filepath", filepath))
-    _check_objects(custom_objects)
+    _checks.instance("custom_objects", custom_objects, Mapping | None)
     if Path(path).is_dir() or "://" in path:
         # Only Keras reads unpacked models, checkpoints and remote places.
         try:
@@ -83,8 +85,8 @@ def load_model(
             raise ValueError(_elsewhere(path, error)) from None
     config, metadata = look_through(path)
     carried = carried_in(config, metadata, path)
-    masks_pass = masks.counted_on(metadata)
-    with masks.unwarned(masks_pass):
+    masks_pass = masks_counted_on(metadata)
+    with unwarned_of_masks(masks_pass):
         refuse_too_many_weights(config, path, custom_objects)
         try:
             model = keras.saving.load_model(path, custom_objects, compile, safe_mode)
@@ -92,7 +94,7 @@ def load_model(
             version = metadata.get("keras_version")
             raise ValueError(explain(path, error, config, version, custom_objects)) from None
     if masks_pass:
-        masks.pass_on(model)
+        pass_masks_on(model)
     remember(model, carried)
     return model
 
@@ -161,16 +163,6 @@ def located_file(path: str) -> str:
     return place
 
 
-def _check_objects(custom_objects: Any) -> None:
-    if not isinstance(custom_objects, Mapping | None) or not all(
-        isinstance(name, str) and callable(item) for name, item in (custom_objects or {}).items()
-    ):
-        raise TypeError(
-            "custom_objects must be a dict of classes and functions by the names that the file "
-            f"gives them. Received: custom_objects={shown(custom_objects)}."
-        )
-
-
 def _elsewhere(path: str, error: Exception) -> str:
     """Return why a folder or a remote place did not load."""
     if (Path(path) / "saved_model.pb").exists():
@@ -186,7 +178,7 @@ def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
     """Refuse a model of far more weights than the file can hold, before they take memory."""
-    # A layer of a billion units is a few bytes of the config. A saved value takes a byte or more.
+    # A layer of a billion units takes a few bytes in a config, but each saved value at least one.
     objects: dict[str, Any] = {}
     if path.endswith(_HDF5):
         size = Path(path).stat().st_size
@@ -200,7 +192,7 @@ def refuse_too_many_weights(
         copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
         for _, value in walk(copied):
             if isinstance(value, dict) and value.get("stateful"):
-                value["stateful"] = False  # A state is no weight, and would be made at once.
+                value["stateful"] = False  # A state would take memory at once, and is no weight.
         keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
 
     drawn = random.getstate()  # Initializers draw their seeds.
@@ -264,3 +256,55 @@ def _read(settings: Any) -> Carried:
     if not isinstance(settings, dict):
         return Carried.from_config(settings)
     return Carried.from_config({name: settings[name] for name in _FIELDS if name in settings})
+
+
+# Recurrent layers pass masks on up to Keras 3.15. In Keras's master (3.16) a mask ends behind the
+# first of them, with a warning. A functional model's file holds the mask of each layer as an
+# argument, so its forecasts stay. Other forecasts would follow from a ``Sequential`` or a model
+# that gets its mask from outside, and another loss if it reads the mask of the outputs. So
+# ``load_model`` makes the layers of such files pass masks on. No config holds that, so
+# ``save_model`` writes it beside the config.
+MASKS_MARK = {"keras_ts_passes_masks": True}
+_LAST = (3, 15)
+_PASSED = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
+
+
+def masks_counted_on(metadata: dict[str, Any]) -> bool:
+    """Return True if a file needs masks that this Keras does not pass on by itself."""
+    version = re.match(r"(\d{1,4})\.(\d{1,4})", str(metadata.get("keras_version")))
+    old = version is not None and tuple(map(int, version.groups())) <= _LAST
+    return (old or MASKS_MARK.items() <= metadata.items()) and not _passes_by_itself()
+
+
+@contextlib.contextmanager
+def unwarned_of_masks(masks_pass: bool) -> Iterator[None]:
+    """Suppress Keras's warnings of masks that end if ``masks_pass``."""
+    if not masks_pass:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* does not support masking")
+        yield
+
+
+def pass_masks_on(model: keras.Model) -> None:
+    """Let the recurrent layers of a model pass masks on."""
+    for layer in _recurrent(model):
+        layer.supports_masking = True
+
+
+def masks_passed_on(model: keras.Model) -> bool:
+    """Return True if the recurrent layers of a model were set to pass masks on."""
+    told = [layer.supports_masking for layer in _recurrent(model)]
+    return bool(told) and all(told) and not _passes_by_itself()
+
+
+def _recurrent(model: keras.Model) -> list[Any]:
+    return _keras_private.layers_within(model, _PASSED)
+
+
+def _passes_by_itself() -> bool:
+    """Return True if the recurrent layers of this Keras pass masks on, as up to 3.15."""
+    # The names keep Keras from counting these two layers when it names others.
+    probe = keras.layers.TimeDistributed(keras.layers.Identity(name="probe"), name="probe")
+    return bool(probe.supports_masking)

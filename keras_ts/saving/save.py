@@ -14,14 +14,14 @@ from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.saving import archive, masks
-from keras_ts.saving.load import IN_FOLDER, put_carried
+from keras_ts.saving import archive
+from keras_ts.saving.load import IN_FOLDER, MASKS_MARK, masks_passed_on, put_carried
 from keras_ts.saving.scorecard import Judged, card_beside, with_scorecard
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Nobody wants folders of these names.
+# Suffixes of files: a folder with one of them is a mistake.
 _OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".pb", ".md", ".pkl")
 
 
@@ -112,29 +112,27 @@ def save_model(
 
 
 def _kept(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what the model shall carry; None without windows."""
-    passed, own, old = _carried(model, windows), in_layers(model), remembered(model)
-    if passed is not None and own is not None:
-        disagreement = own.disagreement(passed)
+    """Return what the model is to carry, or None without windows."""
+    passed, in_model, old = _carried(model, windows), in_layers(model), remembered(model)
+    if passed is not None and in_model is not None:
+        disagreement = in_model.disagreement(passed)
         if disagreement is not None:
             raise ValueError(
                 "windows are not those that the model's WindowedInput carries: it has "
                 f"{disagreement}. Leave windows out, or build the model for these."
             )
-    kept: Carried | None = own or passed or old
-    if kept is None:
+    carried: Carried | None = in_model or passed or old
+    if carried is None:
         return None
-    if old is not None and old.disagreement(kept) is None:
-        kept = replace(kept, scorecard=kept.scorecard or old.scorecard)
-    return replace(kept, trained_on=Interface(model, kept).trained_on)
+    if old is not None and old.disagreement(carried) is None:
+        carried = replace(carried, scorecard=carried.scorecard or old.scorecard)
+    return replace(carried, trained_on=Interface(model, carried).trained_on)
 
 
 @contextlib.contextmanager
 def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
     """Let a model carry ``kept``, or yield it if no layer can; undo it if the block fails."""
-    layers = [
-        layer for layer in _keras_private.layers_within(model) if isinstance(layer, WindowedInput)
-    ]
+    layers = _keras_private.layers_within(model, WindowedInput)
     before = [layer.carried for layer in layers], remembered(model)
     for layer in layers:
         layer.carried = kept or layer.carried
@@ -149,7 +147,7 @@ def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | No
 
 
 def _carried(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what the argument ``windows`` asks to keep with a model, or None."""
+    """Return what ``windows`` asks to keep with a model, or None."""
     if windows is None:
         return None
     quantiles = Interface(model, None).quantiles
@@ -185,5 +183,5 @@ def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None
         keras.saving.save_model(model, temporary)
     if carried is not None:
         put_carried(temporary, carried)
-    if masks.passed_on(model):
-        archive.update_json(temporary, archive.METADATA, masks.MARK)
+    if masks_passed_on(model):
+        archive.update_json(temporary, archive.METADATA, MASKS_MARK)

@@ -1,40 +1,47 @@
-"""What is said of a model: its scorecard, as a report puts it there, and as ``scorecard`` reads it.
+"""The scorecard of a model: ``save_model`` puts it in from a report, ``scorecard`` reads it.
 
-It rides with the windows that a model carries. Beside the file of a model lie its card and picture.
+A scorecard is kept with the windows that a model carries. In a folder, a model card and a picture
+lie beside the model's file. It holds for the weights that were judged, and keeps a digest of each:
+so weights in a file are compared without building the model, and a model that ``calibrate`` or
+``save_portable`` made of the same layers is recognized. Margins of a ``ConformalInterval`` change
+no point forecast, so they are compared apart.
 """
 
 import contextlib
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import keras
+import numpy as np
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
+from keras_ts._backends import unwrapped
 from keras_ts._files import path_text, replacing
-from keras_ts._models import unwrapped
+from keras_ts._typing import Array
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
+from keras_ts.saving import archive, hdf5
 from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import carried_in, located_file, look_through
-from keras_ts.saving.weights import Weights, digests_in
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
 from keras_ts.scores.schema import checked, differences, task_of
 from keras_ts.windows.carried import Carried
 
 CARD, PICTURE = "README.md", "errors.png"
 _INTERVAL = "keras_ts>ConformalInterval"
-# The settings that say which levels it gives.
+# The settings of a ``ConformalInterval`` that determine its levels.
 _LEVELS = ("coverage", "quantiles", "keep_others")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
 
 
 class Judged(Protocol):
-    """What ``save_model`` asks of a report."""
+    """What ``save_model`` needs from a report."""
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return the scorecard of each model, as plain values."""
@@ -180,18 +187,18 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
             "report must be what compare or backtest returned. Received: "
             f"{_checks.shown(report)} ({type(report).__name__})."
         )
-    own, cards = Weights.of(model).plain(), report.scorecards()
+    weights, cards = Weights.of(model).plain(), report.scorecards()
     # A backtest judges other models, made in the same way.
-    alike = [card for card in cards if card["weights"] in (None, own["weights"])]
-    if not alike:
+    fitting = [card for card in cards if card["weights"] in (None, weights["weights"])]
+    if not fitting:
         judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
         raise ValueError(
-            f"report judges {judged}, and the weights of model are others: it was trained further "
+            f"report judges {judged}, and model has other weights: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
-    # A calibrated model and the one inside have the same weights but for the intervals'.
-    card = next((card for card in alike if card["intervals"] == own["intervals"]), alike[0])
-    values = checked({**card, **own} if card["weights"] is None else card)
+    # A calibrated model and the one inside differ only in the weights of the intervals.
+    card = next((card for card in fitting if card["intervals"] == weights["intervals"]), fitting[0])
+    values = checked({**card, **weights} if card["weights"] is None else card)
     if carried is None:
         raise ValueError(
             "A scorecard goes with the windows that were judged, and the model carries none: pass "
@@ -230,3 +237,56 @@ def card_beside(
     if picture:
         drawn = stack.enter_context(replacing(folder / PICTURE))
         card.plot(own_axes()).figure.savefig(drawn, dpi=120)
+
+
+# Optimizers have states as large as the weights. Keras names their groups like this, the first in a
+# .keras file, where each model inside the model has one.
+_OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
+_HDF5 = (".h5", ".hdf5")
+
+
+class Weights(NamedTuple):
+    """The digests of a model's weights, without those of random states and counters."""
+
+    net: frozenset[str]  # outside of any ``ConformalInterval``
+    intervals: frozenset[str] | None  # of a ``ConformalInterval``; None without one
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Weights":
+        """Return the digests of a model in memory."""
+        layers = _keras_private.layers_within(model, ConformalInterval)
+        margins = {id(weight) for layer in layers for weight in layer.weights}
+        digests: tuple[set[str], set[str]] = set(), set()
+        for weight in model.weights:
+            if "float" in weight.dtype:
+                values = keras.ops.convert_to_numpy(weight)
+                digests[id(weight) in margins].add(_digest(values))
+        return cls(frozenset(digests[0]), frozenset(digests[1]) if layers else None)
+
+    def plain(self) -> dict[str, list[str] | None]:
+        """Return the entries ``weights`` and ``intervals`` of a scorecard."""
+        intervals = None if self.intervals is None else sorted(self.intervals)
+        return {"weights": sorted(self.net), "intervals": intervals}
+
+
+def digests_in(path: str) -> frozenset[str]:
+    """Return the digests of all weights in a ``.keras`` or ``.h5`` file that was checked before."""
+    where, source = repr(path), path if path.endswith(_HDF5) else _content(path)
+    digests = set()
+    for name, values in hdf5.arrays(source, where):
+        if values.dtype == "V2":  # Keras writes bfloat16 as the upper half of a float32.
+            values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        if values.dtype.kind == "f" and not any(part in f"/{name}" for part in _OPTIMIZERS):
+            digests.add(_digest(values))
+    return frozenset(digests)
+
+
+def _content(path: str) -> bytes:
+    with archive.opened(path) as opened:
+        return archive.read(opened, archive.WEIGHTS)
+
+
+def _digest(values: Array) -> str:
+    values = np.asarray(values, dtype=np.float32)
+    content = repr(values.shape).encode() + values.tobytes()
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

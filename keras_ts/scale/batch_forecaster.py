@@ -1,24 +1,35 @@
-"""``BatchForecaster``: forecasts whole series, batch by batch, in the workers of an engine."""
+"""``BatchForecaster``: forecasts whole series, batch by batch, in the workers of an engine.
 
+Engines copy a small object to their workers, often for each task, and a worker runs many tasks. So
+the object holds the path of the model alone, and the loaded model stays with the process.
+"""
+
+import hashlib
 import inspect
 import os
-from typing import Any, Literal
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
 
+import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._files import path_text
 from keras_ts._typing import IntArray
 from keras_ts.forecasting.forecast import Prepared
 from keras_ts.forecasting.frames import rows_of_a_series
 from keras_ts.forecasting.samples import Sampling
 from keras_ts.interface import Interface
-from keras_ts.scale.batches.batch import PROBLEM, Batch, failing
-from keras_ts.scale.batches.model_file import ModelFile
+from keras_ts.saving.load import load_model, load_windows, located, look_through
+from keras_ts.scale.batch import PROBLEM, Batch, failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _NO_FREQUENCY = (
-    "the forecast has no timestamps: the series has no regular step, and no other one of the batch "
-    "has a step that it could share"
+    "the forecast has no timestamps: the series has no regular step, and fits that of no other "
+    "series in the batch"
 )
 
 
@@ -67,8 +78,8 @@ class BatchForecaster:
     Args:
         filepath: What ``load_model`` takes. A local path is made absolute, and must exist both here
             and, with the same contents, on each worker: a worker refuses a file that was replaced,
-            since one run would mix the forecasts of two models. An address with ``://`` is opened
-            by the workers alone.
+            since otherwise one run would mix the forecasts of two models. An address with ``://``
+            is opened by the workers alone.
         windows: As in ``forecast``. Defaults to None: those that the model carries. They name an
             ``id_column`` and a ``time_column``, by which rows are sorted.
         steps: As in ``forecast``. Defaults to None: the horizon.
@@ -109,16 +120,8 @@ class BatchForecaster:
         num_samples: int | None = None,
         seed: int | None = None,
     ) -> None:
-        if not isinstance(windows, WindowedSeries | None):
-            raise TypeError(
-                "windows must be a WindowedSeries or None, for those that the model carries. "
-                f"Received: windows={_checks.shown(windows)}."
-            )
-        if not isinstance(future, str | None):
-            raise TypeError(
-                "future must be the name of a column of the batch that is True in the rows known "
-                f"ahead. Received: future={_checks.shown(future)}."
-            )
+        _checks.instance("windows", windows, WindowedSeries | None)
+        _checks.instance("future", future, str | None)
         if (num_samples is None) != (seed is None):
             raise ValueError(
                 "num_samples and seed go together: with one seed, series in different batches "
@@ -145,7 +148,7 @@ class BatchForecaster:
         """Return the forecasts of all series of a batch."""
         interface = self._interface()
         sorted_batch = Batch.of(batch, interface.windows, self._future)
-        # Without rows, only what is wrong with the whole batch is noticed.
+        # Preparing no series raises those errors that concern the whole batch.
         self._prepared(interface, sorted_batch, np.empty(0, np.int64))
         prepared, ahead, good, problems = self._forecast(interface, sorted_batch)
         for place, problem in prepared.history.problems().items():
@@ -197,7 +200,7 @@ class BatchForecaster:
         return interface
 
     def _check(self, windows: WindowedSeries) -> None:
-        """Refuse windows without ids and times, and a plan where they have none."""
+        """Refuse windows without ids and times, and a plan that does not fit their columns."""
         for argument in ("id_column", "time_column"):
             if getattr(windows, argument) is None:
                 raise ValueError(
@@ -208,9 +211,9 @@ class BatchForecaster:
         names = windows.planned
         if names and self._future is None:
             raise ValueError(
-                f"The windows have future_columns={_checks.shown(names)}: append their rows that "
-                "follow each series to the frame, add a column that is True in these rows, and "
-                "name it in future=."
+                f"The windows have future_columns={_checks.shown(names)}: append the rows "
+                "known ahead to each series in the frame, add a column that is True in these rows, "
+                "and name it in future=."
             )
         if self._future is not None and not names:
             raise ValueError(
@@ -221,7 +224,7 @@ class BatchForecaster:
     def _forecast(
         self, interface: Interface, sorted_batch: Batch
     ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast the series of a batch that raise no error."""
+        """Forecast all series of a batch except those that raise an error."""
 
         def prepare(numbers: IntArray) -> None:
             for _ in self._prepared(interface, sorted_batch, numbers).parts():
@@ -232,7 +235,7 @@ class BatchForecaster:
 
         every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
         failed: dict[int, str] = {}
-        # Most errors are raised before the model runs, so it runs in the second search alone.
+        # The first search only prepares, which raises most errors; the second runs the model.
         searches: list[Any] = []
         if self._incomplete == "nan":
             failed, searches = sorted_batch.without_past(), [run, prepare]
@@ -250,3 +253,78 @@ class BatchForecaster:
         series, plan = sorted_batch.parted(numbers)
         sampling = Sampling.of(interface, self._num_samples, self._seed)
         return Prepared.of(interface, series, self._steps, plan, None, self._incomplete, sampling)
+
+
+# The most models that a process keeps: a worker may run for many nights, each with a new model.
+_MOST = 2
+_MODELS: "OrderedDict[ModelFile, keras.Model]" = OrderedDict()
+_LOADING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file or a remote place that holds a model."""
+
+    path: str  # The absolute path, or an address with ``://``.
+    digest: str | None  # SHA-256 of the contents; None for an address.
+
+    @classmethod
+    def of(cls, filepath: str | os.PathLike[str]) -> Self:
+        """Return a file that exists and is whole, or any address."""
+        path = path_text("filepath", filepath)
+        if "://" in path:
+            return cls(path, None)
+        place = Path(located(os.path.abspath(path)))  # noqa: PTH100 - links stay links
+        if not place.exists():
+            raise FileNotFoundError(
+                f"{path!r}: there is no such file. Name a file that this process and all workers "
+                "can read under one path, or an address with :// that Keras loads from."
+            )
+        if place.is_file():
+            look_through(str(place))
+        return cls(str(place), _digest(place))
+
+    def windows(self) -> WindowedSeries | None:
+        """Return the windows in the file; None for an address or a folder only Keras reads."""
+        if self.digest is None or Path(self.path).is_dir():
+            return None
+        return load_windows(self.path)
+
+    def model(self) -> keras.Model:
+        """Return the model, which the first call in a process loads."""
+        with _LOADING:
+            if self not in _MODELS:
+                self._check_contents()
+                _MODELS[self] = load_model(self.path)
+            _MODELS.move_to_end(self)
+            while len(_MODELS) > _MOST:
+                _MODELS.popitem(last=False)
+            return _MODELS[self]
+
+    def _check_contents(self) -> None:
+        if self.digest is None:
+            return
+        machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
+        if not Path(self.path).exists():
+            raise FileNotFoundError(
+                f"{self.path!r}: there is no such file on {machine}. Put it where all workers can "
+                "read it under this path, such as a shared disk."
+            )
+        if _digest(Path(self.path)) != self.digest:
+            raise ValueError(
+                f"{self.path!r} on {machine} has other contents than when the BatchForecaster was "
+                "made, so one run would mix forecasts of two models. Make a new BatchForecaster, "
+                "and save each model under a name of its own."
+            )
+
+
+def _digest(path: Path) -> str:
+    """Return a SHA-256 hex digest of a file, or of all files in a folder."""
+    digest: Any = hashlib.sha256()
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for file in files:
+        if file.is_file():
+            if path.is_dir():
+                digest.update(str(file.relative_to(path)).encode())
+            digest.update(file.read_bytes())
+    return str(digest.hexdigest())

@@ -9,16 +9,17 @@ from keras_ts import _checks
 from keras_ts._files import checksum, path_text
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.engine import Survey, look_at, opened_duckdb, read_series, sorted_blocks
-from keras_ts.scale.writing.finishing import finish
-from keras_ts.scale.writing.sorting import (
+from keras_ts.scale.writing.finishing import (
     SORTED,
     Layout,
     SortedSeries,
+    finish,
     read_static,
     write_series,
 )
 from keras_ts.scale.writing.sources import open_source
 from keras_ts.scale.writing.unfinished import Unfinished
+from keras_ts.windows.arithmetic.holidays import is_place
 from keras_ts.windows.reading.panel import table_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -31,8 +32,8 @@ class PanelStore(StoredPanel):
     ``backtest`` and ``forecast`` take a store as they take a frame, and give the same windows in
     another order: series stand in the order of ``ids``. Rows are sorted within each series.
 
-    What the settings of ``write`` say of ids, timestamps, static columns and the calendar holds for
-    all windows of the store. Targets, columns known ahead, lengths and batches may differ. Windows
+    The settings of ``write`` for ids, timestamps, static columns and the calendar hold for all
+    windows of the store. Targets, columns known ahead, lengths and batches may differ. Windows
     may also leave out the calendar. If the series have gaps in time, ``missing`` must be
     ``"mask"`` or ``"mask_targets"`` either in both settings or in neither.
 
@@ -62,10 +63,10 @@ class PanelStore(StoredPanel):
 
     @classmethod
     def write(cls, source: Any, folder: str | os.PathLike[str], windows: WindowedSeries) -> Self:
-        """Write a store from rows in any order, of which some are in memory at a time.
+        """Write a store from rows in any order, of which only some are in memory at a time.
 
-        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. So the
-        memory is some hundred megabytes, or that of the longest series. On disk, the folder takes
+        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. It needs
+        some hundred megabytes of memory, or that of the longest series. On disk, the folder takes
         twice the size of the rows as numbers until the store is whole, and a compressed copy of
         rows that lie in no Parquet file.
 
@@ -93,15 +94,17 @@ class PanelStore(StoredPanel):
                 refuse them.
         """
         opened_polars(), opened_duckdb()
-        if not isinstance(windows, WindowedSeries):
-            raise TypeError(
-                f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}."
-            )
+        _checks.instance("windows", windows, WindowedSeries)
         windows, source = with_columns(windows, source), table_of(source)
         if windows.id_column is None:
             raise ValueError(
                 "A store holds series by their ids: pass windows with id_column. Without one, "
                 "windows.build takes a single series as a frame or as a memory map."
+            )
+        if any(map(is_place, windows.calendar_entries)):
+            raise ValueError(
+                f"calendar={list(windows.calendar_entries)}: a store has no holidays, which are "
+                "learned from a training part. Give them as columns of 0 and 1 in future_columns."
             )
         work = Unfinished(Path(path_text("folder", folder)).absolute())
         with work.writing():
@@ -116,8 +119,8 @@ class PanelStore(StoredPanel):
     def verify(self) -> None:
         """Read all files of the store once, and refuse any whose bytes are not those written.
 
-        Opening a store compares sizes alone, so that it takes no longer for a large one. Verify a
-        store that was copied, or a disk that is in doubt, before you train on it.
+        Opening a store only compares sizes, so that a large one opens as fast. Verify a store that
+        was copied, or that lies on a doubtful disk, before you train on it.
 
         Example:
 

@@ -254,7 +254,7 @@ def _settings(card: Scorecard) -> Iterator[list[str]]:
         "Forecasts": columns["target"],
         "Reads the past of": columns["past"],
         "Known ahead": columns["future"],
-        "Calendar": windows.cycles,
+        "Calendar": windows.calendar_entries,
         "Static": columns["static"],
     }
     for part, names in parts.items():

@@ -1,6 +1,7 @@
 """The columns of scores: each has a heading, a loss for every target, and the mean's own form.
 
-A further metric is a line in ``POINT`` or ``QUANTILE``: every report, file and card then has it.
+A further metric is a row of ``POINT`` or ``QUANTILE``: every report, file and card then has it, and
+with ``measure`` a verdict may be reached by it.
 ``y`` is the actual value and ``f`` the forecast. Plain NumPy, without a framework.
 """
 
@@ -62,55 +63,57 @@ def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Arr
 
 
 class Metric(NamedTuple):
-    """A column of scores, printed in every table or only where it is asked for."""
+    """A column of scores, and all that reports, verdicts and files ask about it."""
 
     heading: str
     losses: Callable[..., Array]
-    of_means: Callable[[Array], Array] = np.asarray
-    printed: bool = True
+    printed: bool = True  # False for a column that is printed where it is asked for.
+    measure: bool = False  # True if a verdict may compare by it.
+    rooted: bool = False  # True if the column is the root of the mean loss.
+    scaled: bool = False  # True if a series without a scale is left out.
+    common: bool = False  # True if it takes the levels that all forecasters have.
+    numerator: str | None = None  # The metric whose mean loss is divided by that of this one.
 
 
 # The losses of a point, ``(y, f, scale)``. A scale is the mean absolute step of the training part,
 # and beside it the mean squared one, on a last axis.
 POINT = {
-    "mae": Metric("MAE", lambda y, f, scale: absolute_errors(y, f)),
-    "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), np.sqrt),
-    "mase": Metric("MASE", lambda y, f, scale: scaled_errors(y, f, scale[..., 0])),
+    "mae": Metric("MAE", lambda y, f, scale: absolute_errors(y, f), measure=True),
+    "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), rooted=True),
+    "mase": Metric(
+        "MASE", lambda y, f, scale: scaled_errors(y, f, scale[..., 0]), measure=True, scaled=True
+    ),
     "smape": Metric("sMAPE", lambda y, f, scale: symmetric_percentages(y, f)),
-    # The sum of errors over that of sizes: ``RATIOS``.
-    "wape": Metric("WAPE", lambda y, f, scale: np.abs(y), printed=False),
+    # The sum of errors over that of sizes.
+    "wape": Metric("WAPE", lambda y, f, scale: np.abs(y), printed=False, numerator="mae"),
     # The M5 competition's: Makridakis and others, International Journal of Forecasting 38 (2022).
     "rmsse": Metric(
-        "RMSSE", lambda y, f, scale: np.square(y - f) / scale[..., 1], np.sqrt, printed=False
+        "RMSSE", lambda y, f, scale: np.square(y - f) / scale[..., 1],
+        printed=False, measure=True, rooted=True, scaled=True,
     ),
     "bias": Metric("bias", lambda y, f, scale: f - y, printed=False),
-}
-# Of these the column is the mean of another one's losses over the mean of their own.
-RATIOS = {"wape": "mae"}
+}  # fmt: skip
 # Those of quantiles on a last axis, of which the outer ones bound the interval:
 # ``(y, q, levels, scale)``.
 QUANTILE = {
-    "pinball": Metric("pinball", lambda y, q, levels, scale: pinball_losses(y, q, levels)),
+    "pinball": Metric("pinball", lambda y, q, levels, _: pinball_losses(y, q, levels), common=True),
     "coverage": Metric(
         "coverage", lambda y, q, levels, scale: covered(y, q[..., 0], q[..., -1]).astype(float)
     ),
     "width": Metric("width", lambda y, q, levels, scale: q[..., -1] - q[..., 0]),
     "sql": Metric(
-        "SQL",
-        lambda y, q, levels, scale: pinball_losses(y, q, levels) / scale[..., 0],
-        printed=False,
+        "SQL", lambda y, q, levels, scale: pinball_losses(y, q, levels) / scale[..., 0],
+        printed=False, measure=True, scaled=True, common=True,
     ),
     "interval_score": Metric(
         "interval score",
-        lambda y, q, levels, scale: interval_scores(
-            y, q[..., 0], q[..., -1], levels[-1] - levels[0]
-        ),
-        printed=False,
+        lambda y, q, p, scale: interval_scores(y, q[..., 0], q[..., -1], p[-1] - p[0]),
+        printed=False, common=True,
     ),
-}
-# These mean the same of two forecasters only if both have the same levels.
-OF_COMMON_LEVELS = ("pinball", "sql", "interval_score")
+}  # fmt: skip
 METRICS = POINT | QUANTILE
+# Of these the column is the mean of another one's losses over the mean of their own.
+RATIOS = {name: metric.numerator for name, metric in METRICS.items() if metric.numerator}
 
 
 def heading(name: str) -> str:
@@ -149,13 +152,18 @@ def quantile_losses(
     shared = quantiles[..., [list(levels).index(level) for level in common]]
     return {
         name: metric.losses(actual, shared, common, scale)
-        if name in OF_COMMON_LEVELS
+        if metric.common
         else metric.losses(actual, quantiles, levels, scale)
         for name, metric in QUANTILE.items()
-        if len(common) > 1 or name not in OF_COMMON_LEVELS
+        if len(common) > 1 or not metric.common
     }
 
 
 def of_means(name: str, means: Array) -> Array:
     """Return a metric from the means of its losses."""
-    return METRICS[name].of_means(means) if name in METRICS else means
+    return np.sqrt(means) if is_rooted(name) else means
+
+
+def is_rooted(name: str) -> bool:
+    """Return True if a column is the root of its mean loss, so that a skill is one of roots."""
+    return name in METRICS and METRICS[name].rooted

@@ -5,7 +5,6 @@ the facts that the scores hold under; ``scorecard`` reads one from a file.
 """
 
 import html
-import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,8 +15,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
 from keras_ts.windows.align import label_column
-
-_SCALED = ("mase", "rmsse", "sql")
+from keras_ts.windows.arithmetic.labels import distinct_rows
 
 
 class Page(NamedTuple):
@@ -94,12 +92,7 @@ class Report:
             library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
         """
         _checks.choice("library", library, ("pandas", "polars"))
-        try:
-            frames = importlib.import_module(library)
-        except ImportError as error:
-            raise ImportError(
-                f"to_frame({library!r}) needs {library}: pip install {library}."
-            ) from error
+        frames = _checks.needed(library, f"to_frame({library!r})")
         columns: dict[str, Array] = {}
         for name, values in self.table.items():
             parts = {f"{name}_{i}": part for i, part in enumerate(values.T)}
@@ -134,6 +127,29 @@ class Rows(NamedTuple):
             scales=self.scales[rows],
         )
 
+    def totals(self, by: Sequence[str]) -> "Rows":
+        """Return a row for the total of the rows that are alike in some columns.
+
+        Steps without a value are left out. Scales are those of single steps times their number.
+        """
+        first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
+        order = np.argsort(numbers, kind="stable")
+        starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
+        there = np.isfinite(self.actual)
+
+        def summed(values: Array) -> Array:
+            wide = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
+            made: Array = np.add.reduceat(np.where(wide, values, 0.0)[order], starts, axis=0)
+            return made
+
+        count = summed(np.ones(self.actual.shape))
+        return self._replace(
+            columns={name: self.columns[name][first] for name in by},
+            actual=np.where(count > 0, summed(self.actual), np.nan),
+            predicted=summed(self.predicted),
+            scales=self.scales[first] * np.stack([count, count**2], axis=-1),
+        )
+
     def scores(self, by: str | None = None) -> dict[str, Array]:
         """Return the scores of all rows, or of those with each value of a column.
 
@@ -144,14 +160,14 @@ class Rows(NamedTuple):
         rows, scores = len(self.actual), dict[str, Array]()
         count, group, totals = 1, np.zeros(rows, np.int64), dict[str, Array]()
         if by is not None:
-            scores[by], group = _grouped(self.columns[by])
+            scores[by], group = grouped(self.columns[by])
             count = len(scores[by])
         shape = rows, int(np.prod(self.actual.shape[1:]))
         observed = np.isfinite(self.actual).reshape(shape)
         for metric, loss in all_losses(*self[1:]).items():
             loss = loss.reshape(shape)
             # A NaN forecast must show in every score; only scaled ones leave out rows.
-            counted = observed & ~np.isnan(loss) if metric in _SCALED else observed
+            counted = observed & ~np.isnan(loss) if METRICS[metric].scaled else observed
             total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
             number = np.bincount(group, counted.sum(axis=1), count)
             totals[metric] = total
@@ -162,7 +178,7 @@ class Rows(NamedTuple):
         return scores
 
 
-def _grouped(column: Array) -> tuple[Array, IntArray]:
+def grouped(column: Array) -> tuple[Array, IntArray]:
     """Return a column's distinct values in order of appearance, and each row's place in them."""
     places: dict[Any, int] = {}
     group = [places.setdefault(value, len(places)) for value in column.tolist()]

@@ -19,9 +19,9 @@ _COUNTS = ("horizon", "window", "gap", "sampling_rate")
 # A scorecard stays small on a table of any width.
 _MOST_NAMES, _LONGEST_NAME = 1000, 100
 
-# What each entry must be: a type, a list of one, or a dict of entries; in a tuple if it may be
-# None, as any float may. The columns of ``table`` may be any, so that a later version adds
-# one without a line here.
+# What each entry must be: a type, a list of one, or a dict of entries; in a tuple if it may be None
+# or absent, as what came after a file was written. Any float may be None, and the columns of
+# ``table`` may be any, so that a later version adds one without a line here.
 _COURSE = {"mean": [float], "low": [float], "high": [float]}
 _ENTRIES: dict[str, Any] = {
     "format": int, "model": str, "by": str, "period": (int,), "folds": (int,), "best": str,
@@ -32,7 +32,7 @@ _ENTRIES: dict[str, Any] = {
     "judged_on": {
         "windows": int, "series": int, "origins": int, "first": str, "last": str,
         "fingerprint": str, **dict.fromkeys(_COUNTS, int), "id_column": (str,),
-        "columns": ({part: [str] for part in PARTS},),
+        "columns": ({part: ([str],) for part in PARTS},),
     },
     "versions": {"keras_ts": str, "keras": str, "backend": str},
     "weights": [str], "intervals": ([str],),
@@ -81,10 +81,10 @@ def _read(name: str, value: Any, kind: Any) -> Any:
         names = [_read("a column", column, str) for column in value]
         kind = {column: [str if column == "name" else float] for column in names}
         value = dict(zip(names, value.values(), strict=True))
-    missing = [key for key in kind if key not in value]
+    missing = [key for key, own in kind.items() if key not in value and not isinstance(own, tuple)]
     if missing:
         raise ValueError(f"{name} lacks {missing[0]!r}.")
-    return {key: _read(key, value[key], own) for key, own in kind.items()}
+    return {key: _read(key, value.get(key), own) for key, own in kind.items()}
 
 
 def printable(text: str) -> str:
@@ -112,7 +112,7 @@ def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str,
     pairs = [(name, judged[name], own[name]) for name in (*_COUNTS, "id_column")]
     if None not in (judged["columns"], own["columns"]):
         pairs += [
-            (f"columns[{part!r}]", judged["columns"][part], names)
+            (f"columns[{part!r}]", judged["columns"][part] or [], names)
             for part, names in own["columns"].items()
         ]
     pairs = [pair for pair in pairs if pair[1] != pair[2]]

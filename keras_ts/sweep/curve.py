@@ -13,7 +13,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import existing, path_text, replacing
 from keras_ts.plotting.training import plot_sweep
-from keras_ts.sweep import smoothing, suggestion
+from keras_ts.sweep import suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]
 _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
@@ -61,8 +61,8 @@ class RecordedCurve:
         that median (Hampel's identifier, at five standard deviations), in each repeat by itself.
         Only later losses tell an outlier from a rise, so the last four values may still change.
         """
-        cleaned = np.mean([smoothing.without_outliers(run) for run in self._runs], axis=0)
-        return smoothing.moving_average(cleaned, self.smoothing).tolist()
+        cleaned = np.mean([suggestion.without_outliers(run) for run in self._runs], axis=0)
+        return suggestion.moving_average(cleaned, self.smoothing).tolist()
 
     def suggest(self, rule: Rule = "valley") -> float:
         """Return a rate to train at.
@@ -182,13 +182,7 @@ class RecordedCurve:
             ImportError: The ``tensorboard`` package is missing. It needs no TensorFlow.
         """
         folder = path_text("log_dir", log_dir)
-        try:
-            from tensorboard.summary import Writer
-        except ImportError as error:
-            raise ImportError(
-                "to_tensorboard needs the tensorboard package: pip install tensorboard."
-            ) from error
-        writer = Writer(folder)
+        writer = _checks.needed("tensorboard.summary", "to_tensorboard").Writer(folder)
         columns = {
             "loss": self.losses,
             "smoothed_loss": self.smoothed_losses,
@@ -246,9 +240,11 @@ class SweepCurve:
 
     def read_dict(self, curve: dict[str, Any], points: int | None = None) -> None:
         """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned."""
-        _check_rates(curve["lrs"])
-        for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
-            self.record(float(rate), float(loss))
+        rates = [_checks.positive(f"lrs[{i}]", rate) for i, rate in enumerate(curve["lrs"])]
+        if rates != sorted(rates):
+            raise ValueError(f"lrs must not fall. Received: lrs={_checks.shown(rates)}.")
+        for rate, loss in list(zip(rates, curve["losses"], strict=True))[:points]:
+            self.record(rate, float(loss))
         self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
         if any(len(run) != len(self.lrs) for run in self.repeats):
             raise ValueError("Every list in repeats must be as long as lrs.")
@@ -257,53 +253,34 @@ class SweepCurve:
         self.stopped = curve["stopped"]
 
 
-def _check_rates(rates: Sequence[float]) -> None:
-    """Raise an error unless the rates are positive and never fall, as those of a sweep."""
-    before = 0.0
-    for place, rate in enumerate(rates):
-        if _checks.positive(f"lrs[{place}]", rate) < before:
-            raise ValueError(
-                f"lrs must not fall. Received: lrs[{place}]={rate} after lrs[{place - 1}]={before}."
-            )
-        before = rate
-
-
-# NaN and infinities, which are not valid in JSON, are strings there.
 def write_sweep(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Write ``content`` to a file, whole or not at all."""
-    text = json.dumps(_mapped(content, _encoded), allow_nan=False, indent=1)
+    text = json.dumps(_strict(content), allow_nan=False, indent=1)
     with replacing(filepath) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def read_sweep(filepath: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return the content that ``write_sweep`` wrote, its floats equal bit for bit."""
-    file = existing(path_text("filepath", filepath))
+    """Return the content that ``write_sweep`` wrote."""
+    file, lacking = existing(path_text("filepath", filepath)), [*_KEYS]
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+        lacking = [key for key in _KEYS if key not in {*content, *content["curve"]}]
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}.") from None
-    curve = content.get("curve") if isinstance(content, dict) else None
-    held = {*content, *curve} if isinstance(curve, dict) else ()
-    if missing := [key for key in _KEYS if key not in held]:
+    except (TypeError, KeyError):
+        pass
+    if lacking:
         raise ValueError(
-            f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(missing)}."
+            f"{filepath} is not a sweep that to_json wrote: it lacks {', '.join(lacking)}."
         )
-    content["curve"] = _mapped(curve, _decoded)
-    return content
+    return dict(content)
 
 
-def _mapped(value: Any, change: Any) -> Any:
+def _strict(value: Any) -> Any:
+    """Return a value with NaN and infinities, which JSON does not have, as strings."""
     if isinstance(value, dict):
-        return {key: _mapped(entry, change) for key, entry in value.items()}
+        return {key: _strict(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_mapped(entry, change) for entry in value]
-    return change(value)
-
-
-def _encoded(value: Any) -> Any:
+        return [_strict(entry) for entry in value]
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _decoded(value: Any) -> Any:
-    return float(value) if value in ("nan", "inf", "-inf") else value

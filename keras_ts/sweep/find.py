@@ -1,13 +1,13 @@
 """``find_learning_rate``: runs one sweep of a model, or several, in one call."""
 
 import random
-import sys
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+from keras_ts._backends import seed_generators
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import accumulation
@@ -130,8 +130,7 @@ class _OtherSeeds(keras.callbacks.Callback):
         seed = int(draw.integers(2**31))
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002 - Keras and its users draw from it
-        if "torch" in sys.modules:
-            sys.modules["torch"].manual_seed(seed)
+        seed_generators(seed)
         _keras_private.set_global_seed_generator(None)
         for variable in self.model.non_trainable_variables:
             if variable.name == "seed_generator_state":

@@ -2,7 +2,6 @@
 
 import math
 import random
-import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +9,12 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+from keras_ts._backends import generator_states, set_generator_states
 from keras_ts._models import build_optimizer, check_model
 from keras_ts._typing import Array
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
-from keras_ts.sweep.smoothing import Smoother
-from keras_ts.sweep.suggestion import divergence
+from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
@@ -186,9 +185,6 @@ class SweepSession:
     def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
         """Take the rates, from the first without a loss; ``batches`` make an epoch, if known."""
         self._schedule = schedule
-        self._smoother = Smoother(self.curve.smoothing)
-        for loss in self.curve.losses:
-            self._smoother.add(loss)
         optimizer = self.model.optimizer
         self._loss = _UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
         assert schedule.steps is not None
@@ -246,10 +242,10 @@ class SweepSession:
         if curve.stopped != "running" or self._schedule is None:
             return
         curve.record(self._schedule.rate(len(curve.lrs)), loss)
-        self._smoother.add(loss)
+        smoothed = moving_average(without_outliers(curve.losses), curve.smoothing)
         if not math.isfinite(loss):
             curve.stopped = "non-finite"
-        elif divergence(curve.losses, self._smoother.smoothed, curve.stop_factor) is not None:
+        elif divergence(curve.losses, smoothed, curve.stop_factor) is not None:
             curve.stopped = "diverged"
         elif len(curve.lrs) == self._schedule.steps:
             curve.stopped = "finished"
@@ -293,7 +289,7 @@ class Snapshot:
         self._values = [_copy(variable) for variable in _variables(model)]
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
-        self._torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
+        self._torch = generator_states()
         # Keras has no generator of its own before the first draw without a seed.
         self._seeds = _keras_private.global_seed_generator()
         self._seed = None if self._seeds is None else _copy(self._seeds.state)
@@ -304,8 +300,7 @@ class Snapshot:
             variable.assign(value)
         random.setstate(self._python)
         np.random.set_state(self._numpy)  # noqa: NPY002 - as above
-        if self._torch is not None:
-            sys.modules["torch"].set_rng_state(self._torch)
+        set_generator_states(self._torch)
         if self._seeds is not None:
             self._seeds.state.assign(self._seed)
         _keras_private.set_global_seed_generator(self._seeds)
@@ -320,8 +315,8 @@ def _variables(model: keras.Model) -> list[Any]:
 def _recurrent_states(model: keras.Model) -> list[Any]:
     return [
         state
-        for layer in _keras_private.layers_within(model)
-        if isinstance(layer, keras.layers.RNN) and layer.states is not None
+        for layer in _keras_private.layers_within(model, keras.layers.RNN)
+        if layer.states is not None
         for state in keras.tree.flatten(layer.states)
     ]
 

@@ -1,6 +1,6 @@
-"""Suggests a rate to train at from the losses of a sweep. NumPy alone.
+"""Smooths the losses of a sweep, and suggests a rate to train at. NumPy alone.
 
-No suggestion depends on the unit of the loss: ``a * losses + c``, where ``a > 0``, gives the same
+No result depends on the unit of the loss: ``a * losses + c``, where ``a > 0``, gives the same
 rate. Nor does it change much if a few per cent of the losses are outliers.
 """
 
@@ -9,14 +9,90 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from keras_ts._typing import Array
-from keras_ts.sweep.smoothing import (
-    FEWEST_POINTS,
-    level_curve,
-    moving_average,
-    usable,
-    without_inner_outliers,
-    without_outliers,
-)
+
+# Among nine losses, up to four outliers do not set the median. Five high losses in a row do, and
+# are read as a divergence.
+WINDOW = 9
+_HALF = WINDOW // 2
+# Five standard deviations, in median absolute deviations: of normal noise, a standard deviation is
+# 1.4826 of these.
+_FARTHEST = 5 * 1.4826
+# The first smoothed losses average fewer losses than this, too few to judge by.
+FEWEST_POINTS = 10
+
+
+def usable(losses: Sequence[float] | Array) -> int:
+    """Return how many losses come before the first one that is not finite."""
+    finite = np.isfinite(np.asarray(losses, dtype=np.float64))
+    return len(finite) if finite.all() else int(finite.argmin())
+
+
+def without_outliers(losses: Sequence[float] | Array) -> Array:
+    """Return the losses with each outlier replaced by the median of its neighbours."""
+    # A loss is an outlier if it lies more than five standard deviations from the median of the
+    # ``WINDOW`` losses around it; their median absolute deviation gives the standard deviation
+    # (Hampel's identifier; R. K. Pearson, Outliers in process modeling and identification, 2002).
+    # Near an end, the first or the last ``WINDOW`` losses serve. The first loss that is not finite,
+    # and all after it, stay as they are.
+    values = np.array(losses, dtype=np.float64)
+    finite = values[: usable(values)]
+    if len(finite):
+        around = np.lib.stride_tricks.sliding_window_view(finite, min(WINDOW, len(finite)))
+        medians = np.median(around, axis=1)
+        spreads = np.median(np.abs(around - medians[:, None]), axis=1)
+        places = np.clip(np.arange(len(finite)) - _HALF, 0, len(around) - 1)
+        far = np.abs(finite - medians[places]) > _FARTHEST * spreads[places]
+        finite[far] = medians[places][far]
+    return values
+
+
+def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
+    """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded."""
+    # Too few losses follow them to tell an outlier from the start of a divergence. To take an
+    # outlier for a divergence is the smaller mistake: the suggested rate is then too low, not too
+    # high.
+    recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
+    calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
+    after = calm[-1] + 1 if len(calm) else 0
+    return np.concatenate([cleaned[:after], recorded[after:]])
+
+
+def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
+    """Return the exponential moving average, corrected for its start at 0."""
+    # It is divided by the sum of its weights so far, as in Adam (Kingma and Ba, 2015).
+    average, weight, averages = 0.0, 0.0, []
+    for loss in losses:
+        average = smoothing * average + (1 - smoothing) * float(loss)
+        weight = smoothing * weight + (1 - smoothing)
+        averages.append(average / weight)
+    return np.array(averages)
+
+
+def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
+    """Return the losses smoothed from both sides, so that the curve does not lag behind them."""
+    # A loss ``k`` steps away has weight ``s ** k``, with ``s = smoothing / (2 - smoothing)``, so
+    # that both sides together average over as many losses as ``moving_average`` does. Losses after
+    # the lowest point are cut off at the height of the curve's start. Otherwise the huge losses of
+    # a divergence would raise the curve before it, and move its lowest point.
+    raw = np.asarray(losses, dtype=np.float64)
+    decay = smoothing / (2 - smoothing)
+    weights = _decaying_sum(np.ones(len(raw)), decay)
+    forward = _decaying_sum(raw, decay) / weights
+    bottom = int(forward.argmin())
+    level = forward[:FEWEST_POINTS].max()
+    capped = np.concatenate([raw[:bottom], np.minimum(raw[bottom:], level)])
+    sums = _decaying_sum(capped, decay) + _decaying_sum(capped[::-1], decay)[::-1] - capped
+    return sums / (weights + weights[::-1] - 1)
+
+
+def _decaying_sum(values: Array, smoothing: float) -> Array:
+    """Return ``sum_j smoothing ** j * values[i - j]`` for every ``i``."""
+    total, sums = 0.0, []
+    for value in values:
+        total = smoothing * total + value
+        sums.append(total)
+    return np.array(sums)
+
 
 SHUFFLES = 999
 RESAMPLES = 200
@@ -75,8 +151,8 @@ def _before_divergence(
     """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence."""
     # All repeats are cut at the same rate: before the first loss that is not finite, and one loss
     # after the first divergence, of any repeat. This cut gave the best rates in
-    # ``tests/sweep/test_quality.py``. A sweep itself records some losses more, since only later
-    # ones tell a divergence from an outlier.
+    # ``tests/sweep/test_quality.py``. A sweep records some losses beyond it, since only later
+    # losses tell a divergence from an outlier.
     ends = []
     for losses in repeats:
         finite = losses[: usable(losses)]
@@ -130,9 +206,9 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
     # standard error, detects a late dip in much noise. Either is enough, so noise of any
     # distribution passes for a fall in a few of a hundred curves: to refuse a rate for a model that
     # does learn is the worse mistake. In each repeat, the highest and the lowest tenth of the
-    # losses are first cut to the next ones (winsorizing). Outliers cannot be replaced by the median
-    # of their neighbours here, since that would smooth the recorded order alone, and not the random
-    # ones.
+    # losses are first clipped to the others (winsorizing). Outliers cannot be replaced by the
+    # median of their neighbours here, since that would smooth the recorded order alone, and not the
+    # random ones.
     losses = np.mean([_winsorized(run) for run in repeats], axis=0)
     values = losses - losses.mean()
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
@@ -145,7 +221,7 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
 
 
 def _winsorized(losses: Sequence[float]) -> Array:
-    """Return the losses with the highest and the lowest tenth cut to the next ones."""
+    """Return the losses with the highest and the lowest tenth clipped to the others."""
     ordered, tenth = np.sort(losses), len(losses) // 10
     return np.clip(losses, ordered[tenth], ordered[-1 - tenth])
 
@@ -162,10 +238,10 @@ def _step(values: Array) -> Array:
 
 
 def _valley(log_rates: Array, curve: Array) -> float:
-    """Return two thirds of the geometric mean of two rates, at most of the fall and at its end."""
+    """Return two thirds of the geometric mean of two rates, late in the fall and at its end."""
     # The first is where the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point, the
-    # second is that point. A sweep trains for one batch at that rate; a fit trains on at its rate,
-    # and reaches a lower loss at a somewhat lower one.
+    # second is that point. A sweep trains for one batch at each rate; a fit trains on at one rate,
+    # and reaches its lowest loss at a somewhat lower rate.
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
     low = np.minimum.accumulate(curve[: bottom + 1])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array
+from keras_ts.windows.spec import HANDLING
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -54,10 +55,9 @@ def each_window(
         values = np.asarray(array)
         if w.min_inputs is not None and values.dtype.kind != "f":
             values = values.astype(np.result_type(values, np.float32))
-        if w.missing == "raise" and not np.isfinite(values).all():
-            raise ValueError(
-                'series has a missing value; pass missing="drop", "mask", "mask_targets" or "keep".'
-            )
+        if not w.handling.series and not np.isfinite(values).all():
+            others = [name for name, handling in HANDLING.items() if handling.series]
+            raise ValueError(f"series has a missing value; pass missing as one of {others}.")
         table = values if values.ndim == 2 else values[:, None]
         width = table.shape[1]
         numbers = np.arange(width)
@@ -70,7 +70,9 @@ def each_window(
         first = filled[0] if filled else 0
         fronts.update(filled[:1])
         if cycles and len(fronts) > 1:
-            raise ValueError("calendar counts rows from the first value, at one row in all series.")
+            raise ValueError(
+                "calendar counts rows from the first value, which must be at one row in all series."
+            )
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         least = w.window if w.min_inputs is None else w.min_inputs
         for start in range(-w.stride * span, len(values) - span + 1, w.stride):
@@ -96,16 +98,16 @@ def each_window(
             y = y[:, 0] if w.horizon == 1 else y
             y = y if w.targets == "sequence" else y[0]
             parts = x if isinstance(x, dict) else {"past": x}
-            if w.missing == "mask_targets":
+            if w.handling.partial:
                 if not _some_targets(table, targets, future, inputs, ahead):
                     continue
-            elif w.missing == "mask":
+            elif w.handling.masked:
                 levels = np.array([_row(targets, p) for p in inputs]).reshape(len(inputs), -1)
                 if not np.isfinite(levels).any(axis=0).all():
                     continue
                 parts = {name: part for name, part in parts.items() if name == "future"}
             read = [*parts.values(), y]
-            if w.missing in ("drop", "mask") and not all(np.isfinite(part).all() for part in read):
+            if w.handling.complete == "all" and not all(np.isfinite(part).all() for part in read):
                 continue
             part = "train"
             if at is not None and ahead[-1][-1] >= at:
@@ -125,7 +127,7 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
-    """Return True for a window of which one target has a value, and all that goes with it."""
+    """Return True for a window in which a target has a value, and all values that it needs."""
     # Each target column with a value among the targets has one among the inputs; and at each
     # position after the origin where any target has a value, so have all columns known ahead.
     targets = targets.reshape(len(targets), -1)

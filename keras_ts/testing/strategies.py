@@ -100,8 +100,8 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
             ``window`` is always drawn. ``future_columns``, ``static_columns`` and ``calendar`` turn
             inputs into a dict, ``remainder`` adds weights, ``shuffle`` changes the order, and
             ``min_inputs`` has windows begin before their series (with ``missing="mask"``, or
-            ``"mask_targets"`` for sequences), so these are drawn only if named. By default all
-            others vary.
+            ``"mask_targets"`` for sequences), so these are drawn only if named. Without names,
+            all others vary.
         columns: Number of columns from which ``target_columns`` chooses. Defaults to None: a series
             of shape ``(time,)``, which has no ``target_columns``.
 

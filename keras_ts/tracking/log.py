@@ -34,14 +34,14 @@ from keras_ts.windows.reading.panel import table_of
 _FILES = "forecaster"
 # The column of a logged model's input that is True in the rows known ahead.
 _KNOWN_AHEAD = "known_ahead"
-# Of a parameter, which MLflow limits; the file of settings has the rest.
+# The most characters of a parameter in MLflow; the file of settings has all of them.
 _LONGEST = 500
-# Characters that MLflow allows in no name of a model.
+# Characters that MLflow does not allow in the name of a model.
 _NO_NAME = "/:.%\"'"
 # The most metrics that MLflow takes at once.
 _BATCH = 1000
-# MLflow runs this when it loads the model. The process may never have heard of Keras, so the
-# backend is chosen here; KERAS_BACKEND goes before, and so does a Keras that is imported already.
+# MLflow runs this when it loads the model. The process may have set no backend of Keras, so
+# it is chosen here, unless KERAS_BACKEND is set or Keras is imported already.
 _CODE = '''"""Loads a forecaster of keras_ts, which keras_ts.tracking.log_forecaster logged."""
 
 import importlib.util
@@ -90,8 +90,8 @@ def log_forecaster(
     ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
     arguments of ``forecast``.
 
-    The process that loads the model needs keras_ts and one backend, whichever: ``KERAS_BACKEND``
-    chooses, else it is the backend that logged the model, or one that is installed.
+    The process that loads the model needs keras_ts and any backend: the one in ``KERAS_BACKEND``,
+    else the one that logged the model, else one that is installed.
 
     Example:
 
@@ -122,14 +122,11 @@ def log_forecaster(
     Raises:
         TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, or ``preset``
             no preset.
-        ValueError: ``name`` is none for MLflow; the model carries no windows, or was trained on an
-            array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard is
-            that of other weights; or the run has parameters of another forecaster already.
+        ValueError: MLflow does not allow ``name``; the model carries no windows, or was trained on
+            an array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard
+            is that of other weights; or the run has parameters of another forecaster already.
     """
-    if not isinstance(preset, RecurrentPreset | None):
-        raise TypeError(
-            f"preset must be a RecurrentPreset or None. Received: preset={_checks.shown(preset)}."
-        )
+    _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
         raise ValueError(
             f"name must be a text without {' '.join(_NO_NAME)}, which MLflow refuses. "
@@ -354,7 +351,7 @@ def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Forecasts from frames, by the files that MLflow keeps; ``zone`` is the logged rows'."""
+    """Forecasts from frames, by the files that MLflow keeps; ``zone`` is that of logged rows."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone

@@ -29,11 +29,9 @@ class Placement:
     def table(
         self, actual: Array, predictions: Array, levels: Sequence[float] | None = None
     ) -> dict[str, Array]:
-        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``.
-
-        Inputs before their series, which have no timestamp, get no row. With ``levels``,
-        predictions have a last axis of quantiles.
-        """
+        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
+        # Inputs before their series, which have no timestamp, get no row. With ``levels``,
+        # predictions have a last axis of quantiles.
         shape = self.geometry
         windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
@@ -43,8 +41,6 @@ class Placement:
         tail = () if levels is None else (len(levels),)
         received = predictions.shape
         if received not in [(*fitting, *tail) for fitting in shapes_of(actual.shape, shape)]:
-            axes = ["windows", *["inputs"] * shape.sequence, *["steps"] * (shape.horizon > 1)]
-            axes += ["columns"] * (actual.ndim > len(axes))
             cure = ""
             if levels is None and received[:-1] in shapes_of(actual.shape, shape):
                 cure = (
@@ -53,8 +49,7 @@ class Placement:
                 )
             raise ValueError(
                 f"predictions must have one value per target{' and quantile' * len(tail)}, "
-                f"{(*actual.shape, *tail)}. Received shape {received}. The axes are "
-                f"{', '.join([*axes, *['quantiles'] * len(tail)])}, in this order.{cure}"
+                f"{(*actual.shape, *tail)}. Received shape {received}.{cure}"
             )
 
         def rows(values: Array) -> Array:
@@ -76,17 +71,15 @@ class Placement:
             series, origin, step = series[kept], origin[kept], step[kept]
             actual = actual[kept]
             forecasts = {name: column[kept] for name, column in forecasts.items()}
+        labels = self.panel.labels
         return {
-            "series": self._labels(series),
+            "series": series if labels is None else label_column(labels)[series],
             "origin": self._moments(origin, series),
             "step": step,
             "target": self._moments(origin + shape.gap + step, series),
             "actual": actual,
             **forecasts,
         }
-
-    def _labels(self, series: IntArray) -> Array:
-        return series if self.panel.labels is None else label_column(self.panel.labels)[series]
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
         if self.panel.clock is not None:

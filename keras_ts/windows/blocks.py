@@ -56,8 +56,8 @@ class WindowBlocks:
         return part
 
     def spread(self, most: int) -> Self:
-        """Return at most so many of the windows, one out of each of as many runs."""
-        # Which one of a run is drawn at random. At a fixed distance, all could be of one weekday.
+        """Return at most ``most`` of the windows, one out of each of ``most`` equal runs."""
+        # Each is drawn at random from its run. At a fixed distance, all could be of one weekday.
         if self.count <= most:
             return self
         places = np.arange(most) + np.random.default_rng(0).random(most)
@@ -129,6 +129,16 @@ class WindowBlocks:
 def finite(values: Array) -> BoolArray:
     """Tell for each window if all its values are finite."""
     return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
+
+
+def totals(values: Array, there: BoolArray) -> Array:
+    """Return the sums over steps of the values that are there, ``(windows, 1, ...)``.
+
+    They are NaN where none is there.
+    """
+    there = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
+    summed = np.where(there, values, 0.0).sum(axis=1, keepdims=True)
+    return np.where(there.any(axis=1, keepdims=True), summed, np.nan)
 
 
 def filled(past: Array) -> Array:

@@ -24,8 +24,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 # The settings that a forecast does not depend on: they only concern training and its data.
 _TRAINING = {"stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder"}
 # A file that holds more is broken or malicious.
-_MOST_COLUMNS = 1 << 16
-_LONGEST_NAME = 1000
+_MOST_COLUMNS, _LONGEST_NAME = 1 << 16, 1000
 
 
 @dataclass(frozen=True)
@@ -45,23 +44,17 @@ class Carried:
     # Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on, or None. They
     # do not count either.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
-    # The rows in a season that the model was told, by which it is judged, too; or None. It does not
+    # The period that the model was built with, by which it is also judged; or None. It does not
     # count either.
     period: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.windows, WindowedSeries):
-            raise TypeError(
-                f"windows must be a WindowedSeries. Received: {_checks.shown(self.windows)}."
-            )
-        name = self.frequency
-        if name is not None and not (isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME):
-            raise TypeError(
-                'frequency must be a short string such as "1 day", or None. '
-                f"Received: frequency={_checks.shown(name)}."
-            )
+        _checks.instance("windows", self.windows, WindowedSeries)
+        _checks.instance("frequency", self.frequency, str | None)
+        if len(self.frequency or "") > _LONGEST_NAME:
+            raise ValueError('frequency must be a short string, such as "1 day".')
         checked: dict[str, Any] = {
-            "frequency": None if name is None else str(name),
+            "frequency": self.frequency and str(self.frequency),
             "trained_on": checked_spans("trained_on", self.trained_on),
         }
         if self.period is not None:
@@ -77,22 +70,16 @@ class Carried:
     @classmethod
     def of(cls, dataset: WindowDataset, quantiles: Any = None, period: int | None = None) -> Self:
         """Return what a model for a dataset carries."""
-        if not isinstance(dataset, WindowDataset):
-            raise TypeError(
-                "dataset must be a WindowDataset, as WindowedSeries.build returns. "
-                f"Received: {type(dataset).__name__}."
-            )
+        _checks.instance("dataset", dataset, WindowDataset)
         frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
         windows = cast(WindowedSeries, dataset.windows)
         columns = columns_of(windows, dataset.columns)
         return cls(windows, columns, frequency, quantiles, period=period)
 
     def disagreement(self, other: "Carried") -> str | None:
-        """Return a clause that names the first setting in which the two differ, or None.
-
-        A setting that is None in one of them does not differ. Settings that a forecast does not
-        depend on, such as ``batch_size``, ``shuffle`` and ``stride``, are not compared.
-        """
+        """Return a clause that names the first setting in which the two differ, or None."""
+        # A setting that is None in one of them does not differ. Settings that a forecast does not
+        # depend on, such as ``batch_size``, ``shuffle`` and ``stride``, are not compared.
         for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
             if name == "categories":
@@ -133,27 +120,22 @@ class Carried:
 
     @property
     def planned(self) -> list[Any]:
-        """Those of them that a plan has."""
+        """The columns of ``read`` that a plan has, known ahead."""
         ahead = [self.columns.past[place] for place in self.columns.planned] if self.columns else []
         return collapsed(ahead, self.windows.categories)
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
-        return {
+        return {setting.name: getattr(self, setting.name) for setting in fields(self)} | {
             "windows": self.windows.get_config(),
             "columns": self.columns and self.columns.by_part(),
-            "frequency": self.frequency,
             "quantiles": self.quantiles and list(self.quantiles),
-            "scorecard": self.scorecard,
-            "trained_on": self.trained_on,
-            "period": self.period,
         }
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Return the object that a config describes; the config may come from an untrusted file."""
-        if not isinstance(config, Mapping):
-            raise TypeError(f"config must be a dict. Received: {_checks.shown(config)}.")
+        _checks.instance("config", config, Mapping)
         rest = dict(config)
         windows = windows_of(rest.pop("windows", None))
         return cls(windows, columns_of(windows, rest.pop("columns", None)), **rest)
@@ -163,11 +145,7 @@ def windows_of(windows: Any) -> WindowedSeries:
     """Return a ``WindowedSeries``, from one or from its config."""
     if isinstance(windows, WindowedSeries):
         return windows
-    if not isinstance(windows, Mapping):
-        raise TypeError(
-            "windows must be a WindowedSeries, or the dict that its get_config() returns. "
-            f"Received: {_checks.shown(windows)}."
-        )
+    _checks.instance("windows", windows, WindowedSeries | Mapping)
     return WindowedSeries.from_config(dict(windows))
 
 
@@ -175,35 +153,28 @@ def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
     """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
-    if not isinstance(columns, Mapping) or set(columns) != set(PARTS):
+    # A part that came after the file was written is absent there, and empty.
+    if not isinstance(columns, Mapping) or not set(columns) <= set(PARTS):
         raise ValueError(
             f"columns must be a dict with the keys {', '.join(PARTS)}. "
             f"Received: columns={_checks.shown(columns)}."
         )
     return named_columns(
-        windows, {part: _names(f"columns[{part!r}]", columns[part]) for part in PARTS}
+        windows, {part: _names(f"columns[{part!r}]", columns.get(part, ())) for part in PARTS}
     )
 
 
 def _names(part: str, columns: Any) -> list[Column]:
-    if hasattr(columns, "tolist"):
-        columns = columns.tolist()
+    columns = _checks.listed(columns)
     if not isinstance(columns, list | tuple) or len(columns) > _MOST_COLUMNS:
         raise TypeError(
             f"{part} must be a list of at most {_MOST_COLUMNS:,} names or numbers of columns. "
             f"Received: {_checks.shown(columns)}."
         )
-    names: list[Column] = []
-    for name in columns:
-        if isinstance(name, str) and len(name) <= _LONGEST_NAME:
-            names.append(str(name))
-        elif isinstance(name, str):
-            raise ValueError(
-                f"{part} must hold names of at most {_LONGEST_NAME:,} characters. "
-                f"Received one of {len(name):,}."
-            )
-        else:
-            names.append(_checks.integer(f"a column of {part}", name, 0))
+    names = [
+        str(name) if isinstance(name, str) else _checks.integer(f"a column of {part}", name, 0)
+        for name in columns
+    ]
     if len(set(names)) < len(names):
         raise ValueError(f"{part} names a column twice. Received: {_checks.shown(names)}.")
     return names

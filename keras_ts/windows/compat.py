@@ -182,8 +182,8 @@ def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
     counted = tf.data.experimental.assert_cardinality(source.sampler.batches)
     if single:
         source = replace(source, sampler=replace(source.sampler, batch_size=_SINGLES))
-    # A pass counts as it begins, since Keras's function gives every iterator another order.
-    # Elsewhere a pass counts when it is finished.
+    # A pass is counted when it begins, since Keras's function gives every iterator another order.
+    # Elsewhere a pass is counted when it is finished.
     passes = itertools.count()
     batches = to_tf.batches(source, lambda: next(passes))
     batches = batches.unbatch() if single else batches

@@ -1,12 +1,13 @@
 """Cuts a series into the datasets of its parts: those of a split, and those of folds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from keras_ts.windows.arithmetic.geometry import part_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import read_panel, with_columns
+from keras_ts.windows.reading.panel import Panel, read_panel, source_of, with_columns
+from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import (
     FoldParts,
@@ -15,6 +16,8 @@ from keras_ts.windows.split import (
     all_windows,
     check_nonempty,
     fold_parts,
+    learned_categories,
+    learned_holidays,
     refuse_unlearned,
 )
 from keras_ts.windows.weights import WindowWeights, read_weights
@@ -25,17 +28,34 @@ class Cut:
 
     def __init__(self, spec: WindowSpec, series: Any, sample_weight: Any) -> None:
         spec = with_columns(spec, series)
+        # Columns of text may be read by other categories below.
+        self._series = series = series if isinstance(series, Panel) else source_of(series, spec)
+        self._sample_weight = sample_weight
         self.panel = read_panel(series, spec)
-        self._given = spec.categories or {}
-        self.spec = spec = replace(spec, categories=self.panel.categories)
+        self._given = {**(spec.categories or {}), **(spec.holidays or {})}
+        holidays = self.panel.holidays or spec.holidays
+        self.spec = spec = replace(spec, categories=self.panel.categories, holidays=holidays)
         self.ranges = all_windows(self.panel, spec)
         check_nonempty(self.ranges, self.panel, spec)
         self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
 
-    def check_categories(self, train: Part, later: list[Part], cure: str) -> None:
-        """Refuse categories that were read from the series, if the training part lacks one."""
-        read = [column for column in self.panel.categories or {} if column not in self._given]
-        refuse_unlearned(self.panel, read, train, later, cure)
+    def learned(self, trains: Sequence[Part], later: Sequence[Sequence[Part]], cure: str) -> Self:
+        """Return the cut by categories that all training parts have; refuse others if so asked.
+
+        Holidays that a training part has no day of are left out.
+        """
+        categories = self.panel.categories or {}
+        read = [column for column in categories if column not in self._given]
+        if self.spec.unseen == "raise" or isinstance(self._series, StoredPanel):
+            for train, parts in zip(trains, later, strict=True):
+                refuse_unlearned(self.panel, read, train, parts, cure)
+            learned = categories
+        else:
+            learned = {**categories, **learned_categories(self.panel, read, trains)}
+        places = [place for place in self.spec.holidays or {} if place not in self._given]
+        holidays = learned_holidays(self.panel, places, trains)
+        spec = replace(self.spec, categories=learned or None, holidays=holidays)
+        return self if spec == self.spec else type(self)(spec, self._series, self._sample_weight)
 
     def dataset(
         self,
@@ -52,7 +72,7 @@ class Cut:
         offsets = self.panel.offsets[:-1]
         ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
         if not ranges.total:
-            # Inputs need room in the part if they may not lie before it, or if they have targets.
+            # Inputs take up room in the part if they must lie in it, or if each has a target.
             shorter = "horizon" if context and spec.targets == "vector" else "window"
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "
@@ -71,7 +91,7 @@ class Fold(NamedTuple):
     train: WindowDataset  # The part to train on, which follows ``shuffle``.
     validation: WindowDataset | None  # The part held out of training, or None.
     test: WindowDataset  # The part to judge on.
-    # All before the test part: the training part, with what is held out of it.
+    # All windows before the test part: training and validation together.
     whole: WindowDataset
 
 
@@ -83,9 +103,9 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
     cure = "Use fewer folds"
     cure += ", a larger max_train_size" if sizes.max_train_size else ""
     cure += ", another validation_size" if sizes.validation_size else ""
-    for parts in folds:
-        later = [parts.test] if parts.validation is None else [parts.validation, parts.test]
-        cut.check_categories(parts.train, later, cure)
+    trains = [parts.train for parts in folds]
+    later = [[parts.test, *([parts.validation] if parts.validation else [])] for parts in folds]
+    cut = cut.learned(trains, later, cure)
 
     def fold(number: int, parts: FoldParts) -> Fold:
         weights = cut.weights(parts.train)

@@ -1,6 +1,6 @@
 """``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-A batch is a function of the epoch and its number, so a dataset has to remember the epoch alone.
+A batch is a function of the epoch and its number, so a dataset remembers only the epoch.
 ``fit``, ``evaluate`` and ``predict`` (Keras 3.12.4 to 3.16) call these methods, in this order:
 
 1. ``workers`` and ``len(dataset)``, as they make their iterator. TensorFlow also reads the first
@@ -9,13 +9,14 @@ A batch is a function of the epoch and its number, so a dataset has to remember 
    ``on_epoch_begin``, and one batch to build the model with.
 3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
 4. For each epoch: ``on_epoch_begin``, every batch once, in any order, ``on_epoch_end``. TensorFlow
-   reads batches ahead of those that it trains on. With ``steps_per_epoch`` the calls come every so
-   many batches.
+   reads batches ahead of those that it trains on. With ``steps_per_epoch``, these calls come
+   once per that many batches.
 
 A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
 So that method moves on to the next epoch only if all batches were read since ``on_epoch_begin``,
-and never between step 1 and the next ``on_epoch_begin``. An epoch of a single batch (under a
-strategy of TensorFlow, which reads ahead, of a few) is read whole by step 2, which then counts.
+and never between step 1 and the next ``on_epoch_begin``. Step 2 counts
+as an epoch if it reads all batches: of a dataset of one batch, or of a few under a strategy of
+TensorFlow, which reads ahead.
 """
 
 import copy
@@ -100,10 +101,10 @@ class WindowDataset(keras.utils.PyDataset):
 
     def _go_to(self, epoch: int, batch: int) -> None:
         self._epoch = epoch
-        # The batch with which an iteration by hand begins, and the one after the last that it read.
+        # The first batch of an iteration by hand, and the batch after the last one that it read.
         self._first = self._next = batch
         self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
-        # True from the making of Keras's iterator to the beginning of its first epoch.
+        # True after Keras has made its iterator, until its first epoch begins.
         self._beginning = False
 
     @property
@@ -124,7 +125,7 @@ class WindowDataset(keras.utils.PyDataset):
     @property
     def workers(self) -> int:
         """1: other threads would read ahead of ``on_epoch_begin``, which sets the epoch."""
-        # Keras asks as a fit, an evaluation or a prediction begins: earlier reads count no more.
+        # Keras asks as a fit, an evaluation or a prediction begins: earlier reads no longer count.
         self._reads, self._beginning = 0, True
         return 1
 
@@ -173,14 +174,7 @@ class WindowDataset(keras.utils.PyDataset):
         return self._source.sampler.batches if self._steps is None else self._steps
 
     def __getitem__(self, index: int) -> Any:
-        try:
-            index = operator.index(index)
-        except TypeError:
-            raise TypeError(
-                "The number of a batch must be an integer. Received: "
-                f"{_checks.shown(index)} ({type(index).__name__})."
-            ) from None
-        batches = len(self)
+        index, batches = operator.index(index), len(self)
         if not -batches <= index < batches:
             raise IndexError(f"batch {index} is out of range; there are {batches}.")
         self._reads += 1
@@ -189,7 +183,7 @@ class WindowDataset(keras.utils.PyDataset):
     def _batch(self, epoch: int, number: int) -> Any:
         source = self._source
         if self._steps is not None:
-            # The batches of all passes are numbered through, and each epoch takes the next ones.
+            # Batches are numbered across passes, and each epoch takes the next ``_steps`` of them.
             epoch, number = divmod(epoch * self._steps + number, source.sampler.batches)
         # read(epoch, *bounds) would take a tenth longer: Python does not inline calls with a star.
         begin, end = source.sampler.bounds(number)
@@ -199,7 +193,7 @@ class WindowDataset(keras.utils.PyDataset):
     def __iter__(self) -> Iterator[Any]:
         epoch = self._epoch
         for number in range(self._first, len(self)):
-            # The batch counts before it is yielded, so that a state taken while it is in use
+            # The batch is counted before it is yielded, so that a state taken while it is in use
             # continues after it.
             self._next = number + 1
             self._reads += 1
@@ -223,7 +217,7 @@ class WindowDataset(keras.utils.PyDataset):
             self.next_epoch()
 
     def next_epoch(self) -> None:
-        """Move on to the order of the next epoch, in a loop of one's own.
+        """Move on to the order of the next epoch, in a loop of your own.
 
         Example:
 
@@ -265,9 +259,9 @@ class WindowDataset(keras.utils.PyDataset):
         the loss of that batch; the windows of all other batches weigh 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
-        JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of one's own
-        averages the gradients of the workers, as PyTorch's ``DistributedDataParallel`` does, each
-        that of its weighted mean loss. Metrics passed to ``compile`` as ``metrics=`` ignore
+        JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own
+        averages the gradients of the workers' weighted mean losses, as PyTorch's
+        ``DistributedDataParallel`` does. Metrics passed to ``compile`` as ``metrics=`` ignore
         weights, and count the repeated windows; those in ``weighted_metrics=`` do not.
 
         Example:
@@ -297,7 +291,7 @@ class WindowDataset(keras.utils.PyDataset):
     def state(self) -> dict[str, Any]:
         """Return how far the run has come, as plain Python values that JSON takes.
 
-        While a loop of one's own uses a batch, it counts those read so far, that one included.
+        In a loop of your own, the state counts the batches read so far, with the one in use.
         Within an epoch of Keras's ``fit``, which reads ahead, it is the beginning of the epoch.
         """
         epochs, batch = divmod(self._next, len(self))
@@ -325,7 +319,7 @@ class WindowDataset(keras.utils.PyDataset):
         """Return a table of the predictions for all windows, with their places in the series.
 
         It takes what ``predict`` of a model returns for this dataset. If that holds quantiles or
-        calibrated intervals, pass their levels, which an array cannot tell: the median becomes
+        calibrated intervals, pass their levels, which an array does not hold: the median becomes
         ``prediction``, the others ``prediction_0.1``, ``prediction_0.9`` and so on.
 
         Example:
@@ -383,17 +377,15 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
 
 
 def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
-    """Return a dataset that goes through the batches of another one, ``steps`` in an epoch.
-
-    With Keras's ``steps_per_epoch`` nobody could tell a pass that goes on from one that begins.
-    """
+    """Return a dataset that goes through the batches of another one, ``steps`` in an epoch."""
+    # Keras's ``steps_per_epoch`` would not tell whether a pass continues or a new one begins.
     part = of_source(dataset, dataset._source)
     part._steps = steps
     return part
 
 
 def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:
-    """Return a dataset like another one that begins to read the batches of a source."""
+    """Return a dataset like another one, at the first batch of a new source."""
     part = copy.copy(dataset)
     part._source = source
     part._go_to(0, 0)

@@ -14,14 +14,14 @@ from keras_ts.windows.arithmetic.regression import StepSums
 from keras_ts.windows.blocks import Block, WindowBlocks, filled, finite
 from keras_ts.windows.roles import Inputs
 
-# The most windows to fit to, unless there are fewer than so many for each input.
+# The most windows to fit to: the first number, or the second one for each input if that is more.
 _MOST_WINDOWS, _FOR_EACH_INPUT = 50_000, 50
 # The most windows to choose inputs and quantiles by.
 _MOST_TO_CHOOSE = 12_500
-# The latest values of other columns are read up to so many inputs (or twice the window), if there
-# are so many windows for each input: more of them would fit the noise, and cost time.
+# The most inputs (or twice the window), and the fewest windows for each. They limit how many of the
+# latest values of other columns are read: more would fit the noise, and cost time.
 _MOST_INPUTS, _FEWEST_FOR_EACH_INPUT = 256, 10
-# A window whose target lies so many standard deviations from it would decide the line alone.
+# A target this many standard deviations from its window would decide the line alone.
 _FARTHEST = 100.0
 # The most numbers of the inputs that are computed at once.
 _NUMBERS = 1 << 22
@@ -37,15 +37,15 @@ class _Rows(NamedTuple):
 
 
 class DirectRidge:
-    """Ridge regression of each step and target; ``LinearRegression`` says on which inputs."""
+    """Ridge regression of each step and target, on the inputs that ``LinearRegression`` names."""
 
-    # Columns that lack values at ten training windows or more get another one of 0 and 1, if that
-    # lowers the error on each series' last third of training windows, by a line of the others.
+    # A column that lacks values in ten training windows or more gets an indicator of 0 and 1, if
+    # that lowers the error on the last third of each series' training windows.
 
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
-        """Choose the inputs, and fit a line to the training windows; ``offsets`` by the levels."""
+        """Choose the inputs, fit a line to the training windows, and set ``offsets`` by level."""
         masked: IntArray = np.flatnonzero(self._absent_in(train))
-        # Told of every age of a series, a line of few series fits their noise.
+        # With an indicator for each missing input, the line may fit the noise of few series.
         choices = [masked[:0], masked][: 1 + bool(len(masked))]
         self.offsets = np.zeros((len(levels), train.geometry.horizon, len(train.columns)))
         if len(masked) or levels:
@@ -67,7 +67,7 @@ class DirectRidge:
         self.scaled = len(train.panel.lengths) > 1 and window > 1
         self._read, self.told = len(columns.read), masked
         others = self._read - 1 + len(self.told)
-        # Known ahead, a column has the same unit in all windows.
+        # A column known ahead has the same unit in all windows.
         self._raw = columns.ahead
         most = min(max(_MOST_INPUTS, 2 * window), train.count // _FEWEST_FOR_EACH_INPUT)
         constant = len(columns.names) - len(columns.past)
@@ -101,7 +101,7 @@ class DirectRidge:
         return forecast
 
     def _errors(self, held_out: WindowBlocks) -> Array:
-        """Return ``(windows, steps, targets)`` less their forecasts, in units of the windows."""
+        """Return errors ``(windows, steps, targets)``, in units of the windows' scales."""
         parts = [np.empty((0, held_out.geometry.horizon, len(held_out.columns)))]
         for block in held_out.blocks():
             actual = _present(block.actual)
@@ -116,12 +116,12 @@ class DirectRidge:
         return np.concatenate(parts)
 
     def _absent_in(self, train: WindowBlocks) -> BoolArray:
-        """Return True for each column that models are told to be missing in enough windows."""
+        """Return True for each column that is masked as missing in enough windows."""
         read = len(train.panel.columns.read)
         absent = np.zeros((train.geometry.window, read), np.int64)
         for block in train.spread(_MOST_WINDOWS).blocks() if train.masks else ():
             absent += (~np.isfinite(_past(train, block)[..., :read])).sum(axis=0)
-        # A column that is 1 in a few windows alone would fit their noise.
+        # An indicator that is 1 in only a few windows would fit their noise.
         return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
 
     def _rows(self, read: WindowBlocks, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
@@ -143,14 +143,14 @@ class DirectRidge:
             absent = ~np.isfinite(past[places, past.shape[1] - self.lags :, self.told])
             missing = absent.reshape(len(ahead), -1)
             for target, column in enumerate(read.columns):
-                own, location, scale = windows[column]
+                target_window, location, scale = windows[column]
                 others = [] if not self.lags else windows[:column] + windows[column + 1 :]
                 latest = [values[:, -self.lags :] for values, *_ in others]
                 of_step = ahead
                 if self.scaled:
                     level = np.divide(location, scale, out=np.zeros_like(scale), where=scale > 0)
                     of_step = np.concatenate([ahead, ahead * level[..., None]], axis=2)
-                window = np.concatenate([own, *latest, constant[places], missing], axis=1)
+                window = np.concatenate([target_window, *latest, constant[places], missing], axis=1)
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
@@ -165,7 +165,7 @@ class DirectRidge:
         location = windows.mean(axis=1, keepdims=True)
         windows -= location
         scale = np.sqrt(np.mean(np.square(windows), axis=1, keepdims=True))
-        # Of a constant window only the rounding of its mean is left.
+        # A constant window less its mean leaves only rounding errors.
         scale[scale <= 1e-12 * np.abs(location)] = 0.0
         windows /= np.where(scale == 0, np.inf, scale)
         return windows, location, scale
@@ -173,8 +173,8 @@ class DirectRidge:
 
 def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
     """Return quantiles of errors less their median, ``(levels, steps, targets)``."""
-    # The errors are of a line of earlier windows, whose bias is not that of the line of all. A step
-    # without any error gets 0.
+    # The errors come from a line of earlier windows, whose bias the final line does not have, so
+    # the median is subtracted. A step without any error gets 0.
     errors = np.where(np.isfinite(errors).any(axis=0), errors, 0.0)
     if not len(errors):
         return np.zeros((len(levels), *errors.shape[1:]))

@@ -2,7 +2,7 @@
 
 Readers, batches, models and forecasts ask which columns are inputs, known ahead, static or targets,
 and what shapes follow from that. It is computed here, once, from the settings of the windows and
-the names of a table's columns, so that only this file knows which kinds of covariates there are.
+the names of a table's columns. What lists all parts reads ``PARTS``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,10 +48,9 @@ def as_x(parts: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a series by their roles.
+    """The columns of a series by their roles."""
 
-    The defaults are those of a plain series, whose values have no axis for columns.
-    """
+    # The defaults are those of a plain series, whose values have no axis for columns.
 
     # Names (for an array, numbers) of the columns that vary, in the order of the model's input,
     # with those of a calendar last.
@@ -113,7 +112,7 @@ class Columns:
 
     @property
     def planned(self) -> tuple[int, ...]:
-        """Indices in ``past`` of the columns known ahead that a plan has: none of a calendar."""
+        """Indices in ``past`` of the columns known ahead, without those of a calendar."""
         return self.ahead[: len(self.ahead) - self.calendar]
 
     @property
@@ -123,7 +122,7 @@ class Columns:
 
     @property
     def table(self) -> tuple[Column, ...]:
-        """The names of all columns that a model reads from the table: none of a calendar."""
+        """The names of all columns that a model reads, without those of a calendar."""
         return (*self.read, *self.static)
 
     @property
@@ -145,7 +144,7 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """Each past column's place among targets and those known ahead; None if one is neither."""
+        """Each past column's place among targets and future columns; None if one is neither."""
         ahead = (*self.targets, *self.ahead)
         if set(ahead) != set(range(len(self.past))):
             return None

@@ -9,17 +9,64 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, Self, cast
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.cycles import NAMED, Cycle, cycle_names
+from keras_ts.windows.arithmetic.cycles import NAMED, Columns, Cycle, cycle_names
 from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.arithmetic.holidays import (
+    Holidays,
+    checked_holidays,
+    holidays_at,
+    is_place,
+    place_of,
+)
 from keras_ts.windows.arithmetic.sampler import Remainder
-from keras_ts.windows.missing import HANDLING, Handling
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What a value of ``missing`` allows. Readers, windows, presets and the oracle all ask this."""
+
+    series: bool  # True if a series may have missing values; False to refuse it.
+    inputs: bool  # True if the inputs of a window may have missing values.
+    # Which targets of a window must have values, and with them the columns known ahead at their
+    # steps: "all" of them, "some" (one is enough), or "none". Other windows are left out.
+    complete: Literal["all", "some", "none"]
+    # What to do with gaps in time: "refuse" the series, "part" it so that no window crosses a gap,
+    # "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
+    gaps: Literal["refuse", "part", "fill", "ignore"]
+    # True if the model masks missing inputs, so that a window may begin before its series.
+    masked: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """True if targets of a window may be missing: they are NaN, and are left out of losses."""
+        return self.complete == "some"
+
+    @property
+    def filters(self) -> bool:
+        """True if windows with missing values are left out."""
+        return self.series and self.complete != "none"
+
+    @property
+    def drops(self) -> bool:
+        """True if windows that touch a missing or infinite value are left out."""
+        return self.series and not self.inputs
+
+
+HANDLING = {
+    "raise": Handling(series=False, inputs=False, complete="all", gaps="refuse"),
+    "drop": Handling(series=True, inputs=False, complete="all", gaps="part"),
+    "mask": Handling(series=True, inputs=True, complete="all", gaps="fill", masked=True),
+    "mask_targets": Handling(series=True, inputs=True, complete="some", gaps="fill", masked=True),
+    "keep": Handling(series=True, inputs=True, complete="none", gaps="ignore"),
+}
+
 
 Column = int | str
-# The settings that give columns of a table their roles, and all by which a table is read.
+# The settings that give columns their roles, and all settings by which a table is read.
 COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
 OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 
-# More categories are no categories, and a file that holds more is broken or malicious.
+# A column with more texts holds no categories, and a file with more is broken or malicious.
 _MOST_CATEGORIES = 1024
 _LONGEST_NAME = 1000
 
@@ -38,7 +85,7 @@ class WindowSpec:
     target_columns: Column | Sequence[Column] | None = None
     future_columns: Column | Sequence[Column] | None = None
     static_columns: Column | Sequence[Column] | None = None
-    # Not hashed, since a dict has no hash; compared like all other settings.
+    # Not hashed, since a dict has no hash, but compared like all other settings.
     categories: Mapping[str, Sequence[str]] | None = field(default=None, hash=False)
     calendar: Cycle | Sequence[Cycle] | None = None
     id_column: str | None = None
@@ -50,6 +97,9 @@ class WindowSpec:
     shuffle: bool = False
     seed: int | None = None
     remainder: Remainder = "keep"
+    unseen: Literal["raise", "mean"] = "raise"
+    # Of the places in ``calendar``, as the training part had them; not hashed either.
+    holidays: Holidays | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {
@@ -60,6 +110,7 @@ class WindowSpec:
         checked["missing"] = _checks.choice("missing", self.missing, tuple(HANDLING))
         checked["shuffle"] = _checks.boolean("shuffle", self.shuffle)
         checked["remainder"] = _checks.choice("remainder", self.remainder, ("keep", "drop", "pad"))
+        checked["unseen"] = _checks.choice("unseen", self.unseen, ("raise", "mean"))
         if self.seed is not None:
             checked["seed"] = _checks.integer("seed", self.seed, 0)
         checked["target_columns"] = _columns("target_columns", self.target_columns)
@@ -67,27 +118,23 @@ class WindowSpec:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
         for name in ("id_column", "time_column"):
-            if not isinstance(getattr(self, name), str | None):
-                raise TypeError(
-                    f"{name} must be the name of a column. Received: {getattr(self, name)!r}."
-                )
+            _checks.instance(name, getattr(self, name), str | None)
         _check_apart(checked, self.id_column, self.time_column)
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
+        if self.holidays is not None:
+            checked["holidays"] = checked_holidays(self.holidays, checked.get("calendar") or ())
         _check_known_ahead(checked)
         if self.categories is not None:
             checked["categories"] = _categories(self.categories, checked) or None
         if self.min_inputs is not None:
             checked["min_inputs"] = _min_inputs(self.min_inputs, checked)
-        if self.weighting is not None and self.weighting != "inverse_scale":
-            checked["weighting"] = _period(self.weighting)
+        if isinstance(self.weighting, str):
+            _checks.choice("weighting", self.weighting, ("inverse_scale",))
+        elif self.weighting is not None:
+            checked["weighting"] = _checks.integer("weighting", self.weighting, 1)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        if max(self.geometry.span, self.stride) >= 1 << 62:
-            raise ValueError(
-                f"window={self.window}, sampling_rate={self.sampling_rate}, gap={self.gap}, "
-                f"horizon={self.horizon} and stride={self.stride}: no series is that long."
-            )
 
     @property
     def geometry(self) -> Geometry:
@@ -109,18 +156,27 @@ class WindowSpec:
 
     @property
     def planned(self) -> tuple[Any, ...]:
-        """The columns known ahead that a table has, as they are named."""
+        """``future_columns`` as a tuple; without the columns of a calendar."""
         return cast("tuple[Column, ...]", self.future_columns or ())
 
     @property
     def per_series(self) -> tuple[Any, ...]:
-        """The columns with one value per series, as they are named."""
+        """``static_columns`` as a tuple."""
         return cast("tuple[Column, ...]", self.static_columns or ())
 
     @property
-    def cycles(self) -> tuple[Cycle, ...]:
-        """The cycles of ``calendar``; an empty tuple without one."""
+    def calendar_entries(self) -> tuple[Cycle, ...]:
+        """The entries of ``calendar``; an empty tuple without one."""
         return cast("tuple[Cycle, ...]", self.calendar or ())
+
+    @property
+    def cycles(self) -> tuple[Columns, ...]:
+        """What each two columns of ``calendar`` stand for: a cycle, or a holiday of a place."""
+        places = [
+            holidays_at(str(entry), self.holidays) if is_place(entry) else [entry]
+            for entry in self.calendar_entries
+        ]
+        return tuple(cycle for of_place in places for cycle in of_place)
 
     @property
     def calendar_columns(self) -> list[str]:
@@ -145,30 +201,33 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
             f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
             f"Received: min_inputs={count}."
         )
-    if not HANDLING[checked["missing"]].masked:
+    handling = HANDLING[checked["missing"]]
+    if not handling.masked:
         raise ValueError(
             "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
             'missing="mask" or missing="mask_targets" with it. Received: '
             f"min_inputs={count}, missing={checked['missing']!r}."
         )
-    if checked["targets"] == "sequence" and checked["missing"] == "mask":
+    if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(
             'targets="sequence" has targets at every input, also before a series begins, and '
-            'missing="mask" leaves out windows with a missing target. Pass min_inputs with '
-            f'missing="mask_targets". Received: min_inputs={count}.'
+            f"missing={checked['missing']!r} leaves out windows with a missing target. Pass "
+            f'min_inputs with missing="mask_targets". Received: min_inputs={count}.'
         )
     return count
 
 
 def checked_cycles(name: str, cycles: Any) -> tuple[Cycle, ...]:
     """Return one cycle or several as a tuple of distinct, plain Python values."""
-    if hasattr(cycles, "tolist"):
-        cycles = cycles.tolist()
+    cycles = _checks.listed(cycles)
     listed = cycles if isinstance(cycles, list | tuple) else [cycles]
     return _distinct(name, "cycle", [_cycle(name, cycle) for cycle in listed])
 
 
 def _cycle(name: str, cycle: Any) -> Cycle:
+    if is_place(cycle):
+        place_of(name, cycle)
+        return str(cycle)
     if isinstance(cycle, str):
         return _checks.choice(f"a cycle of {name}", cycle, NAMED)
     period = _checks.real(f"a period of {name}", cycle)
@@ -179,11 +238,7 @@ def _cycle(name: str, cycle: Any) -> Cycle:
 
 def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the categories of each column of text, or raise an error that names the column."""
-    if not isinstance(categories, Mapping):
-        raise TypeError(
-            "categories must be a dict from the name of a column to its categories. Received: "
-            f"{_checks.shown(categories)}."
-        )
+    _checks.instance("categories", categories, Mapping)
     named = {column for name in COLUMN_SETTINGS[1:] for column in checked[name] or ()}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():
@@ -192,7 +247,7 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
                 f"categories names {_checks.shown(column)}, which is neither in static_columns nor "
                 "in future_columns. Name it there, or leave it out."
             )
-        listed = texts.tolist() if hasattr(texts, "tolist") else texts
+        listed = _checks.listed(texts)
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
             raise TypeError(
                 f"categories[{column!r}] must be a list of texts. Received: {_checks.shown(texts)}."
@@ -213,26 +268,14 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
     return read
 
 
-def _period(weighting: Any) -> int:
-    """Return the period of a weighting; ``inverse_scale`` has none."""
-    if isinstance(weighting, str | bool):
-        raise ValueError(
-            'weighting must be "inverse_scale", or a period in positions, such as 12 for months. '
-            f"Received: weighting={_checks.shown(weighting)}."
-        )
-    return _checks.integer("weighting", weighting, 1)
-
-
 def _columns(name: str, columns: Any) -> Any:
     """Return one column, or a tuple of distinct ones, as plain Python values."""
     if columns is None or isinstance(columns, str):
         return columns
-    if not isinstance(columns, Sequence) and not hasattr(columns, "tolist"):
+    columns = _checks.listed(columns)
+    if not isinstance(columns, Sequence):
         return _column(name, columns)
-    listed = columns.tolist() if hasattr(columns, "tolist") else list(columns)
-    if not isinstance(listed, list):
-        return _column(name, listed)
-    return _distinct(name, "column", [_column(name, column) for column in listed])
+    return _distinct(name, "column", [_column(name, column) for column in columns])
 
 
 def _distinct(name: str, noun: str, items: list[Any]) -> tuple[Any, ...]:
@@ -274,7 +317,7 @@ def _check_known_ahead(checked: dict[str, Any]) -> None:
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if checked[name] != usual:
                 raise ValueError(
-                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the targets '
-                    "of inner inputs lie at positions whose covariates the model does not get. "
+                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the model '
+                    "does not get the covariates of the targets at a window's earlier inputs. "
                     f"Received: {name}={checked[name]}."
                 )

@@ -1,6 +1,6 @@
 """Finds the windows of a panel, and the parts of a split or fold that they belong to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from keras_ts.windows.arithmetic.geometry import (
     windowed_any,
     windows_reading,
 )
+from keras_ts.windows.arithmetic.holidays import holidays_at
 from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.spec import WindowSpec
 
@@ -34,16 +35,14 @@ def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
 def without_missing(
     panel: FlatSeries, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
-    """Keep the windows whose targets and columns known ahead, and maybe ``inputs``, are finite.
-
-    A model that masks would forecast a target without a value among the inputs from 0, so each
-    target needs one. With ``missing="mask_targets"``, one target is enough, and columns known ahead
-    may be missing at steps without a target.
-    """
+    """Keep the windows with finite targets, columns known ahead and, on request, ``inputs``."""
+    # A model that masks inputs would start from 0 for a target without any input value, so each
+    # target needs an input value. With ``missing="mask_targets"``, one target is enough, and
+    # columns known ahead may be missing at steps without a target.
     geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
-    # Windows are judged at all positions, also at those between two runs, and then picked.
+    # All positions are checked as starts of windows, and then those of the runs are picked.
     every = replace(geometry, stride=1)
-    # Also in sequences, covariates are read only after the origin.
+    # In sequences, too, covariates are read only after the origin.
     ahead = replace(every, sequence=False)
 
     def complete(first: IntArray, count: IntArray) -> Any:
@@ -79,16 +78,16 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     needed = span + spec.geometry.first_start
     if longest >= needed:
         reason = (
-            f"nowhere are {spec.horizon} targets in a row finite, together with the columns known "
-            "ahead, after a window with a value of each target"
+            f"no window has a value of each target among its inputs and all {spec.horizon} targets "
+            "and columns known ahead after them"
         )
         if not spec.handling.inputs:
             reason = f"every one of the {span} positions that a window spans must be finite"
             reason += ", without a gap in time" * bool(len(panel.gaps))
         elif spec.handling.partial:
             reason = (
-                f"nowhere has a target a value among the {spec.horizon} steps after a window that "
-                "has a value of it too, with the columns known ahead at every such step"
+                "no window has a value of a target both among its inputs and in its "
+                f"{spec.horizon} steps ahead, with the columns known ahead at each such step"
             )
         raise ValueError(
             f'missing="{spec.missing}" leaves no window: {reason}. Fill the missing values, or '
@@ -195,31 +194,79 @@ def _distinct(times: Array, block: int = 1 << 22) -> Array:
 def refuse_unlearned(
     panel: FlatSeries, columns: Sequence[str], train: Part, later: Sequence[Part], cure: str
 ) -> None:
-    """Refuse a category that a later part has and the training part lacks."""
-    categories = panel.categories or {}
-    within = collapsed(panel.columns.past, categories)
+    """Refuse a category of a later part that the training part lacks."""
     for column in columns:
-        varies = column in within
-        learned, judged = train.end > train.begin, np.any([p.end > p.begin for p in later], axis=0)
-        if varies:
-            learned, judged = _rows(panel, [train]), _rows(panel, later)
-        for category, name in zip(
-            categories[column], made_columns(column, categories[column]), strict=True
-        ):
-            place = panel.columns.past.index(name) if varies else 0
-            own = (panel.values if varies else panel.per_series([name]))[:, place] == 1
-            unlearned = own & judged
-            if not unlearned.any() or (own & learned).any():
+        learned, judged = _places(panel, column, [train]), _places(panel, column, later)
+        for category, places in _by_category(panel, column):
+            unlearned = places & judged
+            if not unlearned.any() or (places & learned).any():
                 continue
             first = int(unlearned.argmax())
-            if not varies:
+            if not _varies(panel, column):
                 first = min(int(p.begin[first]) for p in later if p.end[first] > p.begin[first])
             raise ValueError(
                 f"column {column!r} has the category {_checks.shown(category)}, first at "
                 f"{panel.place(first)}, and the training part has no row of it, so a model cannot "
-                f"learn it. {cure}, merge rare categories, or pass all categories by hand: "
-                "WindowedSeries(..., categories={...})."
+                f"learn it. {cure}, merge rare categories, pass all categories by hand, "
+                'WindowedSeries(..., categories={...}), or unseen="mean".'
             )
+
+
+def learned_categories(
+    panel: FlatSeries, columns: Sequence[str], trains: Sequence[Part]
+) -> dict[str, tuple[str, ...]]:
+    """Return the categories of some columns of text that every one of the training parts has."""
+    learned = {}
+    for column in columns:
+        parts = [_places(panel, column, [train]) for train in trains]
+        learned[column] = tuple(
+            category
+            for category, places in _by_category(panel, column)
+            if all((places & part).any() for part in parts)
+        )
+    return learned
+
+
+def learned_holidays(
+    panel: FlatSeries, places: Sequence[str], trains: Sequence[Part]
+) -> dict[str, Any] | None:
+    """Return the holidays, of some places those alone that every training part has a day of."""
+    learned = dict(panel.holidays or {})
+    parts = [_rows(panel, [train]) for train in trains]
+    for place in places:
+        met = {}
+        for holiday in holidays_at(place, panel.holidays):
+            flags = panel.values[:, panel.columns.past.index(holiday.columns[0])] == 1
+            if all((flags & part).any() for part in parts):
+                met[holiday.name] = holiday.days
+        if not met:
+            raise ValueError(
+                f"calendar={place!r}: none of its holidays falls on a row of the training part. "
+                "Move the border, or leave it out."
+            )
+        learned[place] = {**learned[place], "days": met}
+    return learned or None
+
+
+def _varies(panel: FlatSeries, column: str) -> bool:
+    """Return True if a column of text is known ahead, and not static."""
+    return column in collapsed(panel.columns.past, panel.categories)
+
+
+def _by_category(panel: FlatSeries, column: str) -> Iterator[tuple[str, BoolArray]]:
+    """Yield each category of a column of text, and which rows have it; if static, which series."""
+    texts, varies = (panel.categories or {})[column], _varies(panel, column)
+    for category, name in zip(texts, made_columns(column, texts), strict=True):
+        place = panel.columns.past.index(name) if varies else 0
+        yield category, (panel.values if varies else panel.per_series([name]))[:, place] == 1
+
+
+def _places(panel: FlatSeries, column: str, parts: Sequence[Part]) -> BoolArray:
+    """Return which rows lie in one of the parts; of a static column, which series have some."""
+    if _varies(panel, column):
+        return _rows(panel, parts)
+    inside: BoolArray = np.any([part.end > part.begin for part in parts], axis=0)
+    return inside
 
 
 def _rows(panel: FlatSeries, parts: Sequence[Part]) -> BoolArray:

@@ -1,4 +1,4 @@
-"""``TrainingBackup``: a fit that was killed goes on from its last whole epoch, bit for bit.
+"""``TrainingBackup``: continues a killed fit from its last whole epoch, bit for bit.
 
 Keras's ``BackupAndRestore`` keeps weights and optimizer, but neither the states of dropout's seeds
 nor the epoch of the dataset, from which the order of the windows follows.
@@ -16,12 +16,13 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._backends import generator_states, processes, set_generator_states
 from keras_ts._files import path_text, replacing
 from keras_ts._models import build_optimizer
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# Values that a digest reads whole, and the windows that stand for all if there are more.
+# The most values that a digest reads whole, and the windows that it reads if there are more.
 _VALUES, _WINDOWS = 1 << 23, 256
 
 
@@ -34,8 +35,9 @@ class TrainingBackup(keras.callbacks.Callback):
     bit as those of a fit that was never stopped.
 
     Put it last in the list of callbacks. What other callbacks keep for themselves, as
-    ``EarlyStopping`` and ``ReduceLROnPlateau`` do, begins anew when a fit goes on, and then the
-    weights may differ. In a run of several processes all read the folder, and the first one writes.
+    ``EarlyStopping`` and ``ReduceLROnPlateau`` do, begins anew when a fit is continued, and then
+    the weights may differ. In a run of several processes all read the folder, and the first one
+    writes.
 
     Example:
 
@@ -72,8 +74,7 @@ class TrainingBackup(keras.callbacks.Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         super().__init__()
-        if not isinstance(dataset, WindowDataset):
-            raise TypeError(f"dataset must be a WindowDataset. Received: {type(dataset).__name__}.")
+        _checks.instance("dataset", dataset, WindowDataset)
         self.dataset = dataset
         self.backup_dir = Path(path_text("backup_dir", backup_dir))
         self.delete_checkpoint = _checks.boolean("delete_checkpoint", delete_checkpoint)
@@ -118,7 +119,7 @@ class TrainingBackup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the backup, unless the epoch was cut short."""
         steps = self.params.get("steps")
-        if _is_first_process() and (steps is None or self._batches >= steps):
+        if processes()[1] == 0 and (steps is None or self._batches >= steps):
             self._write(epoch + 1)
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -127,7 +128,7 @@ class TrainingBackup(keras.callbacks.Callback):
             self._delete()
 
     def _delete(self) -> None:
-        if _is_first_process():
+        if processes()[1] == 0:
             self._file.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # Something else lies in the folder.
                 self.backup_dir.rmdir()
@@ -161,41 +162,41 @@ class TrainingBackup(keras.callbacks.Callback):
         arrays: dict[str, Any] = {
             f"variable_{number}": value for number, value in enumerate(values)
         }
-        arrays |= {f"torch_{number}": state for number, state in enumerate(_torch_states())}
+        arrays |= {f"torch_{number}": state for number, state in enumerate(generator_states())}
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         with replacing(self._file) as new, new.open("wb") as file:
             np.savez(file, **arrays)
 
-    def _restore(self, kept: dict[str, Any], values: list[Array], states: list[Array]) -> None:
+    def _restore(self, about: dict[str, Any], values: list[Array], states: list[Array]) -> None:
         variables = _variables(self.model)
         where = f"The backup in {str(self.backup_dir)!r}"
-        if [value.shape for value in values] != [tuple(own.shape) for own in variables]:
+        if [value.shape for value in values] != [tuple(ours.shape) for ours in variables]:
             raise ValueError(
                 f"{where} is of another model or optimizer, whose variables have other shapes. "
                 "Build and compile the same ones, or remove the folder to begin anew."
             )
         moves = ("epoch", "batch", "seed")
-        settings, own = ({name: value for name, value in state.items() if name not in moves}
-                         for state in (kept["state"], self.dataset.state()))  # fmt: skip
-        if settings != own or kept["data"] != self._data:
+        settings, ours = ({name: value for name, value in state.items() if name not in moves}
+                         for state in (about["state"], self.dataset.state()))  # fmt: skip
+        if settings != ours or about["data"] != self._data:
             raise ValueError(
                 f"{where} is of a fit on other windows: it has {settings}, and this dataset has "
-                f"{own}" + (", and other values." if settings == own else ".") + " Build the same "
-                "dataset, or remove the folder to begin anew."
+                f"{ours}{', and other values' * (settings == ours)}. Build the same dataset, or "
+                "remove the folder to begin anew."
             )
-        self.dataset.restore(kept["state"])
+        self.dataset.restore(about["state"])
         for variable, value in zip(variables, values, strict=True):
             # NumPy's files know no bfloat16.
             same = _value(variable).dtype
             variable.assign(value.view(same) if value.dtype.kind == "V" else value)
-        _set_torch_states(states)
+        set_generator_states(states)
 
 
 def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
 ) -> TrainingBackup:
-    """Return a backup in the same folder for a fit that reads ``dataset`` in epochs of ``read``."""
+    """Return a backup in the same folder, for a fit on ``dataset`` with the epochs of ``read``."""
     _check_dataset(backup, dataset)
     return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
 
@@ -203,7 +204,7 @@ def backup_of(
 def backups_of(
     backup: TrainingBackup, dataset: WindowDataset, read: Sequence[WindowDataset]
 ) -> list[TrainingBackup]:
-    """Return a backup in a subfolder for each of several fits, which stay until all have ended."""
+    """Return a backup in a subfolder for each of several fits, kept until all have ended."""
     _check_dataset(backup, dataset)
     folders = [backup.backup_dir / f"member_{number}" for number in range(len(read))]
     return [
@@ -230,43 +231,16 @@ def _check_dataset(backup: TrainingBackup, dataset: WindowDataset) -> None:
 def _variables(model: keras.Model) -> list[Any]:
     """Return what training changes; the sums of metrics begin anew with each epoch."""
     sums = {id(variable) for variable in model.metrics_variables}
-    own = [variable for variable in model.variables if id(variable) not in sums]
-    return [*own, *model.optimizer.variables]
+    of_model = [variable for variable in model.variables if id(variable) not in sums]
+    return [*of_model, *model.optimizer.variables]
 
 
 def _value(variable: Any) -> Array:
     return np.array(keras.ops.convert_to_numpy(variable))
 
 
-def _torch_states() -> list[Array]:
-    """Return the states of PyTorch's own generators, from which dropout without a seed draws."""
-    if keras.backend.backend() != "torch":
-        return []
-    import torch
-
-    return [state.numpy() for state in (torch.get_rng_state(), *torch.cuda.get_rng_state_all())]
-
-
-def _set_torch_states(states: list[Array]) -> None:
-    if not states:
-        return
-    import torch
-
-    torch.set_rng_state(torch.from_numpy(states[0]))
-    for device, state in enumerate(states[1 : 1 + torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(torch.from_numpy(state), device)
-
-
-def _is_first_process() -> bool:
-    if keras.backend.backend() != "jax":
-        return True
-    import jax
-
-    return bool(jax.process_index() == 0)
-
-
 def _digest(dataset: WindowDataset) -> str:
-    """Return a digest of the values, or of some windows; and of all windows' places."""
+    """Return a digest of the values, or of some windows, and of the places of all windows."""
     source = in_time_order(dataset, weighted=True)
     values, ranges, whole = source.panel.values, source.sampler.ranges, []
     if values.size <= _VALUES and not source.panel.on_disk:

@@ -63,12 +63,6 @@ def _of_windows(
     panel: FlatSeries, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
 ) -> Array:
     """Return the weight of each window: as given, or the mean of those of its targets' rows."""
-    if isinstance(sample_weight, str):
-        raise ValueError(
-            "sample_weight takes numbers. To weigh each series by the inverse of its steps, pass "
-            'WindowedSeries(..., weighting="inverse_scale"). Received: '
-            f"sample_weight={sample_weight!r}."
-        )
     listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
     by_series = listed and np.ndim(sample_weight[0]) > 0
     arrays = [np.asarray(piece) for piece in (sample_weight if by_series else [sample_weight])]
@@ -110,12 +104,10 @@ def _of_windows(
 
 
 def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
-    """Return the inverse of the mean absolute step of each series' targets in the training part.
-
-    Of several targets, each target's step is divided by its median in the panel before they are
-    averaged, so that targets in different units count equally. A series without a step gets the
-    weight of the median series.
-    """
+    """Return the inverse of the mean absolute step of each series' targets in the training part."""
+    # If there are several targets, each one's step is divided by its median in the panel before
+    # they are averaged, so that targets in different units count equally. A series without a step
+    # gets the weight of the median series.
     lag = 1 if weighting == "inverse_scale" else weighting
     steps = mean_steps(panel, train, lag)
     if steps.shape[1] > 1:
@@ -125,7 +117,7 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
     moving = scales > 0
     if not moving.any():
         return np.ones(len(scales), np.float32)
-    with np.errstate(over="ignore"):  # Of a scale near 0, whose weight is cut.
+    with np.errstate(over="ignore"):  # A scale near 0 overflows; its weight is capped below.
         weights = 1 / np.where(moving, scales, np.median(scales[moving]))
     weights = np.minimum(weights, _HEAVIEST * np.median(weights[moving]))
     limits = np.finfo(np.float32)

@@ -57,13 +57,16 @@ class WindowedSeries(WindowSpec):
         categories: For each column of text among the future and static columns, its categories.
             Each becomes a column of 0 and 1, named like ``type=a``, in place of the column of text.
             Defaults to None: they are read from the series and sorted, and ``split`` and ``folds``
-            refuse a category that the training part lacks. The dataset's ``windows`` have them.
+            do with a category that the training part lacks what ``unseen`` says (of folds: that a
+            training part lacks). The dataset's ``windows`` have them.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
-            period in positions. Each becomes two columns, sine and cosine, after all others in
+            period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
             of the series' own frequency since 1970-01-01, or without timestamps rows from its first
-            value. Defaults to None.
+            value. ``"holidays:DE"``, or of a part of a country ``"holidays:DE-BY"``, stands for the
+            holidays by the local date: each that the training part has a day of becomes two columns
+            of 0 and 1, for the day and for its eve. Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
         time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
             own regular step.
@@ -71,8 +74,8 @@ class WindowedSeries(WindowSpec):
             windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask missing
             inputs, as built presets do: it keeps windows with missing inputs, and drops those with
             missing targets or columns known ahead, or with a target that has no value among the
-            inputs. ``"mask_targets"`` also keeps windows of which one target has a value. The
-            missing ones are NaN, and the losses and metrics of keras_ts leave them out; columns
+            inputs. ``"mask_targets"`` also keeps windows in which one target has a value. Missing
+            targets are NaN, and the losses and metrics of keras_ts leave them out; columns
             known ahead may be missing at steps where all targets are. With both, a gap in time is
             read as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map
             is checked as it is read. Defaults to ``"raise"``.
@@ -97,6 +100,13 @@ class WindowedSeries(WindowSpec):
             step. The others then weigh a little more, so that the loss and ``weighted_metrics``
             stay the same; plain ``metrics`` count the padding, and ``predict`` returns its rows
             too, which ``align`` drops. Defaults to ``"keep"``.
+        unseen: What a category that the training part lacks becomes: ``"raise"`` an error that
+            names it, or ``"mean"``, the mean of those seen (each column holds one over their
+            number), with a warning that names it. Defaults to ``"raise"``; ``windows_for`` of a
+            preset chooses ``"mean"``.
+        holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
+            have them, for the years of the data and ten more; a row of another year is refused.
+            Defaults to None: read from the package ``holidays`` where a series is cut.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
@@ -125,7 +135,7 @@ class WindowedSeries(WindowSpec):
         80
 
         Args:
-            series: Anything that ``build`` takes. Too short a series counts 0.
+            series: Anything that ``build`` takes. A series that is too short gives 0.
         """
         spec = with_columns(self, series)
         return all_windows(read_panel(series, spec), spec).total
@@ -149,7 +159,7 @@ class WindowedSeries(WindowSpec):
             sample_weight: One weight per position of the series (a list of arrays for a panel),
                 averaged over the targets of a window. Or one weight per window, in time order
                 (with as many windows as positions, they are taken by position). They
-                are multiplied by those of ``weighting``. Defaults to None: no weights of one's own.
+                are multiplied by those of ``weighting``. Defaults to None: no weights.
 
         Raises:
             ValueError: No series is long enough for one window, a value is missing, or
@@ -180,23 +190,24 @@ class WindowedSeries(WindowSpec):
             at: Beginning of the next part: a position (int; a negative one counts from the
                 series' end, so that ``at=-24`` holds out the last 24), a fraction of the length
                 (float between 0 and 1), a timestamp, or an increasing list of them. In a
-                panel a position or fraction is each series' own, a timestamp is common. A timestamp
-                without a time zone is a local time of the time column; one with a time zone needs a
-                column that has one too.
+                panel, positions and fractions apply to each series, a timestamp to all of them. A
+                timestamp without a time zone is a local time of the time column; one with a time
+                zone needs a column that has one too.
             context: True if inputs may reach back over the border, as is usual for validation.
-                Positions before a series, which ``min_inputs`` allows, lie behind no border.
+                Positions before a series, which ``min_inputs`` allows, cross no border.
                 Defaults to True.
             sample_weight: As in ``build``. ``weighting`` reads only the first part.
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.
-            ValueError: A border is outside the series, a local time that occurs twice, a part gets
-                no window, or a later part has a category that the first part lacks.
+            ValueError: A border is outside the series, or is a local time that occurs twice; a part
+                gets no window; or a later part has a category that the first part lacks, unless
+                ``unseen="mean"``.
         """
         context = _checks.boolean("context", context)
         cut = Cut(self, series, sample_weight)
         parts = split_parts(cut.panel, at)
-        cut.check_categories(parts[0], parts[1:], "Move the border")
+        cut = cut.learned([parts[0]], [parts[1:]], "Move the border")
         weights = cut.weights(parts[0])
         return tuple(
             cut.dataset(
@@ -242,7 +253,7 @@ class WindowedSeries(WindowSpec):
             n_splits: Number of folds. Defaults to 5.
             test_size: Positions (or timestamps) in a validation part. Defaults to None: the number
                 of timestamps over ``n_splits + 1``; without a ``time_column``, the positions of
-                each series over that.
+                each series over the same.
             max_train_size: Most positions (or timestamps) in a training part, the latest ones.
                 Defaults to None: all.
             sample_weight: As in ``build``. ``weighting`` reads only the training part.
@@ -253,7 +264,8 @@ class WindowedSeries(WindowSpec):
 
         Raises:
             ValueError: The series is too short for the folds, a part gets no window, or a
-                validation part has a category that its training part lacks.
+                validation part has a category that its training part lacks, unless
+                ``unseen="mean"``.
         """
         sizes = FoldSizes(n_splits, test_size, max_train_size)
         folds = folds_of(self, series, sizes, sample_weight)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from keras_ts.checks.copies import find_copy
+from keras_ts.checks.disguise import find_copy
 
 OFFSETS = np.array([0, 60, 65, 165])
 SERIES = np.repeat([0, 1, 2], np.diff(OFFSETS))

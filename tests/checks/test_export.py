@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from export_helpers import X, faked, needs, recurrent
+from export_helpers import X, faked, needs, recurrent, run_by
 from helpers import BACKEND
 from keras_ts import (
     RecurrentPreset,
@@ -14,6 +14,7 @@ from keras_ts import (
 )
 from keras_ts.checks.export import ExportReport, with_holes
 from keras_ts.exporting import runtimes
+from keras_ts.exporting.formats import FORMATS
 from keras_ts.layers import (
     ConformalInterval,
     MaskMissing,
@@ -97,7 +98,7 @@ def test_a_file_that_misreads_missing_values_is_reported(monkeypatch):
         return lambda arrays: [np.asarray(model.predict(np.nan_to_num(arrays[0]), verbose=0))]
 
     faked(monkeypatch, model, None)
-    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    run_by(monkeypatch, runtime)
     report = check_export(model, X[..., None], "onnx")
     assert not report.ok
     assert report.missing
@@ -114,7 +115,7 @@ def test_a_file_that_gives_nan_for_missing_values_is_reported(monkeypatch):
         ]  # fmt: skip
 
     faked(monkeypatch, model, None)
-    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    run_by(monkeypatch, runtime)
     report = check_export(model, X[..., None], "onnx")
     assert not report.ok
     assert "with missing values, they are NaN or of other shapes" in str(report)
@@ -134,7 +135,7 @@ def test_an_input_that_the_model_does_not_mask_has_no_holes(monkeypatch):
         return run
 
     faked(monkeypatch, model, None)
-    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    run_by(monkeypatch, runtime)
     assert check_export(model, [X[..., None], X[..., None]], "onnx").missing
     assert [True, False] in fed
     assert not any(other for _, other in fed)
@@ -207,7 +208,7 @@ def test_many_outputs():
     assert check_export(model, X, WORK[0]).difference < 1e-4
 
 
-@pytest.mark.parametrize("format", sorted(set(runtimes.RUNTIMES) - set(WORK)))
+@pytest.mark.parametrize("format", sorted(set(FORMATS) - set(WORK)))
 def test_what_keras_cannot_export_says_so(format):
     needs(format)
     with pytest.raises(ValueError, match=f"cannot be exported as '{format}' from the {BACKEND}"):
@@ -266,7 +267,7 @@ def test_a_file_that_does_not_load_is_reported(monkeypatch):
         raise RuntimeError("no conversion rule")
 
     model = faked(monkeypatch, masking(), None)
-    monkeypatch.setitem(runtimes.RUNTIMES, "onnx", ("numpy", ".onnx", runtime))
+    run_by(monkeypatch, runtime)
     report = check_export(model, X[..., None], "onnx")
     assert not report.ok
     assert not report.missing

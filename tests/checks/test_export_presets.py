@@ -17,7 +17,7 @@ from keras_ts import (
     from_preset,
     preset_names,
 )
-from keras_ts.exporting import runtimes
+from keras_ts.exporting.formats import FORMATS
 from keras_ts.presets.gate import untrained
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -74,7 +74,7 @@ def checked(model, dataset, format, backwards=False):
     return None
 
 
-@pytest.mark.parametrize("format", runtimes.RUNTIMES)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", preset_names())
 def test_a_named_preset(name, format):
     model, dataset = built(name)
@@ -82,14 +82,14 @@ def test_a_named_preset(name, format):
     assert report is None or not report.missing
 
 
-@pytest.mark.parametrize("format", runtimes.RUNTIMES)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(("name", "settings"), MASKING)
 def test_a_named_preset_on_windows_with_missing_values(name, settings, format):
     report = checked(*built(name, "mask", **settings), format)
     assert report is None or report.missing
 
 
-@pytest.mark.parametrize("format", runtimes.RUNTIMES)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("quantiles", [None, [0.1, 0.5, 0.9]])
 def test_bands_on_windows_with_missing_values(quantiles, format):
     model, dataset = built("seasonal_gru", "mask", period=4, quantiles=quantiles)
@@ -97,7 +97,7 @@ def test_bands_on_windows_with_missing_values(quantiles, format):
     assert report is None or report.missing
 
 
-@pytest.mark.parametrize("format", runtimes.RUNTIMES)
+@pytest.mark.parametrize("format", FORMATS)
 def test_columns_of_every_kind(format):
     """Known ahead, static and a calendar, beside missing values: the file takes several inputs."""
     rows = np.random.default_rng(2).normal(size=(40, 4))
@@ -127,7 +127,7 @@ def test_a_net_of_ones_own_in_place_of_the_recurrent_layers(format):
     assert report is None or report.missing
 
 
-@pytest.mark.parametrize("format", runtimes.RUNTIMES)
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("quantiles", [None, (0.1, 0.5, 0.9)])
 def test_a_net_with_the_line_beside_it(quantiles, format):
     dataset = WindowedSeries(12, 2, batch_size=16).build(SERIES)

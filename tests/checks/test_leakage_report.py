@@ -61,5 +61,5 @@ def test_a_target_in_disguise_is_not_ok():
     first, second = str(report).splitlines()
     assert first.startswith("Does not look ahead: none of 286 forecasts moved")
     assert second.startswith(
-        "Column 'customers' is 'units' of the same row in disguise: it explains 99.6 % of what"
+        "Column 'customers' holds 'units' of the same row in disguise: it explains 99.6 % of what"
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.checks.plausible import KINDS, PlausibleColumn
+from keras_ts.checks.changeable import KINDS, PlausibleColumn
 
 ONE = np.zeros(60, dtype=np.int64)
 NORMAL = np.random.default_rng(0).normal(size=60)

@@ -78,8 +78,8 @@ MISTAKES = [
     ("sales.csv", "--target sold --window 10 --future promotion", "--future needs a plan"),
     ("german.csv", "--target sold --time day", "--date-format"),
     ("brief.csv", "--target sold --time day --future promotion", "future has 3 of the 7 rows"),
-    ("longer.csv", "--target sold", "longer.csv has more values in line 2 than its header has"),
-    ("longer.csv", "--target sold --id city --time day", "has more values in line 2 than its"),
+    ("longer.csv", "--target sold", "longer.csv has lines of more values than its header"),
+    ("longer.csv", "--target sold --id city --time day", "has lines of more values than its"),
     ("doubled.csv", "--target sold", "doubled.csv has two columns sold: rename one of them"),
     ("doubled.csv", "--target sold --id city --time day", "doubled.csv has two columns sold"),
     ("zoned.csv", "--target sold --time day", "--time day mixes offsets from UTC"),
@@ -125,8 +125,8 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(Frames, "__init__", opening)
     assert call(monkeypatch, folder, "cities.csv", options, "--out", tmp_path) == 0
     monkeypatch.undo()
-    # The file and its frame are read once; before that, its header and its first line.
-    assert (files, len(frames)) == ([1, 1, 1, None], 1)
+    # The file and its frame are read once; before that, its header.
+    assert (files, len(frames)) == ([1, None], 1)
     printed = capsys.readouterr().out
     assert "12 rows at the end have no value yet: the plan that the forecast follows" in printed
     assert "; 1 series without any value left out" in printed

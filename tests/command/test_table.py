@@ -113,7 +113,7 @@ def test_a_series_without_any_value_needs_no_plan(read):
         (PAST, PLAN[:0], "plan.csv has no row below its header"),
         (
             SHOPS.assign(sold=SHOPS["sold"].where(SHOPS["day"] <= DAYS[5])), PLAN,
-            "shops.csv has 4 rows behind its last value, the first in line 8. Take them out",
+            "shops.csv has 4 rows after its last value, the first in line 8. Take them out",
         ),
     ],
 )  # fmt: skip
@@ -134,13 +134,12 @@ def test_a_plan_needs_columns_known_ahead(read):
 
 
 @pytest.mark.parametrize("options", [[], ["--id", "shop", "--time", "day"], BESIDE])
-@pytest.mark.parametrize("ends", [",", ",,"])
-def test_a_comma_at_the_end_of_lines_moves_no_column(read, options, ends):
+def test_a_comma_at_the_end_of_lines_moves_no_column(read, options):
     """Pandas would take the first column for an index, and sold would be the column offer."""
     wanted = read(options, PAST, plan=PLAN)
     for name, frame in {"shops": PAST, "plan": PLAN}.items():
         header, *rows = frame.to_csv(index=False).splitlines()
-        Path(f"{name}.csv").write_text("\n".join([header, *(row + ends for row in rows)]))
+        Path(f"{name}.csv").write_text("\n".join([header, *(f"{row}," for row in rows)]))
     found = read_table(parse_arguments([*CALL, *options]))
     assert found[0]["sold"].tolist() == wanted[0]["sold"].tolist() == [0, 1, 2, 3, 4, 5] * 2
     for ours, theirs in zip(found, wanted, strict=True):
@@ -175,7 +174,7 @@ def test_a_line_with_a_value_too_many_is_refused(read, options):
         lines = [header, f"{first},", f"{second},9", *(f"{row}," for row in rows)]
         Path(f"{file}.csv").write_text("\n".join(lines))
         if file == "shops" or "--plan" in options:
-            with pytest.raises(UserError, match=f"{file}.csv has more values in line 3 than its"):
+            with pytest.raises(UserError, match=f"{file}.csv has lines of more values than its"):
                 read_table(parse_arguments([*CALL, *options]))
 
 

@@ -153,10 +153,10 @@ def test_a_recognised_lambda_can_be_replaced_otherwise(tmp_path):
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ([ExpandSeries()], TypeError, "replacements must be a dict of layers"),
-        ({"front": ExpandSeries}, TypeError, "is the class ExpandSeries; make a layer of it"),
-        ({"front": "ExpandSeries"}, TypeError, "must be a Keras layer. Received: 'ExpandSeries'"),
-        ({"front": lambda x: x}, TypeError, "must be a Keras layer. Received: <function"),
+        ([ExpandSeries()], TypeError, "replacements must be a Mapping. Received"),
+        ({"front": ExpandSeries}, TypeError, "must be a Layer. Received: .*<class"),
+        ({"front": "ExpandSeries"}, TypeError, "must be a Layer. Received: .*'ExpandSeries'"),
+        ({"front": lambda x: x}, TypeError, "must be a Layer. Received: .*<function"),
         ({"front": sine("again")}, TypeError, "is a Lambda again"),
         ({"fornt": ExpandSeries()}, ValueError, "is none of its Lambdas.*'front', 'back'"),
         ({"back": keras.layers.Dense(3)}, ValueError, "back"),

@@ -186,3 +186,49 @@ def test_a_model_that_diverged_shows_and_gets_no_verdict(series):
         )
     )
     assert len(report.plot().lines) == 3
+
+
+def test_seeds_are_fresh_models_whose_mean_error_is_judged(series, tmp_path):
+    """The first is that of a backtest without seeds; each is kept, so that more may follow."""
+    first = run(series, folder=tmp_path)
+    report = run(series, folder=tmp_path, seeds=3)
+    table = report.table
+    assert list(table)[:3] == ["fold", "seed", "series"]
+    assert np.array_equal(table["prediction"][table["seed"] == 0], first.table["prediction"])
+    parts = [table["prediction"][table["seed"] == seed] for seed in range(3)]
+    assert not np.array_equal(parts[1], parts[0])
+    assert not np.array_equal(parts[2], parts[1])
+    again = run(series, folder=tmp_path, seeds=3, maker=nothing)
+    assert np.array_equal(again.table["prediction"], table["prediction"])
+    of_seeds = report.scores("seed")["mae"]
+    scores = report.comparison.table
+    assert scores["mae"][0] == pytest.approx(of_seeds.mean())
+    best = scores["mae"][scores["name"].tolist().index(report.best)]
+    assert scores["skill"][0] == pytest.approx(1 - of_seeds.mean() / best)
+    assert report.comparison.windows == len(table["step"]) / 6
+    assert scores["name"].tolist().count("model") == 1
+    assert "Trained on every fold with each of 3 seeds." in str(report)
+
+
+def nothing(train):
+    raise AssertionError("All is kept.")
+
+
+def test_totals_of_folds_are_those_of_their_rows(series):
+    """A calibrated fold's totals have levels; the table stays that of single steps."""
+    report = run(course_series(200), total=True, coverage=0.8, validation_size=30, seeds=2)
+    table = report.table
+    totals = {name: table[name].reshape(-1, 2).sum(axis=1) for name in ("actual", "prediction")}
+    fold = table["fold"][::2]
+    assert report.comparison.windows == len(fold) / 2
+    scores = report.scores("fold")
+    assert scores["fold"].tolist() == [0, 1]
+    # The point of a total is the median of its paths, near the sum of points.
+    errors = np.abs(totals["actual"] - totals["prediction"])
+    for place in range(2):
+        assert scores["mae"][place] == pytest.approx(errors[fold == place].mean(), rel=0.2)
+    assert report.comparison.table["mae"][0] == pytest.approx(report.scores()["mae"][0])
+    assert report.comparison.table["coverage"][0] == pytest.approx(report.scores()["coverage"][0])
+    assert 0.5 < report.scores()["coverage"][0] < 1
+    with pytest.raises(ValueError, match="by must be one of 'fold', 'series', 'seed'"):
+        report.scores("step")

@@ -109,6 +109,17 @@ def test_every_kind_of_column():
     assert about["categories"]["kind"] == {"a": "kind=a", "b": "kind=b", "c": "kind=c"}
 
 
+@pytest.mark.filterwarnings("ignore:column 'kind' of:UserWarning")
+def test_a_category_never_seen():
+    windows = WindowedSeries(
+        5, 4, target_columns="units", future_columns=["kind"], time_column="day", unseen="mean"
+    )
+    frame = table().drop(columns=["type"])
+    model = linear(windows.build(frame))
+    about = check(model, frame.assign(kind=frame["kind"].where(frame["kind"] != "b", "never")), 33)
+    assert about["unseen"] == "mean"
+
+
 def test_several_targets_with_quantiles_of_each():
     windows = WindowedSeries(5, 2, target_columns=["price", "units"], time_column="day")
     frame = table().drop(columns=["kind", "type"])
@@ -127,6 +138,8 @@ def test_several_targets_with_quantiles_of_each():
         ("MS", [12], "2020-01-01"),
         ("ME", [12, "year"], "2020-01-01"),
         ("B", [5], "2024-01-04"),
+        ("D", ["week", "holidays:US-CA"], "2023-12-20"),
+        ("12h", ["holidays:US"], "2023-12-20"),
     ],
 )
 def test_calendars(freq, calendar, starts):

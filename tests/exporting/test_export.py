@@ -19,16 +19,16 @@ from keras_ts import (
     export_model,
     forecast,
 )
-from keras_ts.exporting import export, runtimes
+from keras_ts.exporting import export
 from keras_ts.exporting.description import describe
-from keras_ts.exporting.export import put_description
+from keras_ts.exporting.formats import FORMATS
 from keras_ts.interface import remember
 from keras_ts.windows.carried import Carried
 
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-FORMATS = {
+WITH_LOOPS = {
     "tensorflow": ["tf_saved_model", "onnx"],
     "jax": ["tf_saved_model", "onnx"],
     "torch": ["onnx"],
@@ -83,16 +83,16 @@ def described(path, format):
 
 
 def run(path, format, x):
-    return runtimes.RUNTIMES[format][2](path, list(x))(list(x.values()))[0]
+    return FORMATS[format].run(path, list(x))(list(x.values()))[0]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", WITH_LOOPS)
 def test_the_file_gives_the_forecast_by_its_own_description(format, tmp_path):
     needs(format)
     if BACKEND == "torch" and keras.version().startswith("3.12."):
         pytest.skip("Keras 3.12 exports no dicts from PyTorch")
     model, table = covariates()
-    path = str(tmp_path / f"model{runtimes.RUNTIMES[format][1]}")
+    path = str(tmp_path / f"model{FORMATS[format].suffix}")
     export_model(model, path, format)
     about = described(path, format)
     rows = [dict(enumerate(row)) for row in table.tolist()]
@@ -172,7 +172,7 @@ def test_formats_without_loops(format, tmp_path):
     dataset = WindowedSeries(6, 2).build(SERIES)
     past = keras.Input((6,))
     model = keras.Model(past, keras.layers.Dense(2)(past))
-    path = str(tmp_path / f"model{runtimes.RUNTIMES[format][1]}")
+    path = str(tmp_path / f"model{FORMATS[format].suffix}")
     export_model(model, path, format, windows=dataset)
     about = described(path, format)
     x = {"past": SERIES[None, -6:].astype("float32")}
@@ -181,10 +181,10 @@ def test_formats_without_loops(format, tmp_path):
     assert about["output"]["rows"] == [1, 2]
 
 
-@pytest.mark.parametrize("format", FORMATS[:1])
+@pytest.mark.parametrize("format", WITH_LOOPS[:1])
 def test_an_existing_file_is_replaced_only_by_a_whole_one(format, tmp_path, monkeypatch):
     needs(format)
-    path = tmp_path / f"model{runtimes.RUNTIMES[format][1]}"
+    path = tmp_path / f"model{FORMATS[format].suffix}"
     export_model(plain(), path, format)
     before = files(tmp_path)
 
@@ -192,12 +192,11 @@ def test_an_existing_file_is_replaced_only_by_a_whole_one(format, tmp_path, monk
         raise RuntimeError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(export, "put_description", fail)
+        broken.setitem(FORMATS, format, FORMATS[format]._replace(describe=fail))
         with pytest.raises(RuntimeError, match="disk is full"):
             export_model(plain(), path, format)
     with monkeypatch.context() as broken:
-        package, suffix, _ = runtimes.RUNTIMES[format]
-        broken.setitem(runtimes.RUNTIMES, format, (package, suffix, fail))
+        broken.setitem(FORMATS, format, FORMATS[format]._replace(run=fail))
         with pytest.raises(ValueError, match="does not load: the disk is full"):
             export_model(plain(), path, format)
     assert files(tmp_path) == before
@@ -312,20 +311,21 @@ def test_litert_files_need_no_operations_of_tensorflow(tmp_path):
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's loops are refused")
 def test_check_export_runs_the_file_that_is_served(monkeypatch):
-    needs(FORMATS[0])
+    needs(WITH_LOOPS[0])
     seen = []
 
-    def put(kind, path, description):
-        seen.append((kind, description["steps"]))
+    def noted(path, description):
+        seen.append(description["steps"])
 
-    monkeypatch.setattr(export, "put_description", put)
+    form = FORMATS[WITH_LOOPS[0]]._replace(describe=noted)
+    monkeypatch.setitem(FORMATS, WITH_LOOPS[0], form)
     past = keras.Input((6,))
     model = keras.Model(past, keras.layers.Dense(2)(keras.ops.nan_to_num(past)))
     remember(model, Carried(WindowedSeries(6, 2, missing="mask")))
-    assert check_export(model, SERIES[None, -6:], FORMATS[0]).missing
-    report = check_export(plain(), SERIES[None, -6:], FORMATS[0])
+    assert check_export(model, SERIES[None, -6:], WITH_LOOPS[0]).missing
+    report = check_export(plain(), SERIES[None, -6:], WITH_LOOPS[0])
     assert report.ok
-    assert seen == [(FORMATS[0], 2)] * 2
+    assert seen == [2, 2]
 
 
 DESCRIPTION = {"inputs": {"past": {}, "static": {}}, "output": {"name": "forecast"}}
@@ -347,7 +347,7 @@ def test_names_in_an_onnx_file(names, tmp_path):
     model.metadata_props.add(key="author", value="somebody")
     path = tmp_path / "model.onnx"
     onnx.save(model, str(path))
-    put_description("onnx", path, DESCRIPTION)
+    FORMATS["onnx"].describe(path, DESCRIPTION)
     session = runtime.InferenceSession(str(path))
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["keras_ts"]) == DESCRIPTION

@@ -9,11 +9,12 @@ from export_helpers import X, faked, needs, recurrent
 from helpers import BACKEND, run_fresh
 from keras_ts import check_export
 from keras_ts.exporting import runtimes
+from keras_ts.exporting.formats import FORMATS
 
 
 def test_a_format_that_this_keras_does_not_know(monkeypatch):
     """As LiteRT in Keras 3.12."""
-    monkeypatch.setitem(runtimes.RUNTIMES, "tape", (None, ".tape", None))
+    monkeypatch.setitem(FORMATS, "tape", FORMATS["onnx"]._replace(suffix=".tape"))
     with pytest.raises(ValueError, match=f"Keras {keras.__version__} does not export to 'tape'"):
         runtimes.exported(recurrent(12), X, "tape", Path())
 

@@ -143,7 +143,7 @@ def test_totals_over_series_take_the_times_that_all_have():
     pairs = {"a": 1, "b": 1, "c": 2, "d": 2}
     assert len(aggregate(samples, "series", groups=pairs)) == 6
     apart = pd.concat([drawn(names="ab"), drawn(names="c", begin="2025-05-01")])
-    with pytest.raises(ValueError, match="no time in common, by 'day'"):
+    with pytest.raises(ValueError, match=r"no time in common, by 'day'.* share those of \['c'\]"):
         aggregate(apart, "series")
 
 
@@ -192,7 +192,9 @@ def test_a_single_series_has_totals_over_steps():
         ({"samples": drawn().tail(-1)}, ValueError, "each sample from 0 to 6 once"),
         ({"samples": pd.concat([drawn(), drawn()])}, ValueError, "several rows for one series"),
         ({"samples": pd.concat([drawn(), drawn("ef", count=6)])}, ValueError, "each sample"),
-        ({"samples": np.zeros(3)}, TypeError, "pandas or polars"),
+        ({"samples": np.zeros(3)}, TypeError, "samples must be .* pandas or polars"),
+        ({"samples": [drawn()]}, TypeError, "samples must be .* put several below each other"),
+        ({"over": "series", "groups": pd.Series(REGIONS)}, TypeError, "groups must be a dict"),
         ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "no step to sum"),
     ],
 )  # fmt: skip

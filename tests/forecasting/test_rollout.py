@@ -1,5 +1,7 @@
 """A ``Rollout`` is the forecast as a model: it saves, reloads and exports, and gives its steps."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from keras_ts import (
     load_model,
     save_model,
 )
+from keras_ts.interface import Interface, remember
+from keras_ts.windows.carried import Carried
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 
@@ -99,6 +103,18 @@ def test_shows_a_changed_weight_and_shares_it():
 def test_reloads_as_it_is(forked_reload):
     model = with_covariates()
     assert check_reload(Rollout(model, steps=5), inputs(5, 2)).ok
+
+
+def test_all_that_the_model_carries_goes_along_but_its_scores():
+    """Where the model was trained on and its season are known of a reloaded one, too."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    carried = Carried.of(WindowedSeries(3).build(SERIES), period=7)
+    carried = replace(carried, trained_on={"series": [3, 40]}, scorecard={"model": "model"})
+    remember(model, carried)
+    for rollout in (Rollout(model, steps=2), Rollout(model)):
+        own = Interface.of(Rollout.from_config(rollout.get_config()))
+        assert own.carried.get_config() == {**carried.get_config(), "scorecard": None}
+        assert own.trained_on == carried.trained_on
 
 
 def test_windows_of_the_metadata_go_along(tmp_path):

@@ -124,6 +124,7 @@ def test_series_that_begin_at_other_times_or_have_none_are_independent(model):
     assert samples.shape == (4, 3, 1000)
     assert np.abs(np.corrcoef(samples[:, 2])[np.triu_indices(4, 1)]).max() < 0.2
     assert np.corrcoef(samples[0])[0, 2] > 0.4
+    assert (forecast(plain, panel, num_samples=1000, seed=0) == samples).all()
     assert forecast(plain, panel[0], num_samples=10, seed=0).shape == (3, 10)
 
 

@@ -76,6 +76,25 @@ def test_a_part_of_the_categories_gives_the_same_forecast(model):
         np.testing.assert_allclose(ahead["units"], [1024 + 10 + 100] * 3)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Of Keras itself.
+def test_a_category_never_seen_is_the_mean_of_those_seen():
+    """Of events, 10 for a fair and 20 for none: 15/3 each of three; of towns, 150."""
+    windows = WindowedSeries.from_config({**WINDOWS.get_config(), "unseen": "mean"})
+    model = adding(windows.build(PAST))
+    with pytest.warns(UserWarning, match="the training part lacked") as warned:
+        ahead = forecast(
+            model,
+            PAST.assign(type="kiosk"),
+            future=FUTURE.drop(columns="type").assign(event="fete"),
+        )
+    texts = [str(warning.message) for warning in warned if warning.category is UserWarning]
+    assert [text.split(": ")[1] for text in texts] == [
+        "['kiosk']. Each is read as the mean of the 2 that it had.",
+        "['fete']. Each is read as the mean of the 3 that it had.",
+    ]
+    np.testing.assert_allclose(ahead["units"], np.repeat([24.0, 1024.0], 3) + 10 + 150, rtol=1e-6)
+
+
 def test_a_model_without_windows_needs_the_categories(dataset):
     bare = adding(dataset, carries=False)
     says = r"hold no categories of the columns of text \['event', 'type'\].*dataset\.windows"

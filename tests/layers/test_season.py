@@ -293,7 +293,7 @@ def test_outputs_go_by_the_growth_of_their_own_feature(feature):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"statistic": "last", "multiplicative": True}, "multiplicative=True is a season's"),
+        ({"statistic": "last", "multiplicative": True}, "multiplicative=True needs statistic"),
         ({"statistic": "seasonal"}, "statistic='seasonal' and period, .* go together"),
         ({"statistic": "last", "period": 4}, "go together"),
         ({"statistic": "seasonal", "period": 0}, "period must be >= 1"),

@@ -26,7 +26,7 @@ def test_series(tmp_path):
 def test_a_frame_is_refused():
     days = pd.date_range("2024-01-01", periods=3)
     frame = pd.DataFrame({"day": days, "units": [1.0, 2.0, 3.0]})
-    with pytest.raises(TypeError, match=r"Pass its numbers, and its dates as times"):
+    with pytest.raises(TypeError, match=r"Pass the columns of numbers, and the dates as times"):
         plot_series(frame)
     assert plot_series(frame["units"], times=frame["day"]).get_xlabel() == "time"
 
@@ -71,7 +71,7 @@ def test_a_name_without_a_suffix_is_a_png(tmp_path):
             r"times must be a list of numbers or dates. Received int64 of shape",
         ),
         ([1.0], {"ax": np.zeros(3)}, "ax must be matplotlib axes.* Received: ndarray"),
-        ([1.0], {"ax": "s.png"}, "to save the picture pass filepath='s.png'"),
+        ([1.0], {"ax": "s.png"}, "filepath= saves a picture. Received: str"),
     ],
 )
 def test_mistakes(series, settings, says):

@@ -71,9 +71,9 @@ def test_no_file(tmp_path):
     refused(tmp_path / "model.keras", "is empty")
 
 
-@pytest.mark.parametrize("bad", ["x", 3, [1], {"A": "x"}, {1: int}])
-def test_custom_objects_that_are_no_dict_of_classes(saved, bad):
-    with pytest.raises(TypeError, match=r"^custom_objects must .*by (the|their) names.*Received"):
+@pytest.mark.parametrize("bad", ["x", 3, [1]])
+def test_custom_objects_that_are_no_dict(saved, bad):
+    with pytest.raises(TypeError, match="custom_objects must be a Mapping or None"):
         load_model(saved, custom_objects=bad)
 
 

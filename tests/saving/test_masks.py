@@ -12,7 +12,8 @@ from keras import layers
 from helpers import called
 from keras_ts import WindowedSeries, fine_tune, load_model, save_model
 from keras_ts.layers import MaskMissing
-from keras_ts.saving import archive, masks
+from keras_ts.saving import archive
+from keras_ts.saving.load import MASKS_MARK, pass_masks_on
 
 # On each Keras a model that is called with a mask warns that it passes none on.
 pytestmark = pytest.mark.filterwarnings("ignore:Layer 'sequential:UserWarning")
@@ -108,7 +109,7 @@ def test_only_a_model_whose_layers_were_told_is_marked(next_keras, tmp_path):
     def marked(model):
         save_model(model, tmp_path / "model.keras")
         with zipfile.ZipFile(tmp_path / "model.keras") as opened:
-            return masks.MARK.items() <= json.loads(opened.read(archive.METADATA)).items()
+            return MASKS_MARK.items() <= json.loads(opened.read(archive.METADATA)).items()
 
     def bare():
         return keras.Sequential([keras.Input((6, 1)), layers.Bidirectional(layers.GRU(2))])
@@ -117,5 +118,5 @@ def test_only_a_model_whose_layers_were_told_is_marked(next_keras, tmp_path):
     next_keras()
     model = bare()
     assert not marked(model)
-    masks.pass_on(model)
+    pass_masks_on(model)
     assert marked(model)

@@ -159,7 +159,7 @@ def test_of_several_models_the_one_with_these_weights(tmp_path):
     for name, model in models.items():
         save_model(model, tmp_path / "model.keras", report=report)
         assert scorecard(tmp_path / "model.keras").to_dict()["model"] == name
-    with pytest.raises(ValueError, match="report judges 'a', 'b', and the weights of model are"):
+    with pytest.raises(ValueError, match="report judges 'a', 'b', and model has other weights"):
         save_model(changed(models["a"]), tmp_path / "model.keras", report=report)
     with pytest.raises(ValueError, match="report judges no model"):
         save_model(models["b"], tmp_path / "model.keras", report=compare(None, *parts()))

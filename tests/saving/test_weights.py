@@ -13,7 +13,7 @@ from keras_ts import (
     save_portable,
     scorecard,
 )
-from keras_ts.saving.weights import Weights, digests_in
+from keras_ts.saving.scorecard import Weights, digests_in
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ import pytest
 from forecasting_models import adding, sales
 from helpers import run_fresh
 from keras_ts import RecurrentPreset, WindowedSeries, calibrate, forecast, load_model, save_model
-from keras_ts.scale import BatchForecaster
-from keras_ts.scale.batches import model_file
+from keras_ts.scale import BatchForecaster, batch_forecaster
 from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows, saved
 
 
@@ -254,8 +253,8 @@ def test_engines_see_a_function_of_one_parameter(path):
 
 
 def test_the_maker_loads_no_model(path, monkeypatch):
-    monkeypatch.setattr(model_file, "load_model", None)
-    model_file._MODELS.clear()
+    monkeypatch.setattr(batch_forecaster, "load_model", None)
+    batch_forecaster._MODELS.clear()
     BatchForecaster(path, future="planned")
 
 
@@ -263,7 +262,7 @@ def test_the_maker_loads_no_model(path, monkeypatch):
     ("arguments", "error", "says"),
     [
         ({}, ValueError, "have future_columns="),
-        ({"future": 3}, TypeError, "future must be the name of a column"),
+        ({"future": 3}, TypeError, "future must be a str or None"),
         ({"future": "p", "steps": 0}, ValueError, "steps must be >= 1"),
         ({"future": "p", "incomplete": "skip"}, ValueError, "incomplete must be one of"),
         ({"future": "p", "windows": 5}, TypeError, "windows must be a WindowedSeries"),

@@ -136,12 +136,12 @@ KILLED = """
 import os, signal, sys
 from keras_ts import WindowedSeries
 from keras_ts.scale import PanelStore
-from keras_ts.scale.writing import sorting
+from keras_ts.scale.writing import finishing
 
 def write_rows(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 
-sorting.write_rows = write_rows
+finishing.write_rows = write_rows
 windows = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
 PanelStore.write(sys.argv[1], sys.argv[2], windows)
 """

@@ -10,6 +10,7 @@ import pytest
 import malicious_files
 from judged_models import judged
 from keras_ts import WindowedSeries
+from keras_ts.scores import schema
 from keras_ts.scores.schema import checked, differences, task_of
 from keras_ts.windows.carried import columns_of
 
@@ -57,6 +58,19 @@ def test_a_column_that_came_later_makes_no_old_card_invalid(card):
     assert "smape" not in checked({**card, "table": table})["table"]
 
 
+def test_an_entry_or_a_part_that_came_later_makes_no_old_card_invalid(card, monkeypatch):
+    """What may be None is absent from a file of the version before it."""
+    later = {**schema._ENTRIES, "since": (str,), "weather": ({"rain": float},)}
+    monkeypatch.setattr(schema, "_ENTRIES", later)
+    assert checked(card) == {**card, "since": None, "weather": None}
+    own = card["judged_on"]["columns"]
+    rest = {part: names for part, names in own.items() if part != "static"}
+    old = checked(with_entry(card, ("judged_on", "columns"), rest))["judged_on"]
+    assert differences(old, card["judged_on"]) == ("", "")
+    other = {**card["judged_on"], "columns": {**own, "static": ["shop"]}}
+    assert "columns['static']=['shop']" in differences(old, other)[1]
+
+
 def test_every_entry_is_checked(card):
     errors = []
     for place in list(places(card))[1:]:
@@ -71,8 +85,12 @@ def test_every_entry_is_checked(card):
 
 def test_missing_entries_and_columns_that_do_not_match(card):
     for key in card:
+        rest = {name: value for name, value in card.items() if name != key}
+        if key in ("period", "folds", "coverage", "intervals"):
+            assert checked(rest)[key] is None
+            continue
         with pytest.raises((TypeError, ValueError)):
-            checked({name: value for name, value in card.items() if name != key})
+            checked(rest)
     for place in (("table", "mae"), ("steps", "model"), ("promised", "errors", "low")):
         with pytest.raises(ValueError, match="columns of one length"):
             checked(with_entry(card, place, [1.0]))

@@ -147,11 +147,11 @@ def written(tmp_path_factory):
             for lrs, says in (
                 ([-1e-3] * 16, r"lrs\[0\] must be > 0. Received: lrs\[0\]=-0.001"),
                 ([1e-3] * 15 + [0], r"lrs\[15\] must be > 0"),
-                ([1e-3] * 15 + ["nan"], r"lrs\[15\] must be finite. Received: lrs\[15\]=nan"),
-                ([1e-3] * 15 + ["inf"], r"lrs\[15\] must be finite"),
+                ([1e-3] * 15 + ["nan"], r"lrs\[15\] must be a finite number"),
+                ([1e-3] * 15 + ["inf"], r"lrs\[15\] must be a finite number"),
                 ([1e-3] * 15 + ["1e-3"], r"lrs\[15\] must be a finite number"),
                 ([1e-3] * 15 + [True], r"lrs\[15\] must be a finite number"),
-                ([1e-3] * 15 + [1e-4], r"lrs must not fall. Received: lrs\[15\]=0.0001 after"),
+                ([1e-3] * 15 + [1e-4], "lrs must not fall. Received: lrs="),
             )
         ),
         (

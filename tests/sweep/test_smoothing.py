@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.sweep.smoothing import (
-    Smoother,
+from keras_ts.sweep.suggestion import (
     level_curve,
     moving_average,
     usable,
@@ -26,16 +25,6 @@ def test_cleaning_follows_shift_and_scale(losses, power, shift):
     scale = 2.0**power
     want = scale * without_outliers(losses) + shift
     np.testing.assert_array_equal(without_outliers(scale * np.array(losses) + shift), want)
-
-
-@given(st.lists(finite | st.sampled_from([np.nan, np.inf, -np.inf]), max_size=40),
-       st.sampled_from([0.0, 0.5, 0.9]))  # fmt: skip
-def test_losses_one_by_one_are_smoothed_as_all_at_once(losses, smoothing):
-    smoother = Smoother(smoothing)
-    for end, loss in enumerate(losses, 1):
-        smoother.add(loss)
-        want = moving_average(without_outliers(losses[:end]), smoothing)
-        np.testing.assert_array_equal(smoother.smoothed, want)
 
 
 @given(st.lists(finite, min_size=1, max_size=40), st.sampled_from([np.nan, np.inf]))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.sweep import suggestion
-from keras_ts.sweep.smoothing import (
+from keras_ts.sweep.suggestion import (
     WINDOW,
 )
 from sweep_curves import RATES, first_stop, outlying, u_shape

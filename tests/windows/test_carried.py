@@ -114,7 +114,6 @@ def test_numpy_values_become_plain():
         ({"past": ["a", 1.5, "b", "c"]}, "a column of columns.* must be an integer"),
         ({"past": ["a", True, "b", "c"]}, "a column of columns.* must be an integer"),
         ({"past": ["a", -1, "b", "c"]}, "must be >= 0"),
-        ({"past": ["a" * 1001, "b", "c"]}, "at most 1,000 characters. Received one of 1,001"),
         ({"past": "abc"}, "must be a list of at most 65,536 names"),
         ({"past": list(range(70_000))}, "must be a list of at most 65,536 names"),
         ({"more": []}, "must be a dict with the keys past, future, static, target"),
@@ -125,6 +124,17 @@ def test_columns_that_contradict_themselves_or_the_windows(changes, says):
     with pytest.raises((TypeError, ValueError), match=says) as error:
         named(WINDOWS, {**COLUMNS, **changes})
     assert len(str(error.value)) < 1000
+
+
+def test_a_part_that_an_old_file_lacks_is_empty():
+    windows = WindowedSeries(5, target_columns="c")
+    old = named(windows, {"past": ["a", "c"], "target": ["c"]})
+    assert old == named(windows, {"past": ["a", "c"], "target": ["c"], "future": [], "static": []})
+    config = old.get_config()
+    del config["columns"]["static"]
+    assert Carried.from_config(config) == old
+    with pytest.raises(ValueError, match=r"'target'\] must be \['c'\].*Received: \[\]"):
+        named(windows, {"past": ["a", "c"]})
 
 
 def test_a_calendar_stands_last():
@@ -141,13 +151,12 @@ def test_a_calendar_stands_last():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"windows": 7}, "windows must be a WindowedSeries, or the dict"),
+        ({"windows": 7}, "windows must be a WindowedSeries or Mapping"),
         ({"windows": {"window": 0}}, "window must be >= 1"),
         ({"windows": {"window": 5, "command": "x"}}, "command"),
         ({"columns": 7}, "columns must be a dict"),
-        ({"frequency": 7}, "frequency must be a short string"),
+        ({"frequency": 7}, "frequency must be a str or None"),
         ({"frequency": "x" * 2000}, "frequency must be a short string"),
-        ({"frequency": ""}, "frequency must be a short string"),
         ({"quantiles": [0.1, 0.9]}, "hold 0.5"),
         ({"more": 7}, "more"),
     ],
@@ -171,7 +180,7 @@ def test_a_config_is_read_back():
 
 
 def test_not_a_dataset():
-    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset.*Received: ndarray"):
+    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset.*Received: dataset="):
         Carried.of(np.arange(9.0))
 
 
@@ -220,7 +229,7 @@ def test_categories_that_only_one_side_knows_do_not_differ():
 @pytest.mark.parametrize(
     ("categories", "says"),
     [
-        ([["shop", ["x"]]], "categories must be a dict"),
+        ([["shop", ["x"]]], "categories must be a Mapping"),
         ({"shop": []}, r"categories\['shop'\] is empty"),
         ({"shop": ["x", "x"]}, "names a category twice"),
         ({"shop": ["x", 1]}, "must be a list of texts"),

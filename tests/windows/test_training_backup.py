@@ -181,7 +181,7 @@ def unbuilt_model():
 
 
 def test_other_arguments_are_refused(tmp_path):
-    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset\. Received: ndarray"):
+    with pytest.raises(TypeError, match=r"dataset must be a WindowDataset\. Received: dataset="):
         TrainingBackup(np.zeros(3), tmp_path)
     with pytest.raises(ValueError, match="TrainingBackup belongs to one dataset"):
         backtest(

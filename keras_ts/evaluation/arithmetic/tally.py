@@ -1,5 +1,6 @@
 """Sums losses block by block, for their means over all targets, each step, series and origin."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,9 +28,9 @@ class Tally:
         measure: str = "mae",
         times: IntArray | None = None,
     ) -> None:
-        # The sum of a window's losses of ``measure`` over the number of its targets. Missing ones
-        # add 0, so that the ratio of two forecasters' sums is that of their means.
-        self.errors = np.full(windows, np.nan)
+        # Of each seed, the sum of a window's losses of ``measure`` over the number of its targets.
+        # Missing ones add 0, so that the ratio of two forecasters' sums is that of their means.
+        self.by_seed = np.full((1, windows), np.nan)
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series = measure, series
         self._sums: dict[tuple[str, str], Array] = {}
@@ -46,7 +47,7 @@ class Tally:
         """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
         joint = cls(0, first._series, first.steps, first.columns, first._measure)
-        joint.errors = np.concatenate([tally.errors for tally in tallies])
+        joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
             if by == "origin":
@@ -54,6 +55,21 @@ class Tally:
             else:
                 joint._sums[by, name] = sum(parts, np.zeros_like(parts[0]))
         return joint
+
+    @classmethod
+    def averaged(cls, tallies: Sequence["Tally"]) -> "Tally":
+        """Return the means over models that differ by their seed, of losses at the same targets."""
+        mean = copy.copy(tallies[0])
+        mean.by_seed = np.concatenate([tally.by_seed for tally in tallies])
+        mean._sums = {
+            key: np.mean([tally._sums[key] for tally in tallies], axis=0) for key in mean._sums
+        }
+        return mean
+
+    @property
+    def errors(self) -> Array:
+        """``(windows,)``, the error of each by the measure, in the mean over seeds."""
+        return self.by_seed.mean(axis=0)
 
     def add(
         self,
@@ -78,7 +94,7 @@ class Tally:
                 by_target[place] += summands.sum(axis=(0, 1))
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
-                    self.errors[windows] = np.where(judged, sums / self.targets, np.nan)
+                    self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
                 if self._origins is not None and name in (self._measure, "coverage"):
                     self._add_by_origin(name, place, self._origins[windows], summands)
 
@@ -112,10 +128,10 @@ class Tally:
         return sums.sum(axis=2) if by == "origin" else sums
 
     def promise(self, name: str) -> dict[str, Array]:
-        """Return mean and 95 % range, over origins, of the mean loss of the first h steps."""
+        """Return mean and 95 % range, over origins, of a metric of the first h steps."""
         totals, counts = self._total(name, "origin").cumsum(axis=2)
         means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-        course = np.full((3, self.steps), np.nan)
+        means, course = of_means(name, means), np.full((3, self.steps), np.nan)
         for step, column in enumerate(means.T):
             losses = column[~np.isnan(column)]
             if len(losses):

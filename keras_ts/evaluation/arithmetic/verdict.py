@@ -143,7 +143,11 @@ class Origins:
 
 
 def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
-    """Return the skill of a forecaster over another one, from paired errors ``(count,)``."""
+    """Return the skill of a forecaster over another one, from paired errors ``(count,)``.
+
+    Of several seeds, the errors are ``(seeds, count)``, and the variance between these widens the
+    interval.
+    """
     # The other one is the best of several equally good ``rivals``, chosen for its luck, which makes
     # the skill too low. So the upper end is raised: each rival gets its share of the 2.5 %.
     if origins.num_series == 1:
@@ -151,6 +155,8 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
         few = "windows" if np.isnan(alone.low[0]) else ""
         ends = float(alone.value[0]), float(alone.low[0]), float(alone.high[0])
         return Skill(*ends, few, int(alone.stretch[0]))
+    by_seed = np.atleast_2d(errors)
+    errors = by_seed.mean(axis=0)
     ratios, rows = _compared(errors[None], others[None])
     value = float(1 - ratios[0])
     if origins.num_series < FEWEST:
@@ -171,7 +177,8 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
         spread = np.sqrt(spread**2 + max(together - shared, 0.0))
     # Stretches are few, so their shocks are drawn from Student's t distribution.
     draws = np.random.default_rng(1).standard_t(max(stretches - 1, 1), size=DRAWS)
-    low, high = _ends(ratios, np.abs(spread * distances + np.sqrt(shared) * draws), rivals)
+    distances = np.abs(spread * distances + np.sqrt(shared) * draws)
+    low, high = _ends(ratios, _with_luck(distances, by_seed[:, None]), rivals)
     return Skill(value, float(low[0]), float(high[0]))
 
 
@@ -187,14 +194,17 @@ def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int
         for begin in range(0, len(series), most):
             places = series[begin : begin + most]
             windows = origins.order[firsts[places][:, None] + np.arange(count)]
-            parts = _alone(errors[windows], others[windows], origins.neighbours, rivals)
+            parts = _alone(
+                np.atleast_2d(errors)[:, windows], others[windows], origins.neighbours, rivals
+            )
             for column, part in zip((value, low, high, stretch), parts, strict=True):
                 column[places] = part
     return Skills(value, low, high, stretch)
 
 
-def _alone(errors: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:
-    """Return values, ends and lengths of stretches from ``(series, count)`` errors."""
+def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:
+    """Return values, ends and lengths of stretches from ``([seeds, ]series, count)`` errors."""
+    errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
     lengths, biases = _blocks(shares, overlap)
     low = np.where(errors.shape[1] // lengths < FEWEST, np.nan, 1 - ratios)
@@ -206,6 +216,7 @@ def _alone(errors: Array, others: Array, overlap: int, rivals: int) -> tuple[Arr
         spreads, distances = _drawn(np.stack([errors[rows], others[rows]]), length)
         # Few errors show only part of the bias, so it is doubled.
         distances *= (np.sqrt(1 + 2 * biases[rows]) * spreads)[:, None]
+        distances = _with_luck(distances, by_seed[:, rows])
         low[rows], high[rows] = _ends(ratios[rows], distances, rivals)
     return 1 - ratios, low, high, lengths
 
@@ -222,6 +233,19 @@ def _compared(errors: Array, others: Array) -> tuple[Array, Array]:
     # Rounding errors are no difference.
     shares[np.abs(shares) <= 1e-12 * ours] = 0.0
     return ratios, shares
+
+
+def _with_luck(distances: Array, by_seed: Array) -> Array:
+    """Return ``(rows, DRAWS)`` distances with the luck of seeds, from ``(seeds, rows, count)``."""
+    seeds = len(by_seed)
+    if seeds == 1:
+        return distances
+    # What is judged is the mean over seeds, which varies as much as they do over their number.
+    logs = np.log(np.maximum(by_seed.sum(axis=-1), np.finfo(float).tiny))
+    spread = np.sqrt(logs.var(axis=0, ddof=1) / seeds)
+    draws = np.random.default_rng(2).standard_t(seeds - 1, size=DRAWS)
+    with_luck: Array = np.abs(distances + spread[:, None] * draws)
+    return with_luck
 
 
 def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:

@@ -7,28 +7,33 @@ was trained on what came before.
 import os
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._files import path_text
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
-from keras_ts.evaluation.backtests.report import BacktestReport, joined
+from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.entries import covariates_note
-from keras_ts.evaluation.forecasters.forecaster import of_array
+from keras_ts.evaluation.forecasters.forecaster import of_array, of_model
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judging import Judge, NoVerdictError, season_of
+from keras_ts.evaluation.judgement import NoVerdictError, seed_name
+from keras_ts.evaluation.judging import Judge, season_of
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.training_windows import check_settings, training_windows
+from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.reading.frames import NotNumbersError
 from keras_ts.windows.split import FoldSizes, fold_parts
@@ -36,6 +41,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 # The name of the backtested model in its report.
 _MODEL = "model"
+# The seeds of further runs are numbered from here on, past those of folds.
+_RUNS = 1_000_000
 
 
 def backtest(
@@ -56,6 +63,8 @@ def backtest(
     by: str | None = None,
     folder: str | os.PathLike[str] | None = None,
     key: str | None = None,
+    seeds: int = 1,
+    total: bool = False,
     **fit_arguments: Any,
 ) -> BacktestReport:
     """Train and judge a fresh model on each fold of a series, beside baselines.
@@ -147,6 +156,15 @@ def backtest(
             no key, a warning says so, every fold is trained, and ``folder`` is neither read nor
             written. What ``baselines`` and ``metrics`` return is not kept, so they need no key.
             Defaults to None.
+        seeds: How many models to train on each fold, each with random numbers of its own. The
+            errors are then the means over the models, and the variance between them widens the
+            interval of the skill, by Student's t of ``seeds - 1`` degrees: 3 to 5 tell a lucky
+            model from a good one. ``table`` has a column ``seed``; ``folder`` keeps each further
+            one in a folder ``seed_1``, ``seed_2``, .... Defaults to 1: the interval leaves the luck
+            of a seed out.
+        total: True to judge the total of each window's steps, as for ``compare``, also in the
+            scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
+            ``joint=True``, so that totals have quantiles. Defaults to False.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
@@ -188,71 +206,112 @@ def backtest(
             )
             folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
+    seeds = _checks.integer("seeds", seeds, 1)
     period = season_of(period, build.period if isinstance(build, RecurrentPreset) else None)
-    judge = Judge([_MODEL], period, baselines, metrics, by, windows.targets == "sequence")
-    store = None if folder is None else FoldStore(folder)
+    judge = Judge([_MODEL], period, baselines, metrics, by, windows.targets == "sequence", total)
+    stores: list[FoldStore | None] = [None] * seeds
+    if folder is not None:
+        own = [folder, *(Path(path_text("folder", folder), f"seed_{n}") for n in range(1, seeds))]
+        stores = [FoldStore(path) for path in own]
     seed = windows.seed
     if seed is None:
-        seed = random.getrandbits(32) if store is None or store.seed is None else store.seed
-    datasets = folds_of(windows, series, sizes, sample_weight)
+        seed = random.getrandbits(32)
+        if stores[0] is not None and stores[0].seed is not None:
+            seed = stores[0].seed
     trainer = Trainer(build, fit_arguments)
+
+    def trained(windows: WindowedSeries, seed: int, store: FoldStore | None) -> Iterator[_Made]:
+        """Yield the parts of each fold, and what its model of one seed forecasts."""
+        datasets = folds_of(windows, series, sizes, sample_weight)
+        levels, shared = None, None
+        for number in range(n_splits):
+            # Seeded first, since making the dataset may draw the order of its training windows.
+            keras.utils.set_random_seed(_seed_of(seed, number))
+            fold = next(datasets)
+            if shares is not None and fold.validation is not None:
+                # Before a training that would be in vain.
+                check_enough(np.array([[fold.validation.num_windows]]), shares)
+            judged = JudgedWindows("validation", fold.test)
+            if number == 0 and store is not None:
+                settings = {
+                    "key": key,
+                    "seed": seed,
+                    **vars(sizes),
+                    "coverage": shares,
+                    "windows": windows.get_config(),
+                    "arguments": passed,
+                    "backend": keras.backend.backend(),
+                    "data": digest(judged.panel, sample_weight),
+                    **({"total": True} if total else {}),
+                }
+                store.begin(settings)
+            if number % every == 0 and every > 1:
+                shared = trainer.shared(fold, range(number, min(number + every, n_splits)), store)
+            done = None if store is None else store.load(number, judged.shape)
+            if done is None:
+                model = trainer.model(fold) if shared is None else shared()
+                if shared is not None:
+                    keras.utils.set_random_seed(_seed_of(seed, number))
+                if shares is not None and fold.validation is not None:
+                    model = calibrate(model, fold.validation, shares, joint=total)
+                done = _predicted(model, judged, total)
+                if store is not None:
+                    store.save(number, *done)
+            if number and done.levels != levels:
+                raise ValueError(
+                    "build must return models with the same quantiles for every fold. Received: "
+                    f"{levels} in fold {number - 1} and {done.levels} in fold {number}."
+                )
+            levels = done.levels
+            yield _Made(fold, judged, done)
+
+    runs = [
+        trained(
+            windows if number == 0 else replace(windows, seed=_seed_of(seed, _RUNS + number)),
+            seed if number == 0 else _seed_of(seed, _RUNS + number),
+            store,
+        )
+        for number, store in enumerate(stores)
+    ]
     verbose = fit_arguments.get("verbose", "auto")
     bar = keras.utils.Progbar(n_splits, verbose=int(verbose == "auto"), unit_name="fold")
-    folds, levels, shared = [], None, None
-    for number in range(n_splits):
-        # Seeded first, since making the dataset may draw the order of its training windows.
-        keras.utils.set_random_seed(_fold_seed(seed, number))
-        fold = next(datasets)
-        if shares is not None and fold.validation is not None:
-            # Before a training that would be in vain.
-            check_enough(np.array([[fold.validation.num_windows]]), shares)
-        judged = JudgedWindows("validation", fold.test)
-        if number == 0 and store is not None:
-            settings = {
-                "key": key,
-                "seed": seed,
-                **vars(sizes),
-                "coverage": shares,
-                "windows": windows.get_config(),
-                "arguments": passed,
-                "backend": keras.backend.backend(),
-                "data": digest(judged.panel, sample_weight),
-            }
-            store.begin(settings)
-        if number % every == 0 and every > 1:
-            shared = trainer.shared(fold, range(number, min(number + every, n_splits)), store)
-        done = None if store is None else store.load(number, judged.shape)
-        if done is None:
-            model = trainer.model(fold) if shared is None else shared()
-            if shared is not None:
-                keras.utils.set_random_seed(_fold_seed(seed, number))
-            if shares is not None and fold.validation is not None:
-                model = calibrate(model, fold.validation, shares)
-            done = _predicted(model, judged)
-            if store is not None:
-                store.save(number, *done)
-        predictions, fold_levels = done
-        if number and fold_levels != levels:
-            raise ValueError(
-                "build must return models with the same quantiles for every fold. Received: "
-                f"{levels} in fold {number - 1} and {fold_levels} in fold {number}."
-            )
-        levels = fold_levels
+    parts: list[Part] = []
+    for number, made in enumerate(zip(*runs, strict=True)):
         # Seeded again, since the predictions of a fold that is done have drawn nothing.
-        keras.utils.set_random_seed(_fold_seed(seed, number))
+        keras.utils.set_random_seed(_seed_of(seed, number))
+        fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
         scales = before.scales(period or 1)
         # A forecast that is NaN has failed; it is none that the model lacks.
-        forecaster = of_array(_MODEL, predictions, levels, judged)._replace(lacks="nothing")
-        judge.add([forecaster], before, judged, scales)
-        folds.append(_rows(scales, judged, predictions, levels))
+        forecasters = [
+            of_array(
+                seed_name(_MODEL, place),
+                one.done.predictions,
+                one.done.levels,
+                one.done.totals,
+                judged,
+            )._replace(lacks="nothing")
+            for place, one in enumerate(made)
+        ]
+        judge.add(forecasters, before, judged, scales)
+        for place, one in enumerate(made):
+            keys = {"fold": number} if seeds == 1 else {"fold": number, "seed": place}
+            parts.append(_part(keys, scales, judged, one.done))
         bar.update(number + 1)
     try:
         notes = covariates_note(judged.beyond_targets(), judge.baselines)
         outcome: ComparisonReport | NoVerdictError = judge.report(notes)
     except NoVerdictError as error:
         outcome = error
-    return joined(folds, levels, outcome, range(0, n_splits, every))
+    return joined(parts, outcome, range(0, n_splits, every), total)
+
+
+class _Made(NamedTuple):
+    """The parts of a fold, and what its model forecasts."""
+
+    fold: FoldParts
+    judged: JudgedWindows
+    done: Fold
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
@@ -307,25 +366,26 @@ def _every(refit: Any, n_splits: int) -> int:
     return _checks.integer("refit", refit, 1)
 
 
-def _fold_seed(seed: int, fold: int) -> int:
-    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
+def _seed_of(seed: int, number: int) -> int:
+    """Return the seed of a fold, or of a further run."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-def _predicted(model: keras.Model, judged: JudgedWindows) -> Fold:
-    levels = Interface.of(model, judged.dataset).quantiles
-    blocks = [judged.predictions("the model", model, levels, block) for block in judged.blocks()]
-    return np.concatenate(blocks), levels
+def _predicted(model: keras.Model, judged: JudgedWindows, total: bool) -> Fold:
+    model_of = of_model("the model", Interface.of(model, judged.dataset), judged)
+    forecasts, of_totals = [], []
+    for block in judged.blocks():
+        forecasts.append(model_of.forecast(block))
+        if total and model_of.totals is not None:
+            of_totals.append(model_of.totals(block, forecasts[-1], slice(None)))
+    totals = np.concatenate(of_totals) if of_totals else None
+    return Fold(np.concatenate(forecasts), model_of.levels, totals)
 
 
-def _rows(
-    scales: Array,
-    judged: JudgedWindows,
-    predictions: Array,
-    levels: tuple[float, ...] | None,
-) -> tuple[dict[str, Array], Array, Array]:
-    """Return a fold's table, its predictions, and the scales of each value."""
-    points = points_of(predictions, levels)
-    table = judged.table(points)
+def _part(keys: Mapping[str, int], scales: Array, judged: JudgedWindows, done: Fold) -> Part:
+    """Return a fold's table, what was forecast, and the scales of each value."""
+    table = judged.table(points_of(done.predictions, done.levels))
+    table = {**{name: np.full(len(table["step"]), key) for name, key in keys.items()}, **table}
     series = judged.ranges.series_of(np.arange(judged.count))
     scales = np.repeat(scales[series], judged.geometry.horizon, axis=0)
-    return table, predictions, scales.reshape(*table["actual"].shape, 2)
+    return Part(table, done, scales.reshape(*table["actual"].shape, 2))

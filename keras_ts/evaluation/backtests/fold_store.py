@@ -8,7 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -22,7 +22,13 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 _SETTINGS = "backtest.json"
 _BLOCK = 1 << 22
 
-Fold = tuple[Array, tuple[float, ...] | None]
+
+class Fold(NamedTuple):
+    """What a fold's model forecast: points or quantiles, and the quantiles of totals."""
+
+    predictions: Array
+    levels: tuple[float, ...] | None
+    totals: Array | None = None  # None where there are none, or nobody asked
 
 
 class FoldStore:
@@ -89,14 +95,26 @@ class FoldStore:
         with _reading(path):
             file = _arrays(path)
             predictions, levels = file["predictions"], tuple(file["levels"].tolist())
+            totals = file.get("totals")
             if predictions.shape != shape + ((len(levels),) if levels else ()):
                 raise ValueError(f"its predictions have the shape {predictions.shape}")
-        return predictions, levels or None
+            if totals is not None and totals.shape != (len(totals), 1, *predictions.shape[2:]):
+                raise ValueError(f"its totals have the shape {totals.shape}")
+        return Fold(predictions, levels or None, totals)
 
-    def save(self, fold: int, predictions: Array, levels: tuple[float, ...] | None) -> None:
+    def save(
+        self,
+        fold: int,
+        predictions: Array,
+        levels: tuple[float, ...] | None,
+        totals: Array | None = None,
+    ) -> None:
         """Keep a fold's predictions."""
+        kept: dict[str, Any] = {"predictions": predictions, "levels": np.array(levels or ())}
+        if totals is not None:
+            kept["totals"] = totals
         with replacing(self._path(fold)) as path:
-            np.savez(path, predictions=predictions, levels=np.array(levels or ()))
+            np.savez(path, **kept)
 
     def load_model(self, first: int) -> list[Array] | None:
         """Return the model that the folds from ``first`` on share, or None without a file."""

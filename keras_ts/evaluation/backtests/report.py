@@ -3,14 +3,15 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
-from keras_ts.evaluation.judging import NoVerdictError
+from keras_ts.evaluation.backtests.fold_store import Fold
+from keras_ts.evaluation.judgement import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.plotting.errors import plot_backtest
 from keras_ts.scores.metrics import heading
@@ -43,6 +44,7 @@ class BacktestReport(Report):
     _scales: Array  # of absolute and squared steps
     _reason: NoVerdictError | None  # why there is no verdict
     _levels: Sequence[float] | None
+    _totals: Rows | None  # None for a report of single steps
     _trained: Sequence[int]  # the folds on which a model was trained
 
     @property
@@ -68,7 +70,8 @@ class BacktestReport(Report):
         """Return the scores of each fold, step or series, or of all rows.
 
         Args:
-            by: ``"fold"``, ``"step"`` or ``"series"``. Defaults to None: all rows.
+            by: ``"fold"``, ``"series"``, ``"step"`` (not of totals) or, of several seeds,
+                ``"seed"``. Defaults to None: all rows.
 
         Returns:
             A dict of columns of equal length: the one named by ``by``, ``mae``, ``rmse``, ``mase``
@@ -76,7 +79,11 @@ class BacktestReport(Report):
             cent) and the further columns of ``ComparisonReport.table``.
         """
         if by is not None:
-            _checks.choice("by", by, ("fold", "step", "series"))
+            known = {"fold": True, "step": self._totals is None, "series": True}
+            known["seed"] = "seed" in self.table
+            _checks.choice("by", by, tuple(name for name, has in known.items() if has))
+        if self._totals is not None:
+            return self._totals.scores(by)
         predicted = self.table["prediction"]
         if self._levels is not None:
             names = output_names("prediction", self._levels)
@@ -93,12 +100,15 @@ class BacktestReport(Report):
         scores, overall = self.scores("fold"), self.scores()
         columns: dict[str, Sequence[Any]] = {"fold": [*map(str, scores["fold"]), "all"]}
         columns |= {heading(m): [*scores[m], *overall[m]] for m in printed(overall)}
-        trained = "Trained on every fold."
+        times = ""
+        if "seed" in self.table:
+            times = f" with each of {self.table['seed'].max() + 1} seeds"
+        trained = f"Trained on every fold{times}."
         if len(self._trained) < len(scores["fold"]):
             folds = ", ".join(map(str, self._trained))
             trained = (
-                f"Trained on fold{'s' * (len(self._trained) > 1)} {folds}. The other folds are "
-                "judged with the latest model before them."
+                f"Trained on fold{'s' * (len(self._trained) > 1)} {folds}{times}. The other folds "
+                "are judged with the latest model before them."
             )
         sentences = [trained]
         if self.comparison is None:
@@ -114,20 +124,49 @@ class BacktestReport(Report):
             yield from self.comparison.pages()
 
 
+class Part(NamedTuple):
+    """The table of a fold, of one seed, what its model forecasts, and the scale of each value."""
+
+    table: dict[str, Array]
+    done: Fold
+    scales: Array
+
+
 def joined(
-    folds: Sequence[tuple[dict[str, Array], Array, Array]],
-    levels: Sequence[float] | None,
+    parts: Sequence[Part],
     outcome: ComparisonReport | NoVerdictError,
     trained: Sequence[int],
+    total: bool = False,
 ) -> BacktestReport:
-    """Return the report of all folds, each a table, predictions and the scale of each value."""
-    tables = []
-    for number, (table, predictions, _) in enumerate(folds):
-        table = {"fold": np.full(len(table["step"]), number), **table}
+    """Return the report of all folds."""
+    levels = parts[0].done.levels
+    for table, done, _ in parts:
         for place, name in enumerate(output_names("prediction", levels) if levels else []):
-            table[name] = predictions[..., place].reshape(table["prediction"].shape)
-        tables.append(table)
-    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    scales = np.concatenate([scales for *_, scales in folds])
+            table[name] = done.predictions[..., place].reshape(table["prediction"].shape)
+    columns = {
+        name: np.concatenate([part.table[name] for part in parts]) for name in parts[0].table
+    }
+    scales = np.concatenate([part.scales for part in parts])
     comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
-    return BacktestReport(columns, scales[..., 0], comparison, scales, reason, levels, trained)
+    totals = (
+        _totals(columns, scales, [part.done.totals for part in parts], levels) if total else None
+    )
+    return BacktestReport(
+        columns, scales[..., 0], comparison, scales, reason, levels, totals, trained
+    )
+
+
+def _totals(
+    columns: dict[str, Array],
+    scales: Array,
+    quantiles: Sequence[Array | None],
+    levels: Sequence[float] | None,
+) -> Rows:
+    """Return the total of each window's steps, with quantiles where models have them."""
+    rows = Rows(columns, columns["actual"], columns["prediction"], scales, None)
+    rows = rows.totals([name for name in ("fold", "seed", "series", "origin") if name in columns])
+    made = [own for own in quantiles if own is not None]
+    if not made or levels is None:
+        return rows
+    predicted = np.concatenate(made).reshape(*rows.actual.shape, len(levels))
+    return rows._replace(predicted=predicted, levels=levels)

@@ -24,9 +24,11 @@ class Baseline:
 
     Attributes:
         name: Its name in the table of ``compare``.
+        sequences: False if it forecasts no ``targets="sequence"``, and is left out there.
     """
 
     name: ClassVar[str]
+    sequences: ClassVar[bool] = True
 
     def fit(self, train: WindowDataset) -> Self:
         """Learn from a training part, and return the baseline; most have nothing to learn.
@@ -172,7 +174,7 @@ class Theta(Baseline):
             season.
     """
 
-    name = "theta"
+    name, sequences = "theta", False
 
     def __init__(self, period: int | None = None) -> None:
         self.period = period if period is None else _checks.integer("period", period, 2)

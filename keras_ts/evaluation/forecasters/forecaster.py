@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import keras
+import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
-from keras_ts.evaluation.forecasters.baselines import Baseline, Theta, default_baselines
+from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.evaluation.forecasters.levels import SignedErrors
 from keras_ts.evaluation.forecasters.table_windows import on_windows
+from keras_ts.evaluation.forecasters.totals import PathTotals
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.windows.blocks import Block
+from keras_ts.interface import Interface
+from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model takes.
 NAMES = [baseline.name for baseline in default_baselines(period=2)]
@@ -31,27 +35,64 @@ class Forecaster(NamedTuple):
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
     # Of a baseline, whose point is no quantile: its quantiles, from a block and its points.
     around: Callable[[Block, Array], Array] | None = None
+    # Of a model that keeps which errors come together: the quantiles of the total of some steps,
+    # (windows, 1, targets, levels), from a block and its quantiles.
+    totals: Callable[[Block, Array, slice], Array] | None = None
+
+    def on(self, steps: slice, total: bool) -> "Forecaster":
+        """Return the forecaster of some steps, or of their total.
+
+        A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
+        points. Steps without a value are left out of it.
+        """
+        if not total:
+            return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
+        levels = None if self.around else self.levels
+
+        def forecast(block: Block) -> Array:
+            made, there = self.forecast(block), np.isfinite(block.actual[:, steps])
+            if self.totals is not None:
+                return self.totals(block, made, steps)
+            return totals(points_of(made, levels)[:, steps], there)
+
+        has_levels = self.around is not None or self.totals is not None
+        return self._replace(forecast=forecast, levels=self.levels if has_levels else None)
 
 
-def of_model(
-    name: str, model: keras.Model, levels: tuple[float, ...] | None, judged: JudgedWindows
-) -> Forecaster:
-    """Return a model with quantiles of some levels, or None, as a forecaster."""
+def of_model(name: str, interface: Interface, judged: JudgedWindows) -> Forecaster:
+    """Return a model as a forecaster."""
+    model, levels = interface.model, interface.quantiles
     return Forecaster(
-        name, judged, lambda block: judged.predictions(name, model, levels, block), levels
+        name,
+        judged,
+        lambda block: judged.predictions(name, model, levels, block),
+        levels,
+        totals=PathTotals.of(interface, judged),
     )
 
 
 def of_array(
-    name: str, forecasts: Array, levels: tuple[float, ...] | None, judged: JudgedWindows
+    name: str,
+    forecasts: Array,
+    levels: tuple[float, ...] | None,
+    totals_of: Array | None,
+    judged: JudgedWindows,
 ) -> Forecaster:
-    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
+    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster.
+
+    The quantiles of totals may be known, too.
+    """
+
+    def of(block: Block, values: Array) -> Array:
+        return values[block.begin : block.begin + len(block.series)]
+
     return Forecaster(
         name,
         judged,
-        lambda block: forecasts[block.begin : block.begin + len(block.series)],
+        lambda block: of(block, forecasts),
         levels,
         lacks="targets",
+        totals=None if totals_of is None else lambda block, made, steps: of(block, totals_of),
     )
 
 
@@ -80,14 +121,14 @@ def of_baseline(
     else:
         forecasts = baseline(train.dataset, judged.dataset)
     if isinstance(forecasts, Mapping) or hasattr(forecasts, "columns"):
-        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), judged)
+        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), None, judged)
     values = _checks.numeric(keras.ops.convert_to_numpy(forecasts), f"what {name} returns")
     if values.shape[:1] != (judged.count,):
         raise ValueError(
             f"{name} must return a forecast of each of {judged.count} windows, in time order. "
             f"Received shape {values.shape}."
         )
-    return of_array(name, judged.in_last_step(name, values), None, judged)
+    return of_array(name, judged.in_last_step(name, values), None, None, judged)
 
 
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
@@ -100,7 +141,7 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
     """Return the baselines that an argument asks for, or raise an error."""
     usual = default_baselines(period)
     if baselines is None:
-        return [one for one in usual if not (sequence and isinstance(one, Theta))]
+        return [one for one in usual if one.sequences or not sequence]
     if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
@@ -120,9 +161,10 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
 
 
 def left_out_note(baselines: Any, sequence: bool) -> list[str]:
-    """Return a sentence on the usual baseline that forecasts no sequences, if it is left out."""
-    left_out = baselines is None and sequence
-    return [f"{Theta.name} is left out: it forecasts no sequences."] if left_out else []
+    """Return a sentence on each usual baseline that forecasts no sequences, if it is left out."""
+    left_out = default_baselines(None) if baselines is None and sequence else []
+    names = [one.name for one in left_out if not one.sequences]
+    return [f"{name} is left out: it forecasts no sequences." for name in names]
 
 
 def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:

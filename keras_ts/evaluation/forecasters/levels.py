@@ -4,7 +4,8 @@ At level ``p`` a baseline forecasts its point and a signed error, by step and ta
 errors that it made on the last third of each series' training windows, the one of rank
 ``p (n + 1)``, rounded up, at most ``n``. What it learns for this, it learns of the windows before.
 Errors are in units of the window's mean absolute step, or of a tenth of its series' if that is
-more: a window without a sale says little of the next.
+more: a window without a sale says little of the next. For a total of steps the errors are those of
+totals.
 """
 
 import copy
@@ -17,7 +18,7 @@ from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.windows.arithmetic.scale import window_scales
-from keras_ts.windows.blocks import Block
+from keras_ts.windows.blocks import Block, totals
 
 _MOST_WINDOWS = 10_000
 # Of a series' mean absolute step, the least that counts for that of a window.
@@ -28,8 +29,14 @@ class SignedErrors:
     """Makes quantiles for baselines that read the same windows; their parts are cut once."""
 
     def __init__(
-        self, train: JudgedWindows, judged: JudgedWindows, levels: Sequence[float]
+        self,
+        train: JudgedWindows,
+        judged: JudgedWindows,
+        levels: Sequence[float],
+        steps: slice = slice(None),
+        total: bool = False,
     ) -> None:
+        self._steps, self._total = steps, total
         self._earlier, late = train.thirds()
         self._late, self.levels = late.spread(_MOST_WINDOWS), tuple(levels)
         self._floors = _floors(train.scales(1)[..., 0])
@@ -39,12 +46,15 @@ class SignedErrors:
         """Return what makes quantiles ``(windows, steps, targets, levels)`` of a block's points."""
         fitted = copy.deepcopy(baseline)
         fitted.learn(self._earlier)
-        errors = [np.empty((0, *self._late.shape[1:]))]
+        errors = [np.empty((0, *self._late.shape[1:]))[:, self._steps]]
         for block in self._late.blocks():
             forecast = fitted.forecast(self._late, block)
-            errors.append((block.actual - forecast) / _scales(block, self._floors)[:, None])
+            error = (block.actual - forecast) / _scales(block, self._floors)[:, None]
+            errors.append(error[:, self._steps])
         joined = np.concatenate(errors)
-        of_levels = ranked(np.where(np.isfinite(joined), joined, np.nan), self.levels)
+        there = np.isfinite(joined)
+        made = totals(joined, there) if self._total else np.where(there, joined, np.nan)
+        of_levels = ranked(made, self.levels)
 
         def quantiles(block: Block, point: Array) -> Array:
             scales = _scales(block, self._floors_judged)[:, None, :, None]

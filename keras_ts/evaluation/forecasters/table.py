@@ -13,10 +13,10 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import bound_of, level_columns
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
+from keras_ts.windows.reading.clock import Zone
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
-from keras_ts.windows.reading.zone import Zone
 
 # What other libraries call the columns; those of keras_ts and of the windows come first.
 _IDS, _TIMES, _ORIGINS, _STEP = (
@@ -150,7 +150,7 @@ class ForecastTable:
             return numbered_ids(values)
         if values.dtype == object:
             return numbered(values.tolist(), f"column {column!r} of {self.name}")
-        first, codes = alike([values])
+        first, codes = distinct_rows([values])
         return values[first].tolist(), codes
 
     def is_numeric(self, column: str) -> bool:

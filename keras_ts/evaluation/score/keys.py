@@ -8,9 +8,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import Rows, places_of
-from keras_ts.windows.reading.clock import Clock, as_written
+from keras_ts.windows.reading.clock import Clock, Zone, as_written
 from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import PLAIN
 
 

@@ -8,20 +8,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
 from keras_ts.evaluation.score.keys import Keys
 from keras_ts.evaluation.score.promise import judged
+from keras_ts.forecasting.aggregate import Samples
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.scores.metrics import heading
-from keras_ts.scores.report import Page, Report, Rows, printed, unscaled_note
-from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
+from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import Panel, table_of
 from keras_ts.windows.spec import WindowSpec
+
+# By these the steps of one forecast are alike, and these are the quantiles of its total.
+_KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -43,6 +48,7 @@ class ScoreReport(Report):
     table: dict[str, Array]
     promised: str | None
     _by: str | None
+    _total: bool
     _rows: Rows
     _sentences: list[str]
 
@@ -50,17 +56,17 @@ class ScoreReport(Report):
         """Return the scores of all rows, or of each step or series.
 
         Args:
-            by: ``"step"`` or ``"series"``. Defaults to None: all rows.
+            by: ``"step"`` or ``"series"``; of totals ``"series"`` alone. Defaults to None: all
+                rows.
 
         Returns:
             A dict of columns of equal length, as in ``table``.
         """
-        if by is not None:
-            _checks.choice("by", by, ("step", "series"))
+        _check_by(by, self._total)
         return self._rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the mean absolute error at each step whose rows have come."""
+        """Draw the mean absolute error at each step whose rows have come; totals have none."""
         errors = {"forecasts": self.scores("step")["mae"]}
         return plot_errors(errors, heading("mae"), ax=ax, filepath=filepath)
 
@@ -75,6 +81,12 @@ class ScoreReport(Report):
         yield Page(columns, self._sentences)
 
 
+def _check_by(by: Any, total: bool) -> None:
+    """Refuse to group by anything else than a step, which totals have none of, or a series."""
+    if by is not None:
+        _checks.choice("by", by, ("step", "series")[total:])
+
+
 def score(
     forecasts: Any,
     actual: Any,
@@ -83,6 +95,7 @@ def score(
     by: str | None = None,
     period: int | None = None,
     filepath: str | os.PathLike[str] | None = None,
+    total: bool = False,
 ) -> ScoreReport:
     """Score forecasts that were made earlier, by the rows that have come since.
 
@@ -131,6 +144,10 @@ def score(
             as in the scorecard of the file, or 1.
         filepath: The file of the model that made the forecasts. Its windows name the columns, and
             its scorecard says what it promised. Defaults to None.
+        total: True to score the total of each forecast's steps, as ``compare`` does, once the row
+            of its last step has come. Its quantiles are 0.1, 0.5 and 0.9 of sample paths, so
+            ``forecasts`` is then what ``forecast(..., num_samples=...)`` returned; of any other
+            table the total is that of its points. Defaults to False.
 
     Returns:
         A ``ScoreReport``.
@@ -140,10 +157,13 @@ def score(
         ValueError: The columns are not clear, two rows have the same id and time, or none of the
             rows that were forecast is among those of their time.
     """
-    if by is not None:
-        _checks.choice("by", by, ("step", "series"))
+    _check_by(by, _checks.boolean("total", total))
     if period is not None:
         period = _checks.integer("period", period, 1)
+    samples = None
+    if total and "sample" in getattr(forecasts, "columns", ()):
+        samples = Samples.of(forecasts)
+        forecasts = samples.medians()
     ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", table_of(actual))
     carried = None if filepath is None else load_carried(filepath)
     windows: WindowSpec | None = None if carried is None else carried.windows
@@ -179,7 +199,7 @@ def score(
     origins = keys.origins(ahead, fields, rows, frequency)
     keys.refuse_twice(origins)
     labels = np.array(keys.labels, dtype=object)[keys.series]
-    forecast = ahead.forecasts(fields)
+    forecast = ahead.forecasts(fields) if samples is None else samples.of_targets(fields.values)
     # A step without a forecast, such as a closed day, counts nowhere.
     lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
     made = Rows(
@@ -189,27 +209,70 @@ def score(
         _scales(table_of(train), names, labels, values.shape, period),
         fields.levels,
     )
-    promised, sentence = (None, "") if card is None else judged(card, made)
-    there = made.only(come)
-    counts = {
-        "forecasts have no row in actual yet": ~come,
-        "values that came are missing, and count nowhere": ~np.isfinite(values[come]),
-        "forecasts are missing, and count nowhere": (lacks & np.isfinite(values))[come],
-    }
+    promised, sentence = None, ""
+    if total:
+        there, come, sentence = _totals(made, come, samples is not None, card is not None)
+        counts = {
+            "forecasts are of totals whose last row has not come yet": ~come,
+            "steps have no value or no forecast, and count 0": ~np.isfinite(made.actual[come]),
+        }
+    else:
+        there = made.only(come)
+        counts = {
+            "forecasts have no row in actual yet": ~come,
+            "values that came are missing, and count nowhere": ~np.isfinite(values[come]),
+            "forecasts are missing, and count nowhere": (lacks & np.isfinite(values))[come],
+        }
+        if card is not None:
+            promised, sentence = judged(card, made)
     scaled_by = None if train is None else period
     notes = [*_notes(there, counts, names.targets, scaled_by), *filter(None, [sentence])]
-    return ScoreReport(there.scores(by), promised, by, there, notes)
+    return ScoreReport(there.scores(by), promised, by, total, there, notes)
+
+
+def _totals(
+    made: Rows, come: BoolArray, drawn: bool, promised: bool
+) -> tuple[Rows, BoolArray, str]:
+    """Return totals of the forecasts whose last row has come, their rows, and a sentence.
+
+    Of sample paths, ``drawn``, they are quantiles; ``promised`` says if there is a scorecard.
+    """
+    keys = [grouped(made.columns[name])[1] for name in _KEYS]
+    first, numbers = distinct_rows(keys)
+    last = np.zeros(len(first), made.columns["step"].dtype)
+    np.maximum.at(last, numbers, made.columns["step"])
+    ended = np.zeros(len(first), bool)
+    ended[numbers[come & (made.columns["step"] == last[numbers])]] = True
+    come = ended[numbers]
+    sentences = ["Judged is the total of all steps of a forecast."]
+    if promised:
+        sentences.append("The scorecard promises errors of single steps, none of totals.")
+    if made.levels is not None:
+        sentences.append(
+            "The quantiles of single steps are none of their total: pass sample paths, as "
+            "forecast(..., num_samples=...) draws them of a model of calibrate(..., joint=True)."
+        )
+        made = made._replace(predicted=points_of(made.predicted, made.levels), levels=None)
+    rows = made.only(come).totals(_KEYS)
+    if drawn:
+        found = np.quantile(rows.predicted, _LEVELS, axis=-1, method="hazen")
+        rows = rows._replace(predicted=np.moveaxis(found, 0, -1), levels=_LEVELS)
+    return rows, come, " ".join(sentences)
 
 
 def _notes(
     rows: Rows, counts: dict[str, BoolArray], names: Sequence[str], period: int | None
 ) -> Iterator[str]:
     """Yield sentences on what came and what did not; ``counts`` of what is left out."""
-    series, steps = (len(set(rows.columns[name].tolist())) for name in ("series", "step"))
+    series = len(set(rows.columns["series"].tolist()))
     targets, of_series = ", ".join(names), f" for {series} series" if series > 1 else ""
     left_out = {what: int(count.sum()) for what, count in counts.items()}
     if count := len(rows.actual):
-        yield f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."
+        over = f"Over {count} totals of {targets}{of_series}."
+        if "step" in rows.columns:
+            steps = len(set(rows.columns["step"].tolist()))
+            over = f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."
+        yield over
     else:
         outstanding = next(iter(left_out.values()))
         left_out = {}

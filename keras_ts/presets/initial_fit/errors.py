@@ -13,8 +13,8 @@ import numpy as np
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.moments import moments
 from keras_ts.windows.arithmetic.ridge import RidgeSums
+from keras_ts.windows.arithmetic.scale import moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import Inputs
 

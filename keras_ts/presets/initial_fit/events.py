@@ -24,8 +24,9 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.presets.initial_fit.errors import errors_by_row
-from keras_ts.windows.arithmetic.cycles import Cycle, dates_of
+from keras_ts.windows.arithmetic.cycles import Columns, dates_of
 from keras_ts.windows.arithmetic.events import medians, returning, returning_by_step
+from keras_ts.windows.arithmetic.holidays import Holiday
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
 # The part of the errors at a date that must show an event of a panel.
@@ -52,7 +53,7 @@ def fit_events(
     numbered = {
         i: _numbered(cycle, columns[:, 2 * i : 2 * i + 2], clock)
         for i, cycle in enumerate(dataset.windows.cycles)
-        if units is not None or dates_of(cycle) is not None
+        if dates_of(cycle) is not None or (units is not None and not isinstance(cycle, Holiday))
     }
     center = np.median(at_date, axis=0)
     at_date, errors = at_date - center, errors - center
@@ -124,7 +125,7 @@ def _shared(effects: Array, numbers: IntArray, errors: Array) -> BoolArray:
     return np.stack(shares, axis=1)[:, None] >= _SHARED
 
 
-def _numbered(cycle: Cycle, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
+def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
     """Return the phases that occur in a cycle, and for each row the number of its own."""
     # A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
     if (dates := dates_of(cycle)) is not None:
@@ -137,6 +138,6 @@ def _numbered(cycle: Cycle, points: Array, clock: Array | None) -> tuple[Array, 
     return np.unique(phases, return_inverse=True)
 
 
-def _rounded(cycle: Cycle) -> int | None:
+def _rounded(cycle: Columns) -> int | None:
     """Return the nearest whole number of rows to a period that is none, else None."""
-    return None if isinstance(cycle, str) or cycle == int(cycle) else round(cycle)
+    return round(cycle) if isinstance(cycle, float) and cycle != int(cycle) else None

@@ -17,21 +17,17 @@ from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.reading.texts import named_ahead
 from keras_ts.windows.spec import WindowSpec
 
-# The bytes of a block of sorted rows, about, and of the rows that go in and out of DuckDB at once.
+# About the bytes of a block of sorted rows, and of the rows that enter or leave DuckDB at once.
 BLOCK_BYTES, BATCH_BYTES = 1 << 25, 1 << 22
 # What DuckDB may use; more threads would need more memory.
 _MEMORY, _THREADS = "200MB", 2
-# A column with more texts holds no categories; they need not all be kept to say so.
+# A column with more texts holds no categories, so no more of its texts are kept.
 _MOST_TEXTS = 2000
 
 
 def opened_duckdb() -> Any:
     """Return the module duckdb, or raise an error that says how to install it."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise ImportError("PanelStore.write sorts with DuckDB: pip install duckdb.") from error
-    return duckdb
+    return _checks.needed("duckdb", "PanelStore.write")
 
 
 @dataclass
@@ -61,7 +57,7 @@ class Survey:
 
     @property
     def schema(self) -> Any:
-        """The types of the columns; numbers that may miss are floats."""
+        """The types of the columns; numbers with missing values are floats."""
         polars, schema = opened_polars(), dict(self.empty.schema)
         for name in self.lacking:
             if schema[name].is_numeric() or schema[name] == polars.Boolean:
@@ -111,17 +107,15 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
 
 
 def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
-    """Yield frames of whole series, in the order of the ids and of time within each.
-
-    Without timestamps, rows keep their order within a series. The survey is complete when the first
-    frame comes.
-    """
+    """Yield frames of whole series, in the order of the ids and of time within each."""
+    # Without timestamps, rows keep their order within a series. The survey is complete when the
+    # first frame comes.
     import pyarrow
 
     duckdb = opened_duckdb()
     ids, failed = survey.series[spec.id_column], list[BaseException]()
     names = survey.varying
-    # Names of our own: DuckDB takes "Y" for "y".
+    # Columns are renamed, since DuckDB treats "Y" and "y" as equal.
     given = {f"c{number}": name for number, name in enumerate(names)}
     first = _to_arrow(_prepared(survey.empty, survey, spec, 0))
     most = max(BATCH_BYTES // (8 * (len(names) + 2)), 1)
@@ -130,7 +124,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
         "temp_directory": str(work.path / "sorting"),
         "threads": _THREADS,
         "preserve_insertion_order": False,
-        # Otherwise all rows might become the table in which those of the series are looked up.
+        # Otherwise DuckDB might build its lookup table of all rows, and not of the series.
         "disabled_optimizers": "join_order,build_side_probe_side",
     }
 
@@ -184,11 +178,11 @@ def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
     names = survey.varying
     types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
     frame = frame.select(*types).cast(types)
-    own = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
+    columns = {f"c{number}": frame[name].to_physical() for number, name in enumerate(names)}
     place = polars.int_range(row, row + len(frame), dtype=polars.Int64, eager=True)
     if spec.time_column is not None:
         place = frame[spec.time_column].to_physical()
-    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **own})
+    return polars.DataFrame({"id": frame[spec.id_column].to_physical(), "place": place, **columns})
 
 
 def _to_arrow(frame: Any) -> Any:
@@ -228,7 +222,7 @@ def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
         before = like.schema[column]
         alike = len({_family(kind), _family(before)} - {""}) < 2
         if column == spec.id_column and kind != before:
-            # Other types would make one id of two, or two of one.
+            # Converting types could merge two ids or split one.
             alike = (
                 kind.is_integer() and before.is_integer() and polars.UInt64 not in (kind, before)
             )
@@ -240,7 +234,7 @@ def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
 
 
 def _family(kind: Any) -> str:
-    """Name the types that have a common one which holds the values of all."""
+    """Name the family of types that have a common type for all their values."""
     if kind == opened_polars().Null:
         return ""
     return "numbers" if kind.is_numeric() or kind == opened_polars().Boolean else str(kind)

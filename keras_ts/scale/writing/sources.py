@@ -15,7 +15,7 @@ from typing import Any
 from keras_ts.windows.reading.frames import is_frame
 from keras_ts.windows.reading.stored import opened_polars
 
-# The bytes that the rows which are read at once have in memory, about.
+# About how many bytes in memory the rows take that are read at once.
 PIECE_BYTES = 1 << 25
 
 
@@ -83,7 +83,7 @@ def _files(path: Path) -> list[Rows]:
     if not path.exists():
         raise FileNotFoundError(f"source={str(path)!r}: there is no such file or folder.")
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    # Spark and others write files of their own beside those of rows.
+    # Spark and others write other files beside those of rows.
     parts = {file: file.relative_to(path).parts for file in files}
     files = [file for file in files if not any(part[0] in "_." for part in parts[file])]
     if not files:
@@ -149,7 +149,7 @@ def _as_polars(frame: Any, name: str) -> Any:
 
 
 def _with_texts(frame: Any) -> Any:
-    """Return a frame without categories, of which each batch would need its own."""
+    """Return a frame with texts for categories, since each batch has different categories."""
     polars = opened_polars()
     kinds = polars.selectors.by_dtype(polars.Categorical, polars.Enum)
     return frame.with_columns(kinds.cast(polars.String))

@@ -1,4 +1,4 @@
-"""The folder of a store that is being written, which one process has for itself."""
+"""The folder in which a store is written, by one process at a time."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.stored import SETTINGS
 
-# Other files in the folder of a store that is not whole are not ours.
+# The files of an unfinished store. Any other file in its folder belongs to somebody else.
 _WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
 
 
@@ -56,7 +56,7 @@ class Unfinished:
                 ) from error
 
     def _clear(self) -> None:
-        """Remove all that an earlier write left, but for the lock."""
+        """Remove all files that an earlier write left, except the lock."""
         for pattern in _WRITTEN:
             for path in self.folder.glob(pattern):
                 path.unlink()
@@ -75,7 +75,7 @@ class Unfinished:
 
 
 def write_rows(place: Path, row: int, panel: FlatSeries, dtype: np.dtype[Any]) -> None:
-    """Write the rows of a panel into files whose names begin like a place, from a row on."""
+    """Write a panel into the files whose names begin with ``place``, from row ``row`` on."""
     arrays, clock = {"values": panel.values.astype(dtype)}, panel.clock
     if clock is not None:
         arrays["times"] = clock.times
@@ -86,7 +86,7 @@ def write_rows(place: Path, row: int, panel: FlatSeries, dtype: np.dtype[Any]) -
 
 
 def write_array(path: Path, row: int, array: Array) -> None:
-    """Write an array into a file that holds rows like its own, from a row on."""
+    """Write an array into a file with rows of the same shape, from row ``row`` on."""
     if not len(array):
         return
     with path.open("r+b" if path.exists() else "xb") as file:

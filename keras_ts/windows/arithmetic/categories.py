@@ -19,7 +19,7 @@ def made_columns(column: str, categories: Sequence[str]) -> list[str]:
 
 
 def expanded(columns: Sequence[Any], categories: Categories | None) -> list[Any]:
-    """Return columns with each column of text replaced by those that it becomes."""
+    """Return columns with each column of text replaced by its columns of 0 and 1."""
     known = categories or {}
     return [
         name
@@ -39,12 +39,13 @@ def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
 
 
 def one_hot(codes: IntArray, count: int) -> Array:
-    """Return a column for each category: 1 in the rows of the category, 0 in all others.
-
-    A row without a category, whose code is -1, is NaN in every column.
-    """
+    """Return a column for each category: 1 in the rows of the category, 0 in all others."""
+    # A row without a category, whose code is -1, is NaN in every column. One whose category was
+    # never seen, whose code is ``count``, is the mean of those seen.
     rows: Array = np.eye(count, dtype=bool)
+    if (codes == count).any():
+        rows = np.vstack([rows, np.full(count, 1 / count, np.float32)])
     if (codes < 0).any():
-        # The code -1 takes the last row.
+        # The code -1 selects the last row.
         rows = np.vstack([rows, np.full(count, np.nan, np.float32)])
     return rows[codes]

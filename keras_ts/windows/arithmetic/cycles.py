@@ -1,14 +1,8 @@
 """Calendar cycles as sine and cosine: pure NumPy.
 
-A phase is the fraction of a cycle that has passed, from 0 up to 1. The two columns
-``sin(2 pi phase)`` and ``cos(2 pi phase)`` are different for each phase, and do not jump where a
-cycle starts over. By a clock that shows ``t``:
-
-- "hour": ``(t - the hour's beginning) / 1 h``
-- "day": ``(t - midnight) / 24 h``, also on a day on which the clock is changed
-- "week": ``(t - Monday's midnight) / 7 d``
-- "year": ``(t - January 1st) / (365 d or 366 d)``, the length of the calendar year
-- a number ``p``: ``(n mod p) / p`` for a row with number ``n``
+A phase is the fraction of a cycle that has passed, from 0 up to 1: ``calendar_features`` has the
+formulas. ``sin(2 pi phase)`` and ``cos(2 pi phase)`` tell all phases apart, and do not jump where a
+cycle starts over.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,44 +11,60 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.holidays import Holiday
 
 Cycle = str | int | float
+# With the holidays of a place, which take two columns each, as cycles do.
+Columns = Cycle | Holiday
 
 
 @dataclass(frozen=True)
 class Dates:
-    """Tells which moments of a cycle whose length varies are the same."""
+    """Matches the dates of cycles whose length varies, such as years."""
 
-    # The date of each time, one value for the same moment of every cycle.
+    # Returns the date of each time: equal for the same moment of two cycles.
     of: Callable[[Array], Array]
-    # Sine and cosine of dates in every length of the cycle, ``(points, 2)``, and the index of each
-    # point's date.
+    # Returns sine and cosine of dates, ``(points, 2)``, and the index of each point's date: a date
+    # has one point for each of its phases, such as those of common years and leap years.
     points: Callable[[Array], tuple[Array, IntArray]]
 
 
 @dataclass(frozen=True)
 class _NamedCycle:
-    """What a name means."""
+    """A cycle that has a name, such as ``"year"``."""
 
     phase: Callable[[Array], Array]  # The phase of each time.
-    dates: Dates | None  # The dates of the cycle, unless equal phases are the same.
-    formula: str  # The phase in words, for programs that do not have this one.
+    dates: Dates | None  # None for a cycle of fixed length.
+    formula: str  # The phase in words, for programs without this package.
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
-# Points of a cycle that are nearer than this are one, in float32.
+# Points of a cycle that are nearer than this are equal, in float32.
 _SAME = 1e-6
 
 
-def cycle_names(cycles: Sequence[Cycle]) -> list[str]:
+def by_clock(cycle: Columns) -> bool:
+    """Return True for what is told by timestamps, False for a number, which counts rows."""
+    return isinstance(cycle, str | Holiday)
+
+
+def cycle_names(cycles: Sequence[Columns]) -> list[str]:
     """Return the names of the columns: ``week_sin``, ``week_cos``, ``365.25_sin``, ..."""
-    return [f"{cycle}_{wave}" for cycle in cycles for wave in ("sin", "cos")]
+    pairs = [
+        cycle.columns if isinstance(cycle, Holiday) else [f"{cycle}_sin", f"{cycle}_cos"]
+        for cycle in cycles
+    ]
+    return [name for pair in pairs for name in pair]
 
 
-def waves(cycles: Sequence[Cycle], clock: Array | None, numbers: Array | None) -> Array:
+def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None) -> Array:
     """Return the sine and cosine of each cycle, float64, on a last axis of ``2 * len(cycles)``."""
     columns = []
     for cycle in cycles:
+        if isinstance(cycle, Holiday):
+            assert clock is not None
+            columns += cycle.flags(clock)
+            continue
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
@@ -102,7 +112,7 @@ def dates_of_2024(clock: Array) -> Array:
 
 
 def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
-    """Return sine and cosine of the phase of ``"year"`` of dates of 2024, in every kind of year."""
+    """Return the points of dates of 2024 in the cycle ``"year"``, in common and in leap years."""
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
@@ -128,13 +138,13 @@ _NAMED = {
 NAMED = tuple(_NAMED)
 
 
-def dates_of(cycle: Cycle) -> Dates | None:
-    """Return the dates of a cycle whose length varies, or None: equal phases are the same."""
+def dates_of(cycle: Columns) -> Dates | None:
+    """Return the dates of a cycle whose length varies, or None for one of fixed length."""
     return _NAMED[cycle].dates if isinstance(cycle, str) else None
 
 
 def formula(cycle: Cycle) -> str:
-    """Return the phase of a cycle in words; for a number, of a row's number ``n``."""
+    """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
         return f"{_NAMED[cycle].formula}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"

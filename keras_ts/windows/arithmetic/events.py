@@ -1,7 +1,7 @@
 """Recurring events: large errors that return at the same phase of every cycle.
 
-A holiday is one day of the year, and a series has few years: a network takes its errors there for
-outliers. Unlike outliers, they return on the same day.
+A holiday is one day of the year, and a series has few years, so a network treats its errors there
+as outliers. Unlike outliers, they return on the same day.
 """
 
 import numpy as np
@@ -25,13 +25,9 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False) -> Arr
       ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``: this must be 0.05 or
       less.
 
-    Args:
-        phases: Index of each row's phase, ``(rows,)``; every phase from 0 on occurs. The rows are
-            in time order.
-        errors: Errors of the forecasts, ``(rows,)``, centered at 0.
-        together: True if the days of a week that is shut shall not look like chance to one another:
-            the share ``p`` is that of the phases at which the first condition fails. Defaults to
-            False: of all other phases.
+    Rows are in time order: ``phases`` are their phases, from 0 on, and ``errors`` are centered at
+    0. With ``together``, large errors at several phases may have one cause, such as a week in which
+    a shop is closed: ``p`` is then the share at those phases at which the first condition fails.
     """
     effects = medians(phases, errors)
     if len(effects) < 2:
@@ -51,14 +47,11 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False) -> Arr
 def returning_by_step(phases: IntArray, errors: Array) -> Array:
     """Return the recurring error of each phase at each step, ``(phases, steps)``.
 
-    The rule of ``returning`` holds for the errors of each step, and then again for what is left of
-    them, since large events hide smaller ones. Early forecasts err more, and hide what later ones
-    show. So at a step at which a phase's error is not found, it counts if its median is half as
-    large as at the first step at which it is found, and at most as large.
-
-    Args:
-        phases: Index of each row's phase, as for ``returning``.
-        errors: Errors of the forecasts by step, ``(rows, steps)``, each step's centered at 0.
+    The rule of ``returning`` is applied to the errors of each step, and then to what is left of
+    them, since large events hide smaller ones. Large errors at one step hide an event that another
+    step shows. So if a phase's error recurs at some steps, each other step gets its median, up to
+    the size at the first of these steps, if the median is at least half as large as that.
+    The ``errors``, ``(rows, steps)``, are centered at 0 at each step.
     """
     effects = np.stack([_returning_again(phases, of_step) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
@@ -70,7 +63,7 @@ def returning_by_step(phases: IntArray, errors: Array) -> Array:
 
 
 def _returning_again(phases: IntArray, errors: Array) -> Array:
-    """Return the recurring errors, and those that recur once the first are taken off, and so on."""
+    """Return the recurring errors, with those that recur once the larger ones are subtracted."""
     more = effects = returning(phases, errors, together=True)
     while more.any():
         left = errors - effects[phases]
@@ -94,11 +87,9 @@ def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
 
 
 def medians(phases: IntArray, errors: Array) -> Array:
-    """Return the median of the errors at each phase, ``(phases,)``.
-
-    Of an even number of errors, it is the one of the middle two that is nearer to 0. It is 0 if
-    these two differ in sign, or if there is only one error.
-    """
+    """Return the median of the errors at each phase, ``(phases,)``."""
+    # For an even number of errors, the median is the one of the middle two that is nearer to 0, or
+    # 0 if these two differ in sign. For a single error it is 0.
     counts = np.bincount(phases)
     begins = np.cumsum(counts) - counts
     by_size = errors[np.lexsort((errors, phases))]

@@ -10,7 +10,8 @@
 
 A rule numbers its days (month ends 1, 2, 3, ...) and returns the day of each number. A series
 follows a rule if each of its days is the day of its own number: a missing row is a skipped number,
-and the next days are those of the next numbers. A change to a rule is a change to ``RULES``.
+and the next days are those of the next numbers. A row of ``RULES`` is all that a rule is: how it
+counts, its names, and its season.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.geometry import per_row
 
@@ -38,7 +40,7 @@ _NANOSECONDS = {
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
 # Stands for any larger number of steps, so that sums of them fit 64 bits.
 _MOST = 1 << 40
-# The end of the name of days of 24 hours, where the clock of a time zone is changed.
+# Ends the name of 24-hour days in a time zone that changes its clock.
 _IN_UTC = " in UTC"
 
 
@@ -63,37 +65,55 @@ def _latest_day(day: Array, offsets: IntArray) -> IntArray:
     return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)
 
 
+def _month_name(step: int, mark: int) -> str:
+    name = {0: "month start", _LAST: "month end"}.get(mark, f"day {mark + 1} of the month")
+    return name + (f", every {step} months" if step > 1 else "")
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule by which the dates of a series follow each other, by the clock of its time zone."""
 
-    tick: str  # The distance between two neighbouring days, in words.
     hours: int  # Two days are at least this many hours apart, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
-    # Reads the mark of each series off its days and offsets.
+    name: Callable[[int, int], str]  # Returns the name of a step from its length and mark.
+    pattern: str  # What such names are like; the group ``every`` is the length.
+    words: str = ""  # The number of a day in column {}; "" for that of a fixed step.
+    # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
+    preferred: bool = True  # True to go before an earlier rule that leaves equally few gaps.
+    zoned: bool = False  # True to be counted only where there is a time zone.
+    season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
 
 
 RULES = {
     "day": Rule(
-        "day", 20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]")
+        20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]"),
+        lambda step, _: _plural(step, "day"), r"(?P<every>\d+) days?", zoned=True,
     ),
     "day of month": Rule(
-        "month", 200, lambda day: _months(day)[0].astype(np.int64), _day_of_month, _latest_day
+        200, lambda day: _months(day)[0].astype(np.int64), _day_of_month,
+        _month_name, r"(month (start|end)|day \d+ of the month)(, every (?P<every>\d+) months)?",
+        "12 * (year - 1970) + month - 1, of {}", _latest_day,
     ),
     "weekday": Rule(
-        "weekday",
-        20,
-        lambda day: np.busday_count(np.datetime64(0, "D"), day),
+        20, lambda day: np.busday_count(np.datetime64(0, "D"), day),
         lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
+        lambda step, _: _plural(step, "weekday"), r"(?P<every>\d+) weekdays?",
+        "Mondays to Fridays from 1970-01-01 on, before {}", preferred=False,
+        season=(5, ", of weekdays"),
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """The regular step of one series, read off its timestamps."""
+    """The regular step of one series, inferred from its timestamps."""
 
     step: int  # Ticks of the rule (or, without one, units of time) in one step.
     rule: str | None = None  # Name of one of ``RULES``, or None for steps of time and numbers.
@@ -104,13 +124,13 @@ class Frequency:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the frequency whose ``asdict`` went through JSON, also in a store of 0.2."""
+        """Return the frequency of an ``asdict`` that went through JSON, in a store of 0.2, too."""
         read = dict(config)
         read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
         local = read.pop("local", None)
         made = cls(**read)
         if made.rule not in (None, *RULES) or local not in (None, made.local):
-            raise ValueError(f"its series have steps by the rule {made.rule!r}, which is no more")
+            raise ValueError(f"its series have steps by the rule {made.rule!r}, which was removed")
         return made
 
     @property
@@ -120,8 +140,9 @@ class Frequency:
 
     @property
     def in_utc(self) -> bool:
-        """True for days of 24 hours that a time zone's clock does not keep."""
-        # Rows without a change of the clock are even by both: nothing may depend on their numbers.
+        """True for days of 24 hours, which are not local days where the clock is changed."""
+        # Without such a change, rows are regular by both kinds of days, so no result may depend on
+        # the kind.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
     @property
@@ -129,14 +150,14 @@ class Frequency:
         return int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
 
     def numbers(self, utc: Array, shown: Array) -> Array:
-        """Return the number of each timestamp's step, from 1970-01-01 or 0; fractions of floats."""
+        """Return each timestamp's number of steps from 1970-01-01 or 0; floats have fractions."""
         if utc.dtype.kind == "f" or self.step >= 1 << 63:
             return utc.astype(np.float64) / self.step
         ticks = self._ticks(shown if self.local else utc)
         return ticks // ticks.dtype.type(self.step)
 
     def after(self, times: Array, steps: IntArray) -> Array:
-        """Return the timestamps that lie ``steps`` steps after ``times``, the series' own."""
+        """Return the timestamps that lie ``steps`` steps after ``times`` of the series."""
         ahead = steps * self.step
         if self.rule is None:
             kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
@@ -149,10 +170,8 @@ class Frequency:
         return midnight + np.array(self.time_of_day, f"m8[{self.unit}]")
 
     def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
-        """Return the number of steps from each timestamp to the next, and True where it is whole.
-
-        The timestamps increase, and are local times if the frequency is ``local``.
-        """
+        """Return the steps from each timestamp to the next, and True where they are whole."""
+        # The timestamps increase, and are local times if the frequency is ``local``.
         # Modulo 2**64 every difference is exact.
         ticks = np.diff(self._ticks(times).view(np.uint64))
         counts, rest = np.divmod(ticks, np.uint64(self.step))
@@ -164,21 +183,13 @@ class Frequency:
         return times if times.dtype.kind == "u" else times.astype(np.int64)
 
     def __str__(self) -> str:
-        if self.rule == "day of month":
-            names = {0: "month start", _LAST: "month end"}
-            name = names.get(self.mark, f"day {self.mark + 1} of the month")
-            return name + (f", every {self.step} months" if self.step > 1 else "")
         if self.rule is not None:
-            return _plural(self.step, self.rule)
+            return RULES[self.rule].name(self.step, self.mark)
         if not self.unit:
             return f"steps of {self.step:g}"
         length = self._nanoseconds
         unit = next(name for name, size in _NANOSECONDS.items() if not length % size)
         return _plural(length // _NANOSECONDS[unit], unit) + (_IN_UTC if self.in_utc else "")
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def same_steps(text: str, other: str) -> bool:
@@ -188,10 +199,20 @@ def same_steps(text: str, other: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Return True for the name of a frequency of one of the five kinds."""
-    units = "|".join([*_NANOSECONDS, "weekday"])
-    months = r"(month start|month end|day \d+ of the month)(, every \d+ months)?"
-    numbers = r"steps of \d+(e\+\d+)?"
-    return fullmatch(rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|{months}|{numbers}", text) is not None
+    units = "|".join(_NANOSECONDS)
+    fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
+    patterns = (fixed, *(rule.pattern for rule in RULES.values()))
+    return any(fullmatch(pattern, text) for pattern in patterns)
+
+
+def check_name(text: str) -> None:
+    """Refuse a frequency that a model of an old version was trained on, and no rule has now."""
+    if not is_name(text):
+        raise ValueError(
+            f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
+            "a frequency, as it takes fixed steps, days, weekdays, months and whole numbers. "
+            "Resample the data to one of them, and train again."
+        )
 
 
 def numbering(frequency: str | None, column: str | None) -> str:
@@ -200,19 +221,18 @@ def numbering(frequency: str | None, column: str | None) -> str:
         return "the rows of the series before this one, from its first row with a value on"
     if frequency is None:
         return f"the steps of the series' own frequency from 1970-01-01 00:00 to {column}"
-    name, _, every = frequency.removesuffix(_IN_UTC).partition(", every ")
-    length, _, unit = name.partition(" ")
-    unit = unit.removesuffix("s")
+    name = frequency.removesuffix(_IN_UTC)
+    check_name(name)
+    unit = name.partition(" ")[2].removesuffix("s")
     if name.startswith("steps of "):
         return f"{column} / {name.removeprefix('steps of ')}, rounded down if {column} is whole"
     if unit in _NANOSECONDS:
         clock = "by the local clock" if unit == "day" else "in UTC if there is a time zone"
         return f"({column} - 1970-01-01 00:00) / ({name}), rounded down; {clock}"
-    ticks = f"12 * (year - 1970) + month - 1, of {column}"
-    if unit == "weekday":
-        every, ticks = length, f"Mondays to Fridays from 1970-01-01 on, before {column}"
-    every = every.partition(" ")[0] or "1"
-    return ticks if every == "1" else f"({ticks}) / {every}, rounded down"
+    matches = ((rule.words, fullmatch(rule.pattern, name)) for rule in RULES.values())
+    words, every = next((words, found["every"] or "1") for words, found in matches if found)
+    days = words.format(column)
+    return days if every == "1" else f"({days}) / {every}, rounded down"
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +266,7 @@ class Frequencies:
         return cls.of(kinds, np.concatenate(codes))
 
     def per_series(self, of: Callable[[Frequency], Any], none: Any) -> Array:
-        """Return what a function makes of each series' frequency, and ``none`` without one."""
+        """Apply a function to the frequency of each series; a series without one gets ``none``."""
         return np.array([*map(of, self.kinds), none])[self.codes]
 
     def rows(self, offsets: IntArray) -> Iterator[tuple[Frequency, Any]]:
@@ -256,7 +276,7 @@ class Frequencies:
             yield frequency, slice(None) if own.all() else per_row(own, offsets)
 
     def usual(self, lengths: IntArray) -> Frequency:
-        """Return the frequency of the longest series; days that are so in UTC alone go first."""
+        """Return the frequency of the longest series; series of 24-hour days in UTC come first."""
         in_utc = self.per_series(lambda frequency: frequency.in_utc, False)
         rank = np.where(self.codes < 0, -1, lengths + in_utc * (lengths.max() + 1))
         return self.kinds[self.codes[int(rank.argmax())]]

@@ -61,11 +61,11 @@ class StridedWindows(PickledByFields):
 
 @dataclass(frozen=True)
 class Gather(PickledByFields):
-    """Turns flat window starts into the arrays of a batch.
+    """Turns flat window starts into the arrays of a batch."""
 
-    Windows that begin before their series are NaN there. Only they are read one position at a time,
-    and no array is padded; integers become floats in all windows, so that batches have one dtype.
-    """
+    # Windows that begin before their series are NaN there. Only they are read one position at a
+    # time, and no array is padded; integers become floats in all windows, so that batches have one
+    # dtype.
 
     values: Array  # ``(positions,)`` or ``(positions, columns)``.
     # Columns that are targets: None for all, a tuple, or an int for one column without its axis.
@@ -97,10 +97,8 @@ class Gather(PickledByFields):
         return self._read(self._targets, self.targets, starts, places)
 
     def _read(self, within: Any, columns: Any, starts: Any, places: IntArray) -> Array:
-        """Return columns of windows at some ``places`` after their starts.
-
-        A slice of starts has no window that begins before its series, and returns views.
-        """
+        """Return columns of windows at some ``places`` after their starts."""
+        # A slice of starts has no window that begins before its series, and returns views.
         if not self.geometry.before:
             return _chosen(within[starts], columns)
         kind = self.values.dtype

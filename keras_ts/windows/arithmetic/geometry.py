@@ -17,10 +17,9 @@ from keras_ts._typing import Array, BoolArray, IntArray
 
 
 class PickledByFields:
-    """A dataclass whose copies and pickles hold only its fields, not what is computed from them.
+    """A dataclass whose copies and pickles hold only its fields, not what is computed from them."""
 
-    Pickle would write a cached view of all windows in full: 401 MB for a series of 0.8 MB.
-    """
+    # Pickle would write a cached view of all windows in full: 401 MB for a series of 0.8 MB.
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
@@ -28,10 +27,9 @@ class PickledByFields:
 
 @dataclass(frozen=True)
 class Geometry:
-    """The shape of one window, as distances from its first position.
+    """The shape of one window, as distances from its first position."""
 
-    ``before`` is the largest number of positions by which a window may begin before its series.
-    """
+    # ``before`` is the largest number of positions by which a window may begin before its series.
 
     window: int
     horizon: int
@@ -58,7 +56,7 @@ class Geometry:
 
     @property
     def first_start(self) -> int:
-        """Where the first window of a series starts: 0, or below 0 if it begins before it."""
+        """Where the first window of a series starts: below 0 if windows begin before series."""
         return -(self.before // self.stride * self.stride)
 
 
@@ -137,12 +135,10 @@ def distinct(ordered: IntArray) -> IntArray:
 
 
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
-    """Return all windows of a panel that cross neither the end of a series nor a gap.
-
-    Windows that begin before a series have flat starts within the series before it, or below 0. No
-    two windows share a start, and starts increase from each series to the next: a window ends in
-    its own series, and no window begins before its series by as much as it spans.
-    """
+    """Return all windows of a panel that cross neither the end of a series nor a gap."""
+    # Windows that begin before a series have flat starts within the series before it, or below 0.
+    # No two windows share a start, and starts increase from each series to the next: a window ends
+    # in its own series, and no window begins before its series by as much as it spans.
     cuts = distinct(np.sort(np.concatenate([offsets, gaps]), kind="stable"))
     low, high = cuts[:-1], cuts[1:]
     series = np.searchsorted(offsets, low, side="right") - 1
@@ -181,10 +177,8 @@ def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]
 
 
 def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
-    """Keep the windows for which ``allowed(first, count)`` is true.
-
-    A call for each range would be a call for each series. So short ranges are asked for together.
-    """
+    """Keep the windows for which ``allowed(first, count)`` is true."""
+    # A call for each range would be a call for each series. So short ranges share a call.
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done
     first, count, owner = [], [], []
@@ -194,7 +188,7 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         starting, ending = kept.copy(), kept.copy()
         starting[1:] &= ~kept[:-1]
         ending[:-1] &= ~kept[1:]
-        # No run goes on in the next one.
+        # No run of windows that are kept goes on in the next range.
         starting[windows[:-1]] = kept[windows[:-1]]
         ending[windows[1:] - 1] = kept[windows[1:] - 1]
         edges = np.flatnonzero(starting)
@@ -251,11 +245,10 @@ def part_of(
 def fold_edges(
     count: IntArray, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
 ) -> list[tuple[IntArray, IntArray, IntArray]]:
-    """Return the first training position of each fold, its border, and its end.
-
-    The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts. Each
-    fold trains on all positions before its part, as in ``sklearn.model_selection.TimeSeriesSplit``.
-    """
+    """Return the first training position of each fold, its border, and its end."""
+    # The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts.
+    # Each fold trains on all positions before its part, as in
+    # ``sklearn.model_selection.TimeSeriesSplit``.
     size = count // (n_splits + 1) if test_size is None else test_size
     borders = [np.maximum(count - left * size, 0) for left in range(n_splits, -1, -1)]
     most = count if max_train_size is None else max_train_size

@@ -2,10 +2,11 @@
 
 The regular step of a series is its most frequent one. Steps are counted in units of time or in the
 days of a rule, whichever leaves the series the fewest gaps. A series has a frequency if more than
-half of its steps are the regular one, and at most a fifth are no whole number of it: third Fridays
-are 28 days apart more often than not. The last rows of a series should have
-the frequency of all its rows, even if the clock is not changed within them. So where two counts
-leave equally few gaps, months go before days, and local days before 24 hours.
+half of its steps are the regular one, and at most a fifth are not a whole number of regular steps:
+otherwise third Fridays, most of which are 28 days apart, would have the frequency of 28 days. The
+last rows of a series should have the frequency of all its rows, even if the clock is not changed
+within them. So if two counts leave equally few gaps, months are preferred to days, and local days
+to 24 hours.
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ from keras_ts.windows.arithmetic.geometry import (
     per_row,
     run_positions,
 )
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.labels import distinct_rows
 
 # The most rows of a block of several series: what is computed for a block stays in memory that the
 # next one uses again.
@@ -31,7 +32,7 @@ _Way = tuple[str | None, bool]
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
     """Return "duplicate" or "backwards", and the first position out of order; or None."""
-    # Compared, not subtracted: differences of small or unsigned integers wrap around.
+    # Times are compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
     wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
     if not wrong.any():
@@ -43,14 +44,14 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
 def inferred(
     times: Array, offsets: IntArray, local_times: Array | None = None, ways: tuple[_Way, ...] = ()
 ) -> tuple[IntArray, Frequencies]:
-    """Return the positions that do not follow by the regular step, and each series' frequency.
-
-    Timestamps or whole numbers increase within each series. ``ways`` are further ones to count.
-    """
+    """Return the positions that break the regular step, and the frequency of each series."""
+    # Timestamps or whole numbers increase within each series. ``ways`` are further rules to count
+    # by.
     if times.dtype.kind == "f":
         times = times.astype(np.int64)
-    zoned: tuple[_Way, ...] = () if local_times is None else (("day", True),)
-    ways = (*zoned, ("day of month", True), ("weekday", False), *ways)
+    zoned = local_times is not None
+    rules = [(name, rule.preferred) for name, rule in RULES.items() if zoned or not rule.zoned]
+    ways = (*rules, *ways)
     gaps, parts = [np.empty(0, np.int64)], list[Frequencies]()
     for series in in_blocks(np.diff(offsets), _BLOCK):
         inner = offsets[series.start : series.stop + 1]
@@ -62,24 +63,22 @@ def inferred(
     return np.concatenate(gaps), Frequencies.joined(parts)
 
 
-def kept(
+def refitted(
     times: Array,
     offsets: IntArray,
     local_times: Array | None,
-    own: Frequencies,
+    frequencies: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
-    """Return the frequency ``like`` for each series that fits it as well as its own.
-
-    A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
-    or the rows that a model was trained on, decide between them.
-    """
+    """Return the frequency ``like`` for each series that fits it equally well as its own."""
+    # A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
+    # or the rows that a model was trained on, decide between them.
     if times.dtype.kind != "M":
-        return own
+        return frequencies
     name = str(like)
     for rule in (like.rule,) if isinstance(like, Frequency) else _NAMES:
-        others = own.per_series(lambda frequency: str(frequency) != name, False)
-        kinds, codes = list(own.kinds), own.codes.copy()
+        others = frequencies.per_series(lambda frequency: str(frequency) != name, False)
+        kinds, codes = list(frequencies.kinds), frequencies.codes.copy()
         for block in in_blocks(np.diff(offsets), _BLOCK):
             series = block.start + np.flatnonzero(others[block])
             if not len(series):
@@ -91,8 +90,8 @@ def kept(
             fits = again.per_series(lambda frequency: str(frequency) == name, False)
             codes[series[fits]] = len(kinds) + again.codes[fits]
             kinds += again.kinds
-        own = Frequencies.of(kinds, codes)
-    return own
+        frequencies = Frequencies.of(kinds, codes)
+    return frequencies
 
 
 def _of_block(
@@ -106,12 +105,12 @@ def _of_block(
     kinds: list[Frequency] = []
     codes, filled = np.full(len(offsets) - 1, -1), np.flatnonzero(np.diff(offsets))
     for number in np.unique(chosen[regular]).tolist():
-        own = regular & (chosen == number)
-        rows = slice(None) if own.all() else per_row(own, starts)
-        inner, rule = concatenated_offsets(np.diff(starts)[own]), _NAMES[number]
+        of_rule = regular & (chosen == number)
+        rows = slice(None) if of_rule.all() else per_row(of_rule, starts)
+        inner, rule = concatenated_offsets(np.diff(starts)[of_rule]), _NAMES[number]
         clock = times[rows] if rule is None or local_times is None else local_times[rows]
-        made, places = _of_one_rule(clock, inner, steps[own], rule, local_times is not None)
-        codes[filled[own]] = len(kinds) + places
+        made, places = _of_one_rule(clock, inner, steps[of_rule], rule, local_times is not None)
+        codes[filled[of_rule]] = len(kinds) + places
         kinds += made
     return uneven, Frequencies.of(kinds, codes)
 
@@ -119,7 +118,7 @@ def _of_block(
 def _of_one_rule(
     clock: Array, offsets: IntArray, steps: Array, rule: str | None, zoned: bool
 ) -> tuple[list[Frequency], IntArray]:
-    """Return the different frequencies of series of one rule, and the place of each series' own."""
+    """Return the distinct frequencies of series of one rule, and the place of each series' one."""
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
     marks = of_day = np.zeros(len(steps), np.int64)
     if rule is not None:
@@ -127,7 +126,7 @@ def _of_one_rule(
         marks = RULES[rule].mark(day, offsets)
         of_day = np.minimum.reduceat(clock - day.astype(clock.dtype), offsets[:-1]).astype(np.int64)
     columns = [steps, marks, of_day]
-    first, places = alike(columns)
+    first, places = distinct_rows(columns)
     rows = zip(*(column[first].tolist() for column in columns), strict=True)
     return [Frequency(step, rule, unit, mark, time, zoned) for step, mark, time in rows], places
 
@@ -135,18 +134,18 @@ def _of_one_rule(
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Return uneven steps; of each series its step, how many are odd, and its rule's place."""
+    """Return uneven steps; for each series its step, the number of odd ones, its rule's place."""
     uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":
         return uneven, steps, odd, chosen
     fewest = _per_series(uneven, offsets)
-    apart = usual.view(np.diff(times).dtype)
+    passed = usual.view(np.diff(times).dtype)
     clock = times if local_times is None else local_times
     for name, first in ways:
         tried = first | (fewest > 0)
         if name is not None:
-            tried &= apart >= np.timedelta64(RULES[name].hours, "h")
+            tried &= passed >= np.timedelta64(RULES[name].hours, "h")
         if not tried.any():
             continue
         inner = concatenated_offsets(np.diff(offsets)[tried])
@@ -163,11 +162,11 @@ def _fewest_gaps(
         chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
     if local_times is not None and (fewest[chosen == 0] > 0).any():
-        # Hours that a clock shows are no fixed step, however few of them its changes move. But if
-        # a step is no longer than a change, a missing row would look like one.
-        apart, shown = np.diff(times), np.diff(local_times)
+        # A series with fewer gaps in local time has no fixed step, however few changes show that.
+        # But if a step is no longer than a clock change, a missing row would look like one.
+        passed, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
-        holds = np.append(True, shown > np.abs(shown - apart))
+        holds = np.append(True, shown > np.abs(shown - passed))
         holds[offsets[:-1]] = True
         by_clock = (left < fewest) & np.logical_and.reduceat(holds, offsets[:-1])
         odd[by_clock & (chosen == 0)] = len(times)
@@ -175,11 +174,9 @@ def _fewest_gaps(
 
 
 def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of every row's day, and True for each series that follows a rule.
-
-    All its rows are at one time of day; if the clock is put forward at midnight, that day begins as
-    much later.
-    """
+    """Return the number of every row's day, and True for each series that follows a rule."""
+    # A series that follows it has one time of day in all rows. If the clock is put forward at
+    # midnight, the day begins later by the skipped time.
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
     late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)
@@ -193,7 +190,7 @@ def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[I
 
 
 def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array, IntArray]:
-    """Return flags of steps other than the usual one; it; and how many are no multiple of it."""
+    """Return flags of uneven steps; the usual step; and how many are no multiple of that."""
     # Ticks increase, so modulo 2**64 every difference is exact.
     ticks = ticks.view(np.uint64)
     steps = np.zeros_like(ticks)

@@ -17,14 +17,14 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
     return np.fromiter(map(places.get, wanted, repeat(-1)), np.int64, len(wanted))
 
 
-def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
-    """Return the first row of each different one, in order, and the number of every row's."""
+def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
+    """Return the first row of each distinct combination, and the number of every row's one."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)
     for column in columns:
         if (column != column[:1]).any():
-            distinct, own = np.unique(column, return_inverse=True)
-            numbers = np.unique(numbers * len(distinct) + own, return_inverse=True)[1]
+            distinct, codes = np.unique(column, return_inverse=True)
+            numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     first = np.unique(numbers, return_index=True)[1]
     order = np.argsort(first)
     places = np.empty_like(order)
@@ -33,11 +33,10 @@ def alike(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
 
 
 class Rows:
-    """Rows by the numbers of their series and their times, in any order; NaT is never found.
+    """Rows by the numbers of their series and their times, in any order; NaT is never found."""
 
-    A plan is matched with the steps that follow a series, a forecast with the rows that came. Both
-    ask here, so that a row that is missing or stands twice is noticed alike.
-    """
+    # A plan is matched with the steps that follow a series, a forecast with the rows that came.
+    # Both use this class, so that a missing or repeated row is found in the same way.
 
     def __init__(self, series: IntArray, times: Array) -> None:
         self._times = np.unique(times)
@@ -47,12 +46,12 @@ class Rows:
 
     @property
     def twice(self) -> int | None:
-        """The first row, by series and time, of which there is another one; None without any."""
+        """The first row, by series and time, that occurs twice; None if none does."""
         same = np.flatnonzero(np.diff(self._keys) == 0)
         return int(self._order[same[0]]) if len(same) else None
 
     def locate(self, series: IntArray, times: Array) -> IntArray:
-        """Return the row of each series, below 0 for none, and time; -1 if there is no row."""
+        """Return the row of each series and time; -1 without a row, as for a series below 0."""
         if not len(self._keys):
             return np.full(len(series), -1)
         rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)

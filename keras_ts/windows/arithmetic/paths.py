@@ -21,11 +21,11 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 
-# What a file keeps, in bytes before they become text, which takes a third more: 1 MB in all.
+# The most bytes of paths in a file. As text they take a third more, 1 MB.
 _MOST_BYTES = 740_000
 # The indices of a path, and the key of a series, in bytes.
 _INDEX, _KEY = 8, 8
-# More origins say little more of how errors belong together; more series do.
+# Beyond this, more series show better than more origins how errors belong together.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _KNOTS = 33  # Places at which the sizes of exceedances are kept.
@@ -40,8 +40,8 @@ class ErrorPaths:
         origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
-        exceedances: ``(2, knots)``, quantiles at equal distances of how far values lay below the
-            lowest quantile, and above the highest, in half of the distance between the two.
+        exceedances: ``(2, knots)``, evenly spaced quantiles of how far values lay below the lowest
+            quantile, and above the highest one, in units of half the distance between the two.
     """
 
     ranks: Array
@@ -54,10 +54,8 @@ class ErrorPaths:
     def of(
         cls, errors: Array, below: Array, above: Array, origins: Array, series: Array, keys: Array
     ) -> Self:
-        """Rank errors ``(paths, steps, targets)``; NaN is missing.
-
-        ``below`` and ``above`` are distances past the outermost quantiles, negative within.
-        """
+        """Rank errors ``(paths, steps, targets)``; NaN is missing."""
+        # ``below`` and ``above`` are distances past the outermost quantiles, negative within.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         order = np.lexsort([places, origins])
@@ -65,16 +63,14 @@ class ErrorPaths:
         return cls(_ranks_of(errors)[order], origins[order], places[order], keys, sizes)
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
-        """Return the places of ``count`` increasing samples, ``(steps, targets, count)``.
-
-        Series of one ``event``, the time at which their forecasts begin, share the origins drawn.
-        """
+        """Return the places of ``count`` increasing samples, ``(steps, targets, count)``."""
+        # Series share the drawn origins if their forecasts begin at the same time, ``event``.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
         drawn = drawn[np.arange(count) % origins]
         ranks = self.ranks[self._paths(drawn, key)].astype(np.float32)
-        # Equal ranks are put in order by chance. It is a chance of the series' own: one for all
-        # would let series rise together that have a single origin.
+        # Equal ranks are ordered at random, independently for each series: otherwise, with a single
+        # origin, all series would rise together.
         ranks += np.random.default_rng([seed, event, key]).random(ranks.shape, np.float32)
         order = np.argsort(np.moveaxis(ranks, 0, -1), axis=-1)
         places = np.empty_like(order)
@@ -82,12 +78,12 @@ class ErrorPaths:
         return places
 
     def donors(self, keys: Array) -> Array:
-        """Return the keys of the series whose paths series get: their own, if they were kept."""
+        """Return whose paths each series gets, by key: its own ones, if they were kept."""
         others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
         return np.where(np.isin(keys, self.keys), keys, others)
 
     def _paths(self, origins: IntArray, key: int) -> IntArray:
-        """Return a series' path of each origin, or without one that of the next series with one."""
+        """Return a series' path at each origin; without one, that of the next series."""
         place = np.searchsorted(self.keys, np.uint64(key))
         first, after = self._begins[origins], self._begins[origins + 1]
         found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
@@ -100,15 +96,13 @@ class ErrorPaths:
 
     @cached_property
     def _begins(self) -> IntArray:
-        """The first path of each origin, and the number of all."""
+        """The first path of each origin, and the number of all paths."""
         return np.searchsorted(self.origins, np.arange(int(self.origins[-1]) + 2))
 
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
-        """Return how samples are made of quantiles: ``values @ weights``, ``(quantiles, count)``.
-
-        The samples are ``count`` equally spaced quantiles, linear between those of ``values``, and
-        beyond them as the exceedances were.
-        """
+        """Return weights ``(quantiles, count)``, by which ``values @ weights`` are samples."""
+        # The samples are ``count`` equally spaced quantiles, interpolated between those of
+        # ``values``; beyond the outermost ones they follow the exceedances.
         levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
         weights = np.stack([np.interp(wanted, levels, unit) for unit in np.eye(len(levels))])
         knots = np.linspace(0, 1, _KNOTS)
@@ -159,11 +153,9 @@ class ErrorPaths:
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:
-    """Return the windows whose paths are kept, of ``width`` errors each: all, if they take 1 MB.
-
-    Else those of a thousand origins at most, and then of some series, those with the smallest keys:
-    digests, so that the series are as if drawn by lot.
-    """
+    """Return the windows whose paths of ``width`` errors are kept: all, if they fit into 1 MB."""
+    # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
+    # Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     cost = width + _INDEX
     if len(windows) * cost + len(keys) * _KEY > _MOST_BYTES:
@@ -174,19 +166,20 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> Int
     costs = np.cumsum(counts * cost + _KEY * (counts > 0))
     fitting = order[costs <= _MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
-    # One window of a long horizon with many targets may exceed the file's share by itself.
+    # A single window of a long horizon with many targets may exceed the file's share.
     return chosen if len(chosen) else windows[: max(_MOST_BYTES // cost, 1)]
 
 
 def key_of(label: Any) -> int:
-    """Return the digest of a series' id, by which a file knows the series again."""
+    """Return the digest of a series' id, by which a file recognizes the series."""
     return int.from_bytes(hashlib.blake2b(str(label).encode(), digest_size=_KEY).digest(), "little")
 
 
 def _ranks_of(errors: Array) -> Array:
-    """Return the rank of each error among those of its step and target, equal ones alike."""
-    # A missing error takes the rank of the step before, or after; of a target without any by lot.
-    ranks = np.full(errors.shape, np.nan)
+    """Return the rank of each error among those of its step and target; ties share a rank."""
+    # A missing error takes the rank of another path, one alike at the steps beside it, so that
+    # steps belong together as where none is missing; of a target without any, a rank by lot.
+    ranks, generator = np.full(errors.shape, np.nan), np.random.default_rng(0)
     for place in np.ndindex(errors.shape[1:]):
         own = errors[(slice(None), *place)]
         present = ~np.isnan(own)
@@ -194,16 +187,25 @@ def _ranks_of(errors: Array) -> Array:
             _, codes, counts = np.unique(own[present], return_inverse=True, return_counts=True)
             middle = np.cumsum(counts) - counts / 2
             ranks[(present, *place)] = (middle[codes] * _RANKS / present.sum()).astype(int)
-    steps = range(1, errors.shape[1])
-    for step, other in (*((s, s - 1) for s in steps), *((s - 1, s) for s in reversed(steps))):
-        missing = np.isnan(ranks[:, step])
-        ranks[:, step][missing] = ranks[:, other][missing]
-    by_lot = np.random.default_rng(0).integers(_RANKS, size=ranks.shape)
+    steps = range(errors.shape[1])
+    for sides in ((-1, 1), (-1,), (1,)):
+        for step in steps if sides[0] < 0 else reversed(steps):
+            near = [step + side for side in sides]
+            if near[0] < 0 or near[-1] not in steps:
+                continue
+            for own, beside in zip(ranks[:, step].T, ranks[:, near].mean(axis=1).T, strict=True):
+                missing, both = np.isnan(own) & ~np.isnan(beside), ~np.isnan(own + beside)
+                if missing.any() and both.any():
+                    alike = beside + generator.random(len(beside))
+                    order = np.argsort(alike[both])
+                    places = np.searchsorted(alike[both], alike[missing], sorter=order)
+                    own[missing] = own[both][order[np.minimum(places, len(order) - 1)]]
+    by_lot = generator.integers(_RANKS, size=ranks.shape)
     made: Array = np.where(np.isnan(ranks), by_lot, ranks).astype(np.uint8)
     return made
 
 
 def _quantiles_of(distances: Array) -> Array:
-    """Return quantiles, at equal distances, of the finite distances above 0; zeros without any."""
+    """Return evenly spaced quantiles of the finite distances above 0; zeros without any."""
     past = distances[np.isfinite(distances) & (distances > 0)]
     return np.quantile(past, np.linspace(0, 1, _KNOTS)) if len(past) else np.zeros(_KNOTS)

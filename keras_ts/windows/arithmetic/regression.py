@@ -1,7 +1,7 @@
 """Ridge regression of each step of a forecast, from sums of products over windows.
 
-All steps share the inputs of the window, and each has columns of its own, known ahead. Only sums
-are kept, so that memory does not grow with the number of windows.
+All steps share the inputs of the window, and each step adds the columns known ahead at that step.
+Only sums are kept, so that memory does not grow with the number of windows.
 """
 
 from typing import NamedTuple, Self
@@ -17,8 +17,8 @@ _PENALTY = 1e-3
 class _Unit(NamedTuple):
     """An origin and a unit for each column."""
 
-    # Less an origin near them, large numbers lose no digits in sums of products. Over a power of
-    # two, the squares of very large and very small ones stay finite, and no digit is lost.
+    # Numbers far from 0 lose digits in sums of products, so an origin near them is subtracted. The
+    # squares of very large numbers overflow, so all are divided by a power of two.
 
     origin: Array
     unit: Array
@@ -37,7 +37,7 @@ class _Unit(NamedTuple):
         return (values - self.origin) / self.unit
 
     def put_back(self, values: Array) -> Array:
-        """Return the values that ``take`` returned these for."""
+        """Undo ``take``."""
         return values * self.unit + self.origin
 
 
@@ -70,13 +70,13 @@ class Line(NamedTuple):
 
 
 class StepSums:
-    """Sums of products over the windows of one target; each step has ``columns`` of its own."""
+    """Sums of products over the windows of one target; each step adds ``columns`` known ahead."""
 
     def __init__(self, inputs: int, steps: int, columns: int) -> None:
         self._shared = np.zeros((1 + inputs, 1 + inputs))
         self._cross = np.zeros((1 + inputs, steps, columns + 1))
-        self._own = np.zeros((steps, columns, columns + 1))
-        # The products over windows without a target at some step, which are not that step's own.
+        self._per_step = np.zeros((steps, columns, columns + 1))
+        # The products over windows that lack a target at a step, by step: they are subtracted.
         self._absent: dict[int, Array] = {}
         self._units: _Units | None = None
 
@@ -101,7 +101,7 @@ class StepSums:
         self._shared += window.T @ window
         self._cross += (window.T @ of_step.reshape(len(y), -1)).reshape(self._cross.shape)
         by_step = of_step.transpose(1, 0, 2)
-        self._own += by_step[..., :-1].transpose(0, 2, 1) @ by_step
+        self._per_step += by_step[..., :-1].transpose(0, 2, 1) @ by_step
         for step in np.flatnonzero(missing.any(axis=0)).tolist():
             lacking = missing[:, step]
             rows = np.concatenate([window[lacking], of_step[lacking, step]], axis=1)
@@ -109,14 +109,14 @@ class StepSums:
 
     def line(self) -> Line:
         """Return the ridge coefficients of all steps; 0 for a step without a target."""
-        size, (steps, columns, _) = len(self._shared), self._own.shape
+        size, (steps, columns, _) = len(self._shared), self._per_step.shape
         window, ahead = np.zeros((size - 1, steps)), np.zeros((steps, columns))
         constant = np.zeros(steps)
-        # Where windows are taken off, the rounding that they leave is no variance.
-        squares = np.diag(self._shared), np.diagonal(self._own, axis1=1, axis2=2)
+        # Subtracting windows leaves rounding errors, which must not count as variance.
+        squares = np.diag(self._shared), np.diagonal(self._per_step, axis1=1, axis2=2)
         complete = [step for step in range(steps) if step not in self._absent]
         for some in [complete, *([step] for step in self._absent)]:
-            shared, cross, of_step = self._shared, self._cross[:, some], self._own[some]
+            shared, cross, of_step = self._shared, self._cross[:, some], self._per_step[some]
             if some != complete:
                 absent = self._absent[some[0]]
                 shared = shared - absent[:size, :size]
@@ -131,37 +131,36 @@ class StepSums:
 
 
 def _solved(
-    shared: Array, cross: Array, own: Array, shared_squares: Array, own_squares: Array
+    shared: Array, cross: Array, per_step: Array, shared_squares: Array, step_squares: Array
 ) -> tuple[Array, Array, Array]:
-    """Return ridge coefficients and constants from sums of products.
-
-    ``shared`` is ``(1 + inputs, 1 + inputs)``, the first of them a column of ones; ``cross``, with
-    each step's own columns and target, ``(1 + inputs, steps, columns + 1)``; ``own``, of these
-    columns, ``(steps, columns, columns + 1)``. The diagonals are parts of the squares.
-    """
+    """Return ridge coefficients and constants from sums of products."""
+    # ``shared``, ``(1 + inputs, 1 + inputs)``, is of a column of ones and the inputs. ``cross``,
+    # ``(1 + inputs, steps, columns + 1)``, is of these with each step's columns and target.
+    # ``own``, ``(steps, columns, columns + 1)``, is of each step's columns with its columns and
+    # target.
     # The inputs that all steps share are eliminated first: their products are factorized once, and
     # a system of the step's own columns is left for each step.
     count = shared[0, 0]
     means, of_step = shared[0, 1:] / count, cross[0] / count
     gram = shared[1:, 1:] / count - means[:, None] * means
     mixed = cross[1:] / count - means[:, None, None] * of_step
-    steps = own / count - of_step[:, :-1, None] * of_step[:, None]
+    steps = per_step / count - of_step[:, :-1, None] * of_step[:, None]
     # In units of the standard deviations.
     units = _inverse_deviation(np.diag(gram), shared_squares[1:] / count)
-    own_units = _inverse_deviation(np.diagonal(steps, axis1=1, axis2=2), own_squares / count)
+    step_units = _inverse_deviation(np.diagonal(steps, axis1=1, axis2=2), step_squares / count)
     gram = gram * units[:, None] * units
     mixed = mixed * units[:, None, None]
-    mixed[..., :-1] *= own_units
-    steps = steps * own_units[..., None]
-    steps[..., :-1] *= own_units[:, None]
-    # Ridge on the shared inputs alone, of the step's own columns and of the target.
+    mixed[..., :-1] *= step_units
+    steps = steps * step_units[..., None]
+    steps[..., :-1] *= step_units[:, None]
+    # The step's columns and its target are each regressed on the shared inputs.
     through = np.linalg.solve(gram + _PENALTY * np.eye(len(gram)), mixed.reshape(len(gram), -1))
     through = through.reshape(mixed.shape).transpose(1, 0, 2)
     left = steps - mixed[..., :-1].transpose(1, 2, 0) @ through
-    diagonal = _PENALTY * np.eye(own.shape[1])
+    diagonal = _PENALTY * np.eye(per_step.shape[1])
     ahead = np.linalg.solve(left[..., :-1] + diagonal, left[..., -1:])
     window = (through[..., -1:] - through[..., :-1] @ ahead)[..., 0].T * units[:, None]
-    ahead = ahead[..., 0] * own_units
+    ahead = ahead[..., 0] * step_units
     constant = of_step[:, -1] - means @ window - (of_step[:, :-1] * ahead).sum(axis=1)
     return window, ahead, constant
 

@@ -43,16 +43,12 @@ class RidgeSums:
     trace of the matrix that maps ``y`` to its fit, and stays below ``n - 2`` (Hurvich, Simonoff and
     Tsai, Journal of the Royal Statistical Society B 1998). For many rows this is generalized
     cross-validation, which overfits few rows. The number of rows ``n`` is ``sum(w)^2 / sum(w^2)``,
-    so that rows of weight 0 do not count. The largest penalty is infinite: if no map is better than
-    none, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
+    so that rows of weight 0 do not count. The largest penalty is infinite: if no inputs help, the
+    coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
 
-    An output may lack values: it is then fitted to the rows that have one.
-
-    Args:
-        inputs: Number of inputs.
-        outputs: Number of outputs.
-        others: The last inputs, which are of another kind: of each the mean square becomes that of
-            the first ones, so that one penalty suits both.
+    An output may lack values: it is then fitted to the rows that have one. The last ``others`` of
+    the inputs are of another kind: each is scaled to the mean square of the first ones, so that one
+    penalty suits both.
     """
 
     def __init__(self, inputs: int, outputs: int, others: int = 0) -> None:

@@ -22,11 +22,11 @@ Remainder = Literal["keep", "drop", "pad"]
 
 @dataclass
 class BatchSampler(PickledByFields):
-    """The order of all windows in each epoch, the batches, and the rows of one worker.
+    """The order of all windows in each epoch, the batches, and the rows of one worker."""
 
-    A *place* is an index into an epoch's order of all windows: place 0 holds the first window that
-    the epoch reads. A *position* is an index into the rows of this worker, batch after batch.
-    """
+    # A *place* is an index into an epoch's order of all windows: place 0 holds the first window
+    # that the epoch reads. A *position* is an index into the rows of this worker, batch after
+    # batch.
 
     ranges: WindowRanges
     batch_size: int  # Windows that all workers read in a batch: a multiple of ``shards * devices``.
@@ -51,7 +51,7 @@ class BatchSampler(PickledByFields):
         # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
-        # In all batches: more than ``size`` if there is padding, which comes last.
+        # Rows in all batches: more than ``size`` if there is padding, which comes last.
         self.positions = self._last + self._last_rows
         begin = self.shard * self._last_rows
         # Windows that this worker reads in an epoch.
@@ -73,10 +73,8 @@ class BatchSampler(PickledByFields):
         return begin, end if end <= self.positions else self.positions
 
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
-        """Return the windows at positions ``begin .. end - 1`` of an epoch.
-
-        Positions from ``size`` on are padding: the first windows of the epoch again.
-        """
+        """Return the windows at positions ``begin .. end - 1`` of an epoch."""
+        # Positions from ``size`` on are padding: the first windows of the epoch again.
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced at once, so that other threads see either the old one or the new.
         key, windows, starts = self._stretch
@@ -92,12 +90,10 @@ class BatchSampler(PickledByFields):
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
     def weights(self, begin: int, end: int) -> Array:
-        """Return the weights of positions ``begin .. end - 1`` that keep padding out of the loss.
-
-        Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
-        the other windows of a filled batch weigh the number of its rows over that of its windows:
-        the loss and the gradient of each step are those of its windows.
-        """
+        """Return the weights of positions that keep padding out of the loss."""
+        # Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
+        # each window of a padded batch weighs ``rows / windows``: the loss and the gradient of each
+        # step are then those of its windows alone.
         positions = np.arange(begin, end)
         weights = np.where(positions < self._last, *self._weights)
         weights[positions >= self.size] = 0

@@ -1,10 +1,12 @@
-"""The scale of a series or of a window: the mean size of its steps."""
+"""The mean size of steps, and the mean and deviation of columns, of series and of windows."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.geometry import in_blocks, in_pieces, run_positions
 
 
 def mean_absolute_steps(
@@ -17,17 +19,14 @@ def mean_absolute_steps(
     block: int = 1 << 20,
     squares: bool = False,
 ) -> Array:
-    """Return the mean absolute step of each span and column, ``(spans, columns)``.
-
-    It is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span: the
-    scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It is 0 if
-    there is no such step. A step no larger than rounding counts as 0: its inverse would be a huge
-    weight for a constant series.
-
-    Spans, such as one per series, are disjoint and in order. ``places`` are the times ``t`` of the
-    positions, increasing; by default the positions. At most ``block`` positions are read at once.
-    With ``squares`` the mean squared steps, the scales of RMSSE, stand beside them on a last axis.
-    """
+    """Return the mean absolute step of each span and column, ``(spans, columns)``."""
+    # It is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span:
+    # the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It
+    # is 0 if there is no such step. A step no larger than rounding counts as 0: its inverse would
+    # be a huge weight for a constant series. Spans, such as one per series, are disjoint and in
+    # order. ``places`` are the times ``t`` of the positions, increasing; by default the positions.
+    # At most ``block`` positions are read at once. With ``squares``, a last axis also holds the
+    # mean squared steps, the scales of RMSSE.
     totals = np.zeros((1 + squares, len(begin), len(columns)))
     count = np.zeros(totals.shape[1:])
     for start in range(lag if places is None else 1, len(values), block):
@@ -58,11 +57,9 @@ def mean_absolute_steps(
 
 
 def window_scales(past: Any, ops: Any = np) -> Any:
-    """Return the mean absolute step within each window, ``(windows, columns)``.
-
-    It is the scale of conformal prediction, of arrays or, with ``keras.ops``, of tensors. Steps to
-    or from a value that is not finite are left out; if none is left, the scale is 0.
-    """
+    """Return the mean absolute step within each window, ``(windows, columns)``."""
+    # It is the scale of conformal prediction, of arrays or, with ``keras.ops``, of tensors. Steps
+    # to or from a value that is not finite are left out; if none is left, the scale is 0.
     with np.errstate(invalid="ignore"):
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
     count = ops.sum(ops.where(missing, ops.zeros_like(steps), ops.ones_like(steps)), axis=1)
@@ -76,3 +73,46 @@ def parted(values: Any, ops: Any = np) -> tuple[Any, Any]:
     with np.errstate(invalid="ignore"):
         missing = ops.isnan(0.0 * values)
     return ops.where(missing, ops.zeros_like(values), values), missing
+
+
+# Rows of a memory map that are read at once.
+_BLOCK = 1 << 20
+
+
+def merged(begin: IntArray, end: IntArray) -> IntArray:
+    """Merge spans of rows into disjoint ones, in order, ``(spans, 2)``."""
+    order = np.argsort(begin, kind="stable")
+    begin, reach = begin[order], np.maximum.accumulate(end[order])
+    apart = np.flatnonzero(begin[1:] > reach[:-1])
+    return np.stack([begin[np.append(0, apart + 1)], reach[np.append(apart, len(reach) - 1)]], 1)
+
+
+def moments(values: Array, spans: Any) -> tuple[Array, Array]:
+    """Return mean and standard deviation of the finite values of each column in disjoint spans."""
+    columns = 1 if values.ndim == 1 else values.shape[1]
+    count = np.zeros(columns)
+    total = np.zeros(columns)
+    for block, finite in _blocks(values, spans):
+        count += finite.sum(axis=0)
+        total += block.sum(axis=0)
+    mean = total / np.maximum(count, 1)
+    # A second pass, since E[x^2] - E[x]^2 loses its digits for a column far from 0.
+    squares = np.zeros(columns)
+    for block, finite in _blocks(values, spans):
+        squares += np.square(np.where(finite, block - mean, 0.0)).sum(axis=0)
+    return mean, np.sqrt(squares / np.maximum(count, 1))
+
+
+def _blocks(values: Array, spans: Any) -> Iterator[tuple[Array, Array]]:
+    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite."""
+    begin, end = np.reshape(spans, (-1, 2)).T
+    span, done, count = in_pieces(end - begin, _BLOCK)
+    first = begin[span] + done
+    for block in in_blocks(count, _BLOCK):
+        rows: Any = slice(first[block][0], first[block][0] + count[block][0])
+        if len(count[block]) > 1:
+            rows = run_positions(first[block], count[block])
+        read = np.asarray(values[rows], dtype=np.float64)
+        read = read.reshape(len(read), -1)
+        finite = np.isfinite(read)
+        yield np.where(finite, read, 0.0), finite

@@ -1,8 +1,7 @@
 """Finds the season of a series that a window must cover.
 
-Where a week of half hours repeats, the window that holds a week and a little more tells what comes:
-the value of a week ago, and by how much this week lies above the last. A shorter window tells the
-day alone.
+If a week of half hours repeats, a window of a week and a little more shows the value of a week ago,
+and by how much this week lies above the last one. A shorter window shows only the daily cycle.
 """
 
 import numpy as np
@@ -11,9 +10,9 @@ from keras_ts._typing import Array
 
 # Least correlation of changes with those of a season ago, and largest with those of a shorter lag.
 _STRONG, _ENOUGH = 0.5, 0.99
-# The season must leave this share, or less, of what the best shorter lag leaves of the changes.
+# A season must leave at most this share of the variance that the best shorter lag leaves.
 _LEFT = 0.75
-# A lag that leaves at most so many times what the best lag leaves is nearly as good.
+# A lag that leaves at most this many times what the best lag leaves is nearly as good.
 _NEARLY = 1.5
 # The longest season: a week of quarter hours. A window of it is solved for in a second.
 _LONGEST = 672
@@ -27,8 +26,8 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
     """Return the season of a series if it is longer than a window and strong; else None.
 
     A season is the lag at which changes of the series over the horizon are correlated most with
-    earlier ones. They are what a model forecasts beyond the last value. And they have no level and
-    no trend, which would look like a season of any length.
+    earlier changes. A model forecasts just these changes, on top of the last value. They have no
+    level and no trend, which would look like a season of any length.
 
     Example:
 
@@ -62,16 +61,14 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
 
 
 def _correlations(changes: Array, most: int) -> Array:
-    """Return the correlations of changes with those of 0 to ``most`` rows before.
-
-    Pairs in which a change is missing are left out.
-    """
+    """Return the correlations of changes with those of 0 to ``most`` rows before."""
+    # Pairs in which a change is missing are left out.
     present = np.isfinite(changes)
     centered = np.where(present, changes - changes[present].mean(), 0.0)
     size = 1 << (2 * len(changes) - 1).bit_length()
     largest = np.abs(centered).max(initial=0.0)
     centered /= largest if largest > 0 else 1.0
-    own, squares, pairs = (
+    spectrum, squares, pairs = (
         np.fft.rfft(of, size) for of in (centered, np.square(centered), present.astype("float64"))
     )
 
@@ -80,6 +77,6 @@ def _correlations(changes: Array, most: int) -> Array:
         return lagged
 
     sizes = np.maximum(products(squares, pairs), 0.0) * np.maximum(products(pairs, squares), 0.0)
-    together = products(own, own)
+    together = products(spectrum, spectrum)
     # Below this there is only rounding.
     return np.where(sizes > 1e-20, together / np.sqrt(np.maximum(sizes, 1e-20)), 0.0)

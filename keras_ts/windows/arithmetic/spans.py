@@ -1,4 +1,4 @@
-"""Spans: where the targets lie that a model was trained or calibrated on, kept in its file.
+"""Spans: where the targets lie on which a model was trained or calibrated, kept in its file.
 
 A span is the first and the last moment of a series, by a key that tells the series from others.
 Keys are digests, so the smallest of them are a random sample of very many series.
@@ -10,13 +10,13 @@ from keras_ts import _checks
 
 Spans = dict[str, list[int]]
 
-# A part that shares a twentieth of its series with another one shares some of these for sure.
+# Two parts that share a twentieth of their series almost surely share some of these.
 MOST = 100
 _LONGEST_KEY = 64
 
 
 def joined(*parts: Spans | None) -> Spans | None:
-    """Return spans that hold all others, of some series if there are many; None without any."""
+    """Return the union of spans, of a sample of series if there are many; None without any."""
     spans: Spans = {}
     for key, (first, last) in (item for part in parts for item in (part or {}).items()):
         earlier, later = spans.get(key, (first, last))

@@ -1,7 +1,7 @@
 """``WindowSource``: returns the batch at a place in the order of an epoch, for every framework.
 
 A source has no position, so that readers in several threads or frameworks cannot disturb each
-other. The state of a run says which batch of which epoch comes next, and of what order.
+other. The state of a run holds the epoch and number of its next batch, and what fixes the order.
 """
 
 from dataclasses import dataclass, replace
@@ -44,8 +44,8 @@ class WindowSource(PickledByFields):
     panel: FlatSeries  # The series.
     sampler: BatchSampler  # The order of the windows.
     weights: WindowWeights | None  # The windows' weights, or None.
-    # The rows before the first border, which give each series its scale. Defaults to None: all
-    # rows.
+    # The rows before the first border, from which each series' scale is computed. Defaults to
+    # None: all rows.
     before: Part | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
@@ -77,7 +77,7 @@ class WindowSource(PickledByFields):
         return self._gather.target(ranges.starts(np.arange(ranges.total)))
 
     def in_time_order(self) -> "WindowSource":
-        """Return a source of all windows in time order, without padding, of whatever shard."""
+        """Return a source of all windows in time order, without padding or shards."""
         sampler = replace(
             self.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1
         )
@@ -116,7 +116,7 @@ class WindowSource(PickledByFields):
             weights = weights if padding is None else weights * padding
         if weights is None:
             return inputs, y
-        # One axis less than the targets, so that Keras weighs windows and nothing else.
+        # Weights have one axis less than targets, so that Keras weighs windows and nothing else.
         return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
 
     @cached_property

@@ -1,27 +1,25 @@
 """Returns batches as Grain datasets; Grain is imported only when one is asked for."""
 
 import itertools
+import operator
 from typing import Any
 
+from keras_ts import _checks
 from keras_ts.windows.feeding.source import Source
 
 
 def to_grain(source: Source) -> Any:
     """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
-    try:
-        import grain
-    except ImportError as error:
-        raise ImportError("to_grain needs grain: pip install grain.") from error
+    grain = _checks.needed("grain", "to_grain")
 
-    class Batches(grain.MapDataset):
+    class Batches(grain.MapDataset):  # type: ignore[name-defined]
         def __len__(self) -> int:
             return source.sampler.batches
 
         def __getitem__(self, index: Any) -> Any:
             if isinstance(index, slice):
                 return self.slice(index)
-            if not hasattr(index, "__index__"):
-                raise TypeError(f"The number of a batch must be an integer. Received: {index!r}.")
+            index = operator.index(index)
             if not -len(self) <= index:
                 raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
             # A negative number counts from the end of the first epoch.

@@ -24,12 +24,11 @@ _CALL_BATCHES = 64
 
 
 class _Reader:
-    """Reads the batches of one call.
+    """Reads the batches of one call."""
 
-    TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
-    function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
-    owns it: the series are freed with the dataset.
-    """
+    # TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
+    # function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
+    # owns it: the series are freed with the dataset.
 
     def __init__(self, source: Source, begin: Callable[[], int]) -> None:
         sampler = source.sampler
@@ -101,7 +100,7 @@ def batches(
     # A scan, not a map: its state belongs to the pass, so that overlapping passes each keep their
     # epoch.
     pieces = tf.data.Dataset.range(calls).scan(np.int64(-1), call).prefetch(1)
-    # tf.data would else read a batch ahead of the consumer, and count it too early.
+    # Otherwise tf.data would read a batch ahead of the consumer, and count it too early.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     dataset = pieces.flat_map(hand_out).with_options(options)

@@ -1,12 +1,10 @@
 """Divides batches among the workers of a run, and refuses what several of them would read wrong."""
 
-import sys
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 
-from keras_ts import _checks
+from keras_ts import _backends, _checks
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 
 
@@ -21,18 +19,8 @@ class Workers:
     @classmethod
     def of_this_run(cls) -> "Workers":
         """Return the workers of this run; TensorFlow divides batches by itself."""
-        backend = keras.backend.backend()
-        if backend == "torch":
-            distributed: Any = sys.modules["torch"].distributed
-            if not distributed.is_available() or not distributed.is_initialized():
-                return cls()
-            return cls(distributed.get_world_size(), distributed.get_rank())
-        if backend != "jax":
-            return cls()
-        import jax
-
-        processes, process = jax.process_count(), jax.process_index()
-        distribution = keras.distribution.distribution()
+        processes, process = _backends.processes()
+        distribution = _backends.distribution()
         if distribution is None:
             return cls(processes, process)
         mesh = distribution.device_mesh
@@ -40,10 +28,10 @@ class Workers:
         if max(copies, processes) % min(copies, processes):
             raise ValueError(
                 f"The batches of this distribution cannot be divided among {processes} processes: "
-                f"the axis of the batch, {distribution.batch_dim_name!r}, has {copies} parts. Give "
-                "its mesh a multiple or a divisor of the number of processes there."
+                f"the axis of the batch, {distribution.batch_dim_name!r}, has {copies} parts. Make "
+                "that number a multiple or a divisor of the number of processes in its mesh."
             )
-        # With fewer copies of the model than processes, those of a copy read the same windows.
+        # With fewer copies of the model than processes, those that share a copy read the same rows.
         count = min(copies, processes)
         return cls(count, process * count // processes, max(copies // processes, 1))
 
@@ -73,16 +61,12 @@ def cut(whole: BatchSampler, count: int, index: int, drawn: bool) -> BatchSample
     return replace(whole, shards=count, shard=index, devices=workers.devices)
 
 
-def _keras_averages() -> bool:
-    """Return True if Keras averages the gradients of the processes of ``torch.distributed``."""
-    return tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 16)
-
-
 def check_share(sampler: BatchSampler) -> None:
     """Refuse batches that Keras, in this process of a run, would train on wrongly or not at all."""
     workers = Workers.of_this_run()
-    if keras.backend.backend() == "torch":
-        if workers.count > 1 and not _keras_averages():
+    averages = _backends.averages_gradients()
+    if averages is not None:
+        if workers.count > 1 and not averages:
             raise RuntimeError(
                 f"Keras {keras.__version__} averages no gradients among the {workers.count} "
                 "processes of torch.distributed: fit would train a separate model in each. Write a "

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.cycles import Cycle, waves
+from keras_ts.windows.arithmetic.cycles import Cycle, by_clock, waves
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import per_row
+from keras_ts.windows.arithmetic.holidays import is_place
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
+from keras_ts.windows.reading.holidays import with_holidays
 from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
@@ -56,6 +58,11 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
             its clock.
     """
     wanted = checked_cycles("cycles", cycles)
+    if any(map(is_place, wanted)):
+        raise ValueError(
+            f"cycles={list(wanted)} names holidays, of which only the windows of a training part "
+            "can make columns: WindowedSeries(calendar=...)."
+        )
     clock = read_timestamps(timestamps)
     if len(_names(wanted)) < len(wanted) and disorder(clock.times, clock.offsets) is not None:
         raise ValueError(
@@ -68,7 +75,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
 
 def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     """Return the panel with the columns of ``calendar`` added last, known ahead."""
-    wanted, clock = spec.cycles, panel.clock
+    wanted, clock = spec.calendar_entries, panel.clock
     if panel.on_disk:
         raise ValueError(
             f"calendar={list(wanted)} would read a memory map whole, to add columns to it. Write "
@@ -76,6 +83,8 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             "docstring, and name them in future_columns; or write frames into a "
             "keras_ts.scale.PanelStore, which holds the columns of a calendar."
         )
+    if clock is not None and clock.times.dtype.kind == "M":
+        spec = with_holidays(spec, clock.shown)
     names = spec.calendar_columns
     taken = {*panel.columns.names, spec.id_column, spec.time_column}
     if taken.intersection(names):
@@ -86,53 +95,54 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
         )
     if (named := _names(wanted)) and clock is None:
         raise ValueError(
-            f"calendar={list(wanted)}: {named[0]!r} is read off timestamps. Pass a data frame and "
+            f"calendar={list(wanted)}: {named[0]!r} needs timestamps. Pass a data frame and "
             "name its time_column, or give a number, a period in positions."
         )
     if named and clock is not None and clock.times.dtype.kind != "M":
         raise TypeError(
-            f"calendar={list(wanted)} is read off dates, and time_column={spec.time_column!r} "
+            f"calendar={list(wanted)} needs dates, and time_column={spec.time_column!r} "
             f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     # The dtype of an array that holds both the panel's values and sines.
     kind = np.result_type(values, np.float32)
-    made = _columns(panel, wanted, spec)
+    made = _columns(panel, spec.cycles, spec)
     values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)
-    return replace(panel, values=values, columns=panel.columns.with_calendar(names))
+    columns = panel.columns.with_calendar(names)
+    return replace(panel, values=values, columns=columns, holidays=spec.holidays)
 
 
-def _names(cycles: Sequence[Cycle]) -> list[Cycle]:
-    return [cycle for cycle in cycles if isinstance(cycle, str)]
+def _names(cycles: Sequence[Any]) -> list[Any]:
+    return [cycle for cycle in cycles if by_clock(cycle)]
 
 
-def _columns(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None = None) -> Array:
-    """Return the sine and cosine of each cycle at every row of a panel."""
+def _columns(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None = None) -> Array:
+    """Return the two columns of each cycle at every row of a panel."""
     shown = panel.clock.shown if panel.clock is not None and _names(cycles) else None
     numbers = _numbers(panel, cycles, spec) if len(_names(cycles)) < len(cycles) else None
     return waves(cycles, shown, numbers)
 
 
-def _numbers(panel: FlatSeries, cycles: Sequence[Cycle], spec: WindowSpec | None) -> Array:
+def _numbers(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None) -> Array:
     """Return the number of every row: steps since 1970, or rows from the first with a value."""
     clock, calendar = panel.clock, f"{'calendar' if spec else 'cycles'}={list(cycles)}"
     if clock is None:
         rows = np.arange(len(panel.values))
         return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
-    own = panel.own_frequencies
-    refuse_uncounted(panel, own, np.flatnonzero(panel.lengths), calendar, spec)
-    return clock.numbers(own)
+    found = panel.own_frequencies
+    refuse_uncounted(panel, found, np.flatnonzero(panel.lengths), calendar, spec)
+    return clock.numbers(found)
 
 
 def refuse_uncounted(
-    panel: FlatSeries, own: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
+    panel: FlatSeries, found: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
 ) -> None:
-    """Refuse a calendar of numbers if one of some series has no frequency, or days in UTC alone."""
-    bad = series[own.per_series(lambda frequency: frequency.in_utc, True)[series]]
+    """Refuse a calendar of numbers if a series has no frequency, or days of 24 hours in UTC."""
+    bad = series[found.per_series(lambda frequency: frequency.in_utc, True)[series]]
     if not len(bad):
         return
     number = int(bad[0])
-    if own[number] is None:
+    if found[number] is None:
         cure = 'Use "hour", "day", "week" or "year", or mend them. '
         refuse_without(panel, number, f"{calendar} counts steps of", spec, cure)
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
@@ -145,10 +155,8 @@ def refuse_uncounted(
 
 
 def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
-    """Return the rows before each series' first value, or refuse series that differ in them.
-
-    Such a row may be padding, which does not count, or a missing value, which does.
-    """
+    """Return the rows before each series' first value, or refuse series that differ in them."""
+    # Such a row may be padding, which does not count, or a missing value, which does.
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
     other = filled[front[filled] != front[filled[:1]]]
@@ -156,9 +164,8 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
         first, moved = int(filled[0]), int(other[0])
         raise ValueError(
             f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
-            f"{front[first]} before that and {panel.series(moved)} {front[moved]}: "
+            f"{front[first]} before that row, but {panel.series(moved)} has {front[moved]}: "
             "their phases might drift apart. Begin all series with a value, or with equally many "
-            "rows without one; or pass a data frame and name its time_column, where numbers of "
-            f"rows do.{cure}"
+            f"rows without one; or pass a data frame and name its time_column.{cure}"
         )
     return front

@@ -2,11 +2,14 @@
 
 Inside, timestamps with a time zone are NumPy's, in UTC. Users get them with their offset: a clock
 that is put back shows an hour twice, and only the offset tells ``split`` which of the two.
+
+The library of a column reads its zone: pytz, and so pandas 2, has no summer time after 2037, polars
+none after 2100, and timestamps that continue a series must follow the same library.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone, tzinfo
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +17,68 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.inferring import inferred, kept
-from keras_ts.windows.reading.zone import Zone, in_zones
+from keras_ts.windows.arithmetic.inferring import inferred, refitted
+
+_DAY = np.timedelta64(1, "D")
+# Python covers the years 1 to 9999, and local time is less than a day from UTC.
+_FIRST, _LAST = (np.datetime64(day) for day in ("0001-01-02T00:00:00", "9999-12-30T00:00:00"))
+
+
+def in_zones(utc: Array) -> BoolArray:
+    """Return True for each time that a time zone covers: those in the years 1 to 9999."""
+    if np.datetime_data(utc.dtype)[0] == "ns":  # From 1677 to 2262.
+        return ~np.isnat(utc)
+    return (utc >= _FIRST) & (utc <= _LAST)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """The time zone of a column."""
+
+    info: tzinfo | str  # The zone: a ``tzinfo`` for pandas, else its name.
+    # The library of the column, by its name in narwhals; "pandas" has its own type of timestamps.
+    library: str
+
+    def stamps(self, utc: Array) -> Array:
+        """Return timestamps with their offset from UTC, as objects of pandas or of Python."""
+        if self.library == "pandas":
+            import pandas as pd
+
+            index: Any = pd.DatetimeIndex(utc, tz="UTC").tz_convert(self.info)
+            return np.asarray(index.astype(object))
+        stamps = np.empty(len(utc), dtype=object)
+        ahead = (self.shown(utc) - utc).astype("timedelta64[us]").tolist()
+        for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
+            offset = timezone(ahead[row]) if ahead[row] else UTC
+            stamps[row] = moment.replace(tzinfo=UTC).astimezone(offset)
+        return stamps
+
+    def shown(self, utc: Array) -> Array:
+        """Return the local times of timestamps that are ``in_zones``."""
+        if self.library == "pandas":
+            import pandas as pd
+
+            shown = pd.DatetimeIndex(utc, tz="UTC").tz_convert(self.info).tz_localize(None)
+            return shown.to_numpy().astype(utc.dtype)
+        import narwhals as nw
+
+        # polars has no seconds.
+        times = utc.astype(np.promote_types(utc.dtype, "M8[ms]"))
+        column = nw.new_series("time", times, backend=self.library).dt.replace_time_zone("UTC")
+        shown = column.dt.convert_time_zone(str(self.info)).dt.replace_time_zone(None)
+        return np.asarray(shown.to_numpy().astype(utc.dtype))
+
+    def readings(self, local: Array) -> tuple[Array, Array]:
+        """Return the first and the second UTC time at which the clock shows each local time."""
+        # They are equal for a local time that occurs once. A local time that is skipped is read as
+        # if the clock were put forward later, and as if it were put forward earlier.
+        # Local time is less than a day from UTC, so a day before or after is past any change.
+        around = np.concatenate([local - _DAY, local + _DAY])
+        before, after = np.split(self.shown(around) - around, 2)
+        first, second = local - before, local - after
+        shown = np.split(self.shown(np.concatenate([first, second])), 2)
+        once, again = shown[0] == local, shown[1] == local
+        return np.where(again & ~once, second, first), np.where(once & ~again, first, second)
 
 
 def as_written(stamp: Any) -> str:
@@ -37,8 +100,8 @@ class Clock:
     # Name of the frequency that a model was trained on, or None. Every series that fits it has this
     # frequency.
     expected: str | None = None
-    # The frequency of each series by which missing rows are filled in, or None to read it off the
-    # timestamps.
+    # The frequency of each series by which missing rows are filled in. None: it is inferred from
+    # the timestamps.
     filled_by: Frequencies | None = None
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
@@ -61,23 +124,23 @@ class Clock:
 
     @cached_property
     def inferred(self) -> tuple[IntArray, Frequencies]:
-        """The positions that do not follow by the regular step, and each series' own frequency."""
+        """The positions that break the regular step, and the frequency of each series."""
         return inferred(self.times, self.offsets, self.local_times)
 
     @cached_property
     def frequencies(self) -> Frequencies:
-        """The frequency of each series, None for one that is too short or not regular.
-
-        Few rows fit several frequencies, so a series that fits the frequency of the longest series
-        has that. Days of 24 hours that the clock of a time zone does not keep go first.
-        """
+        """The frequency of each series, None for one that is too short or not regular."""
+        # A short series may fit several frequencies. A series that fits the one of the longest
+        # series gets that one. A series of 24-hour days counts as the longest: its clock has
+        # changed.
         if self.filled_by is not None:
             return self.filled_by
-        own = self.inferred[1]
-        if not own.kinds or (len(own.kinds) == 1 and self.expected in (None, str(own.kinds[0]))):
-            return own
-        like = self.expected or own.usual(np.diff(self.offsets))
-        return kept(self.times, self.offsets, self.local_times, own, like)
+        found = self.inferred[1]
+        names = [str(kind) for kind in found.kinds]
+        if not names or names == [self.expected or names[0]]:
+            return found
+        like = self.expected or found.usual(np.diff(self.offsets))
+        return refitted(self.times, self.offsets, self.local_times, found, like)
 
     @property
     def shown(self) -> Array:
@@ -99,11 +162,10 @@ class Clock:
     def after(
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
-        """Return the timestamps some steps after those of rows, in UTC and as their clocks show.
-
-        Where a time zone does not reach, they are NaT. A local time that is skipped as the clock is
-        put forward becomes as much later. Of one that occurs twice, it is the first.
-        """
+        """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
+        # A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
+        # clock skips is put forward by the hour that is skipped; one that occurs twice is the
+        # first.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
         codes = frequencies.codes[series]
@@ -159,18 +221,18 @@ class Clock:
         return places
 
     def flat_places(self, moment: Any) -> IntArray:
-        """Return where ``times`` reach a moment in each series; None: the series' ends."""
+        """Return each series' flat position from ``moment`` on; for None the ends of the series."""
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]
 
     def _places(self, clock: Array, moment: np.datetime64) -> IntArray:
-        """Return the position in each series of the first time by a clock not before ``moment``."""
+        """Return each series' position of the first time of ``clock`` not before ``moment``."""
         later = clock >= moment
         begins = later.copy()
         begins[1:] &= ~later[:-1]
-        own = self.offsets[:-1][self.offsets[:-1] < len(later)]
-        begins[own] = later[own]
+        starts = self.offsets[:-1][self.offsets[:-1] < len(later)]
+        begins[starts] = later[starts]
         flat = np.append(np.flatnonzero(begins), len(later))
         first = np.minimum(flat[np.searchsorted(flat, self.offsets[:-1])], self.offsets[1:])
         return first - self.offsets[:-1]
@@ -193,9 +255,9 @@ class Clock:
 
     def _by_zone(self) -> list[tuple[Zone, BoolArray]]:
         """Return each time zone, with flags of the series that have it."""
-        own = np.array([self.zones.index(zone) for zone in self.zones])
+        numbers = np.array([self.zones.index(zone) for zone in self.zones])
         every = np.zeros(len(self.offsets) - 1, dtype=bool)
-        return [(self.zones[number], (own == number) | every) for number in np.unique(own)]
+        return [(self.zones[number], (numbers == number) | every) for number in np.unique(numbers)]
 
 
 def _moment(at: Any) -> tuple[np.datetime64, bool]:

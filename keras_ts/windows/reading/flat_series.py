@@ -14,9 +14,10 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.categories import Categories, collapsed
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
-from keras_ts.windows.missing import Handling
+from keras_ts.windows.arithmetic.holidays import Holidays
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
+from keras_ts.windows.spec import Handling
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,14 @@ class FlatSeries:
     # Flat positions that must not share a window with the one before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
-    # The frame's row of each row that was given, where a frame was sorted by series; else None.
+    # For each given row its row in the frame, if that was sorted by series; else None.
     row_order: IntArray | None = None
     # Flat positions of the rows that were given, where gaps in time were filled with missing rows;
     # else None.
     given: IntArray | None = None
     # The categories of each column of text, or None without any.
     categories: Categories | None = None
+    holidays: Holidays | None = None  # Of the places of a calendar, or None without any.
     # True if all values are known to be finite, so that those of a memory map need no check as they
     # are read.
     checked: bool = False
@@ -68,12 +70,12 @@ class FlatSeries:
         """The frequency of each series; one of a single row gets the most common of the others."""
         if self.clock is None:
             return Frequencies((), np.full(len(self.lengths), -1))
-        own = self.clock.frequencies
-        if not own.kinds:
-            return own
-        usual = int(np.bincount(own.codes[own.codes >= 0]).argmax())
-        single = (own.codes < 0) & (self.lengths == 1)
-        return Frequencies.of(own.kinds, np.where(single, usual, own.codes))
+        frequencies = self.clock.frequencies
+        if not frequencies.kinds:
+            return frequencies
+        usual = int(np.bincount(frequencies.codes[frequencies.codes >= 0]).argmax())
+        single = (frequencies.codes < 0) & (self.lengths == 1)
+        return Frequencies.of(frequencies.kinds, np.where(single, usual, frequencies.codes))
 
     @property
     def by_series(self) -> dict[str, Array]:
@@ -92,10 +94,8 @@ class FlatSeries:
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
     def rows(self, begin: IntArray, stop: IntArray) -> Array:
-        """Return the values at flat positions of some runs, one run after another.
-
-        Each run reads the series that its ``stop`` ends in. Positions before that hold NaN.
-        """
+        """Return the values at flat positions of some runs, one run after another."""
+        # Each run reads the series that its ``stop`` ends in. Positions before that hold NaN.
         offset = self.offsets[np.searchsorted(self.offsets, stop - 1, side="right") - 1]
         if len(begin) == 1 and begin[0] >= offset[0]:
             return self.values[begin[0] : stop[0]]
@@ -139,8 +139,7 @@ def lacking_rows(
 def check_values(panel: FlatSeries, handling: Handling, block: int = 1 << 22) -> None:
     """Refuse values that are not finite, or where missing ones are allowed, infinite ones."""
     infinite = handling.series
-    # Windows that touch an infinite value are left out where inputs must be finite.
-    if panel.checked or (infinite and not handling.inputs):
+    if panel.checked or handling.drops:
         return
     total, first = 0, None
     for begin, bad in lacking_rows(panel, block, infinite):
@@ -201,10 +200,8 @@ def static_parted(
 def missing_rows(
     values: Array, columns: Sequence[int] | None = None, infinite: bool = False
 ) -> BoolArray:
-    """Return True for each position with a value that is not finite in any of ``columns``.
-
-    With ``infinite``, only an infinite value counts, and not NaN.
-    """
+    """Return True for each position with a value that is not finite in any of ``columns``."""
+    # With ``infinite``, only an infinite value counts, and not NaN.
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
@@ -214,15 +211,13 @@ def missing_rows(
 
 
 def rows_in_front(panel: FlatSeries) -> IntArray:
-    """Return the number of rows before the first value of each series; all rows if it has none.
-
-    Columns known ahead do not count: a plan may have values where no other column has.
-    """
-    own, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
+    """Return the number of rows before the first value of each series; all rows if it has none."""
+    # Columns known ahead do not count: a plan may have values where no other column has.
+    columns, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
     searched = np.flatnonzero(panel.lengths)
-    while len(searched) and own:
+    while len(searched) and columns:
         values = panel.values[panel.offsets[searched] + front[searched]].reshape(len(searched), -1)
-        searched = searched[~np.isfinite(values[:, own]).any(axis=1)]
+        searched = searched[~np.isfinite(values[:, columns]).any(axis=1)]
         front[searched] += 1
         searched = searched[front[searched] < panel.lengths[searched]]
     return front

@@ -7,10 +7,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.categories import Categories, one_hot
-from keras_ts.windows.arithmetic.labels import alike
+from keras_ts.windows.arithmetic.categories import one_hot
 from keras_ts.windows.reading.texts import Text, distinct_values
 from keras_ts.windows.reading.timestamps import is_period, received
+from keras_ts.windows.spec import WindowSpec
 
 
 class NotNumbersError(TypeError):
@@ -24,7 +24,7 @@ class NotNumbersError(TypeError):
 def is_frame(series: Any) -> bool:
     """Return True for a frame or a list of frames, False for arrays."""
     items = series if isinstance(series, list | tuple) and series else (series,)
-    # The type is asked, since a lazy frame would compute its columns, and warn.
+    # The type is checked, since asking a lazy frame would compute its columns, and warn.
     return all(
         hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
     )
@@ -32,12 +32,7 @@ def is_frame(series: Any) -> bool:
 
 def open_frame(frame: Any) -> Any:
     """Return a frame as a narwhals frame, or raise an error."""
-    try:
-        import narwhals as nw
-    except ImportError as error:
-        raise ImportError(
-            "Windowing a data frame needs narwhals: pip install narwhals, or pass frame.to_numpy()."
-        ) from error
+    nw = _checks.needed("narwhals", "Windowing a data frame")
     try:
         return nw.from_native(frame, eager_only=True)
     except TypeError as error:
@@ -54,24 +49,24 @@ def open_frame(frame: Any) -> Any:
 
 
 def matrix(
-    table: Any, features: list[str], categories: Categories | None = None, what: str = "series"
+    table: Any, features: list[str], spec: WindowSpec | None = None, what: str = "series"
 ) -> Array:
     """Return columns of a frame as one array; refuse a column that does not hold numbers."""
-    blocks = blocks_of(table, features, categories, what, lambda name: Text.of(table[name]))
+    blocks = blocks_of(table, features, spec, what, lambda name: Text.of(table[name]))
     return beside(blocks, np.result_type(*(block.dtype for block in blocks)))
 
 
 def blocks_of(
     table: Any,
     features: Sequence[str],
-    categories: Categories | None,
+    spec: WindowSpec | None,
     what: str,
     text: Callable[[str], Text],
 ) -> list[Array]:
     """Return each column as numbers: ``(rows,)``, or ``(rows, categories)`` for one of text."""
-    known = categories or {}
+    known, unseen = (spec.categories or {}, spec.unseen) if spec else ({}, "raise")
     return [
-        one_hot(text(name).categories(known[name], what), len(known[name]))
+        one_hot(text(name).categories(known[name], what, unseen), len(known[name]))
         if name in known
         else _numbers(table[name])
         for name in features
@@ -80,13 +75,8 @@ def blocks_of(
 
 def beside(blocks: Sequence[Array], dtype: Any) -> Array:
     """Return blocks of columns beside each other, ``(rows, columns)``."""
-    width = sum(1 if block.ndim == 1 else block.shape[1] for block in blocks)
-    made, place = np.empty((len(blocks[0]), width), dtype), 0
-    for block in blocks:
-        columns = block[:, None] if block.ndim == 1 else block
-        made[:, place : place + columns.shape[1]] = columns
-        place += columns.shape[1]
-    return made
+    columns = [block[:, None] if block.ndim == 1 else block for block in blocks]
+    return np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=dtype))
 
 
 def _numbers(column: Any) -> Array:
@@ -118,12 +108,9 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Libraries do not find their timestamps by Python's values, which have another unit.
-    if column.dtype.is_temporal() and not column.null_count():
-        if column.to_numpy().dtype.kind in "mM":
-            first, codes = alike([column.to_numpy()])
-            return ids_of(column[first]), codes
-    elif len(column) and column.dtype not in (nw.Object, nw.Decimal):
+    # Libraries do not find timestamps by Python's values, whose unit differs.
+    others = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
+    if len(column) and not others:
         labels, codes = distinct_values(column)
         if (codes >= 0).all():
             return labels, codes

@@ -49,7 +49,7 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
 
 
 def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
-    """Raise the error if there are steps that are not the regular one, of which it names one."""
+    """Raise the error if there are irregular steps; it names one of them."""
     clock = panel.clock
     if clock is None or not len(gaps):
         return
@@ -87,18 +87,18 @@ def refuse_without(
 
 
 def _of_series(spec: WindowSpec) -> list[Any]:
-    """Return the columns that are the same in all rows of a series, by which rows are grouped."""
+    """Return the columns with one value per series, by which rows are grouped."""
     names = [spec.id_column, *spec.per_series]
     return [name for name in names if name is not None]
 
 
-def _own(panel: FlatSeries, number: int) -> tuple[Any, slice]:
+def _clock_and_rows(panel: FlatSeries, number: int) -> tuple[Any, slice]:
     return panel.clock, slice(int(panel.offsets[number]), int(panel.offsets[number + 1]))
 
 
 def _seen(panel: FlatSeries, number: int) -> str:
     """Say which two steps of a series disagree."""
-    clock, rows = _own(panel, number)
+    clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
     if len(times) < 2:
         return f"{len(times)} timestamp{'s' * (len(times) != 1)}"
@@ -118,8 +118,8 @@ def _seen(panel: FlatSeries, number: int) -> str:
 
 
 def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
-    """Return the line that mends an irregular series, or one whose rows are missing alone."""
-    clock, rows = _own(panel, number)
+    """Return the line that mends an irregular series; if ``whole``, it only lacks rows."""
+    clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
     if len(times) < 3 or times.dtype.kind != "M":
         return _MASK if whole else "Insert the missing rows, or leave that series out."
@@ -170,7 +170,7 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
 
 
 def _step(times: Array) -> tuple[str, str, str] | None:
-    """Return the step of times, as pandas and polars write it, and what rounds to it, or ""."""
+    """Return the step as pandas and as polars write it, and the call that rounds to it, or ""."""
     seconds = (times - np.datetime64(0, "s")) / _SECOND
     steps = np.diff(seconds)
     even = not (steps % steps.min()).any()  # Rows are missing.
@@ -180,7 +180,7 @@ def _step(times: Array) -> tuple[str, str, str] | None:
     for size, pandas, polars in _UNITS:
         count = round(usual / size)
         grid = count * size
-        # Many of a smaller unit, such as 1439 minutes, are a jittered step of a larger one.
+        # A step of many small units, such as 1439 minutes, is a jittered step of a larger unit.
         if count and abs(usual - grid) <= grid / 8:
             near = np.abs(seconds / grid - np.rint(seconds / grid)).max() <= 0.25
             whole, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")

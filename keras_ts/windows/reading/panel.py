@@ -12,14 +12,13 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.arrays import Arrays
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.read_once import Frames
+from keras_ts.windows.reading.read_once import Arrays, Frames
 from keras_ts.windows.reading.stored import StoredPanel
-from keras_ts.windows.spec import OF_THE_TABLE, Column, WindowSpec
+from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowSpec
 
 Spec = TypeVar("Spec", bound=WindowSpec)
 
@@ -36,12 +35,12 @@ class Panel:
     Names that disagree with those of the panel are refused; settings that name no columns take them
     from it. Plots take ``panel.table``.
 
-    Each reads the panel as it would read the table, with the same result, and the columns of text,
-    ids and timestamps are not read again. Rows are sorted by time within each series; series stand
+    Each of them gives the same result as with the table, and does not read the columns of text,
+    ids and timestamps again. Rows are sorted by time within each series; series stand
     in the order of their first rows, and two rows at one time are refused. A later change of the
     table, other than of an array, does not change the panel.
 
-    Print it for what to know of a new table: its series, rows, span and frequency, gaps and missing
+    Print it to get to know a new table: its series, rows, span and frequency, gaps and missing
     values, the share of zeros, and the role of each column.
 
     Example:
@@ -119,7 +118,7 @@ class Panel:
 
     @property
     def table(self) -> Any:
-        """A copy of the table, its rows sorted by series and time; of arrays and stores, they."""
+        """A copy of the table, sorted by series and time; arrays and stores as they are."""
         source, rows = self._source, self._flat.row_order
         if not isinstance(source, Frames):
             return given_of(self)
@@ -212,7 +211,7 @@ class Panel:
         }
 
     def _named(self, name: str, among: Sequence[Any] | None) -> Any:
-        """Return what the panel names, in all columns or in some."""
+        """Return the columns in a role, as a setting takes them; only those in ``among``."""
         ours = getattr(self._spec, name)
         if among is None or ours is None or isinstance(ours, str | int):
             return ours
@@ -221,7 +220,7 @@ class Panel:
         return tuple(column for column in ours if column in among) or None
 
     def _comparable(self, columns: Any) -> Any:
-        """Return names of columns so that those of the same columns are equal."""
+        """Return names of columns in a form that is equal for the same columns."""
         if columns is None or isinstance(columns, Mapping):
             return columns
         width = self._flat.num_columns + len(self._flat.columns.static)
@@ -268,12 +267,8 @@ class Panel:
         lines.append(("zeros", ", ".join(zeros)))
         columns = self.roles
         known = {*columns["target"], *columns["future"]}
-        roles = {
-            "target_columns": columns["target"],
-            "future_columns": columns["future"],
-            "static_columns": columns["static"],
-            "other columns": [name for name in columns["past"] if name not in known],
-        }
+        roles = {name: columns[name.removesuffix("_columns")] for name in COLUMN_SETTINGS}
+        roles["other columns"] = [name for name in columns["past"] if name not in known]
         texts = flat.categories or {}
         lines += [
             (role, ", ".join(f"{n} ({_listed(texts[n])})" if n in texts else str(n) for n in names))
@@ -288,14 +283,14 @@ class Panel:
 
 
 def _listed(items: Sequence[Any]) -> str:
-    """Return the different items, of many the first ones."""
+    """Return the distinct items; if there are many, the first ones."""
     distinct = list(dict.fromkeys(map(str, items)))
     more = f", ... {len(distinct):,} in all" if len(distinct) > _SHOWN + 1 else ""
     return ", ".join(distinct[: _SHOWN if more else None]) + more
 
 
 def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
-    """Return settings with what a store settled as it was written, where they name nothing."""
+    """Return settings that take what they do not name from the settings of a store."""
     settings = store.settings
     return replace(
         spec,
@@ -327,13 +322,13 @@ def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) ->
 
 
 def given_of(series: Any) -> Any:
-    """Return what a panel was made of, in the order of its rows; anything else as it is."""
+    """Return the data that a panel was made of, rows in order; anything else unchanged."""
     source = series._source if isinstance(series, Panel) else series
     return source.given if isinstance(source, Frames | Arrays) else source
 
 
 def table_of(series: Any) -> Any:
-    """Return the table of a panel, and anything else as it is."""
+    """Return the table of a panel, and anything else unchanged."""
     return series.table if isinstance(series, Panel) else series
 
 

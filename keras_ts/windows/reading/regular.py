@@ -1,7 +1,7 @@
 """Puts series on a regular grid, and reads a gap in time as the rows that are missing.
 
-The grid of a series is the timestamps that its own frequency has between its first and its last
-row. Rows that were not given have NaN in every column. Series of a panel share a grid where they
+The grid of a series holds all timestamps of its frequency from its first row to its last one.
+Rows that were not given have NaN in every column. Series of a panel share a grid where they
 can: a store that is open from Monday to Friday has a regular step of its own, but beside stores
 that are open daily, its weekends are missing rows.
 """
@@ -25,10 +25,10 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.spec import WindowSpec
 
-# A series may get this many times its rows, and always this many. A single wrong timestamp,
-# decades away, would otherwise fill the memory.
+# The most missing rows of a series: this many times its rows, or this many if that is more. A
+# single wrong timestamp, decades away, would otherwise fill the memory.
 _MOST_TIMES, _ALWAYS = 10, 1000
-# The frequencies to try, those of most rows.
+# How many frequencies are tried: those with the most rows.
 _MOST_TRIED = 3
 # The most rows whose timestamps are read at once.
 _MOST_ROWS = 1 << 22
@@ -52,10 +52,8 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 
 
 def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
-    """Return the last ``rows`` rows of each series, with gaps among them filled.
-
-    A panel without such gaps is returned whole. A gap stays one if it is no whole number of steps.
-    """
+    """Return the last ``rows`` rows of each series, with gaps among them filled."""
+    # A panel without such gaps is returned whole. A gap of no whole number of steps is not filled.
     series = np.searchsorted(panel.offsets, panel.gaps, side="right") - 1
     near = panel.offsets[series + 1] - panel.gaps < rows
     if not near.any():
@@ -76,13 +74,11 @@ def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
 def mean_steps(
     panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
 ) -> Array:
-    """Return the mean absolute step of each series' targets over some rows, ``(series, targets)``.
-
-    The values of a step are ``lag`` apart on the grid of their series, whatever rows are given: of
-    a shop that is closed on Sundays, values 7 apart are those of one weekday. The rows of a series
-    without a frequency are counted. With ``squares`` the mean squared steps stand
-    beside them on a last axis.
-    """
+    """Return the mean absolute step of targets over some rows, ``(series, targets)``."""
+    # The two values of a step are ``lag`` positions apart on the grid of their series: if a shop
+    # has no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
+    # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
+    # squared steps.
     clock: Any = panel.clock
     places = None
     if clock is not None and panel.given is None:
@@ -91,18 +87,16 @@ def mean_steps(
         if len(panel.gaps):
             steps, whole = _steps(clock, panel.gaps)
             steps[~whole & per_row(clock.frequencies.codes >= 0, panel.offsets)] = lag + 1
-            # No step leads over a longer gap, however long.
+            # No pair of values ``lag`` apart spans a longer gap, so its length does not matter.
             places = np.cumsum(np.minimum(steps, lag + 1))
     columns = np.array(panel.columns.targets)
     return mean_absolute_steps(panel.values, *rows, columns, lag, places, squares=squares)
 
 
 def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return how many steps each row is after the one before it, and True if they are whole.
-
-    Rows of series without a gap, and the first row of each series, are one step after it. The gaps
-    of a series without a frequency are not whole.
-    """
+    """Return how many steps each row is after the one before it, and True if they are whole."""
+    # The first row of a series and every row of a series without a gap count as one step. Gaps of a
+    # series without a frequency are not whole.
     steps, whole = np.ones(len(clock.times), np.int64), np.ones(len(clock.times), bool)
     first = np.zeros(len(clock.times) + 1, bool)
     first[clock.offsets] = True
@@ -120,7 +114,7 @@ def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
 
 
 def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntArray) -> FlatSeries:
-    """Return rows, some ``steps`` apart, at new flat positions, and missing rows in between."""
+    """Return the panel with its rows at flat positions ``place``, and missing rows between them."""
     clock: Any = panel.clock
     begin = per_row(offsets[:-1], panel.offsets)
     kept = place >= begin
@@ -129,7 +123,7 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     shape = (int(offsets[-1]), *panel.values.shape[1:])
     values = np.full(shape, np.nan, np.result_type(panel.values, kind))
     values[given] = panel.values[kept]
-    # The rows that are missing before each row, and how many steps they are after the one before.
+    # The number of missing rows before each row; then how many steps each is after the row before.
     count = np.where(kept, np.minimum(steps - 1, place - begin), 0)
     rows = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
@@ -157,43 +151,41 @@ def _refuse_many(
         f"time_column={spec.time_column!r} has a gap from {clock.written(row - 1)} to "
         f"{clock.written(row)} in {panel.series(number)}, whose steps are "
         f"{str(clock.frequencies[number])!r}: {missing[number]:,} rows would be missing, beside "
-        f"{end - begin:,} that are given. At most {_MOST_TIMES} times as many are filled in, or "
-        f"{_ALWAYS:,}. If a timestamp is wrong, correct it or drop its row; else insert the "
-        "missing rows."
+        f"{end - begin:,} that are given. At most {_MOST_TIMES} missing rows for each given one "
+        f"are filled in, or {_ALWAYS:,} in all. If a timestamp is wrong, correct it or drop "
+        "its row; else insert the missing rows."
     )
 
 
 def on_common_grid(panel: FlatSeries) -> FlatSeries:
-    """Return the panel with series on the grid that most rows share, and the gaps that they have.
-
-    A series joins the grid of another frequency if all its timestamps lie on it, and fill half of
-    it at least. So days join days, but neither weeks nor hours do. Other series keep their own.
-    """
+    """Return the panel with series on the grid that most rows share, and their gaps in it."""
+    # A series joins the grid of another frequency if all its timestamps lie on it and fill at least
+    # half of it: weekdays join a grid of days, weeks and hours do not. Other series keep their own.
     clock = panel.clock
     if clock is None or clock.times.dtype.kind == "f":
         return panel
-    own = clock.frequencies
-    if not own.kinds or (len(own.kinds) == 1 and (own.codes >= 0).all()):
+    found = clock.frequencies
+    if not found.kinds or (len(found.kinds) == 1 and (found.codes >= 0).all()):
         return panel
-    rows = np.zeros(len(own.kinds), np.int64)
-    np.add.at(rows, own.codes[own.codes >= 0], panel.lengths[own.codes >= 0])
+    rows = np.zeros(len(found.kinds), np.int64)
+    np.add.at(rows, found.codes[found.codes >= 0], panel.lengths[found.codes >= 0])
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
-        others = (own.codes != code) & (panel.lengths > 1)
-        joined, gaps = _joined(own.kinds[code], clock, others)
+        others = (found.codes != code) & (panel.lengths > 1)
+        joined, gaps = _joined(found.kinds[code], clock, others)
         count = int(rows[code] + panel.lengths[joined].sum())
         if count > most:
             most, best, inside, common = count, joined, gaps, code
     if not best.any():
         return panel
     outside = panel.gaps[~best[np.searchsorted(panel.offsets, panel.gaps, side="right") - 1]]
-    shared = Frequencies.of(own.kinds, np.where(best, common, own.codes))
+    shared = Frequencies.of(found.kinds, np.where(best, common, found.codes))
     gaps = np.sort(np.concatenate([outside, inside]))
     return replace(panel, clock=replace(clock, filled_by=shared), gaps=gaps)
 
 
 def _joined(frequency: Frequency, clock: Clock, others: BoolArray) -> tuple[BoolArray, IntArray]:
-    """Return which of some series lie on a grid and fill half of it, and the gaps in these."""
+    """Return which of ``others`` lie on a grid and fill half of it, and the gaps in those."""
     joined, gaps = np.zeros_like(others), [np.empty(0, np.int64)]
     all_lengths = np.diff(clock.offsets)
     for block in in_blocks(all_lengths, _MOST_ROWS):

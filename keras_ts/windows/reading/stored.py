@@ -20,18 +20,17 @@ from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
-from keras_ts.windows.arithmetic.inferring import kept
-from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.arithmetic.inferring import refitted
+from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import ids_of, open_frame
 from keras_ts.windows.reading.irregular import refuse_gaps
-from keras_ts.windows.reading.zone import Zone
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
 # A folder without this file is no store, so it is written last.
 SETTINGS = "store.json"
-# Raised when the files of a store change, so that others are not read wrongly.
+# Increased when the layout of a store changes, so that other layouts are not misread.
 FORMAT = 2
 
 
@@ -191,10 +190,10 @@ class StoredPanel(PickledByFields):
             return self._frequencies(2 if self.settings.filled else 1)
         clock, own = self._clock, self._frequencies(0)
         assert clock is not None
-        return kept(clock.times, clock.offsets, clock.local_times, own, expected)
+        return refitted(clock.times, clock.offsets, clock.local_times, own, expected)
 
     def _frequencies(self, which: int) -> Frequencies:
-        """Return each series' own frequency (0), that beside others (1), or on their grid (2)."""
+        """Return each series' frequency: alone (0), among others (1), or on their grid (2)."""
         return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
 
     @cached_property
@@ -231,14 +230,8 @@ def broken(path: Path, error: Exception | str) -> ValueError:
 
 def opened_polars() -> Any:
     """Return the module polars, or raise an error that says how to install it."""
-    try:
-        import polars
-        import pyarrow  # noqa: F401 - polars reads and writes frames of Arrow and pandas by it
-    except ImportError as error:
-        raise ImportError(
-            "A PanelStore needs polars, pyarrow and narwhals: pip install polars pyarrow narwhals."
-        ) from error
-    return polars
+    _checks.needed("pyarrow", "A PanelStore")  # By it polars reads frames of Arrow and pandas.
+    return _checks.needed("polars", "A PanelStore")
 
 
 def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
@@ -247,13 +240,13 @@ def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
     inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
     offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
     if clock is not None:
-        local, own = clock.local_times, clock.filled_by
+        local, found = clock.local_times, clock.filled_by
         clock = replace(
             clock,
             times=np.array(clock.times[rows]),
             offsets=offsets,
             local_times=None if local is None else np.array(local[rows]),
-            filled_by=None if own is None else Frequencies.of(own.kinds, own.codes[series]),
+            filled_by=None if found is None else Frequencies.of(found.kinds, found.codes[series]),
         )
     return replace(
         panel,

@@ -4,6 +4,7 @@ Both pandas and polars have several types of text. A column counts as one if all
 texts, whatever its type.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -18,10 +19,9 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
-    """Return the distinct values of a narwhals column in the order of their first rows.
-
-    And each row's number among them, -1 for a missing one; in the fastest way of the library.
-    """
+    """Return the distinct values of a narwhals column in the order of their first rows."""
+    # Also return each row's number among them, -1 for a missing value; by the library's fastest
+    # way.
     import narwhals as nw
 
     native = column.to_native()
@@ -29,7 +29,7 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
         codes, labels = native.factorize()
         labels = labels.tolist()
         if native.dtype == object and column.dtype == nw.String:
-            # pandas takes texts that differ only behind a null character for one.
+            # pandas treats texts that differ only after a null character as equal.
             texts = native.to_numpy()
             other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
             if (codes[other] >= 0).any():
@@ -70,24 +70,36 @@ class Text(NamedTuple):
         of_text = of_text and all(isinstance(label, str) for label in labels)
         return cls(column.name, column.dtype, labels, codes, of_text)
 
-    def categories(self, texts: Sequence[str], what: str) -> IntArray:
-        """Return the number of each row's category, or -1 for a missing text."""
+    def categories(self, texts: Sequence[str], what: str, unseen: str) -> IntArray:
+        """Return the number of each row's category, or -1 for a missing text.
+
+        A category that is not among ``texts`` is refused, or has the number ``len(texts)``.
+        """
         if self.labels and not self.of_text:
             raise TypeError(
                 f"column {self.name!r} of {what} must hold text, since it has categories. Received "
                 f"{self.dtype}. Pass texts, or leave the column out of categories."
             )
         numbers = places_of(self.labels, texts)
-        unseen = np.flatnonzero(numbers < 0)
-        if len(unseen):
-            first = int(np.isin(self.codes, unseen).argmax())
+        others = np.flatnonzero(numbers < 0)
+        if len(others) and unseen == "raise":
+            first = int(np.isin(self.codes, others).argmax())
             label = self.labels[int(self.codes[first])]
             raise ValueError(
                 f"column {self.name!r} of {what} has the category {_checks.shown(label)}, first in "
                 f"row {first}, and its categories are {_checks.shown(list(texts))}. Replace it by "
-                "one of these, or train with categories that include it."
+                "one of these, train with categories that include it, or make the windows with "
+                'unseen="mean".'
             )
-        # The code -1 takes the last number.
+        if len(others):
+            names = _checks.shown([self.labels[number] for number in others])
+            warnings.warn(
+                f"column {self.name!r} of {what} has categories that the training part lacked: "
+                f"{names}. Each is read as the mean of the {len(texts)} that it had.",
+                stacklevel=2,
+            )
+            numbers = np.where(numbers < 0, len(texts), numbers)
+        # The code -1 selects the last number.
         return np.append(numbers, -1)[self.codes]
 
 

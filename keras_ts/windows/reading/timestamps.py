@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.zone import Zone, in_zones
+from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
 
 @dataclass(frozen=True)
@@ -97,22 +97,13 @@ def _dates(timestamps: Any) -> Array:
 
 
 def _of_frame(timestamps: Any) -> _Column:
-    try:
-        import narwhals as nw
-    except ImportError as error:
-        raise ImportError(
-            "Reading timestamps of pandas or polars needs narwhals: pip install narwhals, or pass "
-            "a NumPy array of datetime64."
-        ) from error
+    nw = _checks.needed("narwhals", "Reading timestamps of pandas or polars")
     if hasattr(timestamps, "to_flat_index"):  # A pandas index, which narwhals does not read.
         timestamps = timestamps.to_series()
     try:
         column = nw.from_native(timestamps, series_only=True)
     except TypeError:
-        raise TypeError(
-            "timestamps must be an array of datetime64, or a column or index of pandas or polars. "
-            f"Received: {type(timestamps).__name__}."
-        ) from None
+        return _Column(_dates(timestamps))
     return _read(column, "timestamps", "")
 
 
@@ -169,19 +160,15 @@ def _cure(column: Any) -> str:
 
     if is_period(column):
         return "Take the timestamp at which each period begins, with dt.to_timestamp()."
-    if column.dtype == nw.Duration:
-        return "Add the durations to a date, or convert them to numbers."
-    if column.dtype in (nw.Time, nw.Boolean):
+    if column.dtype in (nw.Duration, nw.Time, nw.Boolean):
         return "Name a column that increases from row to row."
     return "Parse it first, for example with pandas.to_datetime."
 
 
 def _aware(column: Any, name: str, where: str) -> _Column | None:
-    """Return the timestamps of a column with a time zone, or None for a column without.
-
-    narwhals reads a pandas zone only if its name has neither digits nor "_", so pandas is asked
-    directly.
-    """
+    """Return the timestamps of a column with a time zone, or None for a column without."""
+    # narwhals reads a pandas zone only if its name has neither digits nor "_", so pandas is asked
+    # directly.
     import narwhals as nw
 
     native = column.to_native()

@@ -41,22 +41,24 @@ def test_a_metric_that_nobody_added_is_nan():
     assert np.isnan(tally.metric("pinball", "step")).tolist() == [True, True]
 
 
-def test_the_promise_is_the_quantiles_over_origins_of_the_mean_over_the_first_steps():
+@pytest.mark.parametrize(("metric", "of_means"), [("mae", np.asarray), ("rmsse", np.sqrt)])
+def test_the_promise_is_the_quantiles_over_origins_of_the_first_steps(metric, of_means):
+    """Of squares it is that of their roots, as everywhere else."""
     rng = np.random.default_rng(0)
     losses, times = rng.uniform(size=(60, 3, 2)), np.repeat(np.arange(20), 3)
     losses[0, 1] = np.nan
     present = rng.uniform(size=losses.shape) < 0.9
-    tally = Tally(60, 1, 3, 2, times=times)
+    tally = Tally(60, 1, 3, 2, times=times, measure=metric)
     for rows in np.array_split(np.arange(60), 7):
-        tally.add(rows, np.zeros(len(rows), int), {"mae": losses[rows]}, present[rows])
+        tally.add(rows, np.zeros(len(rows), int), {metric: losses[rows]}, present[rows])
     seen = np.where(present, losses, np.nan)
     for h in (1, 2, 3):
-        means = [np.nanmean(seen[times == time, :h]) for time in range(20)]
+        means = [of_means(np.nanmean(seen[times == time, :h])) for time in range(20)]
         low, high = np.quantile(means, [0.025, 0.975])
         expected = {"mean": np.mean(means), "low": low, "high": high}
         for name, value in expected.items():
-            assert tally.promise("mae")[name][h - 1] == pytest.approx(value)
-    assert tally.origins("mae") == 20
+            assert tally.promise(metric)[name][h - 1] == pytest.approx(value)
+    assert tally.origins(metric) == 20
 
 
 def test_steps_and_origins_without_a_loss():

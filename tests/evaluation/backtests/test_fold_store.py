@@ -29,6 +29,9 @@ class Registered(keras.callbacks.Callback):
         return {"patience": self.patience}
 
 
+TOTALS = np.arange(8.0).reshape(4, 1, 1, 2)
+
+
 def test_folds_come_back_as_they_were(tmp_path):
     store = FoldStore(tmp_path / "new" / "folder")
     assert store.seed is None
@@ -37,15 +40,16 @@ def test_folds_come_back_as_they_were(tmp_path):
     assert not store.has(0)
     predictions = np.random.default_rng(0).normal(size=(4, 2, 1))
     store.save(0, predictions, None)
-    store.save(1, np.stack([predictions, predictions + 1], axis=-1), (0.1, 0.5))
+    store.save(1, np.stack([predictions, predictions + 1], axis=-1), (0.1, 0.5), totals=TOTALS)
     again = FoldStore(str(tmp_path / "new" / "folder"))
     again.begin(SETTINGS)
     assert again.seed == 3
     for fold, levels in enumerate((None, (0.1, 0.5))):
         assert again.has(fold)
-        loaded, given = again.load(fold, (4, 2, 1))
+        loaded, given, totals = again.load(fold, (4, 2, 1))
         np.testing.assert_array_equal(loaded if levels is None else loaded[..., 0], predictions)
         assert given == levels
+        assert np.array_equal(totals, TOTALS) if levels else totals is None
 
 
 def test_other_settings_are_refused(tmp_path):

@@ -6,8 +6,9 @@ import pytest
 
 from backtest_helpers import run
 from keras_ts import course_series
-from keras_ts.evaluation.backtests.report import joined
-from keras_ts.evaluation.judging import NoVerdictError
+from keras_ts.evaluation.backtests.fold_store import Fold
+from keras_ts.evaluation.backtests.report import Part, joined
+from keras_ts.evaluation.judgement import NoVerdictError
 from keras_ts.scores.metrics import METRICS
 
 NONE = NoVerdictError("of the weather")
@@ -28,12 +29,13 @@ def fold(number, levels=None, columns=1):
     }
     scales = np.repeat([2.0, np.nan], 6)[(...,) + (None,) * len(tail)] * np.ones((12, *tail))
     scales = np.stack([scales, scales**2], axis=-1)
-    return table, predictions if levels else predictions[..., 0], scales
+    table = {"fold": np.full(12, number), **table}
+    return Part(table, Fold(predictions if levels else predictions[..., 0], levels), scales)
 
 
 @pytest.mark.parametrize("columns", [1, 2])
 def test_scores_are_those_of_the_rows(columns):
-    report = joined([fold(0, columns=columns), fold(1, columns=columns)], None, NONE, [0])
+    report = joined([fold(0, columns=columns), fold(1, columns=columns)], NONE, [0])
     table = report.table
     errors = np.abs(table["actual"] - table["prediction"])
     assert report.scores()["mae"].tolist() == [pytest.approx(errors.mean())]
@@ -53,9 +55,7 @@ def test_scores_are_those_of_the_rows(columns):
 
 
 def test_quantiles_have_columns_of_their_own():
-    report = joined(
-        [fold(0, (0.1, 0.5, 0.9)), fold(1, (0.1, 0.5, 0.9))], (0.1, 0.5, 0.9), NONE, [0]
-    )
+    report = joined([fold(0, (0.1, 0.5, 0.9)), fold(1, (0.1, 0.5, 0.9))], NONE, [0])
     table = report.table
     assert list(table)[-3:] == ["prediction", "prediction_0.1", "prediction_0.9"]
     assert (table["prediction_0.1"] <= table["prediction"]).all()
@@ -71,15 +71,15 @@ def test_a_target_that_did_not_come_is_left_out_and_a_forecast_that_failed_shows
     table, predictions, scales = fold(0)
     table["actual"][3] = np.nan
     whole = np.delete(np.abs(table["actual"] - table["prediction"]), 3)
-    report = joined([(table, predictions, scales)], None, NONE, [0])
+    report = joined([Part(table, predictions, scales)], NONE, [0])
     assert report.scores()["mae"][0] == pytest.approx(whole.mean())
     table["prediction"][0] = np.nan
-    scores = joined([(table, predictions, scales)], None, NONE, [0]).scores("step")["mae"]
+    scores = joined([Part(table, predictions, scales)], NONE, [0]).scores("step")["mae"]
     assert np.isnan(scores).tolist() == [True, False]
 
 
 def test_it_prints_the_scores_of_its_folds_and_draws_them(tmp_path):
-    report = joined([fold(0), fold(1)], None, NONE, [0, 1])
+    report = joined([fold(0), fold(1)], NONE, [0, 1])
     lines = str(report).splitlines()
     assert lines[0].split() == ["fold", "MAE", "RMSE", "MASE", "sMAPE"]
     assert [line.split()[0] for line in lines[1:4]] == ["0", "1", "all"]
@@ -90,16 +90,16 @@ def test_it_prints_the_scores_of_its_folds_and_draws_them(tmp_path):
 
 
 def test_it_becomes_a_frame():
-    frame = joined([fold(0, columns=2)], None, NONE, [0]).to_frame()
+    frame = joined([fold(0, columns=2)], NONE, [0]).to_frame()
     assert isinstance(frame, pd.DataFrame)
     assert list(frame)[-2:] == ["prediction_0", "prediction_1"]
-    assert joined([fold(0)], None, NONE, [0]).to_frame("polars").shape == (12, 7)
+    assert joined([fold(0)], NONE, [0]).to_frame("polars").shape == (12, 7)
 
 
 def test_without_a_verdict_the_reason_is_said():
     table, predictions, scales = fold(0)
     table["actual"][3] = np.nan
-    report = joined([(table, predictions, scales)], None, NONE, [0])
+    report = joined([Part(table, predictions, scales)], NONE, [0])
     assert report.comparison is None
     for name in ("verdicts", "best"):
         with pytest.raises(ValueError, match="There is no verdict: of the weather"):
@@ -109,14 +109,14 @@ def test_without_a_verdict_the_reason_is_said():
 
 @pytest.mark.parametrize(("trained", "says"), [([0], "fold 0"), ([0, 2], "folds 0, 2")])
 def test_it_says_which_folds_were_trained(trained, says):
-    report = joined([fold(number) for number in range(4)], None, NONE, trained)
+    report = joined([fold(number) for number in range(4)], NONE, trained)
     says = f"Trained on {says}. The other folds are judged with the latest model before them."
     assert says in str(report).splitlines()
     assert says in report._repr_html_()
 
 
 def test_a_notebook_shows_tables(report_with_a_verdict):
-    page = joined([fold(0)], None, NONE, [0])._repr_html_()
+    page = joined([fold(0)], NONE, [0])._repr_html_()
     assert page.startswith("<table><thead><tr><th>fold</th><th>MAE</th>")
     assert "There is no verdict: of the weather" in page
     page = report_with_a_verdict._repr_html_()

@@ -294,3 +294,19 @@ def test_events_are_found_at_any_time_of_day(shift, cycle):
     table["day"] += pd.Timedelta(shift)
     [layer] = events(preset().build(windows(calendar=[cycle]).build(table)))
     assert np.count_nonzero(keras.ops.convert_to_numpy(layer.effects)) == 1 + (cycle == "year")
+
+
+def test_holidays_of_a_country_leave_events_nothing_to_find():
+    """Also those that move, such as Thanksgiving, which are no dates of a year."""
+    country = pytest.importorskip("holidays").country_holidays("US", years=range(2019, 2024))
+    days = pd.date_range("2019-01-01", "2023-12-31")
+    shut = np.array([day.date() in country for day in days])
+    table = shop(0.0, days).assign(sold=lambda rows: rows["sold"] - 30.0 * shut)
+    errors = []
+    for calendar in (["year"], ["year", "holidays:US"]):
+        train, later = windows(calendar=calendar).split(table, "2023-01-01")
+        model = preset().build(train)
+        missed = np.abs(model.predict(later, verbose=0)[:, 0] - later.to_numpy()[1])
+        errors.append(missed[shut[days.year == 2023]].mean())
+    assert errors[1] < 0.4 * errors[0]
+    assert not dated(model)

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keras_ts.scale.writing.sorting import SortedSeries
+from keras_ts.scale.writing.finishing import SortedSeries
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 
 DAY, HOUR = Frequency(1, "day", unit="us"), Frequency(3600, unit="s", zoned=True, mark=1)

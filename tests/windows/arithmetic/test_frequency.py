@@ -219,6 +219,8 @@ def test_numbers_in_words_without_dates():
     assert numbering(None, "t").startswith("the steps of the series' own frequency from 1970")
     assert numbering("steps of 2", "t") == "t / 2, rounded down if t is whole"
     assert numbering("2 weekdays", "t").endswith("before t) / 2, rounded down")
+    with pytest.raises(ValueError, match="steps of 'third Friday', which keras_ts no longer"):
+        numbering("third Friday", "t")
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -309,5 +311,5 @@ def test_a_store_of_0_2_keeps_its_frequencies():
     plain = {**old, "rule": None, "local": False, "marks": []}
     assert Frequency.from_config(plain) == Frequency(1, unit="us", zoned=True)
     for change in ({"rule": "third"}, {"local": False}, {"rule": None, "marks": []}):
-        with pytest.raises(ValueError, match="which is no more"):
+        with pytest.raises(ValueError, match="which was removed"):
             Frequency.from_config({**old, **change})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from keras_ts.windows.arithmetic import inferring as module
 from keras_ts.windows.arithmetic.frequency import Frequency, same_steps
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.inferring import disorder, inferred, kept
+from keras_ts.windows.arithmetic.inferring import disorder, inferred, refitted
 from regular_series import (
     DAY,
     HOUR,
@@ -257,21 +257,21 @@ def test_few_rows_have_the_frequency_that_they_are_expected_to_if_they_keep_to_i
     for zoned in (None, local):
         _, own = inferred(times, offsets, zoned)
         assert [one and str(one) for one in own] == ["1 day", None, "1 day"]
-        for like in ("1 weekday", kept(times, offsets, zoned, own, "1 weekday")[0]):
-            found = kept(times, offsets, zoned, own, like)
+        for like in ("1 weekday", refitted(times, offsets, zoned, own, "1 weekday")[0]):
+            found = refitted(times, offsets, zoned, own, like)
             assert [one and str(one) for one in found] == ["1 weekday", None, "1 day"]
         for like in ("2 days", "1 hour", "month end", "nothing", "7 days"):
-            assert [*kept(times, offsets, zoned, own, like)] == [*own]
-    found = kept(times, offsets, local, inferred(times, offsets, local)[1], "1 day in UTC")
+            assert [*refitted(times, offsets, zoned, own, like)] == [*own]
+    found = refitted(times, offsets, local, inferred(times, offsets, local)[1], "1 day in UTC")
     assert [one and one.local for one in found] == [False, None, False]
     assert [one and str(one) for one in found] == ["1 day in UTC", None, "1 day in UTC"]
     # Seven days hold a weekend, and a missing row is one by either count.
     whole = np.arange("2024-01-01", "2024-01-08", dtype="M8[D]").astype("M8[us]")
     _, days = inferred(whole, np.array([0, 7]))
-    assert [*kept(whole, np.array([0, 7]), None, days, "1 weekday")] == [*days]
+    assert [*refitted(whole, np.array([0, 7]), None, days, "1 weekday")] == [*days]
     numbers = np.arange(5)
     _, steps = inferred(numbers, np.array([0, 5]))
-    assert kept(numbers, np.array([0, 5]), None, steps, "1 weekday") is steps
+    assert refitted(numbers, np.array([0, 5]), None, steps, "1 weekday") is steps
 
 
 @pytest.mark.parametrize("block", [1, 9, 1000])

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.labels import alike, places_of
+from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 
 
 def test_labels_are_found_where_they_stand():
@@ -24,6 +24,6 @@ def test_rows_are_numbered_as_by_a_dict(rows):
     numbers = {}
     wanted = [numbers.setdefault(row, len(numbers)) for row in rows]
     columns = np.array(rows, float).reshape(-1, 3).T
-    first, places = alike([columns[0].astype("M8[D]"), *columns[1:]])
+    first, places = distinct_rows([columns[0].astype("M8[D]"), *columns[1:]])
     assert places.tolist() == wanted
     assert first.tolist() == [wanted.index(number) for number in range(len(numbers))]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic import moments as module
-from keras_ts.windows.arithmetic.moments import merged, moments
+from keras_ts.windows.arithmetic import scale as module
+from keras_ts.windows.arithmetic.scale import merged, moments
 
 SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), min_size=1, max_size=5)
 

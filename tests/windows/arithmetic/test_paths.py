@@ -79,6 +79,25 @@ def test_samples_are_correlated_as_errors_were(correlation, apart):
     assert np.mean(found) == pytest.approx(6 / np.pi * np.arcsin(correlation / 2), abs=0.1)
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+def test_missing_errors_leave_the_correlation_of_steps(correlation):
+    generator = np.random.default_rng(2)
+    errors = generator.normal(size=(1500, 4, 1))
+    for step in range(1, 4):
+        fresh = np.sqrt(1 - correlation**2) * errors[:, step]
+        errors[:, step] = correlation * errors[:, step - 1] + fresh
+    whole, at = errors[..., 0].copy(), np.arange(1500)
+    errors[generator.random(errors.shape) < 0.4] = np.nan
+    errors[:, 2][at % 7 == 0] = np.nan  # Closed days, and a path with one error alone.
+    errors[0, 1:], errors[0, 0] = np.nan, 0.0
+    errors[:, 0][np.isnan(errors).all(axis=(1, 2))] = 0.0
+    paths = paths_of(errors, at, np.zeros(1500, int), KEYS[:1])
+    places = paths.orders(0, 5, int(KEYS[0]), 1500)[:, 0]
+    for step, other in ((0, 1), (1, 2), (2, 3), (0, 3)):
+        wanted = spearman(whole[:, step], whole[:, other])
+        assert spearman(places[step], places[other]) == pytest.approx(wanted, abs=0.1)
+
+
 def test_a_single_origin_says_nothing_and_draws_are_independent():
     errors = np.random.default_rng(0).normal(size=(2, 2, 1))
     paths = paths_of(errors, np.zeros(2, int), np.arange(2), KEYS[:2])
@@ -119,14 +138,14 @@ def test_exceedances_are_those_of_the_errors():
         np.testing.assert_allclose(size[[0, 16, 32]], np.quantile(past[past > 0], [0, 0.5, 1]))
 
 
-def test_equal_errors_share_a_rank_and_missing_ones_take_a_neighbours():
-    errors = np.array([[0.0, np.nan, 3.0], [0.0, 1.0, np.nan], [0.0, 2.0, -np.inf]])[..., None]
-    ranks = paths_of(errors, np.arange(3), np.zeros(3, int), KEYS[:1]).ranks[..., 0]
-    assert len(set(ranks[:, 0])) == 1
-    assert ranks[1, 1] < ranks[2, 1]
-    assert ranks[2, 2] < ranks[0, 2]
-    assert ranks[0, 1] == ranks[0, 0]
-    assert ranks[1, 2] == ranks[1, 1]
+def test_equal_errors_share_a_rank_and_a_missing_one_takes_that_of_a_path_alike():
+    rows = [[0.0, 1.0, 3.0], [0.0, 2.0, -np.inf], [1.0, np.nan, 3.0], [np.nan, np.nan, 4.0]]
+    ranks = paths_of(np.array(rows)[..., None], np.arange(4), np.zeros(4, int), KEYS[:1]).ranks
+    ranks = ranks[..., 0]
+    assert ranks[0, 0] == ranks[1, 0] < ranks[2, 0]
+    assert ranks[1, 2] < ranks[0, 2] == ranks[2, 2] < ranks[3, 2]
+    assert ranks[2, 1] == ranks[0, 1] < ranks[1, 1]  # It is alike on the third day.
+    assert ranks[3, 1] == ranks[0, 1]  # Its first day has nothing beside it but that.
     zeros = paths_of(np.zeros((30, 2, 1)), np.arange(30), np.zeros(30, int), KEYS[:1])
     assert zeros.exceedances.max() == 0
     places = zeros.orders(0, 0, int(KEYS[0]), 500)[:, 0]

@@ -12,7 +12,7 @@ import pytest
 
 from helpers import BACKEND, arrays, compiled, distinct, only_tensorflow
 from keras_ts import WindowedSeries
-from keras_ts.windows.feeding import workers
+from keras_ts._backends import averages_gradients
 from keras_ts.windows.feeding.workers import Workers
 
 only_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on JAX alone")
@@ -116,7 +116,7 @@ def test_the_distribution_tells_of_processes_and_devices(monkeypatch):
 
 
 @only_torch
-@pytest.mark.skipif(workers._keras_averages(), reason="this Keras averages gradients by itself")
+@pytest.mark.skipif(bool(averages_gradients()), reason="this Keras averages gradients by itself")
 def test_keras_is_refused_where_it_would_average_no_gradients(monkeypatch):
     import torch
 
@@ -137,7 +137,10 @@ def test_keras_is_refused_where_it_would_average_no_gradients(monkeypatch):
 )
 def test_from_3_16_on_keras_averages_the_gradients_of_processes(version, averages, monkeypatch):
     monkeypatch.setattr(keras, "__version__", version)
-    assert workers._keras_averages() is averages
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    assert averages_gradients() is averages
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert averages_gradients() is None
 
 
 PROGRAM = """

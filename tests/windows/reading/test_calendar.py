@@ -261,10 +261,10 @@ def test_wrong_cycles_are_refused(given, error, words):
 
 
 def test_what_a_calendar_needs():
-    with pytest.raises(ValueError, match="'week' is read off timestamps"):
+    with pytest.raises(ValueError, match="'week' needs timestamps"):
         WindowedSeries(3, calendar=[7, "week"]).build(np.arange(20.0))
     numbers = pd.DataFrame({"time": range(20), "value": 1.0})
-    with pytest.raises(TypeError, match="read off dates, and time_column='time' holds int64"):
+    with pytest.raises(TypeError, match="needs dates, and time_column='time' holds int64"):
         _timed(calendar="day").build(numbers)
     x, _ = _timed(calendar=4).build(numbers.assign(time=range(10, 50, 2))).to_numpy()
     np.testing.assert_allclose(x["past"][0, :, 1], [1, 0], atol=1e-7)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.missing import HANDLING
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import (
     FlatSeries,
@@ -17,6 +16,7 @@ from keras_ts.windows.reading.flat_series import (
     rows_in_front,
 )
 from keras_ts.windows.reading.panel import read_panel
+from keras_ts.windows.spec import HANDLING
 
 OFFSETS = np.array([0, 3, 3, 8])
 

@@ -223,6 +223,6 @@ def test_a_model_of_a_kind_that_went_loads_and_says_so_in_a_forecast(tmp_path):
         tmp_path / "model.keras"
     )
     model = keras.saving.load_model(tmp_path / "model.keras")
-    message = "which is no frequency of keras_ts any more"
+    message = "which keras_ts no longer takes as a frequency"
     with pytest.raises(ValueError, match=rf"'{kind}', {message}"):
         forecast(model, days)

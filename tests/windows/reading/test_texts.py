@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts import WindowedSeries
+from keras_ts import Panel, WindowedSeries
 
 KINDS = {
     "str": lambda frame: frame,
@@ -152,6 +152,50 @@ def test_a_category_that_the_training_part_lacks_is_refused():
     opened = table(rows=40).query("shop == 'shop 0' or day > '2024-01-25'")
     with pytest.raises(ValueError, match=r"column 'type' has the category 'b', first at.*'shop 1'"):
         WINDOWS.split(opened, "2024-01-20")
+
+
+def lacked(column, names):
+    return rf"column '{column}' of series has categories that the training part lacked: {names}"
+
+
+MEAN = WindowedSeries.from_config({**WINDOWS.get_config(), "unseen": "mean"})
+
+
+@pytest.mark.parametrize("kind", [name for name in KINDS if name != "arrow"])
+def test_a_category_never_seen_is_the_mean_of_those_seen(kind):
+    frame = late()
+    frame.loc[frame["day"] < "2024-01-11", "event"] = "z"
+    with pytest.warns(UserWarning, match=lacked("event", r"\['x'\]. Each.* the 2 that")):
+        train, later = MEAN.split(KINDS[kind](frame), 30)
+    assert train.windows.categories == {"event": ("y", "z"), "type": ("a", "b")}
+    assert train.columns["future"] == ["event=y", "event=z", "price"]
+    future = later.to_numpy()[0]["future"]
+    np.testing.assert_array_equal(future[0, :, :2], 0.5)
+    # A store like those of the training part, and one of a type of its own.
+    with pytest.warns(UserWarning, match=lacked("type", r"\['c'\]")):
+        built = train.windows.build(KINDS[kind](table("ac", "yz")))
+    static = built.to_numpy()[0]["static"]
+    np.testing.assert_array_equal(np.unique(static[:, 1:], axis=0), [[0.5, 0.5], [1, 0]])
+
+
+def test_folds_learn_the_categories_that_each_training_part_has():
+    with pytest.warns(UserWarning, match=lacked("event", r"\['x'\]")):
+        folds = list(MEAN.folds(late(), 3))
+    assert len(folds) == 3
+    for train, validation in folds:
+        assert train.windows == validation.windows
+        assert train.windows.categories["event"] == ("y",)
+
+
+def test_a_panel_read_by_the_mean_still_refuses_otherwise():
+    settings = WINDOWS.get_config()
+    columns = {name: settings[name] for name in ("static_columns", "future_columns")}
+    panel = Panel(table("abc"), **columns, **SETTINGS)
+    settings["categories"] = {"type": ["a", "b"]}
+    with pytest.warns(UserWarning, match=lacked("type", r"\['c'\]")):
+        WindowedSeries.from_config({**settings, "unseen": "mean"}).build(panel)
+    with pytest.raises(ValueError, match=r"has the category 'c'.*or make the windows with unseen"):
+        WindowedSeries.from_config(settings).build(panel)
 
 
 def test_a_category_that_a_fold_does_not_hold_is_no_matter_to_it():

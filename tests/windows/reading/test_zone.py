@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries, forecast
+from keras_ts.windows.reading.clock import Zone
 from keras_ts.windows.reading.timestamps import read_timestamps
-from keras_ts.windows.reading.zone import Zone
 
 NAMES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]
 HOUR = timedelta(hours=1)

@@ -77,7 +77,7 @@ class Batch:
         return np.diff(self.offsets)
 
     def parted(self, numbers: IntArray) -> tuple[Any, Any]:
-        """Return the rows of some series and those known ahead, None without such a column."""
+        """Return the rows of some series; and their rows known ahead, or None without any."""
         table = self.table
         if len(numbers) < len(self.lengths):
             flags: BoolArray = np.zeros(len(self.lengths), bool)
@@ -89,7 +89,7 @@ class Batch:
         return table.filter(~marks).to_native(), table.filter(marks).to_native()
 
     def without_past(self) -> dict[int, str]:
-        """Return why a series that has only rows known ahead fails, by the series' number."""
+        """Return, by number, why series that have only rows known ahead cannot be forecast."""
         if self.plan_column is None or not len(self.table):
             return {}
         past = ~self.table[self.plan_column].to_numpy()
@@ -102,10 +102,8 @@ class Batch:
     def forecast_of_all(
         self, ahead: Any, forecast: IntArray, each: dict[str, Array], problems: dict[int, str]
     ) -> Any:
-        """Return the forecasts of some series with rows of NaN for the others, and the reasons.
-
-        ``each`` numbers the rows of a series, as ``rows_of_a_series`` does.
-        """
+        """Return the forecasts of some series with rows of NaN for the others, and the reasons."""
+        # ``each`` numbers the rows of a series, as ``rows_of_a_series`` does.
         import narwhals as nw
 
         every = np.arange(len(self.lengths))
@@ -137,11 +135,9 @@ class Batch:
         return native
 
     def _with_whole_times(self, ahead: Any) -> Any:
-        """Return a forecast whose times are integers as in the batch, also if some are missing.
-
-        NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
-        engine wants one type in all batches.
-        """
+        """Return a forecast whose times keep the batch's integer type even if some are missing."""
+        # NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
+        # engine wants one type in all batches.
         import narwhals as nw
 
         name = self.windows.time_column
@@ -160,19 +156,17 @@ def _holds_dates(column: Any) -> bool:
     return all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
 
 
-# Items tried alone before the search. If each of them fails, it is the batch that is wrong.
+# Items tried alone before the search. If each of them fails, the whole batch is wrong.
 _TRIED = 32
 
 
 def failing(
     numbers: IntArray, sizes: IntArray, attempt: Callable[[IntArray], object]
 ) -> dict[int, str]:
-    """Return the error of each item at which ``attempt`` fails, by the item's number.
-
-    A part of the batch that fails is halved, down to single items: k of n items take about
-    ``2 * k * log2(n)`` attempts. Each part is tried beside one item that does not fail alone, as
-    some items need another one: a series of one row has the frequency of the others.
-    """
+    """Return the error of each item at which ``attempt`` fails, by the item's number."""
+    # A part of the batch that fails is halved, down to single items: k of n items take about ``2 *
+    # k * log2(n)`` attempts. Each part is tried together with one item that does not fail alone,
+    # since some items need another: a series of one row gets the frequency of the others.
     order = numbers[np.argsort(-sizes, kind="stable")]
     tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]
     errors: list[Exception] = []
@@ -193,7 +187,7 @@ def failing(
         part = parts.pop()
         error = _error(attempt, np.sort(np.concatenate([good, part]))) if len(part) else None
         if error is not None and len(part) == 1:
-            # Alone, the error counts rows from the item's own first.
+            # Tried alone, the item has errors that count rows from its first one.
             failed[int(part[0])] = str(_error(attempt, part) or error)
         elif error is not None:
             parts += np.array_split(part, 2)

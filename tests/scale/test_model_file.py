@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from keras_ts import RecurrentPreset, load_model, save_model
-from keras_ts.scale.batches import model_file
-from keras_ts.scale.batches.model_file import ModelFile
+from keras_ts.scale import batch_forecaster
+from keras_ts.scale.batch_forecaster import ModelFile
 from scale_panels import saved
 
 
@@ -21,8 +21,8 @@ def loads(monkeypatch):
         paths.append(path)
         return load_model(path)
 
-    monkeypatch.setattr(model_file, "load_model", load)
-    monkeypatch.setattr(model_file, "_MODELS", type(model_file._MODELS)())
+    monkeypatch.setattr(batch_forecaster, "load_model", load)
+    monkeypatch.setattr(batch_forecaster, "_MODELS", type(batch_forecaster._MODELS)())
     return paths
 
 
@@ -48,7 +48,7 @@ def test_a_replaced_file_is_refused_but_by_who_has_loaded_it(tmp_path, loads):
     model = file.model()
     save_model(RecurrentPreset(units=(2,)).build(window=4), path)
     assert file.model() is model
-    model_file._MODELS.clear()
+    batch_forecaster._MODELS.clear()
     with pytest.raises(ValueError, match="other contents than when the BatchForecaster was made"):
         late.model()
     path.unlink()

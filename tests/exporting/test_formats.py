@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.exporting.export import _matched, _present
+from keras_ts.exporting.formats import _matched, _present
 
 NAN = np.nan
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from forecasting_models import PANEL
-from keras_ts.scale.batches.batch import Batch, failing
+from keras_ts.scale.batch import Batch, failing
 from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows
 
 

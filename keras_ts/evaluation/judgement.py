@@ -1,0 +1,197 @@
+"""``judge``: the losses of forecasters on the targets, or the totals, that all of them forecast."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_ts._quantiles import points_of
+from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
+from keras_ts.evaluation.judged.common_windows import common_steps
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.measures import Metric, check_errors, own_losses
+from keras_ts.scores.metrics import point_losses, quantile_losses
+from keras_ts.windows.blocks import Block, finite, totals
+
+
+class NoVerdictError(ValueError):
+    """There is no verdict, since forecasts are not finite or nothing can be judged."""
+
+
+class Judgement(NamedTuple):
+    """The losses of some forecasters, by name, on the same targets."""
+
+    tallies: dict[str, Tally]
+    judged: JudgedWindows
+    scored: BoolArray  # (windows,), True for those that were judged
+    first_step: int
+    missing: int  # how many of their targets have no value
+    zeros: int  # how many are zero
+    lacking: dict[str, int]  # how many targets a forecaster has no forecast of
+    levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
+    beyond: dict[str, list[float]]  # the levels of a forecaster that another one lacks
+    summed: int  # the steps that a total is of; 0 for single steps
+
+    def averaged(self, models: Sequence[str]) -> "Judgement":
+        """Return the judgement of models whose further seeds count as they do."""
+        tallies, levels = dict(self.tallies), dict(self.levels)
+        for name in models:
+            named = [own for own in self.levels if own.startswith(seed_name(name, ""))]
+            if further := [own for own in named if own not in models]:
+                tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, further)])
+                for own in further:
+                    del levels[own], self.beyond[own]
+        return self._replace(tallies=tallies, levels=levels)
+
+
+def seed_name(model: str, seed: Any) -> str:
+    """Return the name of a model that was trained with another seed; of the first its own."""
+    return model if seed == 0 else f"{model}, seed {seed}"
+
+
+def steps_of(
+    forecasters: Sequence[Forecaster], judged: JudgedWindows
+) -> dict[JudgedWindows, slice]:
+    """Return the steps that all have in common, of each set of windows that is read."""
+    parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
+    names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
+    return dict(zip(parts, common_steps(names, parts), strict=True))
+
+
+def judge(
+    forecasters: Sequence[Forecaster],
+    judged: JudgedWindows,
+    steps: Mapping[JudgedWindows, slice],
+    scales: Array,
+    measure: str,
+    metrics: Mapping[str, Metric] | None = None,
+    total: bool = False,
+) -> Judgement:
+    """Return the losses on the targets that all forecast, in some of the windows' steps.
+
+    With ``total`` the forecasts are those of the total of these steps.
+    """
+    parts = list(steps)
+    count = 1 if total else steps[judged].stop - steps[judged].start
+    sizes = judged.count, len(judged.labels), count, len(judged.columns)
+    models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
+    times = judged.origins_of(np.arange(judged.count)).times if models else None
+    common = common_levels(own.levels for own in forecasters)
+    result = Judgement(
+        {
+            own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
+            for own in forecasters
+        },
+        judged,
+        np.zeros(judged.count, bool),
+        steps[judged].start + 1,
+        0,
+        0,
+        {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
+        {model.name: model.levels for model in models},
+        {
+            own.name: [level for level in own.levels or () if level not in common]
+            for own in forecasters
+        },
+        steps[judged].stop - steps[judged].start if total else 0,
+    )
+    missing = zeros = 0
+    size = min(part.block_size for part in parts)
+    for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
+        by_part = dict(zip(parts, blocks, strict=True))
+        actual = by_part[judged].actual[:, steps[judged]]
+        for part in parts[1:]:
+            other = by_part[part].actual[:, steps[part]]
+            _check_same(_name_of(part, forecasters), actual, other)
+        forecasts = {own.name: own.forecast(by_part[own.judged]) for own in forecasters}
+        # In a total of several steps, one scale counts for each.
+        summed = np.ones(actual[:, :1].shape)
+        if total:
+            there = np.isfinite(actual)
+            summed, actual = there.sum(axis=1, keepdims=True), totals(actual, there)
+        present, usable = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
+        for name in result.lacking:
+            lacks = lacking(forecasts[name])
+            result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
+        numbers = by_part[judged].begin + np.flatnonzero(usable)
+        series = by_part[judged].series[usable]
+        actual, present = actual[usable], present[usable]
+        missing += int((~np.isfinite(actual)).sum())
+        zeros += int((actual == 0).sum())
+        result.scored[numbers] = True
+        if not len(numbers):
+            continue
+        scale = scales[series][:, None] * np.stack([summed, summed**2], axis=-1)[usable]
+        scale = np.broadcast_to(scale, (*actual.shape, 2))
+        for forecaster in forecasters:
+            name, levels = forecaster.name, forecaster.levels
+            forecast = forecasts.pop(name)
+            quantiles, point = forecast, points_of(forecast, None if forecaster.around else levels)
+            if forecaster.around:
+                quantiles = forecaster.around(by_part[forecaster.judged], forecast)
+            point = where_present(name, point[usable], present)
+            losses = point_losses(actual, point, scale)
+            if levels is not None:
+                quantiles = where_present(name, quantiles[usable], present)
+                losses |= quantile_losses(actual, quantiles, scale, levels, common)
+            if metrics:
+                losses |= own_losses(metrics, actual, point, scale[..., 0])
+            if measure in (metrics or {}):
+                check_errors(measure, losses[measure], present)
+            result.tallies[name].add(numbers, series, losses, present)
+    return result._replace(missing=missing, zeros=zeros)
+
+
+def _name_of(part: JudgedWindows, forecasters: Sequence[Forecaster]) -> str:
+    return next(forecaster.name for forecaster in forecasters if forecaster.judged is part)
+
+
+def _judgeable(
+    actual: Array,
+    blocks: Sequence[Block],
+    forecasters: Sequence[Forecaster],
+    forecasts: Mapping[str, Array],
+    partial: bool,
+) -> tuple[BoolArray, BoolArray]:
+    """Return which targets are judged, and which windows."""
+    present = np.isfinite(actual)
+    usable = present.any(axis=(1, 2)) if partial else finite(actual)
+    for forecaster in forecasters:
+        forecast = forecasts[forecaster.name]
+        if forecaster.lacks == "targets":
+            present &= ~lacking(forecast)
+        elif forecaster.lacks == "windows":
+            usable &= finite(forecast)
+    usable &= present.any(axis=(1, 2))
+    return present, np.logical_and.reduce([usable, *(finite(block.past) for block in blocks)])
+
+
+def lacking(forecast: Array) -> BoolArray:
+    """Return True for each target of which a forecast, or one of its quantiles, is not finite."""
+    missing = ~np.isfinite(forecast)
+    return missing if missing.ndim == 3 else np.logical_or.reduce(missing, axis=3)
+
+
+def _check_same(name: str, actual: Array, other: Array) -> None:
+    """Refuse windows of the same series and origins whose targets have other values."""
+    both = np.isfinite(actual) & np.isfinite(other)
+    if not np.allclose(actual[both], other[both], rtol=1e-4, atol=0):
+        raise ValueError(
+            f"{name} has other values than validation at the same series, origins and steps, so "
+            "the two come from different tables. Window the same table for both."
+        )
+
+
+def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
+    """Return a forecast with 0 where the target is missing; refuse one that is not finite."""
+    wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
+    forecast = np.where(wide, forecast, 0.0)
+    bad = ~finite(forecast)
+    if bad.any():
+        raise NoVerdictError(
+            f"{name} gives predictions that are not finite, for {int(bad.sum())} of {len(bad)} "
+            "windows. Its training has diverged, or its inputs hold missing values."
+        )
+    return forecast

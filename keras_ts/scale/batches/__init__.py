@@ -1,1 +1,0 @@
-"""What a ``BatchForecaster`` is made of."""

@@ -1,0 +1,98 @@
+"""Holidays of a country in a calendar: read once, kept in the windows from then on."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from keras_ts import WindowedSeries, calendar_features
+
+country = pytest.importorskip("holidays").country_holidays
+PLACE = "holidays:DE-BY"
+DAYS = pd.date_range("2019-01-01", "2021-12-31")
+TABLE = pd.DataFrame({"day": DAYS, "units": np.arange(len(DAYS)) % 7.0})
+WINDOWS = WindowedSeries(
+    7, 3, target_columns="units", time_column="day", calendar=["week", PLACE], seed=1
+)
+NAMED = country("DE", subdiv="BY", years=range(2019, 2033), language="en_US")
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return WINDOWS.split(TABLE, "2021-01-01")
+
+
+def test_columns_are_those_of_the_package(parts):
+    train, later = parts
+    names = train.columns["future"]
+    assert names[:4] == [
+        "week_sin",
+        "week_cos",
+        f"{PLACE}=All Saints' Day",
+        f"{PLACE}=All Saints' Day eve",
+    ]
+    assert later.windows == train.windows
+    assert train.windows.holidays[PLACE]["years"] == (2019, 2031)
+    future = later.to_numpy()[0]["future"]
+    assert len(future) == 363
+    for window, first in zip(future, pd.date_range("2021-01-01", periods=363), strict=True):
+        for step, row in enumerate(window):
+            for name, flag in zip(names[2:], row[2:], strict=True):
+                day = first + pd.Timedelta(days=step + name.endswith(" eve"))
+                wanted = name.removesuffix(" eve").removeprefix(f"{PLACE}=")
+                assert flag == (wanted in NAMED.get_list(day.date()))
+
+
+def test_a_holiday_that_the_training_part_lacks_gets_no_column():
+    train, _ = WINDOWS.split(TABLE[DAYS >= "2020-11-02"], "2021-04-01")
+    assert list(train.windows.holidays[PLACE]["days"]) == [
+        "Christmas Day", "Epiphany", "New Year's Day", "Second Day of Christmas"
+    ]  # fmt: skip
+    folds = list(WINDOWS.folds(TABLE, 3))
+    assert folds[0][0].columns == folds[-1][1].columns
+    with pytest.raises(ValueError, match="none of its holidays falls on a row of the training"):
+        WINDOWS.split(TABLE[DAYS >= "2021-06-10"], "2021-08-01")
+    with pytest.raises(ValueError, match="none of its holidays falls on a row of the series"):
+        WINDOWS.build(TABLE[(DAYS >= "2021-06-10") & (DAYS < "2021-08-01")])
+
+
+def test_a_config_needs_no_package(parts, monkeypatch):
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    windows = WindowedSeries.from_config(parts[0].windows.get_config())
+    assert windows == parts[0].windows
+    again = windows.build(pl.from_pandas(TABLE)).to_numpy()[0]["future"]
+    np.testing.assert_array_equal(again[-363:], parts[1].to_numpy()[0]["future"])
+    with pytest.raises(ImportError, match=r"pip install .keras-ts\[holidays\]"):
+        WINDOWS.build(TABLE)
+
+
+def test_days_are_those_of_the_local_clock():
+    hours = pd.date_range("2020-12-20", "2020-12-31", freq="h", tz="UTC")
+    table = pd.DataFrame({"day": hours.tz_convert("Pacific/Auckland"), "units": 1.0})
+    built = WINDOWS.build(table)
+    place = built.columns["future"].index(f"{PLACE}=Christmas Day")
+    flags = built.to_numpy()[0]["future"][:, 0, place]
+    local = table["day"].iloc[7 : 7 + len(flags)]
+    np.testing.assert_array_equal(flags == 1, local.dt.strftime("%m-%d") == "12-25")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: WindowedSeries(3, calendar="holidays:Germany"), 'as "holidays:DE", or of a part'),
+        (
+            lambda: WindowedSeries(3, time_column="day", calendar="holidays:XX").build(TABLE),
+            "calendar='holidays:XX': the package holidays says: .*XX",
+        ),
+        (lambda: calendar_features(DAYS, [PLACE]), "names holidays, of which only the windows of"),
+        (
+            lambda: WindowedSeries(3, calendar=PLACE).build(np.arange(9.0)),
+            "'holidays:DE-BY' needs timestamps",
+        ),
+    ],
+)
+def test_refusals(call, says):
+    with pytest.raises(ValueError, match=says):
+        call()
