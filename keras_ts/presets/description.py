@@ -221,6 +221,12 @@ class RecurrentPreset(PresetSettings):
         that was cut off goes on from its last whole epoch. ``cell="linear"`` is solved, not
         trained, and arguments of Keras's ``fit`` have no effect.
 
+        For one series, a net with ``smoothing="linear"`` is mixed with the linear regression of the
+        same windows: the last quarter of the training part says, by step and target, which share of
+        the difference pays. The net then has a name, ``model.get_layer("net")``, and ``"gate"``
+        holds the shares. A panel, a ``core`` and fewer than a batch of windows in either part have
+        none.
+
         Example:
 
         >>> import numpy as np
