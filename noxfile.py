@@ -226,7 +226,7 @@ def package(session: nox.Session) -> None:
         archive.extractall(folder, filter="data")
     session.install(f"{wheel}[test,jax]")
     session.chdir(folder / sdist.name.removesuffix(".tar.gz"))
-    tests = ("tests/test_package.py", "tests/test_pages.py", "tests/windows", "tests/saving")
+    tests = ("tests/test_package.py", "tests/site", "tests/windows", "tests/saving")
     env = {"KERAS_BACKEND": "jax", "PYTHONSAFEPATH": "1"}
     session.run("pytest", "-n", "2", *tests, env=env)
     session.run("python", "tests/pages.py", "jax")

@@ -1,6 +1,6 @@
 """How often a verdict of ``compare`` is wrong, or right, on generated series.
 
-    KERAS_BACKEND=jax python benchmarks/verdicts.py [--cases 400] [--kinds zeros single]
+    KERAS_BACKEND=jax python benchmarks/verdicts.py [--cases 400] [--first 0] [--kinds zeros]
 
 Two forecasters err alike in distribution, so each "beats" or "loses to" between them is false: at
 most one verdict in twenty may be. With ``--better 0.1`` the first one errs a tenth less, and the
@@ -105,13 +105,14 @@ def main():
     kinds = {"zeros": zeros, "targets": targets, "single": single, "panel": panel}
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=400)
+    parser.add_argument("--first", type=int, default=0, help="the seed of the first case")
     parser.add_argument("--better", type=float, default=0.0)
     parser.add_argument("--kinds", nargs="+", choices=kinds, default=list(kinds))
     arguments = parser.parse_args()
     for name in arguments.kinds:
         found = [
             verdicts(kinds[name], np.random.default_rng(case), arguments.better)
-            for case in range(arguments.cases)
+            for case in range(arguments.first, arguments.first + arguments.cases)
         ]
         for by in MEASURES:
             told = [one[by] for one in found]

@@ -48,6 +48,7 @@ def needed(module: str, what: str) -> Any:
     """Return an optional module, or raise an error that says what needs it."""
     package = module.partition(".")[0]
     try:
+        importlib.import_module(package)
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(f"{what} needs {package}: pip install {package}.") from error

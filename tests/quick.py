@@ -91,7 +91,7 @@ QUICK = {
         "conversion/test_portable.py::test_refuses_what_would_differ",
     ],
     "scale": [
-        "scale/batches/test_batch.py",
+        "scale/test_batch.py",
         "scale/writing/test_sorting.py",
         "scale/test_store.py::test_windows_are_those_of_the_sorted_frame",
         "scale/test_store.py::test_a_killed_write_begins_again[keras_ts.scale.store",

@@ -136,13 +136,14 @@ def test_settings_may_be_restricted():
         assert windows == WindowedSeries(windows.window)
         return ours(series, windows)
 
-    check_windowing(simple, windows=st.builds(WindowedSeries, window=st.integers(1, 4)))
+    few = st.builds(WindowedSeries, window=st.integers(1, 4))
+    check_windowing(simple, windows=few, max_examples=40)
 
     def assuming(series, windows):
         hypothesis.assume(windows.stride == 1)
         return ours(series, windows)
 
-    check_windowing(assuming)
+    check_windowing(assuming, max_examples=40)
 
 
 # The smallest case shows a wrong function's fault.

@@ -5,7 +5,7 @@
     python docs/tools/notebooks.py --out FOLDER
 
 It needs the extra `notebooks`. A page and its notebook have the same code, which
-``tests/test_notebooks.py`` compares, so make the notebook anew after a change to its page.
+``tests/site/test_notebooks.py`` compares, so make the notebook anew after a change to its page.
 """
 
 import argparse

@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
     report = compare(model, train, held_out, period=period)
     say(str(report))
+    report.plot(filepath=arguments.out / "verdict.png")
     if arguments.id is not None:
         scores, path = scores_by_series(report, arguments.id), arguments.out / "scores.csv"
         scores.to_csv(path, index=False, float_format="%.6g")

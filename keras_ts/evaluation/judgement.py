@@ -32,6 +32,9 @@ class Judgement(NamedTuple):
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
     beyond: dict[str, list[float]]  # the levels of a forecaster that another one lacks
+    # Of each forecaster with levels, beside these: how many targets lie below each quantile, how
+    # many at or below it, and how many there are.
+    below: dict[str, tuple[tuple[float, ...], Array]]
     summed: int  # the steps that a total is of; 0 for single steps
 
     def averaged(self, models: Sequence[str]) -> "Judgement":
@@ -43,6 +46,8 @@ class Judgement(NamedTuple):
                 tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, further)])
                 for own in further:
                     del levels[own], self.beyond[own]
+                    if own in self.below:
+                        self.below[name][1][:] += self.below.pop(own)[1]
         return self._replace(tallies=tallies, levels=levels)
 
 
@@ -95,6 +100,11 @@ def judge(
             own.name: [level for level in own.levels or () if level not in common]
             for own in forecasters
         },
+        {
+            own.name: (own.levels, np.zeros((3, len(own.levels))))
+            for own in forecasters
+            if own.levels
+        },
         steps[judged].stop - steps[judged].start if total else 0,
     )
     missing = zeros = 0
@@ -136,6 +146,9 @@ def judge(
             if levels is not None:
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
+                wide, values = present[..., None], actual[..., None]
+                for place, beyond in enumerate((quantiles > values, quantiles >= values, True)):
+                    result.below[name][1][place] += (wide & beyond).sum(axis=(0, 1, 2))
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):

@@ -138,6 +138,7 @@ class Judge:
             tallies,
             skills,
             first.levels,
+            dict(_reliability(judgements)),
             weights or {},
             judged.labels,
             [judged.panel.columns.past[place] for place in judged.columns.tolist()],
@@ -243,6 +244,13 @@ def _notes(
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
+
+
+def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:
+    """Yield levels of forecasters, and the shares of targets below and up to their quantiles."""
+    for name, (levels, _) in judgements[0].below.items():
+        under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
+        yield name, (levels, under / count, up_to / count)
 
 
 def _without_levels(models: Sequence[str]) -> Iterator[str]:

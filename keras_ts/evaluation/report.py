@@ -15,7 +15,7 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.plotting.errors import plot_errors
+from keras_ts.plotting.intervals import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
@@ -40,6 +40,8 @@ class Evidence(NamedTuple):
     tallies: dict[str, Tally]
     skills: dict[str, Skill]
     levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
+    # Of each forecaster with levels, these and the shares of targets below and up to its quantiles.
+    below: Mapping[str, tuple[Any, Array, Array]]
     weights: Mapping[str, Weights]  # empty for a backtest, which judges others
     labels: Sequence[Any]
     targets: Sequence[Any]  # their columns
@@ -229,11 +231,28 @@ class ComparisonReport(Report):
         }
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the errors at each step of the first model and of the best baseline."""
-        tallies = self._evidence.tallies
-        names = dict.fromkeys([*list(self.verdicts)[:1], self.best])
-        errors = {name: tallies[name].metric(self.by, "step") for name in names}
-        return plot_errors(errors, heading(self.by), ax=ax, filepath=filepath)
+        """Draw the skill of each forecaster over the best baseline, with its 95 % interval.
+
+        Below stand the errors at each step, of models and of the best baseline, and, where they
+        have quantiles, how reliable these are: beside the level of each, the share of values below
+        it. Where values repeat, as zeros do, that share is a range, which the level shall lie in.
+
+        Args:
+            ax: Axes to draw the skills on, alone. Defaults to a new figure's, with all pictures.
+            filepath: File to save the picture in. Defaults to None: no file.
+
+        Returns:
+            The axes of the skills.
+        """
+        evidence, shown = self._evidence, [*self.verdicts, self.best]
+        return draw_verdict(
+            {name: skill for name, skill in evidence.skills.items() if name != self.best},
+            {name: evidence.tallies[name].metric(self.by, "step") for name in shown},
+            {name: evidence.below[name] for name in shown if name in evidence.below},
+            heading(self.by),
+            ax=ax,
+            filepath=filepath,
+        )
 
     def pages(self) -> Iterator[Page]:
         """Yield the table, and a verdict for each model."""
@@ -260,6 +279,9 @@ class ComparisonReport(Report):
         few = [name for name in skills if skills[name].few == "windows"]
         if rivals := [name for name in few if name not in self.verdicts]:
             yield f"Of {', '.join(rivals)}, there are {_too_few(skills[rivals[0]])}."
+        # Tables come of unknown seeds, so only models have levels or None here.
+        for name in [name for name in self._evidence.levels if not np.isnan(skills[name].low)][:1]:
+            yield self._luck(name)
         for name in self.verdicts:
             yield self._sentence(name)
             if self._evidence.origins.num_series > 1:
@@ -267,6 +289,17 @@ class ComparisonReport(Report):
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
+
+    def _luck(self, name: str) -> str:
+        """Return in a sentence what of the luck of a seed is in the intervals."""
+        tallies = self._evidence.tallies
+        judged = np.isfinite(tallies[self.best].errors)
+        sums = tallies[name].by_seed[:, judged].sum(axis=1)
+        if len(sums) == 1:
+            return "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
+        ratios = sums / tallies[self.best].errors[judged].sum()
+        own = 1 - np.sort(np.sqrt(ratios) if is_rooted(self.by) else ratios)[::-1]
+        return f"Over {len(own)} seeds, the skill is {percent(own[0])} to {percent(own[-1])}."
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""

@@ -1,9 +1,10 @@
 """``CalendarEvents``: effects of recurring events, such as a holiday on the same date each year.
 
 A net learns smooth seasons from the sine and cosine of a calendar. It does not learn one day of a
-year from the three times that a series has seen it.
+year from the three times that a series has seen it, nor the last Monday of May.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from keras import ops
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts._typing import Array, IntArray
 from keras_ts.layers.base import SeriesLayer
 
 # Events of a cycle that the layer has room for.
@@ -26,7 +28,10 @@ class CalendarEvents(SeriesLayer):
     on it. With ``steps`` that amount may differ by the step of the forecast: in a week that is shut
     all days, a forecast from before it misses each day, and one from within it has seen some. A new
     layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds those
-    of a training part when it builds a model.
+    of a training part when it builds a model, and ``names`` then tells them in words.
+
+    An event that moves, such as the last Monday of May, is a point of the week and one of several
+    points of the year.
 
     Example:
 
@@ -46,6 +51,9 @@ class CalendarEvents(SeriesLayer):
         outputs: Values to forecast at each step. Defaults to 1.
         steps: Steps of the forecast, if what an event adds differs by the step. Defaults to None:
             it adds the same at all steps, however many there are.
+        moving: Numbers of the cycles ``"week"`` and ``"year"``, from 0, to have room for events
+            that move. Defaults to None: it has none.
+        names: The events in words. Defaults to (): none are told.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -56,17 +64,34 @@ class CalendarEvents(SeriesLayer):
         ``(batch, steps, outputs)``. Float32 under a half-precision policy.
 
     Raises:
-        TypeError: ``outputs`` or ``steps`` is not an integer.
-        ValueError: ``outputs`` or ``steps`` is below 1; or the inputs are not pairs, or of another
-            number of steps.
+        TypeError: ``outputs``, ``steps`` or an entry of ``moving`` is not an integer, or one of
+            ``names`` no text.
+        ValueError: ``outputs`` or ``steps`` is below 1; ``moving`` are not two cycles that the
+            inputs have; or the inputs are not pairs, or of another number of steps.
     """
 
-    _settings = ("outputs", "steps")
+    _settings = ("outputs", "steps", "moving", "names")
 
-    def __init__(self, outputs: int = 1, steps: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        outputs: int = 1,
+        steps: int | None = None,
+        *,
+        moving: Sequence[int] | None = None,
+        names: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.outputs = _checks.integer("outputs", outputs, 1)
         self.steps = None if steps is None else _checks.integer("steps", steps, 1)
+        self.moving = None
+        if moving is not None:
+            self.moving = tuple(_checks.integer("moving", cycle, 0) for cycle in moving)
+            if len(self.moving) != 2 or self.moving[0] == self.moving[1]:
+                raise ValueError(f"moving must be the numbers of two cycles. Received: {moving}.")
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"names must be texts. Received: {_checks.shown(names)}.")
+        self.names = tuple(names)
 
     def build(self, input_shape: Any) -> None:
         """Make the places of the events."""
@@ -82,13 +107,18 @@ class CalendarEvents(SeriesLayer):
                 f"Received shape {shape}."
             )
         cycles = shape[2] // 2
+        if max(self.moving or (0,)) >= cycles:
+            raise ValueError(f"moving={self.moving} must be below {cycles}, the number of cycles.")
         axes = {-1: shape[2]} if self.steps is None else {1: self.steps, -1: shape[2]}
         self.input_spec = keras.InputSpec(ndim=3, axes=axes)
-        # No step is within a reach of 0: such a place has no event.
-        self.points = self._weight("points", (cycles, MOST, 2), trainable=False)
-        self.reaches = self._weight("reaches", (cycles, MOST), trainable=False)
-        effects = (cycles, MOST, *self._effect)
+        # No step is within a reach of 0: such a place has no event. Events that move come last.
+        rows = cycles + (self.moving is not None)
+        self.points = self._weight("points", (rows, MOST, 2), trainable=False)
+        self.reaches = self._weight("reaches", (rows, MOST), trainable=False)
+        effects = (rows, MOST, *self._effect)
         self.effects = self._weight("effects", effects, trainable=False)
+        if self.moving is not None:
+            self.weekdays = self._weight("weekdays", (MOST, 2), trainable=False)
         super().build(input_shape)
 
     @property
@@ -112,47 +142,83 @@ class CalendarEvents(SeriesLayer):
         Raises:
             ValueError: There is no such cycle, or the values do not fit.
         """
-        cycles = self.points.shape[0]
-        points, effects = np.asarray(points, "float64"), np.asarray(effects, "float64")
+        cycles = self.points.shape[0] - (self.moving is not None)
         if _checks.integer("cycle", cycle, 0) >= cycles:
             raise ValueError(
                 f"cycle must be below {cycles}, the number of cycles. Received: {cycle}."
             )
+        self._set(cycle, points, effects, width)
+
+    def set_moving_events(self, points: Any, weekdays: Any, effects: Any) -> None:
+        """Set the events that move, in place of those that it had.
+
+        Args:
+            points: Sine and cosine of the year, ``(places, 2)``: for the last Monday of May, seven
+                dates and those of a leap year. If there are more than 256, those with the largest
+                effects are kept.
+            weekdays: Sine and cosine of the week at which a point counts, ``(places, 2)``.
+            effects: Amounts that they add, as for ``set_events``.
+
+        Raises:
+            ValueError: The layer has no ``moving``, or the values do not fit.
+        """
+        if self.moving is None:
+            raise ValueError("The layer has no room for events that move. Set moving.")
+        weekdays = np.asarray(weekdays, "float64")
+        if weekdays.shape != np.shape(points) or not _on_circle(weekdays):
+            raise ValueError(
+                "weekdays must be the sine and cosine of an angle for each of points. Received "
+                f"shape {weekdays.shape} for {np.shape(points)}."
+            )
+        largest = self._set(-1, points, effects, 2e-6)
+        every = np.zeros((MOST, 2))
+        every[: len(largest)] = weekdays[largest]
+        self.weekdays.assign(every)
+
+    def _set(self, row: int, points: Any, effects: Any, width: float) -> IntArray:
+        """Set the events of a row, and return which are kept."""
+        points, effects = np.asarray(points, "float64"), np.asarray(effects, "float64")
         if points.shape != (len(effects), 2) or effects.shape[1:] != self._effect:
             expected = ", ".join(map(str, ("events", *self._effect)))
             raise ValueError(
                 f"points must be (events, 2) and effects ({expected}). Received shapes "
                 f"{points.shape} and {effects.shape}."
             )
-        if not (np.isfinite(effects).all() and np.allclose(np.square(points).sum(axis=1), 1)):
+        if not (np.isfinite(effects).all() and _on_circle(points)):
             raise ValueError("effects must be finite, and points the sine and cosine of an angle.")
         if not 0 < width <= np.pi:
             raise ValueError(f"width must be an angle above 0 and up to pi. Received: {width}.")
         sizes = np.abs(effects).max(axis=tuple(range(1, effects.ndim)), initial=0.0)
-        largest = sizes.argsort()[::-1][:MOST]
+        largest: IntArray = sizes.argsort(kind="stable")[::-1][:MOST]
         for weight, values in (
             (self.points, points[largest]),
             (self.reaches, np.full(len(largest), 2 * np.sin(width / 4))),
             (self.effects, effects[largest]),
         ):
             every = np.array(ops.convert_to_numpy(weight))
-            every[cycle] = 0.0
-            every[cycle, : len(largest)] = values
+            every[row] = 0.0
+            every[row, : len(largest)] = values
             weight.assign(every)
+        return largest
 
     def call(self, inputs: Any) -> Any:
         """Return the effects."""
         dtype = self._float_dtype
-        cycles, places = self.reaches.shape
+        rows, places = self.reaches.shape
         steps = ops.shape(inputs)[1]
-        at = ops.reshape(ops.cast(inputs, dtype), (-1, steps, cycles, 1, 2))
+        at = ops.reshape(ops.cast(inputs, dtype), (-1, steps, inputs.shape[2] // 2, 1, 2))
         points = ops.cast(self.points, dtype)
-        # A difference first: the cosine of a minute in a year is 1 in float32. Two arrays, since a
-        # sum over an axis of two takes ten times as long.
-        squares = ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
+        if self.moving is not None:
+            week, year = (at[:, :, cycle : cycle + 1] for cycle in self.moving)
+            at = ops.concatenate([at, year], axis=2)
+        squares = _squares(at, points)
+        if self.moving is not None:
+            # A day is the event if it is near enough in both, the year and the week.
+            both = ops.maximum(squares[:, :, -1:], _squares(week, ops.cast(self.weekdays, dtype)))
+            squares = ops.concatenate([squares[:, :, :-1], both], axis=2)
         met = ops.cast(squares < ops.square(ops.cast(self.reaches, dtype)), dtype)
-        met = ops.reshape(met, (-1, steps, cycles * places))
-        effects = ops.cast(ops.reshape(self.effects, (cycles * places, *self._effect)), dtype)
+        met = ops.reshape(met, (-1, steps, rows * places))
+        effects = ops.cast(ops.reshape(self.effects, (rows * places, *self._effect)), dtype)
         if self.steps is None:
             return ops.matmul(met, effects)
         by_step = ops.matmul(ops.transpose(met, (1, 0, 2)), ops.transpose(effects, (1, 0, 2)))
@@ -161,3 +227,15 @@ class CalendarEvents(SeriesLayer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the effects."""
         return (*input_shape[:2], self.outputs)
+
+
+def _squares(at: Any, points: Any) -> Any:
+    """Return the squared distances of points on a circle."""
+    # A difference first: the cosine of a minute in a year is 1 in float32. Two arrays, since a sum
+    # over an axis of two takes ten times as long.
+    return ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
+
+
+def _on_circle(points: Array) -> bool:
+    """Return True if all points are the sine and cosine of an angle."""
+    return np.allclose(np.square(points).sum(axis=1), 1)

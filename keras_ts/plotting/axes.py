@@ -55,6 +55,12 @@ def ink() -> Any:
     return _styled("text.color", _INK)
 
 
+def colors_of(count: int) -> list[Any]:
+    """Return the colors of some models, and of what they are compared with, named last."""
+    models = [MODEL, *(f"C{place}" for place in range(count))]
+    return [*models[: max(count - 1, 1)], ink()][:count]
+
+
 def _styled(name: str, ours: Any) -> Any:
     """Return a setting of matplotlib, or our own value where a user has not changed it."""
     from matplotlib import rcParams, rcParamsDefault

@@ -1,16 +1,16 @@
-"""``plot_backtest``, and the pictures of reports: errors by step, and by shuffled column."""
+"""``plot_backtest``, and the picture of errors by step that reports share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.plotting.axes import (
-    ALARM,
     MODEL,
     QUIET,
     Path,
+    colors_of,
     finished,
     ink,
     ready,
@@ -18,8 +18,6 @@ from keras_ts.plotting.axes import (
 )
 from keras_ts.plotting.series import numbers
 
-# Inches for one column and for what lies around them.
-_EACH, _AROUND = 0.32, 1.0
 _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled error (MASE)"}
 
 
@@ -101,9 +99,9 @@ def _means(errors: Array, observed: BoolArray, places: IntArray, steps: int) -> 
 def plot_errors(
     errors: Mapping[str, Any], metric: str, *, ax: Any = None, filepath: Path = None
 ) -> Any:
-    """Draw errors at steps 1, 2, ... of a model, named first, and of a baseline; None is a gap."""
+    """Draw errors at steps 1, 2, ... of models, and of a baseline, named last; None is a gap."""
     ax, highest = ready(ax), 0.0
-    for (name, values), color in zip(errors.items(), (MODEL, ink()), strict=False):
+    for (name, values), color in zip(errors.items(), colors_of(len(errors)), strict=True):
         heights = np.array(values, dtype=np.float64)
         steps = np.arange(1, len(heights) + 1)
         highest = max(highest, float(np.nanmax(heights, initial=0.0)))
@@ -116,56 +114,3 @@ def plot_errors(
     ax.set_ylim(0, 1.08 * highest or 1.0)
     ax.legend(frameon=False, loc="best")
     return finished(ax, filepath)
-
-
-def draw_importance(
-    labels: Sequence[str],
-    increase: Array,
-    low: Array,
-    high: Array,
-    remarks: Sequence[str],
-    error: str,
-    *,
-    ax: Any = None,
-    filepath: Path = None,
-) -> Any:
-    """Draw a point and an interval for each column, the first one on top."""
-    # The colour says on which side of 0 the interval lies. A point without an interval is hollow.
-    # ``increase`` and the ends of its interval are shares, NaN for none. A remark replaces the
-    # point of its column. The height of a new figure grows with the number of columns.
-    axes = ready(ax)
-    if ax is None:
-        axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))
-    increase, low, high = (100 * np.asarray(part, np.float64) for part in (increase, low, high))
-    places = np.arange(len(labels))
-    points: dict[str, Any] = {}
-    axes.plot([0, 0], [-0.5, len(labels) - 0.5], color=QUIET, linewidth=0.9, zorder=0)
-    for place, remark in zip(places.tolist(), remarks, strict=True):
-        if remark:
-            axes.text(0, place, f"  {remark}", color=ink(), fontsize="small", va="center")
-            continue
-        verdict, color = _verdict(low[place], high[place])
-        axes.plot([low[place], high[place]], [place, place], color=color, linewidth=1.6)
-        face = "none" if np.isnan(low[place]) else color
-        (point,) = axes.plot(
-            increase[place], place, color=color, marker="o", linestyle="", markerfacecolor=face
-        )
-        points.setdefault(verdict, point)
-    axes.set_yticks(places, [written(label) for label in labels])
-    # Above the first column is a row for the legend.
-    axes.set_ylim(len(labels) - 0.5, -1.5 if points else -0.5)
-    if points:
-        axes.legend(
-            points.values(), points, frameon=False, fontsize="small", loc="upper right", ncols=4
-        )
-    axes.set_xlabel(f"increase of the {error} when shuffled (%)")
-    return finished(axes, filepath)
-
-
-def _verdict(low: float, high: float) -> tuple[str, str]:
-    """Return the verdict of an interval, and its color."""
-    if np.isnan(low):
-        return "too few for an interval", ink()
-    if low > 0:
-        return "matters", MODEL
-    return ("misleads", ALARM) if high < 0 else ("cannot be told from noise", QUIET)

@@ -66,7 +66,8 @@ class RecurrentPreset(PresetSettings):
       ``calendar`` that are longer than the window, together with that of the window.
     - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``: dates
       of ``"year"``, or for a single series phases of any cycle, at which the forecasts before
-      training err each time, such as a holiday. A date must have been seen twice. In a panel, two
+      training err each time, such as a holiday. A date must have been seen twice. In rows of days
+      with ``"week"`` and ``"year"``, the n-th weekday of a month is found as well. In a panel, two
       of three series must share an event, whose effect is relative to the root mean square of each
       window. What other columns known ahead explain, by a ridge regression, is no event.
     - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is

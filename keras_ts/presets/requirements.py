@@ -106,6 +106,7 @@ class Requirements:
     units: tuple[float, ...] | None = None
     # "constant" if they add the same at all steps
     events: Literal["constant", "by_step"] | None = None
+    moving: tuple[int, int] | None = None  # cycles of the week and the year, for events that move
     gap: int = 0  # steps between window and first target
     masked: bool = False  # Windows may lack values: steps without a target are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
@@ -172,7 +173,7 @@ def required_by(
         },
         own_step=float(constants.smallest_steps[list(columns.own)].min()),
         units=past[columns.targets].std if constants.num_series == 1 else None,
-        events=_events(settings, windows, constants.num_series),
+        events=_events(settings, windows, constants.num_series), moving=_moving(panel, windows),
         masked=windows.handling.inputs, early=windows.min_inputs is not None,
         ahead_masked=windows.handling.partial, carrier=carrier,
     )  # fmt: skip
@@ -216,6 +217,18 @@ def _events(
     if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
         return None
     return "by_step" if dated and windows.horizon > 1 else "constant"
+
+
+def _moving(panel: FlatSeries, windows: WindowSpec) -> tuple[int, int] | None:
+    """Return the cycles of the week and the year, if each row is a day, at one time of the day."""
+    if not {"week", "year"} <= set(windows.cycles) or panel.clock is None:
+        return None
+    clock = panel.clock.shown
+    if (
+        (clock - clock.astype("datetime64[D]")) != clock[0] - clock[0].astype("datetime64[D]")
+    ).any():
+        return None
+    return windows.cycles.index("week"), windows.cycles.index("year")
 
 
 def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from keras_ts._backends import unwrapped
 from keras_ts._files import path_text, replacing
 from keras_ts._typing import Array
 from keras_ts.interface import Interface, carried_by
+from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
 from keras_ts.saving import archive, hdf5
@@ -29,7 +30,7 @@ from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import carried_in, located_file, look_through
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
-from keras_ts.scores.schema import checked, differences, task_of
+from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, task_of
 from keras_ts.windows.carried import Carried
 
 CARD, PICTURE = "README.md", "errors.png"
@@ -210,7 +211,14 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
             f"report judges another task than that of the model: {judged}, where the model carries "
             f"{carries}. Judge a model of these windows and columns."
         )
-    return replace(carried, scorecard=values)
+    return replace(carried, scorecard={**values, "notes": [*values["notes"], *_events(model)]})
+
+
+def _events(model: keras.Model) -> list[str]:
+    """Return a sentence on the recurring events that a model knows, if it knows any."""
+    layers = _keras_private.layers_within(model, CalendarEvents)
+    names = ", ".join(dict.fromkeys(name for layer in layers for name in layer.names))
+    return [f"It knows these recurring events: {names}."[:LONGEST_TEXT]] if names else []
 
 
 def card_beside(

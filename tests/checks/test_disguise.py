@@ -180,7 +180,7 @@ def test_a_day_of_the_month_is_of_the_calendar():
 
 def test_many_distances_of_many_series_are_tried_on_few_rows(monkeypatch):
     """Of the rows that a series has, most distances read some, and the likeliest three read all."""
-    generator, hours, count = np.random.default_rng(0), 1024, 64
+    generator, hours, count = np.random.default_rng(0), 1024, 32
     values = generator.normal(10, 1, count * hours)
     open_target, read = OpenTarget(values, np.arange(count + 1) * hours), []
 

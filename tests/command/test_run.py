@@ -137,7 +137,7 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     assert re.search("beats|loses to|cannot be told from", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "forecast.csv", "forecast_1_Turku.png", "forecast_2_007.png", "history.png", "model.keras",
-        "scores.csv",
+        "scores.csv", "verdict.png",
     ]  # fmt: skip
     scores = pd.read_csv(tmp_path / "scores.csv", dtype={"city": str})
     assert sorted(scores["city"]) == [TURKU, "007"]
@@ -161,7 +161,7 @@ def test_one_series_without_dates_in_a_process_of_its_own(folder, tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     assert "200 rows in 1 series; 3 of them without a value." in result.stdout
     assert sorted(path.name for path in Path(tmp_path).iterdir()) == [
-        "forecast.csv", "forecast.png", "history.png", "model.keras",
+        "forecast.csv", "forecast.png", "history.png", "model.keras", "verdict.png",
     ]  # fmt: skip
     assert list(pd.read_csv(tmp_path / "forecast.csv")) == ["step", "sold_0.1", "sold", "sold_0.9"]
 

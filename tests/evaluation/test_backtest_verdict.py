@@ -7,6 +7,7 @@ import pytest
 
 from backtest_helpers import WINDOWS, build, equal, run
 from keras_ts import Recipe, RecurrentPreset, backtest, calibrate, compare, course_series
+from keras_ts.scores.report import percent
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.split import FoldSizes
 
@@ -208,6 +209,9 @@ def test_seeds_are_fresh_models_whose_mean_error_is_judged(series, tmp_path):
     assert report.comparison.windows == len(table["step"]) / 6
     assert scores["name"].tolist().count("model") == 1
     assert "Trained on every fold with each of 3 seeds." in str(report)
+    own = sorted(1 - of_seeds / best)
+    assert f"Over 3 seeds, the skill is {percent(own[0])} to {percent(own[-1])}." in str(report)
+    assert "Intervals leave out the luck of a seed" in str(first)
 
 
 def nothing(train):

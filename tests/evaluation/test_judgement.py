@@ -141,3 +141,24 @@ def test_levels_of_single_steps_are_none_of_totals():
     )
     with pytest.raises(ValueError, match="for totals with joint=True"):
         compare(quantiles, TRAIN, HELD, baselines=["naive"], by="sql", total=True)
+
+
+def test_the_picture_says_how_many_values_lie_below_each_quantile():
+    """Targets that equal a quantile stand in both shares."""
+    draw = np.random.default_rng(2)
+    series = draw.integers(0, 3, 160).astype(float)
+    train, held = WindowedSeries(5, 3).split(series, at=100)
+    rows = held.align(np.ones(held.to_numpy()[1].shape))
+    rows |= {"prediction_0.1": rows["prediction"] - 1, "prediction_0.9": rows["prediction"] + 1}
+    report = compare({"ones": rows}, train, held, baselines=["naive"])
+    top = report.plot()
+    actual = held.to_numpy()[1]
+    shares = [((actual < value).mean() + (actual <= value).mean()) / 2 for value in (0, 1, 2)]
+    reliable = top.figure.axes[2]
+    np.testing.assert_allclose(reliable.lines[1].get_ydata(), shares)
+    names = [line.get_label() for line in reliable.lines[1:]]
+    assert names == ["ones", "naive"]
+    assert [line.get_label() for line in top.figure.axes[1].lines] == ["ones", "naive"]
+    assert [label.get_text() for label in top.get_yticklabels()] == ["ones"]
+    total = compare({"ones": rows}, train, held, baselines=["naive"], total=True)
+    assert len(total.plot().figure.axes) == 1

@@ -7,6 +7,8 @@ import pytest
 from helpers import BACKEND, called
 from keras_ts import RecurrentPreset, WindowedSeries, course_series, forecast
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 SERIES = course_series()[:60].astype("float64")
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from forecasting_models import after, sales, until
-from helpers import run_fresh
+from helpers import run_fresh, untraced
 from keras_ts import (
     RecurrentPreset,
     Rollout,
@@ -173,7 +173,7 @@ def test_a_preset_takes_a_category_of_one_series_and_one_of_none(window_norm):
     keras.utils.set_random_seed(1)
     model = RecurrentPreset(cell="gru", units=(4,), window_norm=window_norm).build(train)
     model.compile("adam", "mae")
-    model.fit(train, verbose=0)
+    untraced(model).fit(train, verbose=0)
     x, _ = validation.to_numpy()
     before = model.predict(x, verbose=0)
     assert np.isfinite(before).all()

@@ -83,6 +83,43 @@ def test_an_event_may_differ_by_the_step_of_the_forecast():
         CalendarEvents(steps=3).build((None, 4, 2))
 
 
+def test_an_event_that_moves_is_on_its_weekday_among_its_dates():
+    """The second Monday of a year, at several steps, beside an event of its week."""
+    days = np.arange("2023-01-01", "2026-01-01", dtype="datetime64[D]")
+    columns = calendar_features(days, ["week", 14, "year"])
+    dates = np.flatnonzero([str(day)[5:] in {f"01-{d:02d}" for d in range(8, 15)} for day in days])
+    places = dates[:14]  # of 2023, and of 2024, which is a leap year
+    layer = CalendarEvents(2, moving=(0, 2), names=["the second Monday of January"])
+    layer.build((None, None, 6))
+    week = np.tile(columns[days == np.datetime64("2024-01-01"), :2], (14, 1))
+    layer.set_moving_events(columns[places, 4:], week, np.tile([1.0, -2.0], (14, 1)))
+    layer.set_events(0, columns[[3], :2], [[10.0, 10.0]])
+    twin = CalendarEvents.from_config(layer.get_config())
+    assert twin.names == ("the second Monday of January",)
+    twin.build((None, None, 6))
+    twin.set_weights(layer.get_weights())
+    effects = numpy(twin(columns[None]))[0]
+    expected = np.zeros((len(days), 2))
+    expected[3::7] = 10
+    assert (expected[np.isin(days, np.array(MONDAYS, days.dtype))] == 0).all()
+    expected[np.isin(days, np.array(MONDAYS, days.dtype))] = [1, -2]
+    np.testing.assert_allclose(effects, expected)
+
+
+MONDAYS = ["2023-01-09", "2024-01-08", "2025-01-13"]
+
+
+def test_a_config_of_0_2_0_has_no_room_for_events_that_move():
+    config = CalendarEvents(2, steps=3).get_config()
+    assert (config.pop("moving"), config.pop("names")) == (None, [])
+    layer = CalendarEvents.from_config(config)
+    layer.build((None, 3, 4))
+    shapes = [tuple(weight.shape) for weight in layer.weights]
+    assert shapes == [(2, 256, 2), (2, 256), (2, 256, 3, 2)]
+    with pytest.raises(ValueError, match="no room for events that move"):
+        layer.set_moving_events([[0.0, 1.0]], [[0.0, 1.0]], [[[1.0, 2.0]] * 3])
+
+
 def test_a_width_lets_an_event_last():
     """365.25 days are a cycle that no day meets at the same point as the year before."""
     days = calendar_features(np.arange("2021-01-01", "2023-01-01", dtype="datetime64[D]"), 365.25)
@@ -114,6 +151,15 @@ def test_bad_settings_are_refused():
         CalendarEvents(1.5)
     with pytest.raises(ValueError, match="steps"):
         CalendarEvents(steps=0)
+    for moving in ((1, 1), (0,)):
+        with pytest.raises(ValueError, match="moving must be the numbers of two cycles"):
+            CalendarEvents(moving=moving)
+    with pytest.raises(ValueError, match="must be below 2, the number of cycles"):
+        built(2, moving=(0, 2))
+    with pytest.raises(TypeError, match="names must be texts"):
+        CalendarEvents(names="Christmas")
+    with pytest.raises(ValueError, match="weekdays must be the sine and cosine"):
+        built(2, moving=(0, 1)).set_moving_events([[0.0, 1.0]], [[0.0, 2.0]], [[1.0]])
 
 
 @pytest.mark.parametrize(

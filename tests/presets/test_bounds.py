@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from export_helpers import needs
-from helpers import BACKEND, called, run_fresh, untraced
+from helpers import BACKEND, called, run_fresh
 from keras_ts import (
     RecurrentPreset,
     Rollout,
@@ -22,6 +22,8 @@ from keras_ts import (
 )
 from keras_ts.interface import Interface
 from keras_ts.layers import Bounded, ConformalInterval, LinearForecast, SortedQuantiles
+
+pytestmark = pytest.mark.usefixtures("untraced_models")
 
 # Sales that are 0 most of the time: a net without bounds forecasts below it.
 RNG = np.random.default_rng(0)
@@ -86,7 +88,7 @@ def test_a_net_learns_from_below_the_bound():
     x, y = dataset[0]
     before = np.abs(called(model, x) - y).mean()
     for _ in range(30):
-        untraced(model).train_on_batch(x, y)
+        model.train_on_batch(x, y)
     assert np.abs(called(model, x) - y).mean() < before / 2
     assert forecast(model, np.full(60, 5.0)).min() > 2
     # Evaluated as it forecasts.
@@ -193,7 +195,7 @@ def test_the_file_holds_the_bounds_in_a_fresh_process(tmp_path):
     np.testing.assert_allclose(ahead, forecast(band, SALES), rtol=1e-5)
 
 
-def test_a_reload_loses_nothing():
+def test_a_reload_loses_nothing(forked_reload):
     dataset, model = built()
     model.compile("adam", "mae")
     assert check_reload(model, dataset[0][0][:3]).ok

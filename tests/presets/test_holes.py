@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import called, untraced, warned_of_masks
+from helpers import called, warned_of_masks
 from keras_ts import RecurrentPreset, WindowedSeries, forecast, from_preset
 from keras_ts.layers import MaskMissing
+
+pytestmark = pytest.mark.usefixtures("untraced_models")
 
 TIME = np.arange(96.0)
 SEASON = np.where(TIME % 12 == 3, 30.0, 0.0) + 10 * np.sin(2 * np.pi * TIME / 12) + 100
@@ -143,7 +145,7 @@ def test_masked_windows_train_without_a_missing_target(targets):
         dataset
     )
     model.compile("adam", "mse")
-    history = untraced(model).fit(dataset, epochs=2, verbose=0).history
+    history = model.fit(dataset, epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 

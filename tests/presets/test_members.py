@@ -58,7 +58,7 @@ def test_the_model_is_the_mean_of_nets_the_first_of_which_is_that_of_one_member(
     assert several.evaluate(train, verbose=0, return_dict=True)["mae"] > 0
 
 
-def test_a_calibrated_mean_of_quantiles_reloads_and_keeps_its_bounds(tmp_path):
+def test_a_calibrated_mean_of_quantiles_reloads_and_keeps_its_bounds(forked_reload, tmp_path):
     model = fitted(settings={"quantiles": (0.1, 0.5, 0.9)})
     assert check_reload(model, windows()[:3]).ok
     assert (np.diff(called(model, windows()), axis=-1) >= 0).all()

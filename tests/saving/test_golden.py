@@ -17,6 +17,8 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.roles import Columns
 from registered import REGISTERED
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 SAVED = Path(__file__).parents[1] / "saved_models"
 VERSIONS = sorted(path.parent for path in SAVED.glob("*/made_with.json"))
 

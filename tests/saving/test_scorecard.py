@@ -16,6 +16,7 @@ from keras_ts import (
     backtest,
     calibrate,
     compare,
+    from_preset,
     load_model,
     load_windows,
     save_model,
@@ -151,6 +152,23 @@ def test_another_report_takes_the_place_of_the_old_one(saved):
     save_model(model, path, report=compare({"anew": model}, *parts()))
     assert scorecard(path).ok
     assert scorecard(path).to_dict()["model"] == "anew"
+
+
+def test_it_names_the_events_that_the_model_knows(tmp_path):
+    days = pd.date_range("2020-01-01", "2024-12-31")
+    sold = 60 + np.random.default_rng(0).normal(size=len(days))
+    sold -= 40.0 * ((days.month == 11) & (days.day_of_week == 3) & (days.day // 7.01 == 3))
+    table = pd.DataFrame({"day": days, "sold": sold})
+    windows = WindowedSeries(
+        14, 3, target_columns="sold", time_column="day", calendar=["week", "year"]
+    )
+    train, held_out = windows.split(table, at="2024-01-01")
+    model = from_preset("smooth_gru", units=(2,)).build(train)
+    report = compare(model, train, held_out)
+    save_model(model, tmp_path / "model.keras", report=report)
+    said = "It knows these recurring events: the fourth Thursday of November."
+    assert said in scorecard(tmp_path / "model.keras").to_dict()["notes"]
+    assert said in scorecard(tmp_path / "model.keras").to_markdown()
 
 
 def test_of_several_models_the_one_with_these_weights(tmp_path):

@@ -256,17 +256,10 @@ def test_sources_that_are_refused(tmp_path, rows, windows, says):
         PanelStore.write(rows(), tmp_path / "store", windows)
 
 
-@pytest.mark.parametrize(
-    ("module", "cure"),
-    [
-        ("polars", "pip install polars pyarrow narwhals"),
-        ("pyarrow", "pip install polars pyarrow narwhals"),
-        ("duckdb", "pip install duckdb"),
-    ],
-)
-def test_a_missing_package_is_named(tmp_path, monkeypatch, module, cure):
+@pytest.mark.parametrize("module", ["polars", "pyarrow", "duckdb"])
+def test_a_missing_package_is_named(tmp_path, monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=cure):
+    with pytest.raises(ImportError, match=f"pip install {module}"):
         PanelStore.write(tmp_path, tmp_path / "store", WINDOWS)
 
 

@@ -198,15 +198,20 @@ def swept(model, batch_size=16, **fit_arguments):
     return sweep
 
 
+@pytest.fixture(scope="module")
+def plain():
+    return swept(dense())
+
+
 def assert_same_curve(sweep, want):
     assert sweep.lrs == want.lrs
     np.testing.assert_allclose(sweep.losses, want.losses, rtol=1e-5)
 
 
 @pytest.mark.parametrize("k", [2, 4])
-def test_gradient_accumulation_holds_a_rate_for_an_update(k):
+def test_gradient_accumulation_holds_a_rate_for_an_update(plain, k):
     model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=k))
-    assert_same_curve(swept(model, batch_size=16 // k), swept(dense()))
+    assert_same_curve(swept(model, batch_size=16 // k), plain)
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch refuses steps_per_execution")
@@ -253,7 +258,7 @@ COMPILED = pytest.param("jit", marks=SLOW)
 
 
 @pytest.mark.parametrize("mode", [COMPILED, *(mode for mode in MODES if mode != "jit")])
-def test_equals_the_plain_run(mode):
+def test_equals_the_plain_run(plain, mode):
     model, arguments = MODES[mode]()
     if "steps_per_epoch" in arguments:
         # Data that goes on from epoch to epoch, as the plain run's does.
@@ -262,7 +267,7 @@ def test_equals_the_plain_run(mode):
         model.fit(batches, verbose=0, shuffle=False, callbacks=[sweep], **arguments)
     else:
         sweep = swept(model, **arguments)
-    assert_same_curve(sweep, swept(dense()))
+    assert_same_curve(sweep, plain)
 
 
 @only_tensorflow

@@ -41,6 +41,8 @@ _ROUNDING = 1e-5
 # The rule's length is best for estimating a variance. An interval needs less bias, so longer
 # blocks: 2 is the smallest of the factors 1, 1.5, 2, 2.5 and 3 whose intervals cover 95 %.
 _FACTOR = 2
+# The least share of the variance of shocks that blocks may miss, times the root of the origins.
+_LEAST_BIAS = 0.8
 # This many lags count however small they are: among a few dozen errors none stands out from chance.
 _LAGS = 2
 
@@ -280,7 +282,9 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
     if origins.at_one_time:
         return 0.0, 1, origins.overlap
     lengths, biases = lasting(np.bincount(origins.times, shares)[None], origins.overlap)
-    length, bias = int(lengths[0]), float(biases[0])
+    # Few errors that do not seem to last are often so by luck, and then vary too little: of sixty
+    # origins by a sixth, in simulations. Luck falls with the root of their number.
+    length, bias = int(lengths[0]), max(float(biases[0]), _LEAST_BIAS / count**0.5)
     # A variance can only be estimated from several stretches, even if they are short. A thousand
     # show it to 5 %.
     stretches = min(max(count // length, min(count // origins.overlap, FEWEST)), GROUPS)

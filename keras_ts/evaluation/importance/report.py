@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
 from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
-from keras_ts.plotting.errors import draw_importance
+from keras_ts.plotting.intervals import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, interval, number, percent
 from keras_ts.windows.align import label_column
@@ -90,13 +90,14 @@ class ImportanceReport(Report):
         Returns:
             The axes.
         """
-        return draw_importance(
+        return draw_intervals(
             [row.columns.label for row in self._rows],
             self.table["increase"],
             self.table["low"],
             self.table["high"],
             ["" if row.interval else row.verdict for row in self._rows],
-            heading(self.by),
+            f"increase of the {heading(self.by)} when shuffled",
+            {1: "matters", -1: "misleads", 0: "cannot be told from noise"},
             ax=ax,
             filepath=filepath,
         )

@@ -38,7 +38,7 @@ class Events:
         if needs.calendar < known:
             future = SelectColumns([*range(known - needs.calendar, known)])(future)
         steps = needs.steps if needs.events == "by_step" else None
-        layer = CalendarEvents(needs.outputs_per_step, steps)
+        layer = CalendarEvents(needs.outputs_per_step, steps, moving=needs.moving)
         quantiles = needs.outputs_per_step // needs.targets_per_step
         if needs.units is not None:
             units = list(needs.units) * quantiles

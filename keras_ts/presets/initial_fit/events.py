@@ -21,16 +21,16 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.presets.initial_fit.errors import errors_by_row
+from keras_ts.presets.initial_fit.moving import Moving, named, of_layer
+from keras_ts.presets.initial_fit.returning import Errors
 from keras_ts.windows.arithmetic.cycles import Columns, dates_of
-from keras_ts.windows.arithmetic.events import medians, returning, returning_by_step
+from keras_ts.windows.arithmetic.events import medians
 from keras_ts.windows.arithmetic.holidays import Holiday
+from keras_ts.windows.arithmetic.moving import date_names
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-
-# The part of the errors at a date that must show an event of a panel.
-_SHARED = 2 / 3
 
 
 def fit_events(
@@ -56,20 +56,23 @@ def fit_events(
         if dates_of(cycle) is not None or (units is not None and not isinstance(cycle, Holiday))
     }
     center = np.median(at_date, axis=0)
-    at_date, errors = at_date - center, errors - center
+    left = Errors(at_date - center, date, errors - center if units is None else None)
+    moving = None if layer.moving is None or clock is None else Moving(clock, left)
+    names: list[str] = []
     # A cycle with few phases first, so that a longer one keeps only what is left.
     for i in sorted(numbered, key=lambda i: len(numbered[i][0])):
         cycle, (phases, numbers) = dataset.windows.cycles[i], numbered[i]
         dates = dates_of(cycle)
-        effects = _effects(numbers, at_date, by_step=dates is not None)
-        if units is None:
-            effects = np.where(_shared(effects, numbers[date], errors), effects, 0.0)
-        at_date, errors = at_date - effects[numbers], errors - effects[numbers[date]]
+        if dates is not None and moving is not None:
+            moving.find(rival=numbers)
+        effects = left.returning(numbers, by_step=dates is not None)
+        left.take_off(effects[numbers])
         events = np.flatnonzero(effects.any(axis=(1, 2)))
-        # All quantiles of a target move alike.
-        effects = np.tile(effects[events], layer.outputs // errors.shape[2])
-        if layer.steps is None:
-            effects = effects[:, 0]
+        if dates is not None:
+            if moving is not None:
+                moving.find(dates=phases[events])
+            names += dict.fromkeys(date_names(phases[events[named(effects[events])]]))
+        effects = of_layer(layer, effects[events])
         if dates is not None:
             points, index = dates.points(phases[events])
             layer.set_events(i, points, effects[index])
@@ -78,6 +81,9 @@ def fit_events(
             points = np.stack([np.sin(angles), np.cos(angles)], axis=1)
             count = _rounded(cycle)
             layer.set_events(i, points, effects, *([2 * np.pi / count] if count else []))
+    if moving is not None:
+        names += moving.set(layer)
+    layer.names = tuple(names)
 
 
 def _of_series(
@@ -94,35 +100,6 @@ def _of_series(
     by_step = errors.reshape(len(errors), errors.shape[1] * errors.shape[2]).T
     at_date = np.stack([medians(date, of_step) for of_step in by_step], axis=1)
     return rows[first[several]], date, at_date.reshape(len(at_date), *errors.shape[1:]), errors
-
-
-def _effects(numbers: IntArray, errors: Array, by_step: bool) -> Array:
-    """Return the effects of events, ``(phases, steps, targets)``, 0 at phases that are none."""
-    by_target = np.moveaxis(errors, 2, 0).astype("float64")
-    if by_step:
-        effects = [returning_by_step(numbers, of_target) for of_target in by_target]
-    else:
-        lasting = [_lasting(numbers, *of_target[:, [0, -1]].T) for of_target in by_target]
-        effects = [np.repeat(of_target[:, None], errors.shape[1], 1) for of_target in lasting]
-    return np.stack(effects, axis=2)
-
-
-def _lasting(numbers: IntArray, latest: Array, earliest: Array) -> Array:
-    """Return the error that returns at each phase, if early forecasts miss half of it at least."""
-    effects, before = returning(numbers, latest), medians(numbers, earliest)
-    return np.where(before * np.sign(effects) >= np.abs(effects) / 2, effects, 0.0)
-
-
-def _shared(effects: Array, numbers: IntArray, errors: Array) -> BoolArray:
-    """Return True for events that most series show, ``(phases, 1, targets)``."""
-    # A series shows an event if its forecast errs by half of the effect, at the step at which that
-    # is largest.
-    step = np.abs(effects).argmax(axis=1)[:, None]
-    largest = np.take_along_axis(effects, step, axis=1)[numbers]
-    there = np.take_along_axis(errors, step[numbers], axis=1) * np.sign(largest)
-    shown = (there >= np.abs(largest) / 2)[:, 0]
-    shares = [np.bincount(numbers, of_target) / np.bincount(numbers) for of_target in shown.T]
-    return np.stack(shares, axis=1)[:, None] >= _SHARED
 
 
 def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:

@@ -12,7 +12,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 _BY_CHANCE = 0.05
 
 
-def returning(phases: IntArray, errors: Array, *, together: bool = False) -> Array:
+def returning(phases: IntArray, errors: Array, *, together: bool = False, among: int = 0) -> Array:
     """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur.
 
     An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
@@ -28,11 +28,13 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False) -> Arr
     Rows are in time order: ``phases`` are their phases, from 0 on, and ``errors`` are centered at
     0. With ``together``, large errors at several phases may have one cause, such as a week in which
     a shop is closed: ``p`` is then the share at those phases at which the first condition fails.
+    If the phases were picked among more, ``n`` is ``among``, the number of those.
     """
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
-    bound = errors.std() * np.sqrt(2 * np.log(len(effects)))
+    among = max(among, len(effects))
+    bound = errors.std() * np.sqrt(2 * np.log(among))
     large = np.where(np.abs(errors) > bound, np.sign(errors), 0.0)
     latest = np.zeros(len(effects))
     latest[phases] = large  # The last row of a phase wins.
@@ -40,11 +42,12 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False) -> Arr
     for side in (-1.0, 1.0):
         candidates = kept & (latest == side)
         apart = candidates if together else np.zeros_like(candidates)
-        kept &= (latest != side) | (_by_chance(phases, large == side, apart) <= _BY_CHANCE)
+        expected = among * _by_chance(phases, large == side, apart)
+        kept &= (latest != side) | (expected <= _BY_CHANCE)
     return np.where(kept, effects, 0.0)
 
 
-def returning_by_step(phases: IntArray, errors: Array) -> Array:
+def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
     """Return the recurring error of each phase at each step, ``(phases, steps)``.
 
     The rule of ``returning`` is applied to the errors of each step, and then to what is left of
@@ -53,7 +56,7 @@ def returning_by_step(phases: IntArray, errors: Array) -> Array:
     the size at the first of these steps, if the median is at least half as large as that.
     The ``errors``, ``(rows, steps)``, are centered at 0 at each step.
     """
-    effects = np.stack([_returning_again(phases, of_step) for of_step in errors.T], axis=1)
+    effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
     first_effect = np.take_along_axis(effects, first, axis=1)
@@ -62,18 +65,18 @@ def returning_by_step(phases: IntArray, errors: Array) -> Array:
     return np.where(effects != 0, effects, missed)
 
 
-def _returning_again(phases: IntArray, errors: Array) -> Array:
+def _returning_again(phases: IntArray, errors: Array, among: int) -> Array:
     """Return the recurring errors, with those that recur once the larger ones are subtracted."""
-    more = effects = returning(phases, errors, together=True)
+    more = effects = returning(phases, errors, together=True, among=among)
     while more.any():
         left = errors - effects[phases]
-        more = np.where(effects, 0.0, returning(phases, left, together=True))
+        more = np.where(effects, 0.0, returning(phases, left, together=True, among=among))
         effects = effects + more
     return effects
 
 
 def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
-    """Return the expected number of phases with as many large errors, if they fell at random."""
+    """Return the probability that a phase has as many large errors, if they fell at random."""
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
     others = np.where(apart, 0, np.stack([there, seen]))
@@ -82,8 +85,8 @@ def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
     share = (large_elsewhere + 1) / (elsewhere + 1)
     logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
     ways = logs[seen] - logs[there] - logs[seen - there]
-    expected: Array = len(seen) * np.exp(ways + there * np.log(share))
-    return expected
+    probability: Array = np.exp(ways + there * np.log(share))
+    return probability
 
 
 def medians(phases: IntArray, errors: Array) -> Array:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ _INDEX, _KEY = 8, 8
 # Beyond this, more series show better than more origins how errors belong together.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
+_SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
 _KNOTS = 33  # Places at which the sizes of exceedances are kept.
 
 
@@ -59,8 +61,9 @@ class ErrorPaths:
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         order = np.lexsort([places, origins])
+        origins, places = origins[order], places[order]
         sizes = np.stack([_quantiles_of(below), _quantiles_of(above)])
-        return cls(_ranks_of(errors)[order], origins[order], places[order], keys, sizes)
+        return cls(_ranks_of(errors[order], origins, places), origins, places, keys, sizes)
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
         """Return the places of ``count`` increasing samples, ``(steps, targets, count)``."""
@@ -175,34 +178,42 @@ def key_of(label: Any) -> int:
     return int.from_bytes(hashlib.blake2b(str(label).encode(), digest_size=_KEY).digest(), "little")
 
 
-def _ranks_of(errors: Array) -> Array:
+def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
-    # A missing error takes the rank of another path, one alike at the steps beside it, so that
-    # steps belong together as where none is missing; of a target without any, a rank by lot.
-    ranks, generator = np.full(errors.shape, np.nan), np.random.default_rng(0)
+    # A missing error is what the steps beside it let expect, in normal scores, and what another
+    # origin left over, the same for all series: so steps and series belong together as where none
+    # is missing. An error of a target without any is drawn by lot.
+    ranks, generator = _ranked(errors), np.random.default_rng(0)
+    scores = np.where(np.isnan(errors), np.nan, _SCORES[ranks])
+    steps, numbers = range(errors.shape[1]), origins * (series.max() + 1) + series
+    for sides in ((-1, 1), (-1,), (1,)):
+        for step in steps if sides[0] < 0 else reversed(steps):
+            near = [step + side for side in sides]
+            if near[0] < 0 or near[-1] not in steps:
+                continue
+            for own, beside in zip(scores[:, step].T, scores[:, near].mean(axis=1).T, strict=True):
+                missing, both = np.isnan(own) & ~np.isnan(beside), ~np.isnan(own + beside)
+                if missing.any() and both.any():
+                    x, y = beside[both], own[both]
+                    slope = x @ y / max(x @ x, 1e-9)
+                    others = generator.choice(np.unique(origins[both]), origins[-1] + 1)
+                    wanted = others[origins[missing]] * (series.max() + 1) + series[missing]
+                    left = np.searchsorted(numbers[both], wanted) % len(y)
+                    own[missing] = slope * beside[missing] + (y - slope * x)[left]
+    return _ranked(np.where(np.isnan(scores), generator.normal(size=scores.shape), scores))
+
+
+def _ranked(errors: Array) -> Array:
+    """Return ranks by step and target, of which a missing error has any."""
+    ranks = np.zeros(errors.shape, np.uint8)
     for place in np.ndindex(errors.shape[1:]):
         own = errors[(slice(None), *place)]
         present = ~np.isnan(own)
         if present.any():
             _, codes, counts = np.unique(own[present], return_inverse=True, return_counts=True)
             middle = np.cumsum(counts) - counts / 2
-            ranks[(present, *place)] = (middle[codes] * _RANKS / present.sum()).astype(int)
-    steps = range(errors.shape[1])
-    for sides in ((-1, 1), (-1,), (1,)):
-        for step in steps if sides[0] < 0 else reversed(steps):
-            near = [step + side for side in sides]
-            if near[0] < 0 or near[-1] not in steps:
-                continue
-            for own, beside in zip(ranks[:, step].T, ranks[:, near].mean(axis=1).T, strict=True):
-                missing, both = np.isnan(own) & ~np.isnan(beside), ~np.isnan(own + beside)
-                if missing.any() and both.any():
-                    alike = beside + generator.random(len(beside))
-                    order = np.argsort(alike[both])
-                    places = np.searchsorted(alike[both], alike[missing], sorter=order)
-                    own[missing] = own[both][order[np.minimum(places, len(order) - 1)]]
-    by_lot = generator.integers(_RANKS, size=ranks.shape)
-    made: Array = np.where(np.isnan(ranks), by_lot, ranks).astype(np.uint8)
-    return made
+            ranks[(present, *place)] = middle[codes] * _RANKS / present.sum()
+    return ranks
 
 
 def _quantiles_of(distances: Array) -> Array:

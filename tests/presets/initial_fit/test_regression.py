@@ -108,7 +108,7 @@ def test_a_panel_in_half_precision_keeps_its_levels():
     np.testing.assert_allclose(half, whole, rtol=1e-6)
 
 
-def test_a_reload_in_a_fresh_process_forecasts_the_same(tmp_path):
+def test_a_reload_in_a_fresh_process_forecasts_the_same(forked_reload, tmp_path):
     """With a calibrated interval, bounds, quantiles, and closed days in the plan."""
     preset = from_preset("linear", quantiles=LEVELS, minimum=0, period=7)
     borders = [STORES["day"].max() - pd.Timedelta(days=days) for days in (90, 45)]

@@ -98,6 +98,24 @@ def test_missing_errors_leave_the_correlation_of_steps(correlation):
         assert spearman(places[step], places[other]) == pytest.approx(wanted, abs=0.1)
 
 
+@pytest.mark.parametrize("lasting", [0.0, 0.5])
+def test_days_on_which_all_are_closed_leave_series_together(lasting):
+    days = np.random.default_rng(3).normal(size=(500, 4))
+    for day in range(1, 500):
+        days[day] = lasting * days[day - 1] + np.sqrt(1 - lasting**2) * days[day]
+    days = np.sqrt(0.3) * days[:, 1:] + np.sqrt(0.7) * days[:, :1]
+    found = []
+    for closed in ([], np.s_[6::7]):
+        days[closed] = np.nan
+        errors = np.lib.stride_tricks.sliding_window_view(days, 7, axis=0)
+        origins, series = (grid.ravel() for grid in np.mgrid[: len(errors), :3])
+        paths = paths_of(errors.reshape(-1, 7, 1), origins, series, KEYS[:3])
+        first, second = (paths.orders(0, 5, int(key), 1000)[:, 0] for key in KEYS[:2])
+        shared = np.mean([spearman(first[step], second[step]) for step in range(7)])
+        found.append([shared, np.mean([spearman(*first[step : step + 2]) for step in range(6)])])
+    assert found[1] == pytest.approx(found[0], abs=0.05)
+
+
 def test_a_single_origin_says_nothing_and_draws_are_independent():
     errors = np.random.default_rng(0).normal(size=(2, 2, 1))
     paths = paths_of(errors, np.zeros(2, int), np.arange(2), KEYS[:2])
@@ -138,14 +156,11 @@ def test_exceedances_are_those_of_the_errors():
         np.testing.assert_allclose(size[[0, 16, 32]], np.quantile(past[past > 0], [0, 0.5, 1]))
 
 
-def test_equal_errors_share_a_rank_and_a_missing_one_takes_that_of_a_path_alike():
-    rows = [[0.0, 1.0, 3.0], [0.0, 2.0, -np.inf], [1.0, np.nan, 3.0], [np.nan, np.nan, 4.0]]
-    ranks = paths_of(np.array(rows)[..., None], np.arange(4), np.zeros(4, int), KEYS[:1]).ranks
-    ranks = ranks[..., 0]
+def test_equal_errors_share_a_rank():
+    rows = np.array([[0.0, 1.0], [0.0, -np.inf], [1.0, 3.0], [np.nan, 2.0]])[..., None]
+    ranks = paths_of(rows, np.arange(4), np.zeros(4, int), KEYS[:1]).ranks[..., 0]
     assert ranks[0, 0] == ranks[1, 0] < ranks[2, 0]
-    assert ranks[1, 2] < ranks[0, 2] == ranks[2, 2] < ranks[3, 2]
-    assert ranks[2, 1] == ranks[0, 1] < ranks[1, 1]  # It is alike on the third day.
-    assert ranks[3, 1] == ranks[0, 1]  # Its first day has nothing beside it but that.
+    assert ranks[1, 1] < ranks[0, 1] < ranks[3, 1] < ranks[2, 1]
     zeros = paths_of(np.zeros((30, 2, 1)), np.arange(30), np.zeros(30, int), KEYS[:1])
     assert zeros.exceedances.max() == 0
     places = zeros.orders(0, 0, int(KEYS[0]), 500)[:, 0]

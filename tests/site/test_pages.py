@@ -142,6 +142,6 @@ def test_each_message_on_the_page_of_errors_is_provoked_there_or_in_a_test():
     cells = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
     messages = [message for cell in cells for message in re.findall(r"`([^`]+)`", cell)]
     hidden = set().union(*(texts(part.text) for part in parts(page) if part.kind == "hidden"))
-    tested = " ".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
+    tested = " ".join(path.read_text() for path in pages.ROOT.glob("tests/**/test_*.py"))
     assert len(messages) > 70
     assert [words for words in messages if words not in hidden and words not in tested] == []
