@@ -51,8 +51,14 @@ class WindowBlocks:
             ranges.series_of(windows),
             ranges.step,
         )
+        weights = self._source.weights
+        if weights is not None:
+            each = weights.of_windows
+            each = None if each is None else each[windows]
+            weights = replace(weights, ranges=chosen, of_windows=each)
+        sampler = replace(self._source.sampler, ranges=chosen)
         part = copy.copy(self)
-        part._source = replace(self._source, sampler=replace(self._source.sampler, ranges=chosen))
+        part._source = replace(self._source, sampler=sampler, weights=weights)
         return part
 
     def spread(self, most: int) -> Self:

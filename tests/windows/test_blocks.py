@@ -13,7 +13,8 @@ from keras_ts.windows.dataset import in_time_order
 
 def stacked(judged):
     read = list(judged.blocks())
-    names = ("past", "actual", "series", "origins")
+    names = ["past", "actual", "series", "origins"]
+    names += [] if read[0].weights is None else ["weights"]
     return [np.concatenate([getattr(block, name) for block in read]) for name in names]
 
 
@@ -57,9 +58,12 @@ def test_weights_are_read_if_the_source_has_them():
 
 def test_only_some_windows_in_any_order():
     rng = np.random.default_rng(0)
-    windows = WindowedSeries(4, 2, target_columns=0, static_columns=2, stride=2, batch_size=2)
+    windows = WindowedSeries(
+        4, 2, target_columns=0, static_columns=2, stride=2, batch_size=2, weighting="inverse_scale"
+    )
     panel = [np.c_[rng.normal(size=(n, 2)), np.full(n, n)] for n in (13, 20, 9)]
-    judged = WindowBlocks(in_time_order(windows.build(panel)))
+    by_row = [rng.uniform(size=len(one)) for one in panel]
+    judged = WindowBlocks(in_time_order(windows.build(panel, by_row), weighted=True))
     whole = [*stacked(judged), np.concatenate([b.inputs["static"] for b in judged.blocks()])]
     wanted = np.array([7, 0, judged.count - 1, 7, 2])
     part = judged.only(wanted)
