@@ -182,7 +182,7 @@ def report(title, draws):
 
 def seconds(title, function, parts):
     """Print the seconds of the processor and the peak memory of a function of parts."""
-    function(parts[0][:1])
+    function(parts[0])
     begun = time.process_time()
     for part in parts:
         function(part)
@@ -195,6 +195,7 @@ def speed(count, frames):
     known = stores(20, 28 + 14 + 300, 0.5, 0.5, 0).astype(np.float32)
     values = np.random.default_rng(0).normal(50, 1, (count, 28)).astype(np.float32)
     parts = [values[begin : begin + 2000] for begin in range(0, count, 2000)]
+    parts = [as_frame(part.T) if frames else list(part) for part in parts]
     roles = {"target_columns": "units", "id_column": "store", "time_column": "day"}
     windows = WindowedSeries(28, 14, **(roles if frames else {}))
     dataset = windows.build(as_frame(known) if frames else list(known.T))
@@ -202,12 +203,11 @@ def speed(count, frames):
     net = net.build(dataset)
     model, kind = calibrate(net, dataset, joint=True), "frames" if frames else "arrays"
 
-    def plain(part, **arguments):
-        series = as_frame(part.T) if frames else list(part)
-        return forecast(model, series, **arguments)
+    def plain(series):
+        return forecast(model, series)
 
-    def totals(part):
-        drawn = plain(part, num_samples=200, seed=0)
+    def totals(series):
+        drawn = forecast(model, series, num_samples=200, seed=0)
         if frames:
             return aggregate(drawn, "step")
         return np.quantile(drawn.sum(axis=1), LEVELS, axis=-1)

@@ -280,8 +280,8 @@ class ComparisonReport(Report):
         if rivals := [name for name in few if name not in self.verdicts]:
             yield f"Of {', '.join(rivals)}, there are {_too_few(skills[rivals[0]])}."
         # Tables come of unknown seeds, so only models have levels or None here.
-        for name in [name for name in self._evidence.levels if not np.isnan(skills[name].low)][:1]:
-            yield self._luck(name)
+        for name in [*self._evidence.levels][:1]:
+            yield from self._luck(name)
         for name in self.verdicts:
             yield self._sentence(name)
             if self._evidence.origins.num_series > 1:
@@ -290,16 +290,18 @@ class ComparisonReport(Report):
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
 
-    def _luck(self, name: str) -> str:
-        """Return in a sentence what of the luck of a seed is in the intervals."""
+    def _luck(self, name: str) -> Iterator[str]:
+        """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
         tallies = self._evidence.tallies
         judged = np.isfinite(tallies[self.best].errors)
         sums = tallies[name].by_seed[:, judged].sum(axis=1)
         if len(sums) == 1:
-            return "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
+            if not np.isnan(self._evidence.skills[name].low):
+                yield "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
+            return
         ratios = sums / tallies[self.best].errors[judged].sum()
         own = 1 - np.sort(np.sqrt(ratios) if is_rooted(self.by) else ratios)[::-1]
-        return f"Over {len(own)} seeds, the skill is {percent(own[0])} to {percent(own[-1])}."
+        yield f"Over {len(own)} seeds, the skill is {percent(own[0])} to {percent(own[-1])}."
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""

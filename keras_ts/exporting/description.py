@@ -81,7 +81,7 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "dtype": keras.backend.standardize_dtype(tensor.dtype),
         "columns": names,
-        "row_count": [1, 1],
+        "row_count": [1, 1],  # As "static" has it.
         "may_be_missing": [],
     }
     if tensor.name == "past":
@@ -99,6 +99,8 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
             "row_count": [tensor.shape[1], tensor.shape[1]],
             "may_be_missing": planned,
         }
+    elif tensor.name != "static":
+        raise NotImplementedError(f"No description says how to fill {tensor.name!r}.")
     return entry
 
 

@@ -5,7 +5,7 @@ and for steps that may use only those before them.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from keras import ops
 
@@ -18,6 +18,7 @@ class Steps(NamedTuple):
     deviation: Any  # the standard deviation, which is not 0 in a constant window
 
 
+Statistic = Literal["last", "mean", "standard", "seasonal"]
 # The location and the scale of each statistic. ``"seasonal"`` also takes ``period``, and its season
 # is subtracted from the values beforehand.
 STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {

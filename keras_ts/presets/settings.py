@@ -14,7 +14,7 @@ from keras_ts import _checks
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.normalize_window import checked_period
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS
+from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS, Statistic
 from keras_ts.presets.recipe import Recipe
 
 # A cell more is a layer here, and a word in the type of ``cell``.
@@ -39,7 +39,7 @@ class PresetSettings:
     memory: int | None = None
     features: int | None = None
     output_scale: float | Sequence[float] | None = None
-    window_norm: Literal["last", "mean", "standard", "seasonal"] | None = None
+    window_norm: Statistic | None = None
     period: int | None = None
     smoothing: Literal["mixed", "linear"] | None = None
     quantiles: Sequence[float] | None = None

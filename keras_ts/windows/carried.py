@@ -22,7 +22,9 @@ from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings that a forecast does not depend on: they only concern training and its data.
-_TRAINING = {"stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder"}
+_TRAINING = {
+    "stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder", "unseen",
+}  # fmt: skip
 # A file that holds more is broken or malicious.
 _MOST_COLUMNS, _LONGEST_NAME = 1 << 16, 1000
 
@@ -82,8 +84,8 @@ class Carried:
         # depend on, such as ``batch_size``, ``shuffle`` and ``stride``, are not compared.
         for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
-            if name == "categories":
-                # A column whose categories only one of the two knows does not differ.
+            if name in ("categories", "holidays"):
+                # A column or a place that only one of the two knows does not differ.
                 shared = set(ours or ()) & set(theirs or ())
                 ours, theirs = ({c: texts[c] for c in shared} for texts in (ours, theirs))
             if ours != theirs and name not in _TRAINING:
@@ -99,9 +101,12 @@ class Carried:
         return None
 
     def of_windows(self, windows: WindowedSeries) -> Self:
-        """Return the same with other windows, which keep the categories that they lack."""
-        categories = {**(self.windows.categories or {}), **(windows.categories or {})}
-        return replace(self, windows=replace(windows, categories=categories or None))
+        """Return the same with other windows, which keep categories and holidays that they lack."""
+        categories, holidays = (
+            {**(getattr(self.windows, name) or {}), **(getattr(windows, name) or {})} or None
+            for name in ("categories", "holidays")
+        )
+        return replace(self, windows=replace(windows, categories=categories, holidays=holidays))
 
     def table_columns(self) -> dict[str, list[Any]]:
         """Return the columns of the table by part, without a calendar's; all empty if unknown."""

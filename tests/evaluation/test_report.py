@@ -17,6 +17,7 @@ def test_it_prints_a_table_that_ends_in_a_sentence(parts):
     lines = str(compare(None, *parts)).splitlines()
     assert lines[0].split() == ["MAE", "RMSE", "MASE", "sMAPE", "skill", "95", "%", "interval"]
     assert lines[1].split()[:2] == ["naive", "5.938"]
+    assert "luck" not in str(lines)  # Nothing was trained.
     assert lines[-1] == ("The best baseline is theta, with an MAE of 4.932 over 461 windows.")
     assert max(map(len, lines)) < 90
 
@@ -26,7 +27,8 @@ def test_every_model_has_a_sentence(parts):
         name: keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)]) for name in ("a", "b")
     }
     report = compare(models, *parts)
-    last = str(report).splitlines()[-2:]
+    luck, *last = str(report).splitlines()[-3:]
+    assert luck == "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
     for line, name in zip(last, models, strict=True):
         assert line.startswith(f"{name} {report.verdicts[name]} the best baseline, theta")
         assert "95 % interval" in line

@@ -86,7 +86,7 @@ class Rule:
     words: str = ""  # The number of a day in column {}; "" for that of a fixed step.
     # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
-    preferred: bool = True  # True to go before an earlier rule that leaves equally few gaps.
+    preferred: bool = False  # True to go before an earlier rule that leaves equally few gaps.
     zoned: bool = False  # True to be counted only where there is a time zone.
     season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
 
@@ -94,19 +94,19 @@ class Rule:
 RULES = {
     "day": Rule(
         20, lambda day: day.astype(np.int64), lambda number, _: number.astype("M8[D]"),
-        lambda step, _: _plural(step, "day"), r"(?P<every>\d+) days?", zoned=True,
+        lambda step, _: _plural(step, "day"), r"(?P<every>\d+) days?", preferred=True,
+        zoned=True,
     ),
     "day of month": Rule(
         200, lambda day: _months(day)[0].astype(np.int64), _day_of_month,
         _month_name, r"(month (start|end)|day \d+ of the month)(, every (?P<every>\d+) months)?",
-        "12 * (year - 1970) + month - 1, of {}", _latest_day,
+        "12 * (year - 1970) + month - 1, of {}", _latest_day, preferred=True,
     ),
     "weekday": Rule(
         20, lambda day: np.busday_count(np.datetime64(0, "D"), day),
         lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
         lambda step, _: _plural(step, "weekday"), r"(?P<every>\d+) weekdays?",
-        "Mondays to Fridays from 1970-01-01 on, before {}", preferred=False,
-        season=(5, ", of weekdays"),
+        "Mondays to Fridays from 1970-01-01 on, before {}", season=(5, ", of weekdays"),
     ),
 }  # fmt: skip
 

@@ -367,3 +367,21 @@ def test_too_few_errors_have_no_interval():
     assert np.isnan([found.low, found.high]).all()
     assert (found.few, found.stretch, found.verdict) == ("windows", 3, "cannot be told from")
     assert one(np.full(18, 0.1), np.ones(18), overlap=3).verdict == "beats"
+
+
+@pytest.mark.parametrize("series", [1, 8])
+def test_seeds_add_the_variance_between_them(series):
+    """Alike seeds add nothing; where nothing else varies the ends are Student's, of two degrees."""
+    draw = np.random.default_rng(3)
+    others = 1 + 1e-4 * draw.random((series, 60))
+    origins, flat = origins_of(others), others.ravel()
+    one = flat * (1 + 1e-4 * draw.random(flat.shape))
+    alike, alone = skill(np.stack([one] * 3), flat, origins), skill(one, flat, origins)
+    assert (alike.low, alike.high) == pytest.approx((alone.low, alone.high), rel=1e-6)
+    factors = np.array([0.7, 0.75, 0.84])
+    found = skill(factors[:, None] * one, flat, origins)
+    reach = 4.303 * np.log(factors).std(ddof=1) / np.sqrt(3)
+    ratio = (one * factors.mean()).sum() / flat.sum()
+    assert found.value == pytest.approx(1 - ratio)
+    assert found.low == pytest.approx(1 - ratio * np.exp(reach), abs=0.03)
+    assert found.high == pytest.approx(1 - ratio * np.exp(-reach), abs=0.03)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from keras_ts import WindowedSeries, calendar_features
+from keras_ts.windows.carried import Carried
 
 country = pytest.importorskip("holidays").country_holidays
 PLACE = "holidays:DE-BY"
@@ -66,6 +67,12 @@ def test_a_config_needs_no_package(parts, monkeypatch):
     np.testing.assert_array_equal(again[-363:], parts[1].to_numpy()[0]["future"])
     with pytest.raises(ImportError, match=r"pip install .keras-ts\[holidays\]"):
         WINDOWS.build(TABLE)
+
+
+def test_windows_by_hand_keep_what_the_model_knows(parts):
+    carried = Carried.of(parts[0])
+    assert carried.disagreement(Carried(WINDOWS)) is None
+    assert carried.of_windows(WINDOWS).windows == parts[0].windows
 
 
 def test_days_are_those_of_the_local_clock():
