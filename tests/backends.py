@@ -79,7 +79,7 @@ def build_untraced():
         return
     import tensorflow as tf
 
-    from keras_ts.presets import description
+    from keras_ts.presets import training
     from keras_ts.presets.initial_fit import errors
 
     errors._CHUNK = 2**14
@@ -95,7 +95,7 @@ def build_untraced():
         return wrapped
 
     for name in ("fit_linear", "fit_events"):
-        setattr(description, name, untraced(getattr(description, name)))
+        setattr(training, name, untraced(getattr(training, name)))
 
 
 def keep_compiled(folder):

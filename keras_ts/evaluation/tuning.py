@@ -19,6 +19,7 @@ from keras_ts._progress import told
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.presets.gate import blend, blended
 from keras_ts.presets.members import mean_of, members_of
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
@@ -83,6 +84,16 @@ def trained_further(
             ],
             Interface(model, None).bounds,
         )
+        tuned.compile(**_objects(settings))
+        return tuned
+    if parts := blended(model):
+        net, line, share = parts
+        net = trained_further(
+            net, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
+        )
+        copied = _copied(line, train)
+        copied.set_weights(line.get_weights())
+        tuned = blend(net, copied, share, Interface(model, None).bounds)
         tuned.compile(**_objects(settings))
         return tuned
     # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of

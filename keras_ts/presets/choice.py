@@ -49,10 +49,11 @@ def choose_preset(
 ) -> Choice:
     """Return the preset for a table of one's own, and the reason for it.
 
-    One series of 500 rows or more gets ``smooth_gru``, with a warning in the reason if many steps
-    are forecast without a calendar. A shorter one, or several, get ``seasonal_gru``, with the
-    season that the frequency suggests: 24 for hours, 7 for days, 5 for weekdays, 52 for weeks, 12
-    for months, 4 for quarters.
+    One series of 500 rows or more gets ``smooth_gru``. The reason names the preset ``linear`` if
+    several steps are forecast without a calendar: 24 steps ahead, ``smooth_gru`` then lost to it on
+    two of the five long series of "Benchmarks", and one step ahead on none. A shorter series, or
+    several, get ``seasonal_gru``, with the season that the frequency suggests: 24 for hours, 7 for
+    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters.
 
     Example:
 

@@ -4,25 +4,23 @@ A built model consists of stock Keras layers and keras_ts layers only, so it sav
 without the preset that made it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.interface import Interface
-from keras_ts.presets.initial_fit.events import fit_events
-from keras_ts.presets.initial_fit.linear import fit_linear
+from keras_ts.presets.gate import gated_fit, is_gated
 from keras_ts.presets.initial_fit.regression import solved
-from keras_ts.presets.members import fitted_mean
+from keras_ts.presets.members import fitted
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.presets.training import begun
 from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
-from keras_ts.windows.dataset import WindowDataset, in_stretches
+from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.split import split_parts
-from keras_ts.windows.training_backup import TrainingBackup, backup_of
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -224,6 +222,12 @@ class RecurrentPreset(PresetSettings):
         that was cut off goes on from its last whole epoch. ``cell="linear"`` is solved, not
         trained, and arguments of Keras's ``fit`` have no effect.
 
+        For one series, a net with ``smoothing="linear"`` is mixed with the linear regression of the
+        same windows: the last quarter of the training part says, by step and target, which share of
+        the difference pays. The net then has a name, ``model.get_layer("net")``, and ``"gate"``
+        holds the shares. A panel, a ``core`` and fewer than a batch of windows in either part have
+        none.
+
         Example:
 
         >>> import numpy as np
@@ -263,31 +267,10 @@ class RecurrentPreset(PresetSettings):
                 f"fit trains by the preset's recipe, and this preset has {kind}. Pass recipe= to "
                 "the preset, or build, compile and fit the model by hand."
             )
-        if _checks.integer("members", members, 1) > 1:
-            return fitted_mean(self, train, core, members, fit_arguments)
-        model, recipe = self.build(train, core=core), self.recipe
-        if self.cell == "linear":
-            recipe.compile(model)
-            return model
-        steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
-        if (epochs := fit_arguments.pop("epochs", None)) is not None:
-            epochs = _checks.integer("epochs", epochs, 1)
-            recipe = replace(recipe, epochs=epochs, least_updates=0)
-        recipe.compile(model, steps)
-        epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
-        read = train if steps == len(train) else in_stretches(train, steps)
-        callbacks = fit_arguments.pop("callbacks", None)
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = [
-                backup_of(backup, train, read) if isinstance(backup, TrainingBackup) else backup
-                for backup in keras.tree.flatten(callbacks or [])
-            ]
-            for backup in callbacks:
-                if isinstance(backup, TrainingBackup):
-                    fit_arguments.setdefault("initial_epoch", backup.epoch)
-        fit_arguments.setdefault("shuffle", False)
-        model.fit(read, epochs=epochs, callbacks=callbacks, **fit_arguments)
-        return model
+        members = _checks.integer("members", members, 1)
+        if is_gated(self, train, core):
+            return gated_fit(self, train, members, fit_arguments)
+        return fitted(self, train, core, members, fit_arguments)
 
     def build(
         self,
@@ -375,12 +358,4 @@ class RecurrentPreset(PresetSettings):
         needs = required_by(self, dataset, by_hand)
         if self.cell == "linear":
             return solved(needs, dataset)
-        wired = wire(needs, core)
-        if wired.probe is not None:
-            if wired.linear is not None:
-                fit_linear(
-                    wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units
-                )
-            if wired.events is not None:
-                fit_events(wired.events, wired.probe, dataset, needs.units)
-        return wired.model
+        return begun(needs, core, dataset)

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
+from keras_ts.presets.training import Rehearsal, trained
 from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.training_backup import TrainingBackup, backups_of, end_backups
@@ -21,15 +22,21 @@ _MEAN, _MEMBER = "mean_of_members", "member_"
 
 def mean_of(members: Sequence[keras.Model], bounds: Any) -> keras.Model:
     """Return the mean of models of the same inputs, not compiled, within what ``bounds`` has."""
-    inputs = keras.tree.map_structure(
-        lambda part: keras.Input(part.shape[1:], dtype=part.dtype, name=part.name),
-        members[0].input,
-    )
-    outputs = keras.layers.Average(name=_MEAN, dtype=whole_precision())([
-        keras.Model(member.input, member.output, name=f"{_MEMBER}{number}")(inputs)
-        for number, member in enumerate(members)
-    ])  # fmt: skip
+    named = {f"{_MEMBER}{number}": member for number, member in enumerate(members)}
+    inputs, forecasts = side_by_side(named)
+    outputs = keras.layers.Average(name=_MEAN, dtype=whole_precision())(forecasts)
     return keras.Model(inputs, outputs if bounds is None else within_bounds(bounds, outputs))
+
+
+def side_by_side(models: dict[str, keras.Model]) -> tuple[Any, list[Any]]:
+    """Return new inputs, and the outputs for them of models of the same inputs, by their names."""
+    first = next(iter(models.values()))
+    inputs = keras.tree.map_structure(
+        lambda part: keras.Input(part.shape[1:], dtype=part.dtype, name=part.name), first.input
+    )
+    return inputs, [
+        keras.Model(each.input, each.output, name=name)(inputs) for name, each in models.items()
+    ]
 
 
 def members_of(model: keras.Model) -> list[keras.Model]:
@@ -40,15 +47,24 @@ def members_of(model: keras.Model) -> list[keras.Model]:
     return [layer for name, layer in layers.items() if name.startswith(_MEMBER)]
 
 
-def untrained_mean(preset: Any, train: WindowDataset, core: Any, count: int) -> keras.Model:
-    """Return what ``fitted_mean`` does, with the weights that the nets begin with."""
-    return mean_of([_free(preset).build(train, core=core) for _ in range(count)], preset)
+def unfitted(preset: Any, train: WindowDataset, core: Any, count: int) -> keras.Model:
+    """Return what ``fitted`` does, with the weights that the nets begin with."""
+    if count == 1:
+        return preset.build(train, core=core)
+    return mean_of([free(preset).build(train, core=core) for _ in range(count)], preset)
 
 
-def fitted_mean(
-    preset: Any, train: WindowDataset, core: Any, count: int, fit_arguments: dict[str, Any]
+def fitted(
+    preset: Any,
+    train: WindowDataset,
+    core: Any,
+    count: int,
+    fit_arguments: dict[str, Any],
+    rehearsal: Rehearsal | None = None,
 ) -> keras.Model:
-    """Return the mean of the nets of a preset, trained one after the other, compiled."""
+    """Return the net of a preset, or the mean of several, trained one by one; compiled."""
+    if count == 1:
+        return trained(preset, train, core, rehearsal, **fit_arguments)
     if preset.cell == "linear" or isinstance(core, keras.layers.Layer):
         cause = "core, which is one layer" if core is not None else "cell='linear' has no seed"
         raise ValueError(
@@ -65,10 +81,12 @@ def fitted_mean(
         for backup in callbacks
         if isinstance(backup, TrainingBackup)
     }
-    members = []
+    members: list[keras.Model] = []
     for number, part in enumerate(parts):
         of_part = [backups[each][number] if each in backups else each for each in callbacks]
-        members.append(_free(preset).fit(part, core=core, callbacks=of_part, **fit_arguments))
+        first = None if members else rehearsal
+        arguments = {**fit_arguments, "callbacks": of_part}
+        members.append(trained(free(preset), part, core, first, **arguments))
     model = mean_of(members, preset)
     model.compile_from_config(members[0].get_compile_config())
     for backup, of_parts in backups.items():
@@ -76,7 +94,7 @@ def fitted_mean(
     return model
 
 
-def _free(preset: Any) -> Any:
+def free(preset: Any) -> Any:
     """Return a preset without bounds, which go behind the mean: ``calibrate`` moves them."""
     return replace(preset, minimum=None, maximum=None)
 

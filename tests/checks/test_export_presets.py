@@ -18,6 +18,7 @@ from keras_ts import (
     preset_names,
 )
 from keras_ts.exporting.formats import FORMATS
+from keras_ts.presets.gate import untrained
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -124,3 +125,11 @@ def test_a_net_of_ones_own_in_place_of_the_recurrent_layers(format):
     model = RecurrentPreset(window_norm="last", minimum=0).build(dataset, core=core)
     report = checked(calibrate(model, dataset, 0.8), dataset, format)
     assert report is None or report.missing
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("quantiles", [None, (0.1, 0.5, 0.9)])
+def test_a_net_with_the_line_beside_it(quantiles, format):
+    dataset = WindowedSeries(12, 2, batch_size=16).build(SERIES)
+    preset = from_preset("smooth_gru", units=(4,), quantiles=quantiles)
+    checked(untrained(preset, dataset, None, 1), dataset, format)

@@ -11,7 +11,7 @@ import numpy as np
 from keras_ts._models import check_model
 from keras_ts.evaluation.backtests.fold_store import FoldStore
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.presets.members import untrained_mean
+from keras_ts.presets.gate import untrained
 from keras_ts.windows.cut import Fold
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.training_backup import TrainingBackup
@@ -88,9 +88,7 @@ class Trainer:
         """Return a model with all its variables, whose values do not matter."""
         if isinstance(self._build, RecurrentPreset):
             core, count = self._arguments.get("core"), self._arguments.get("members", 1)
-            if count > 1:
-                return untrained_mean(self._build, train, core, count)
-            return self._build.build(train, core=core)
+            return untrained(self._build, train, core, count)
         model = self._fresh(self._build, train)
         if not model.built:
             model.predict_on_batch(train[0][0])

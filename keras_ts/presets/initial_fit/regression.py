@@ -5,6 +5,7 @@ each relative to its own mean and standard deviation. So the coefficients change
 Nothing is left to train.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -28,14 +29,7 @@ from keras_ts.windows.roles import as_x
 
 def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
     """Return the regression of a dataset as a model, frozen."""
-    source = in_time_order(dataset, weighted=True)
-    weights = source.weights
-    if weights is not None:
-        # Errors are in units of the windows, so that no series needs a weight by its scale.
-        given = weights.of_windows is not None
-        weights = replace(weights, of_series=None) if given else None
-    ridge = DirectRidge()
-    ridge.fit(WindowBlocks(replace(source, weights=weights)), needs.settings.quantiles or ())
+    ridge = ridge_of(dataset, needs.settings.quantiles or ())
     norm: Literal["standard"] | None = "standard" if ridge.scaled else None
     # As the blocks read them, to which a net's cell is of no matter.
     settings = replace(needs.settings, cell="gru", window_norm=norm, period=None)
@@ -46,6 +40,19 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
         if layer is not None:
             layer.trainable = False
     return model
+
+
+def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidge:
+    """Return the regression of a dataset, in NumPy."""
+    source = in_time_order(dataset, weighted=True)
+    weights = source.weights
+    if weights is not None:
+        # Errors are in units of the windows, so that no series needs a weight by its scale.
+        given = weights.of_windows is not None
+        weights = replace(weights, of_series=None) if given else None
+    ridge = DirectRidge()
+    ridge.fit(WindowBlocks(replace(source, weights=weights)), levels)
+    return ridge
 
 
 class _Layers(NamedTuple):

@@ -1,0 +1,189 @@
+"""Adds to the linear regression as much of a net's correction as the latest rows say that pays.
+
+A net that begins at a ridge regression may end worse than it. The last quarter of the training part
+can tell, before any row that is held out is seen: a net that is trained on the rest alone forecasts
+it, and so does the regression. For each step, the share of their difference that brings the
+regression nearest to the targets follows in closed form. Neighbouring windows share most of their
+targets, so a few hundred of them say little of a season. The share is shrunk towards one half: the
+mean of both is better than the worse of them, and often than both.
+"""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts._dtypes import whole_precision, with_exact_integers
+from keras_ts._models import build_optimizer, predict
+from keras_ts._typing import Array
+from keras_ts.interface import Interface
+from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.presets.initial_fit.regression import ridge_of, solved
+from keras_ts.presets.members import fitted, free, side_by_side, unfitted
+from keras_ts.presets.requirements import required_by
+from keras_ts.presets.settings import PresetSettings
+from keras_ts.presets.training import begun
+from keras_ts.presets.wiring import within_bounds
+from keras_ts.windows.blocks import WindowBlocks
+from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
+
+# The part of the rows that chooses, and of the epochs that the net has which forecasts it.
+_LATEST, _EPOCHS = 1 / 4, 1 / 2
+# The rates of the training that it has, from the schedule of the whole one.
+_RATES = 10
+# The share is thought to be one half, give or take so much.
+_SPREAD = 0.5
+_BLOCK = 1024  # windows forecast at once
+_TINY = np.finfo("float64").tiny
+_BY_HAND: dict[str, Any] = {"window": None, "outputs": None, "target": None}
+_NET, _LINE, _GATE = "net", "line", "gate"
+
+
+def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
+    """Tell if a fit is blended: that of a net with a linear map, for one series of enough rows."""
+    if preset.smoothing != "linear" or core is not None or not isinstance(train, WindowDataset):
+        return False
+    if len(np.unique(in_time_order(train).sampler.ranges.series)) > 1:
+        return False
+    early, late = _parts(train)
+    return min(early.num_windows, late.num_windows) >= train.windows.batch_size
+
+
+def gated_fit(
+    preset: Any, train: WindowDataset, members: int, fit_arguments: dict[str, Any]
+) -> keras.Model:
+    """Return the blend of a net, or of the mean of several, with the regression, compiled."""
+    shares: list[Array] = []
+
+    def rehearse(*of_fit: Any) -> None:
+        shares.append(_share(free(preset), train, *of_fit))
+
+    net = fitted(free(preset), train, None, members, fit_arguments, rehearse)
+    model = blend(net, _line(preset, train), shares[0], preset)
+    model.compile_from_config(net.get_compile_config())
+    model.history = getattr(net, "history", None)
+    return model
+
+
+def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> keras.Model:
+    """Return what a fit does, with other weights."""
+    if not is_gated(preset, train, core):
+        return unfitted(preset, train, core, members)
+    net = unfitted(free(preset), train, None, members)
+    return blend(net, _line(preset, train), None, preset)
+
+
+def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:
+    """Return the regression and a share of what the net adds, not compiled, within bounds."""
+    shape, quantiles, dtype = net.output.shape[1:], Interface.of(net).quantiles, whole_precision()
+    axes = "st"[: len(shape) - (quantiles is not None)]
+    every = f"b{axes}" + "q" * (quantiles is not None)
+    inputs, (by_net, by_line) = side_by_side({_NET: net, _LINE: line})
+    gate = keras.layers.EinsumDense(f"{every},{axes}->{every}", shape, name=_GATE, dtype=dtype)
+    gate.trainable = False
+    correction = gate(keras.layers.Subtract(dtype=dtype)([by_net, by_line]))
+    outputs = keras.layers.Add(dtype=dtype)([by_line, correction])
+    if quantiles is not None:
+        outputs = SortedQuantiles(quantiles)(outputs)
+    if share is not None:
+        gate.kernel.assign(np.reshape(share, gate.kernel.shape))
+    return keras.Model(inputs, outputs if bounds is None else within_bounds(bounds, outputs))
+
+
+def blended(model: keras.Model) -> tuple[keras.Model, keras.Model, Array] | None:
+    """Return the net, the regression and the share of a blend; None for any other model."""
+    layers = {layer.name: layer for layer in model.layers}
+    if not (isinstance(layers.get(_NET), keras.Model) and {_LINE, _GATE} <= set(layers)):
+        return None
+    return layers[_NET], layers[_LINE], keras.ops.convert_to_numpy(layers[_GATE].kernel)
+
+
+def _parts(train: WindowDataset) -> tuple[WindowDataset, WindowDataset]:
+    """Return the windows of a training part before its last quarter, and those within it."""
+    source = train._source
+    ranges, geometry = source.sampler.ranges, source.spec.geometry
+    begins, ends = ranges.rows(geometry.span, source.panel.offsets)
+    border = ends.max() - round(_LATEST * (ends.max() - begins.min()))
+    # The seed is not the dataset's, so that a fit that goes on from a backup chooses the same.
+    datasets = []
+    for part in (
+        ranges.between(begins.min(), border - geometry.span),
+        ranges.between(border - geometry.first_target, ends.max()),
+    ):
+        sampler = replace(source.sampler, ranges=part, seed=0)
+        if sampler.remainder == "keep":  # For a batch of another size JAX would compile anew.
+            sampler = replace(sampler, remainder="drop")
+        weights = None if source.weights is None else source.weights.part(part)
+        datasets.append(of_source(train, replace(source, sampler=sampler, weights=weights)))
+    return datasets[0], datasets[1]
+
+
+def _share(preset: Any, train: WindowDataset, net: keras.Model, epochs: int, steps: int) -> Array:
+    """Return by step and target the share of the net, from 0 to 1; the net stays as it is."""
+    early, late = _parts(train)
+    build_optimizer(net)
+    variables = [*net.variables, *net.optimizer.variables]
+    # Copied, since some backends return views.
+    kept = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    _train(preset, train, early, net, epochs, steps)
+    line, blocks = ridge_of(early), WindowBlocks(in_time_order(late, weighted=True))
+    middle = 0 if preset.quantiles is None else preset.quantiles.index(0.5)
+    sums: Any = 0.0
+    for block in blocks.blocks(_BLOCK):
+        by_line = line.predict(blocks, block)
+        by_net = predict(net, with_exact_integers(block.inputs))
+        correction = by_net.reshape(*by_line.shape, -1)[..., middle] - by_line
+        error = block.actual - by_line
+        weights = np.isfinite(correction) & np.isfinite(error)
+        if block.weights is not None:
+            weights = weights * block.weights[:, None, None]
+        correction, error = np.where(weights > 0, [correction, error], 0.0)
+        of_block = correction * error, correction**2, error**2, np.ones(error.shape)
+        sums = sums + np.stack([
+            *((weights * of).sum(axis=0) for of in of_block), (weights > 0).sum(axis=0)
+        ])  # fmt: skip
+    for variable, value in zip(variables, kept, strict=True):
+        variable.assign(value)
+    products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
+    told = squares > 0
+    best = np.clip(products / np.where(told, squares, 1.0), 0.0, 1.0)
+    # The error of that share, if as many windows are independent as fit beside each other.
+    left = errors - 2 * best * products + best**2 * squares
+    doubt = np.maximum(left, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
+    share = (products + 0.5 * doubt) / np.where(told, squares + doubt, 1.0)
+    return np.where(told, np.clip(share, 0.0, 1.0), 0.5)
+
+
+def _train(
+    preset: Any,
+    train: WindowDataset,
+    early: WindowDataset,
+    net: keras.Model,
+    epochs: int,
+    steps: int,
+) -> None:
+    """Train a net on an early part of its training part, from where one of that part begins."""
+    # In the net that is there, since a new one would be compiled anew, which takes longer than
+    # most fits. So it has the units of all rows; all else is of the early ones.
+    state = random.getstate()
+    random.seed(0)  # Keras draws the seeds of weights from it.
+    try:
+        net.set_weights(begun(required_by(preset, train, _BY_HAND), None, early).get_weights())
+    finally:
+        random.setstate(state)
+    read = in_stretches(early, preset.recipe.steps_for(len(early)))
+    count = max(round(_EPOCHS * epochs), 1)
+    every = -(-count // _RATES)
+    for first in range(0, count, every):
+        # The rate of the compiled schedule, which is that of a longer fit.
+        net.optimizer.iterations.assign(first * epochs * steps // count)
+        until = min(first + every, count)
+        net.fit(read, initial_epoch=first, epochs=until, shuffle=False, verbose=0)
+
+
+def _line(preset: Any, train: WindowDataset) -> keras.Model:
+    """Return the linear regression of the windows of a preset, with its outputs."""
+    settings = PresetSettings(cell="linear", quantiles=preset.quantiles)
+    return solved(required_by(settings, train, _BY_HAND), train)

@@ -1,0 +1,65 @@
+"""Makes one net of a preset, which begins with what is solved for, and trains it by the recipe."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from keras_ts import _checks
+from keras_ts.interface import Interface
+from keras_ts.presets.initial_fit.events import fit_events
+from keras_ts.presets.initial_fit.linear import fit_linear
+from keras_ts.presets.requirements import Requirements
+from keras_ts.presets.wiring import wire
+from keras_ts.windows.dataset import WindowDataset, in_stretches
+from keras_ts.windows.training_backup import TrainingBackup, backup_of
+
+# Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back.
+Rehearsal = Callable[[keras.Model, int, int], None]
+
+
+def begun(needs: Requirements, core: Any, dataset: WindowDataset) -> keras.Model:
+    """Return a net, and fit to a dataset the parts of it that are not trained."""
+    wired = wire(needs, core)
+    if wired.probe is not None:
+        if wired.linear is not None:
+            fit_linear(wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units)
+        if wired.events is not None:
+            fit_events(wired.events, wired.probe, dataset, needs.units)
+    return wired.model
+
+
+def trained(
+    preset: Any,
+    train: WindowDataset,
+    core: Any,
+    rehearsal: Rehearsal | None = None,
+    **fit_arguments: Any,
+) -> keras.Model:
+    """Return a net that is built for a training part, compiled, and trained by the recipe."""
+    model, recipe = preset.build(train, core=core), preset.recipe
+    if preset.cell == "linear":
+        recipe.compile(model)
+        return model
+    steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
+    if (epochs := fit_arguments.pop("epochs", None)) is not None:
+        epochs = _checks.integer("epochs", epochs, 1)
+        recipe = replace(recipe, epochs=epochs, least_updates=0)
+    recipe.compile(model, steps)
+    epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
+    if rehearsal is not None:
+        rehearsal(model, epochs, steps)
+    read = train if steps == len(train) else in_stretches(train, steps)
+    callbacks = fit_arguments.pop("callbacks", None)
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = [
+            backup_of(backup, train, read) if isinstance(backup, TrainingBackup) else backup
+            for backup in keras.tree.flatten(callbacks or [])
+        ]
+        for backup in callbacks:
+            if isinstance(backup, TrainingBackup):
+                fit_arguments.setdefault("initial_epoch", backup.epoch)
+    fit_arguments.setdefault("shuffle", False)
+    model.fit(read, epochs=epochs, callbacks=callbacks, **fit_arguments)
+    return model
