@@ -20,6 +20,8 @@ from keras_ts import (
 from keras_ts.evaluation.tuning import settings_of, trained_further
 from keras_ts.presets.members import members_of
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 SERIES = 5 * np.random.default_rng(0).random(70)
 WINDOWS = WindowedSeries(6, 2, batch_size=16, shuffle=True, seed=3)
 SMALL = {"units": (3,), "minimum": 0}
