@@ -41,31 +41,31 @@ def calibrate(
 ) -> keras.Model:
     """Return a model with prediction intervals whose width comes from held-out errors.
 
-    At each step, an interval contains a new value with probability ``coverage`` if the new error is
-    exchangeable with those on ``validation``: split conformal prediction, with its correction for a
-    finite number of windows. Errors of a series are only roughly exchangeable: neighbouring windows
-    overlap, and a series changes. Keep the part long, recent, and free of anything the model was
-    trained on. Missing targets of ``missing="mask_targets"`` are left out: the width at a step
-    comes from the errors present at that step.
+    The method is split conformal prediction, with its correction for a finite number of windows: at
+    each step, an interval contains a new value with probability ``coverage`` if the new error is
+    exchangeable with those on ``validation``. Errors of a series are only roughly exchangeable:
+    neighbouring windows overlap, and a series changes. Keep the part long, recent, and free of
+    anything the model was trained on. Missing targets of ``missing="mask_targets"`` are left out:
+    the width at a step comes from the errors present at that step.
 
     A model of quantiles keeps all its levels. Each symmetric pair, such as 0.1 and 0.9, is moved by
-    the errors of its own interval; a pair with too few windows and a level without a partner stay
-    as they are, but that they give way to the others where they would cross. A warning names them.
+    the errors of its own interval. A pair with too few windows and a level without a partner are
+    not moved, except where they would cross a moved one. A warning names them.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
     weights with ``model``: if you train that further, calibrate it again. A ``Bounded`` at the end
-    of ``model`` goes behind the intervals, whose width comes from the forecasts before it.
+    of ``model`` is moved behind the intervals, so that it clips their bounds, too.
 
-    If coverage changes within ``validation`` already, between its first half and its last, the
-    report of ``compare`` says so: a t-test of stretches of time, as long as errors last, finds that
-    by chance at most one time in twenty.
+    If the intervals hold different shares of the first half and of the last half of ``validation``,
+    the report of ``compare`` says so. The t-test behind it, of stretches of time as long as errors
+    last, is wrong at most one time in twenty.
 
-    The held-out rows are the latest, from which a net would learn most. With ``train_on``, a copy
-    of the net is trained on them, too, as ``fine_tune`` does, once the widths are measured. The
-    widths stay, in units of each window's own mean absolute step. The errors that they were
-    measured on are then those of another net, of fewer rows: the coverage is no longer guaranteed
-    for exchangeable errors, but approximate.
+    The held-out rows are the latest, from which a net would learn most. With ``train_on``, the
+    widths are measured first, and then a copy of the net is trained on those rows, too, as
+    ``fine_tune`` does. The widths stay, in units of each window's own mean absolute step. Since
+    they are those of a net that had fewer rows, the coverage is then approximate, and not
+    guaranteed even for exchangeable errors.
 
     Intervals are those of single steps. For the total of a week or of several series, pass
     ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
@@ -88,11 +88,12 @@ def calibrate(
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
         coverage: Share of values that an interval shall contain, or an increasing list of shares.
-            Of a model of quantiles, those that must be calibrated: the others are wherever the
-            windows suffice. Defaults to None: none of them must; 0.8 and 0.95 for a point.
-        train_on: Windows to train the net on further once the widths are measured, such as those of
-            all rows so far. ``model`` must be compiled, and stays as it is. Defaults to None: the
-            net is not trained.
+            A model of quantiles is calibrated at all its pairs for which there are windows enough,
+            and too few for one that is named here are an error. Defaults to None: none is named;
+            0.8 and 0.95 for a point.
+        train_on: Windows on which a copy of the net is trained further once the widths are
+            measured, such as those of all rows so far. ``model`` must be compiled, and is not
+            changed. Defaults to None: the net is not trained.
         joint: True to keep the errors of each window as ranks, 1 MB in the file at most: beyond
             that those of a thousand origins, and then of some series. Defaults to False.
 
@@ -275,9 +276,9 @@ def _errors(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> tuple[list[Array], list[Array], Array, IntArray]:
     """Return how far targets lie below and above each interval, the scales, and their windows."""
-    # Distances are negative inside. Intervals are pairs of quantiles, or the point twice. Windows
-    # in which a target or a prediction is not finite are left out. Where windows may lack targets,
-    # only those without any are, and the distances are NaN elsewhere.
+    # Distances are negative inside. Intervals are pairs of quantiles, or the point twice. A window
+    # in which a target or a prediction is not finite is left out. Where targets may be missing, it
+    # is left out only if all are, and the distance of a missing one is NaN.
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
     scales, windows = [], []

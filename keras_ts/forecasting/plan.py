@@ -1,7 +1,7 @@
-"""``Plan``: what follows the series: timestamps, a calendar, and the columns known ahead.
+"""``Plan``: the rows that follow the series: timestamps, calendar, and columns known ahead.
 
-These columns, ``future=``, are an array, or frames whose rows are found by id and time. A row that
-is missing is refused, or under ``missing="mask_targets"`` a closed step.
+``future=`` gives the columns known ahead, as an array or as frames whose rows are matched by id and
+time. A missing row is refused; with ``missing="mask_targets"`` its step is closed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -227,7 +227,7 @@ class Plan:
         return out[history.chosen], present[history.chosen], inside[history.chosen]
 
     def _series_of(self, column: Any, incomplete: str) -> IntArray:
-        """Return the number of each row's series by its id, -1 for one that ``series`` lacks."""
+        """Return the number of each row's series by its id, -1 if no series has that id."""
         panel, chosen = self.history.panel, self.history.chosen
         ids, codes = numbered_ids(column)
         places = places_of(ids, panel.labels or ())
@@ -251,10 +251,10 @@ class Plan:
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
-        """Return where rows stand in time among those that follow their series, -1 for nowhere.
+        """Return each row's step after its series, -1 for none, and the steps within the plan.
 
-        And which rows of each series lie within the plan: up to the last timestamp of all frames,
-        if the frames have one of these rows, and else after the last row of all series.
+        The plan ends at the last timestamp of all frames. It includes all earlier steps of a series
+        that has a row in it; of any other series, those after the last row of all series.
         """
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
@@ -272,7 +272,7 @@ class Plan:
         kinds = [(at.times.dtype.kind == "M", bool(at.zones)) for at in (clock, own)]
         if kinds[0] != kinds[1]:
             raise TypeError(
-                f"time_column={name!r} must be alike in series and future. Received "
+                f"time_column={name!r} must be of one type in series and future. Received "
                 f"{own.times.dtype}{' with a time zone' if own.zones else ''} and "
                 f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
             )

@@ -112,7 +112,7 @@ def test_times_that_nobody_can_continue():
 
 def test_times_of_another_kind(model):
     zoned = FUTURE.assign(day=FUTURE["day"].dt.tz_localize("Europe/Berlin"))
-    with pytest.raises(TypeError, match="must be alike in series and future"):
+    with pytest.raises(TypeError, match="must be of one type in series and future"):
         forecast(model, PAST, future=zoned)
 
 

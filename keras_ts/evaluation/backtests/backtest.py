@@ -75,9 +75,8 @@ def backtest(
     seeded from the number of the fold and the seed of ``windows``, so a fold's forecasts are the
     same whatever ran before it. The random state is not put back afterwards.
 
-    The baselines are those of ``compare``, and one verdict is given over all folds. They are fitted
-    anew on all that lies before each test part, ``validation_size`` included: they have no early
-    stopping, and whoever used them instead would leave out no row.
+    The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on all
+    rows before each test part, ``validation_size`` included, since they need no early stopping.
 
     With ``targets="sequence"`` only the last step of a window is judged, as in ``compare``.
 
@@ -113,8 +112,8 @@ def backtest(
     Args:
         build: A function that takes a fold's training part, a ``WindowDataset``, and returns a
             fresh, compiled model. It may fit anything to that part, as ``preset.build(train)``
-            does, and must use no other data. Or a preset with a recipe, which is trained as
-            ``preset.fit`` does.
+            does, and must use no other data. A preset with a recipe may stand for it: it is trained
+            by ``preset.fit``.
         series: Anything that ``WindowedSeries.build`` takes.
         windows: The settings of the windows. With a preset it may be the horizon, or a dict of the
             arguments of ``preset.windows_for``, such as ``{"horizon": 7, "time_column": "day"}``:
@@ -123,18 +122,17 @@ def backtest(
             seed is drawn from Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
         n_splits: Number of folds. Defaults to 5.
         test_size: As for ``WindowedSeries.folds``.
-        max_train_size: Most positions (or timestamps) before a test part that a fold reads, the
+        max_train_size: Most positions (or timestamps) that a fold reads before its test part, the
             latest ones, ``validation_size`` included. Defaults to None: all.
         validation_size: Positions (or timestamps) that are held out at the end of each training
             part. ``fit`` gets their windows as ``validation_data``, for early stopping, and
             ``coverage`` is calibrated on them. Defaults to None: none are held out.
         coverage: Share of values that a prediction interval shall contain, or an increasing list of
-            shares, as for ``calibrate``. Each fold is calibrated on its own validation part, also
-            one whose model is an earlier fold's. Defaults to None: no intervals are added.
+            shares, as for ``calibrate``. Each fold is calibrated on its own validation part, even
+            if its model was trained on an earlier fold. Defaults to None: no intervals are added.
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
-        refit: An integer ``k`` to train on every ``k``-th fold, the first one included, and to
-            judge the latest model on the folds between. True is 1; False trains on the first fold
-            alone. Defaults to True.
+        refit: True to train on every fold, False on the first one alone, or ``k`` to train on every
+            ``k``-th fold and to judge its model on the folds between. Defaults to True.
         period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
             steps ``period`` apart; 1 for no season. Defaults to None: that of a preset, if it has
             one.
@@ -146,16 +144,15 @@ def backtest(
         folder: A folder that keeps the predictions of finished folds and, unless every fold is
             trained on, the weights of the latest model. After an interruption, the same call
             resumes from it, with the same result; a call with other settings or data is refused.
-            Settings of a preset, the config of an object whose class is registered with Keras,
-            numbers, texts and arrays are compared by value. Functions and other objects cannot be:
-            see ``key``. Defaults to None: nothing is kept.
-        key: A text that stands for the code that you pass, such as ``"v1"``: for what ``build``,
-            ``core`` and callbacks run, and for what that reads. Change it whenever you change any
-            of that; a folder with another key is refused. If ``build`` is a function, or an
-            argument of ``fit`` is or holds a function or an object of another class, and there is
-            no key, a warning says so, every fold is trained, and ``folder`` is neither read nor
-            written. What ``baselines`` and ``metrics`` return is not kept, so they need no key.
-            Defaults to None.
+            Numbers, texts, arrays, settings of a preset and configs of registered objects are
+            compared by value. Functions and other objects need a ``key``. Defaults to None: nothing
+            is kept.
+        key: A text, such as ``"v1"``, that stands for the code that you pass: ``build``, ``core``,
+            callbacks, and all that these read. Change it whenever you change any of that; a folder
+            with another key is refused. Without a key, if ``build`` or an argument of ``fit`` is or
+            holds a function or an object that is not registered, a warning says so, every fold is
+            trained, and ``folder`` is neither read nor written. ``baselines`` and ``metrics`` need
+            no key, since their results are not kept. Defaults to None.
         seeds: How many models to train on each fold, each with random numbers of its own. The
             errors are then the means over the models, and the variance between them widens the
             interval of the skill, by Student's t of ``seeds - 1`` degrees: 3 to 5 tell a lucky
@@ -174,10 +171,10 @@ def backtest(
 
     Raises:
         TypeError: ``build`` is not a function or a preset or does not return a Keras model,
-            ``windows`` is none of the above, or ``key`` is not a text.
+            ``windows`` is of another type, or ``key`` is not a text.
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
             an earlier fold's; the series is too short for the folds; a callback watches validation
-            data that there are none of; ``coverage`` comes without ``validation_size``, or with one
+            data, and there is none; ``coverage`` comes without ``validation_size``, or with one
             that is too small; or ``folder`` holds a backtest with other settings or data, or a
             broken file.
     """
