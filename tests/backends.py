@@ -26,49 +26,6 @@ def iterate_untuned():
     tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
 
 
-def trace_once():
-    """Let TensorFlow trace the training of a model once, and once what it predicts.
-
-    The optimizer and the metrics would make their variables while the first step is traced, and
-    TensorFlow traces a function anew that made variables. It would trace predictions by the size
-    of the first batch, and anew for batches of any size as soon as one of another size comes.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    make, make_predict = keras.Model._make_function, keras.Model.make_predict_function
-
-    def made(model, step):
-        if model.built and model.optimizer and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
-        metrics, outputs = model._compile_metrics, getattr(model, "outputs", None) or []
-        if metrics and not metrics.built and len(outputs) == 1:
-            metrics.build(*outputs, *outputs)
-        return make(model, step)
-
-    def made_to_predict(model, force=False):
-        before = model.predict_function
-        make_predict(model, force)
-        traced, untried = model.predict_function, [True]
-        if traced is before or model.run_eagerly:
-            return
-
-        def function(batches):
-            if untried and not tf.config.functions_run_eagerly():
-                untried.clear()
-                traced.get_concrete_function(keras.tree.map_structure(of_any_size, batches))
-            return traced(batches)
-
-        model.predict_function = function
-
-    def of_any_size(batch):
-        return tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
-
-    keras.Model._make_function = made
-    keras.Model.make_predict_function = made_to_predict
-
-
 def build_untraced():
     """Let TensorFlow read the windows of a preset that is built op by op, and at once.
 

@@ -85,7 +85,8 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     keras.utils.set_random_seed(arguments.seed)
     train.reset()
     model = preset.fit(train, validation_data=calibration, verbose=2)
-    plot_history(model.history, metric="mae", filepath=arguments.out / "history.png")
+    if hasattr(model, "history"):  # A linear regression is solved, not trained.
+        plot_history(model.history, metric="mae", filepath=arguments.out / "history.png")
     try:
         model = calibrate(model, calibration, _COVERAGE)
     except ValueError as error:

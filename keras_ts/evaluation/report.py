@@ -99,6 +99,11 @@ class ComparisonReport(Report):
     # A panel of very many series takes seconds, so these are computed once they are asked for.
     _by_series: dict[str, Skills] = field(default_factory=dict)
 
+    @property
+    def total(self) -> bool:
+        """True if the totals of windows are judged, not their steps."""
+        return self._evidence.total
+
     def scores(self, by: str) -> dict[str, Array]:
         """Return the scores of every forecaster for each step, series or target.
 

@@ -75,7 +75,7 @@ def plot_backtest(backtest: Any, *, ax: Any = None, filepath: Path = None) -> An
         ax.plot(drawn_steps, means, color=QUIET, linewidth=0.9, marker=".", label=label)
     means = _means(errors, observed, places, len(drawn_steps))
     ax.plot(drawn_steps, means, color=MODEL, linewidth=1.6, marker="o", label="all folds")
-    if comparison is not None:
+    if comparison is not None and not comparison.total:
         scores = comparison.scores(by="step")
         rows = scores["name"] == comparison.best
         label = f"best baseline: {comparison.best}"

@@ -76,8 +76,8 @@ def training_windows(
         "missing": _missing(panel),
         "shuffle": True,
     }
-    if panel.categories:
-        chosen["unseen"] = "mean"
+    if panel.categories and not settings.get("categories"):
+        chosen["unseen"] = "mean"  # Of categories by hand, some may be of no row, and not learned.
     if preset.recipe is not None:
         chosen["batch_size"] = preset.recipe.batch_size
     if several:

@@ -88,6 +88,12 @@ class Carried:
                 # A column or a place that only one of the two knows does not differ.
                 shared = set(ours or ()) & set(theirs or ())
                 ours, theirs = ({c: texts[c] for c in shared} for texts in (ours, theirs))
+            if name == "holidays":
+                # Later data have the same holidays, and know further years.
+                ours, theirs = (
+                    {place: list(of["days"]) for place, of in known.items()}
+                    for known in (ours, theirs)
+                )
             if ours != theirs and name not in _TRAINING:
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "quantiles"):

@@ -208,7 +208,7 @@ def refuse_unlearned(
                 f"column {column!r} has the category {_checks.shown(category)}, first at "
                 f"{panel.place(first)}, and the training part has no row of it, so a model cannot "
                 f"learn it. {cure}, merge rare categories, pass all categories by hand, "
-                'WindowedSeries(..., categories={...}), or unseen="mean".'
+                'WindowedSeries(..., categories={...}), or, of a table, unseen="mean".'
             )
 
 

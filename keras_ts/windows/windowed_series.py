@@ -102,8 +102,9 @@ class WindowedSeries(WindowSpec):
             too, which ``align`` drops. Defaults to ``"keep"``.
         unseen: What a category that the training part lacks becomes: ``"raise"`` an error that
             names it, or ``"mean"``, the mean of those seen (each column holds one over their
-            number), with a warning that names it. Defaults to ``"raise"``; ``windows_for`` of a
-            preset chooses ``"mean"``.
+            number; of ``categories`` by hand, the mean of all of these), with a warning that names
+            it. Defaults to ``"raise"``; ``windows_for`` of a preset chooses ``"mean"``, unless
+            ``categories`` are given.
         holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
             have them, for the years of the data and ten more; a row of another year is refused.
             Defaults to None: read from the package ``holidays`` where a series is cut.

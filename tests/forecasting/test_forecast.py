@@ -202,7 +202,7 @@ def test_windows_are_settings_or_a_dataset():
     dataset = WindowedSeries(4).build(SERIES)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     assert forecast(model, SERIES, dataset) == forecast(model, SERIES, dataset.windows)
-    with pytest.raises(TypeError, match=r"must be a WindowedSeries\. Received: 4"):
+    with pytest.raises(TypeError, match=r"windows must be a WindowedSeries\. Received"):
         forecast(model, SERIES, 4)
 
 

@@ -94,7 +94,7 @@ def test_config_and_weights_survive(sequence, tmp_path):
             ValueError,
             r"It has those of coverage=\[0.6",
         ),
-        ({"coverage": 0.8, "quantiles": [0.5]}, ValueError, "those of no coverage"),
+        ({"coverage": 0.8, "quantiles": [0.5]}, ValueError, "It has no symmetric pair"),
         ({"coverage": 0.8, "targets": -1}, ValueError, "targets"),
         ({"coverage": 0.8, "targets": "a"}, TypeError, "targets"),
         ({"coverage": 0.8, "sequence": 1}, TypeError, "sequence must be True or False"),

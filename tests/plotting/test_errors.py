@@ -85,6 +85,7 @@ def test_the_measure_is_that_of_the_verdict(by):
         table=rows,
         scales=np.where(np.arange(12) == 7, np.nan, np.repeat([2.0, 5.0], 6)),
         comparison=SimpleNamespace(
+            total=False,
             by=by,
             best="naive",
             scores=lambda by: {

@@ -266,7 +266,11 @@ RIGHT = {
         "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "masked": flag,
         "backtest_steps": maybe(whole(1))},
     "LinearForecast": {"steps": whole(1)},
-    "CalendarEvents": {"outputs": whole(1), "steps": maybe(whole(1))},
+    "CalendarEvents": {
+        "outputs": whole(1), "steps": maybe(whole(1)),
+        "moving": maybe(lambda value: isinstance(value, list) and len(set(value)) == 2
+                        and all(map(whole(0), value))),
+        "names": lambda value: isinstance(value, list) and all(isinstance(n, str) for n in value)},
     "LastSteps": {"steps": whole(1)},
     "SortedQuantiles": {"quantiles": levels},
     "Bounded": {
@@ -305,6 +309,7 @@ RIGHT = {
         "missing": one_of("raise", "drop", "keep"), "shuffle": flag,
         "seed": maybe(whole(0)), "remainder": one_of("keep", "drop", "pad"),
         "calendar": calendar, "categories": one_of(None), "min_inputs": one_of(None),
+        "unseen": one_of("raise", "mean"), "holidays": one_of(None),
         "weighting": lambda value: value == "inverse_scale" or maybe(whole(1))(value)},
     "RecurrentPreset": {
         "kind": one_of("sequence_to_vector", "sequence_to_sequence"),

@@ -70,7 +70,7 @@ class JudgedWindows(WindowBlocks):
         own = [columns.past[place] for place in columns.own if place not in columns.targets]
         parts = {
             "known ahead": [columns.past[place] for place in columns.planned],
-            "the calendar": spec.cycles,
+            "the calendar": spec.calendar_entries,
             "static": columns.static,
             "the past of other columns": own,
         }

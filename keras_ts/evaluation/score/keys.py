@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import Rows, places_of
@@ -33,16 +33,16 @@ class Keys:
         series = places_of(self.labels, other.labels)[self.series]
         return rows.locate(series, self._times.values)
 
-    def all_later_than(self, other: "Keys") -> bool:
-        """Return True if each row of a known series is later than all its rows in another table."""
-        if not len(other.series):
-            return True
+    def later_than(self, other: "Keys") -> tuple[BoolArray, BoolArray]:
+        """Return which rows are of a series that another table has, and later than all its rows."""
+        series = places_of(self.labels, other.labels)[self.series]
+        known = series >= 0
+        if not known.any():
+            return known, known
         times, order = other._times.values, np.argsort(other._times.values)
         last = np.empty(len(other.labels), times.dtype)
         last[other.series[order]] = times[order]
-        series = places_of(self.labels, other.labels)[self.series]
-        known = series >= 0
-        return bool(known.any() and (self._times.values[known] > last[series[known]]).all())
+        return known, known & (self._times.values > last[series])
 
     def refuse_twice(self, origins: IntArray) -> None:
         """Refuse two forecasts of one id and time from the same origin."""

@@ -66,7 +66,9 @@ class ScoreReport(Report):
         return self._rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the mean absolute error at each step whose rows have come; totals have none."""
+        """Draw the mean absolute error at each step whose rows have come."""
+        if self._total:
+            raise ValueError("The scores are of totals, which have no steps to draw: print them.")
         errors = {"forecasts": self.scores("step")["mae"]}
         return plot_errors(errors, heading("mae"), ax=ax, filepath=filepath)
 
@@ -184,7 +186,8 @@ def score(
     rows = Keys(came, names.id, names.time)
     places = keys.places_in(rows)
     come = places >= 0
-    if not come.any() and not keys.all_later_than(rows):
+    known, later = keys.later_than(rows)
+    if not come.any() and len(rows.series) and not (known.any() and later[known].all()):
         raise ValueError(
             "actual holds none of the rows that were forecast: no row has the id and the time of a "
             f"forecast. The first forecast is of {keys.example()}, and the first row of actual of "
@@ -211,9 +214,11 @@ def score(
     )
     promised, sentence = None, ""
     if total:
-        there, come, sentence = _totals(made, come, samples is not None, card is not None)
+        # A closed last day has no row, but later ones came.
+        past = come | (known & ~later)
+        there, come, sentence = _totals(made, past, samples is not None, card is not None)
         counts = {
-            "forecasts are of totals whose last row has not come yet": ~come,
+            "forecasts are of totals that have not ended yet": ~come,
             "steps have no value or no forecast, and count 0": ~np.isfinite(made.actual[come]),
         }
     else:
@@ -231,9 +236,9 @@ def score(
 
 
 def _totals(
-    made: Rows, come: BoolArray, drawn: bool, promised: bool
+    made: Rows, past: BoolArray, drawn: bool, promised: bool
 ) -> tuple[Rows, BoolArray, str]:
-    """Return totals of the forecasts whose last row has come, their rows, and a sentence.
+    """Return totals of the forecasts whose last step is past, their rows, and a sentence.
 
     Of sample paths, ``drawn``, they are quantiles; ``promised`` says if there is a scorecard.
     """
@@ -242,7 +247,7 @@ def _totals(
     last = np.zeros(len(first), made.columns["step"].dtype)
     np.maximum.at(last, numbers, made.columns["step"])
     ended = np.zeros(len(first), bool)
-    ended[numbers[come & (made.columns["step"] == last[numbers])]] = True
+    ended[numbers[past & (made.columns["step"] == last[numbers])]] = True
     come = ended[numbers]
     sentences = ["Judged is the total of all steps of a forecast."]
     if promised:
@@ -276,7 +281,8 @@ def _notes(
     else:
         outstanding = next(iter(left_out.values()))
         left_out = {}
-        yield f"None of the {outstanding} forecasts of {targets} has its row in actual."
+        what = "has its row in actual" if "step" in rows.columns else "is of a total that has ended"
+        yield f"None of the {outstanding} forecasts of {targets} {what}."
     yield from (f"{count} {what}." for what, count in left_out.items() if count)
     if period is not None and period > 1:
         yield f"MASE is scaled by steps {period} rows apart."

@@ -85,6 +85,7 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
         )
     if clock is not None and clock.times.dtype.kind == "M":
         spec = with_holidays(spec, clock.shown)
+        _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
     taken = {*panel.columns.names, spec.id_column, spec.time_column}
     if taken.intersection(names):
@@ -110,6 +111,20 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)
     columns = panel.columns.with_calendar(names)
     return replace(panel, values=values, columns=columns, holidays=spec.holidays)
+
+
+def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> None:
+    """Refuse holidays on rows that are days apart, most of which would miss their day."""
+    places = [entry for entry in spec.calendar_entries if is_place(entry)]
+    days = clock.astype("datetime64[D]")
+    within = per_row(np.arange(len(panel.lengths)), panel.offsets)
+    steps = np.diff(days)[np.diff(within) == 0] if places else days[:0]
+    if len(steps) and steps.min() > np.timedelta64(1, "D"):
+        raise ValueError(
+            f"calendar={places[0]!r} marks days, and the rows of the series are {steps.min()} or "
+            "more apart. Leave it out, or name in future_columns a column with the number of "
+            "holidays in each step."
+        )
 
 
 def _names(cycles: Sequence[Any]) -> list[Any]:

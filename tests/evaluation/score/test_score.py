@@ -417,3 +417,17 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     assert "none of their total" in str(single)
     with pytest.raises(ValueError, match="by must be one of 'series'"):
         single.scores("step")
+    with pytest.raises(ValueError, match="are of totals, which have no steps to draw"):
+        single.plot()
+
+
+def test_a_total_whose_last_day_was_closed_ends_as_later_rows_come():
+    days = pd.date_range("2024-01-01", periods=7)
+    ahead = pd.DataFrame({"day": days, "step": range(1, 8), "units": 10.0})
+    came = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=9), "units": 12.0})
+    came = came[came["day"].dt.day_of_week < 6]  # Closed on Sunday, the 7th.
+    report = score(ahead, came, total=True)
+    assert report.table["mae"].tolist() == [12.0]
+    assert "1 steps have no value or no forecast, and count 0." in str(report)
+    early = score(ahead, came[came["day"] < "2024-01-08"], total=True)
+    assert "None of the 7 forecasts of units is of a total that has ended." in str(early)

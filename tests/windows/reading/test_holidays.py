@@ -73,6 +73,10 @@ def test_windows_by_hand_keep_what_the_model_knows(parts):
     carried = Carried.of(parts[0])
     assert carried.disagreement(Carried(WINDOWS)) is None
     assert carried.of_windows(WINDOWS).windows == parts[0].windows
+    days = pd.date_range("2019-01-01", "2022-12-31")
+    later, _ = WINDOWS.split(pd.DataFrame({"day": days, "units": 1.0}), "2022-12-01")
+    assert later.windows != parts[0].windows
+    assert carried.disagreement(Carried.of(later)) is None
 
 
 def test_days_are_those_of_the_local_clock():
@@ -88,6 +92,10 @@ def test_days_are_those_of_the_local_clock():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
+        (
+            lambda: WINDOWS.build(TABLE[::7]),
+            "'holidays:DE-BY' marks days, and the rows of the series are 7 days or more apart",
+        ),
         (lambda: WindowedSeries(3, calendar="holidays:Germany"), 'as "holidays:DE", or of a part'),
         (
             lambda: WindowedSeries(3, time_column="day", calendar="holidays:XX").build(TABLE),
