@@ -24,7 +24,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.presets.initial_fit.errors import errors_by_row
-from keras_ts.presets.initial_fit.moving import Moving, named, of_layer
+from keras_ts.presets.initial_fit.moving import Moving, named, of_layer, sizes
 from keras_ts.presets.initial_fit.returning import Errors
 from keras_ts.windows.arithmetic.cycles import Columns, dates_of
 from keras_ts.windows.arithmetic.events import medians
@@ -58,7 +58,7 @@ def fit_events(
     center = np.median(at_date, axis=0)
     left = Errors(at_date - center, date, errors - center if units is None else None)
     moving = None if layer.moving is None or clock is None else Moving(clock, left)
-    names: list[str] = []
+    size_of: dict[str, float] = {}
     # A cycle with few phases first, so that a longer one keeps only what is left.
     for i in sorted(numbered, key=lambda i: len(numbered[i][0])):
         cycle, (phases, numbers) = dataset.windows.cycles[i], numbered[i]
@@ -71,7 +71,9 @@ def fit_events(
         if dates is not None:
             if moving is not None:
                 moving.find(dates=phases[events])
-            names += dict.fromkeys(date_names(phases[events[named(effects[events])]]))
+            of_dates = sizes(effects[events]).tolist()
+            for name, size in zip(date_names(phases[events]), of_dates, strict=True):
+                size_of[name] = max(size_of.get(name, 0.0), size)
         effects = of_layer(layer, effects[events])
         if dates is not None:
             points, index = dates.points(phases[events])
@@ -82,8 +84,8 @@ def fit_events(
             count = _rounded(cycle)
             layer.set_events(i, points, effects, *([2 * np.pi / count] if count else []))
     if moving is not None:
-        names += moving.set(layer)
-    layer.names = tuple(names)
+        size_of |= moving.set(layer)
+    layer.names = named(size_of)
 
 
 def _of_series(

@@ -8,7 +8,7 @@ them. Around events found, and around dates found if they are on a weekend, the 
 
 import numpy as np
 
-from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import MOST, CalendarEvents
 from keras_ts.presets.initial_fit.returning import Errors
 from keras_ts.windows.arithmetic.moving import MovingEvent, nth_weekdays, numbered, observed
@@ -19,6 +19,8 @@ _WEEKDAYS, _ROUNDS = 7 * 5 * 12, 10
 _APART = 4
 # The part of what an event explains that dates must leave.
 _OWN = 1 / 3
+# An event is named if it is at least this part of the largest one.
+_NAMED = 1 / 3
 
 
 class Moving:
@@ -59,9 +61,10 @@ class Moving:
                 break
             self._errors.take_off(effects_off)
 
-    def set(self, layer: CalendarEvents) -> list[str]:
-        """Set the largest events that there is room for, and return their names."""
-        names, points, weekdays, effects = list[str](), list[Array](), list[Array](), list[Array]()
+    def set(self, layer: CalendarEvents) -> dict[str, float]:
+        """Set the largest events that there is room for, and return their sizes by name."""
+        names: dict[str, float] = {}
+        points, weekdays, effects = list[Array](), list[Array](), list[Array]()
         for event, effect in sorted(self._found.items(), key=lambda each: -np.abs(each[1]).max()):
             year, week = event.points(self._moment)
             if len(effects) + len(year) > MOST:
@@ -69,17 +72,23 @@ class Moving:
             points.append(year)
             weekdays.append(week)
             effects += [effect] * len(year)
-            names += [event.name] if named(effect[None])[0] else []
+            names[event.name] = float(sizes(effect[None])[0])
         if effects:
             of_places = of_layer(layer, np.stack(effects))
             layer.set_moving_events(np.concatenate(points), np.concatenate(weekdays), of_places)
         return names
 
 
-def named(effects: Array) -> BoolArray:
-    """Return True for events, ``(events, steps, targets)``, but False for what others leave."""
-    # A forecast errs on the days after an event that its window has seen; the last step, hardly.
-    return np.any(effects[:, -1] != 0, axis=1)
+def sizes(effects: Array) -> Array:
+    """Return the sizes of events ``(events, steps, targets)`` in the forecast of the last step."""
+    return np.abs(effects[:, -1]).max(axis=1, initial=0.0)
+
+
+def named(size_of: dict[str, float]) -> tuple[str, ...]:
+    """Return the names of events, given their sizes, without those of what others leave."""
+    # On the days after an event that its window has seen a forecast errs, too, each time.
+    largest = max(size_of.values(), default=0.0)
+    return tuple(name for name, size in size_of.items() if size > 0 and size >= largest * _NAMED)
 
 
 def of_layer(layer: CalendarEvents, effects: Array) -> Array:
