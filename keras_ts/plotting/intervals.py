@@ -43,8 +43,8 @@ def draw_intervals(
 ) -> Any:
     """Draw a point and an interval for each column, the first one on top."""
     # The colour says on which side of 0 the interval lies. A point without an interval is hollow.
-    # ``increase`` and the ends of its interval are shares, NaN for none. A remark replaces the
-    # point of its column. The height of a new figure grows with the number of columns.
+    # Values and the ends of their intervals are shares, NaN for none. A remark replaces the point
+    # of its column. The height of a new figure grows with the number of columns.
     axes = ready(ax)
     if ax is None:
         axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))

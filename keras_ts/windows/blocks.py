@@ -52,10 +52,7 @@ class WindowBlocks:
             ranges.step,
         )
         weights = self._source.weights
-        if weights is not None:
-            each = weights.of_windows
-            each = None if each is None else each[windows]
-            weights = replace(weights, ranges=chosen, of_windows=each)
+        weights = None if weights is None else weights.only(windows, chosen)
         sampler = replace(self._source.sampler, ranges=chosen)
         part = copy.copy(self)
         part._source = replace(self._source, sampler=sampler, weights=weights)

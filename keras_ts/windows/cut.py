@@ -53,7 +53,9 @@ class Cut:
         else:
             learned = {**categories, **learned_categories(self.panel, read, trains)}
         places = [place for place in self.spec.holidays or {} if place not in self._given]
-        holidays = learned_holidays(self.panel, places, trains)
+        holidays = self.spec.holidays
+        if places:
+            holidays = learned_holidays(self.panel, places, trains)
         spec = replace(self.spec, categories=learned or None, holidays=holidays)
         return self if spec == self.spec else type(self)(spec, self._series, self._sample_weight)
 

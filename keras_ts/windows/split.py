@@ -229,7 +229,7 @@ def learned_categories(
 
 def learned_holidays(
     panel: FlatSeries, places: Sequence[str], trains: Sequence[Part]
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """Return the holidays, of some places those alone that every training part has a day of."""
     learned = dict(panel.holidays or {})
     parts = [_rows(panel, [train]) for train in trains]
@@ -245,7 +245,7 @@ def learned_holidays(
                 "Move the border, or leave it out."
             )
         learned[place] = {**learned[place], "days": met}
-    return learned or None
+    return learned
 
 
 def _varies(panel: FlatSeries, column: str) -> bool:

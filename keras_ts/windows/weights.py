@@ -39,9 +39,13 @@ class WindowWeights:
 
     def part(self, ranges: WindowRanges) -> "WindowWeights":
         """Return the weights of some of the windows."""
-        weights = self.of_windows
-        if weights is not None:
-            weights = weights[self.ranges.numbers(ranges.starts(np.arange(ranges.total)))]
+        if self.of_windows is None:
+            return replace(self, ranges=ranges)
+        return self.only(self.ranges.numbers(ranges.starts(np.arange(ranges.total))), ranges)
+
+    def only(self, windows: IntArray, ranges: WindowRanges) -> "WindowWeights":
+        """Return the weights of some windows, given their numbers and their places, ``ranges``."""
+        weights = None if self.of_windows is None else self.of_windows[windows]
         return replace(self, ranges=ranges, of_windows=weights)
 
 

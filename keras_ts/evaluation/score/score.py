@@ -186,7 +186,8 @@ def score(
     rows = Keys(came, names.id, names.time)
     places = keys.places_in(rows)
     come = places >= 0
-    known, later = keys.later_than(rows)
+    # Only a total, and forecasts of which no row came, ask how far the rows reach.
+    known, later = keys.later_than(rows) if total or not come.any() else (come, come)
     if not come.any() and len(rows.series) and not (known.any() and later[known].all()):
         raise ValueError(
             "actual holds none of the rows that were forecast: no row has the id and the time of a "

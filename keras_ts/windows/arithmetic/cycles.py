@@ -86,17 +86,23 @@ def _of_day(clock: Array) -> Array:
 
 
 def _of_week(clock: Array) -> Array:
+    return (weekday(clock) + _of_day(clock)) / 7
+
+
+def weekday(clock: Array) -> IntArray:
+    """Return the day of the week of each time, 0 for Monday."""
     # NumPy's day 0 was a Thursday.
-    return ((clock.astype("datetime64[D]").astype(np.int64) + 3) % 7 + _of_day(clock)) / 7
+    day: IntArray = (clock.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    return day
 
 
 def _of_year(clock: Array) -> Array:
     day = clock.astype("datetime64[D]")
-    begin, end = _year_of(day)
+    begin, end = year_of(day)
     return ((day - begin).astype(np.int64) + _of_day(clock)) / (end - begin).astype(np.int64)
 
 
-def _year_of(day: Array) -> tuple[Array, Array]:
+def year_of(day: Array) -> tuple[Array, Array]:
     """Return January 1st of each day's year, and of the year after."""
     year = day.astype("datetime64[Y]")
     return year.astype(day.dtype), (year + np.timedelta64(1, "Y")).astype(day.dtype)
@@ -105,7 +111,7 @@ def _year_of(day: Array) -> tuple[Array, Array]:
 def dates_of_2024(clock: Array) -> Array:
     """Move each time to the same date of 2024, so that a date is equal in all years."""
     day = clock.astype("datetime64[D]")
-    begin, end = _year_of(day)
+    begin, end = year_of(day)
     late = ((end - begin).astype(np.int64) == 365) & ((day - begin).astype(np.int64) >= _TO_MARCH)
     moved = np.datetime64("2024-01-01") - begin + late.astype("timedelta64[D]")
     return clock + moved

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import waves
+from keras_ts.windows.arithmetic.cycles import waves, weekday, year_of
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -91,11 +91,6 @@ def date_names(dates: Array) -> list[str]:
     return [f"{_MONTHS[month]} {day + 1}" for month, day in both]
 
 
-def weekday(days: Array) -> IntArray:
-    """Return the day of the week, Monday is 0."""
-    return (days.astype("datetime64[D]").astype(np.int64) + 3) % 7
-
-
 def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
     """Number days by month, weekday and place, from the first day (side 0) or the last (1).
 
@@ -140,10 +135,10 @@ def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
 
 
 def _code(days: Array) -> IntArray:
-    year = days.astype("datetime64[Y]")
-    begin = year.astype("datetime64[D]")
-    leap = ((year + 1).astype("datetime64[D]") - begin).astype(np.int64) == 366
-    code: IntArray = (days.astype("datetime64[D]") - begin).astype(np.int64) + 365 * leap
+    days = days.astype("datetime64[D]")
+    begin, end = year_of(days)
+    leap = (end - begin).astype(np.int64) == 366
+    code: IntArray = (days - begin).astype(np.int64) + 365 * leap
     return code
 
 

@@ -116,9 +116,10 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> None:
     """Refuse holidays on rows that are days apart, most of which would miss their day."""
     places = [entry for entry in spec.calendar_entries if is_place(entry)]
-    days = clock.astype("datetime64[D]")
+    if not places:
+        return
     within = per_row(np.arange(len(panel.lengths)), panel.offsets)
-    steps = np.diff(days)[np.diff(within) == 0] if places else days[:0]
+    steps = np.diff(clock.astype("datetime64[D]"))[np.diff(within) == 0]
     if len(steps) and steps.min() > np.timedelta64(1, "D"):
         raise ValueError(
             f"calendar={places[0]!r} marks days, and the rows of the series are {steps.min()} or "
