@@ -67,10 +67,10 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     verdict = "better" if error < low else "worse" if error > high else "as promised"
     where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
     first = f"{steps.max()} steps" if steps.max() > 1 else "step"
-    several = f" of forecasts from {count} origins," if count > 1 else ""
+    several = f", from {count} origins," if count > 1 else ""
     left_out = f" Left out are {compared.left_out} origins that lack steps or series."
     return verdict, (
-        f"The {heading(by)}{several} over the first {first}, {error:.4g}, "
+        f"The {heading(by)} over the first {first}{several} is {error:.4g}. It "
         f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
         f"95 % of {promised['origins']} held-out origins.{left_out * (compared.left_out > 0)}"
     )
