@@ -31,6 +31,8 @@ WANTED = {
     "promotion": ["learn/stores", "data/covariates", "use/what-if"],
     "multivariate": ["models/several-targets"],
     "jitter": ["data/sensors"],
+    "sparse": ["learn/sparse"],
+    "ensemble": ["models/ensembles"],
     "window length": ["data/windows", "help/faq"],
     "which preset": ["start/choosing", "models/presets"],
     "prediction interval": ["trust/intervals"],
