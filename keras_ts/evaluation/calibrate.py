@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model, has_own_step
+from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import pair_of, pairs_of
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import (
@@ -282,6 +283,7 @@ def _errors(
     below: list[list[Array]] = [[] for _ in pairs]
     above: list[list[Array]] = [[] for _ in pairs]
     scales, windows = [], []
+    progress = ProgressBar(judged.count, "window")
     for block in judged.blocks():
         predicted = judged.predictions("model", model, levels, block)
         ends = [
@@ -296,6 +298,7 @@ def _errors(
         for number, (low, high) in enumerate(ends):
             below[number].append(np.where(present, low - block.actual, np.nan)[usable])
             above[number].append(np.where(present, block.actual - high, np.nan)[usable])
+        progress.add(len(block.actual))
     joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
     return *joined, np.concatenate(scales), np.concatenate(windows)
 

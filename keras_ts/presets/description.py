@@ -5,12 +5,13 @@ without the preset that made it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts._typing import FitArguments
 from keras_ts.presets.gate import gated_fit, is_gated
 from keras_ts.presets.initial_fit.regression import solved
 from keras_ts.presets.members import fitted
@@ -20,12 +21,13 @@ from keras_ts.presets.training import begun
 from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.spec import WindowSettings
 from keras_ts.windows.split import split_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @registered
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecurrentPreset(PresetSettings):
     """A stack of recurrent layers, with the layers that a forecast needs before and behind it.
 
@@ -139,7 +141,7 @@ class RecurrentPreset(PresetSettings):
     """
 
     def windows_for(
-        self, series: Any, horizon: int, *, at: Any = None, **settings: Any
+        self, series: Any, horizon: int, *, at: Any = None, **settings: Unpack[WindowSettings]
     ) -> WindowedSeries:
         """Return the windows that this preset is trained by, for a table of one's own.
 
@@ -182,7 +184,7 @@ class RecurrentPreset(PresetSettings):
         return training_windows(self, series, horizon, part_of, settings)
 
     def split(
-        self, series: Any, horizon: int, *, at: Any, **settings: Any
+        self, series: Any, horizon: int, *, at: Any, **settings: Unpack[WindowSettings]
     ) -> tuple[WindowDataset, ...]:
         """Return the datasets of ``windows_for(series, horizon, at=at, **settings)``, split ``at``.
 
@@ -213,7 +215,12 @@ class RecurrentPreset(PresetSettings):
         return self.windows_for(source, horizon, at=at, **settings).split(source, at)
 
     def fit(
-        self, train: WindowDataset, *, core: Any = None, members: int = 1, **fit_arguments: Any
+        self,
+        train: WindowDataset,
+        *,
+        core: Any = None,
+        members: int = 1,
+        **fit_arguments: Unpack[FitArguments],
     ) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 
@@ -247,10 +254,12 @@ class RecurrentPreset(PresetSettings):
                 their mean; of quantiles, that of each level. It takes as many times as long, and
                 the error depends less on a seed. A ``TrainingBackup`` keeps each in a subfolder,
                 and ``fine_tune`` trains each further. The model has no ``history``. Defaults to 1.
-            **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
-                ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
-                the recipe's, and a rate that decays does so over them. ``shuffle`` is False unless
-                told, since the dataset shuffles its windows.
+            **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
+                ``validation_data``. ``epochs`` and ``steps_per_epoch`` go before the recipe's, and
+                a rate that decays does so over them. ``shuffle`` is False unless told, since the
+                dataset shuffles its windows. ``verbose=None``, the default, shows the steps, the
+                time left and the losses on one line that renews itself (of several members, one
+                each), and in a file its end alone; 0, 1 and 2 are Keras's.
 
         Returns:
             The trained model, compiled.
@@ -269,8 +278,8 @@ class RecurrentPreset(PresetSettings):
             )
         members = _checks.integer("members", members, 1)
         if is_gated(self, train, core):
-            return gated_fit(self, train, members, fit_arguments)
-        return fitted(self, train, core, members, fit_arguments)
+            return gated_fit(self, train, members, {**fit_arguments})
+        return fitted(self, train, core, members, {**fit_arguments})
 
     def build(
         self,
