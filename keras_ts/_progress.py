@@ -25,15 +25,19 @@ def quiet(asked: bool = True) -> Iterator[None]:
         _QUIET.reset(token)
 
 
+def _renews() -> bool:
+    """Tell if a line can renew itself: in a terminal and a notebook, not in a file."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
+
+
 def progress_bar(total: int | None, unit: str, shown: bool = True, **metrics: Any) -> Any:
     """Return Keras's bar, on a line that renews itself; in a file, its end alone is written."""
-    renewed = sys.stdout.isatty() or "ipykernel" in sys.modules
-    verbose = 0 if _QUIET.get() or not shown else 1 if renewed else 2
+    verbose = 0 if _QUIET.get() or not shown else 1 if _renews() else 2
     return keras.utils.Progbar(total, verbose=verbose, unit_name=unit, **metrics)
 
 
 class ProgressBar:
-    """Counts what is done, and shows it once that takes more than some seconds."""
+    """Counts what is done, and shows it once that takes more than some seconds; not in a file."""
 
     def __init__(self, total: int | None, unit: str) -> None:
         """Begin to count to ``total``, None if unknown."""
@@ -44,7 +48,7 @@ class ProgressBar:
         """Count more as done."""
         self._done += count
         late = time.perf_counter() - self._begin > PATIENCE_SECONDS
-        if self._bar is None and late and self._done != self._total:
+        if self._bar is None and late and self._done != self._total and _renews():
             self._bar = progress_bar(self._total, self._unit)
         if self._bar is not None:
             bar: Any = self._bar

@@ -136,13 +136,9 @@ def _prepared(
     preset = replace(preset, recipe=recipe)
     at = _borders(arguments, panel)
     windows = preset.windows_for(
-        panel,
-        arguments.horizon,
-        at=at,
-        seed=arguments.seed,
-        calendar=calendar,
+        panel, arguments.horizon, at=at, seed=arguments.seed, calendar=calendar,
         window=arguments.window,
-    )
+    )  # fmt: skip
     return preset, season, windows.split(panel, at=at)
 
 
