@@ -119,7 +119,7 @@ class Followed:
 
 
 def moved(levels: Array, misses: Array, asked: Sequence[float], gaps: IntArray, n: int) -> Array:
-    """Return levels ``(coverages, steps, targets)`` moved by the misses of one origin after another.
+    """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn.
 
     ``misses`` are the shares ``(origins, coverages, steps, targets)``, NaN where no value came, of
     intervals that were made at ``levels``; ``gaps`` the steps from the origin before to each. ``n``

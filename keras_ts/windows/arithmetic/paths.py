@@ -160,7 +160,7 @@ def packed(data: bytes) -> str:
 
 
 def unpacked(text: Any, size: int) -> bytes:
-    """Return so many bytes from a text, which may come from an untrusted file, or raise an error."""
+    """Return so many bytes from a text, which may come from an untrusted file."""
     try:
         data = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
     except zlib.error as error:
