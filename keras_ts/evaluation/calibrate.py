@@ -14,6 +14,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     differing_halves,
     floors,
     margins,
+    ranked,
     windows_needed,
 )
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
@@ -21,6 +22,7 @@ from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_furthe
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
+from keras_ts.windows.arithmetic.following import Scores, kept_levels
 from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.arithmetic.spans import joined
@@ -152,6 +154,7 @@ def calibrate(
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
     layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
     layer.floor.assign(floor)
+    layer.scores = _kept_scores(scores if levels is not None else scores[:1])
     if joint:
         layer.paths = _error_paths(calibrated, layer.quantiles, judged)
     if train_on is not None and settings is not None:
@@ -159,6 +162,14 @@ def calibrate(
         interface = Interface(trained, interface.carried)
         calibrated = _attached(layer, interface, judged, calibrated.name)
     return calibrated
+
+
+def _kept_scores(sets: list[Array]) -> Scores:
+    """Return what ``follow`` reads margins off: of scores ``(windows, steps, targets)`` by set."""
+    count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
+    kept = kept_levels(len(sets) * sets[0][0].size)
+    quantiles = np.stack([ranked(own, kept) for own in sets])[:, None]
+    return Scores(quantiles.astype(np.float32), count)
 
 
 def _error_paths(

@@ -30,18 +30,17 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     than asked for, these widen, and where less often, they narrow. Nothing is trained, and no
     forecast changes but for its bounds.
 
-    The method is adaptive conformal inference. ``calibrate`` sets each margin so that a share of
-    ``1 - coverage`` of the held-out errors exceeds it. That share is the level of a margin. For each
-    coverage, step and target, an origin moves it by 0.05 times the share of misses asked for less
-    the share that was missed over all series; the margin is then read off the held-out errors at
-    the new level, within the smallest and the largest of them. Origins closer than ``k`` steps
-    share errors of step ``k``, so each then counts for the part that is new: daily forecasts move
-    the level of step 7 by a seventh of that. A new level moves intervals of all series alike.
+    ``calibrate`` sets each margin so that a share of ``1 - coverage`` of the held-out errors
+    exceeds it: the level of the margin. For each coverage, step and target, an origin moves the
+    level by 0.05 times the share of misses asked for less the share that was missed, over all
+    series, and the margin is read off the held-out errors at the new level, at most at the largest
+    of them. Origins closer than ``k`` steps share errors of step ``k``, so each then counts for the
+    part that is new: daily forecasts move the level of step 7 by a seventh of that.
 
-    One step ahead, the published guarantee needs no assumption on the series: over ``T`` origins,
-    the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, as long as no
-    error exceeds all held-out ones. Further ahead, a step is known to be missed only when its row
-    has come, so the answer is delayed, and the guarantee is that of the average over longer times.
+    The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
+    origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, while
+    errors do not exceed all held-out ones. Further ahead, a miss is known only when its row has
+    come: the answer is delayed by as many steps, and so is the guarantee.
 
     An origin counts once, when the rows of all its steps have come: a row counts as come if the
     series has a value at its time or later, so that closed days hold nothing up. Origins that the
@@ -84,6 +83,9 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
         ValueError: The model is not calibrated, or by keras_ts 0.2, which kept no errors;
             ``forecasts`` lacks the bounds or a regular step, or goes past the horizon; or the
             tables cannot be matched, as for ``score``.
+
+    Source:
+        Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift", NeurIPS 2021.
     """
     model = check_model(model, built=True)
     interface = Interface.of(model)
@@ -139,10 +141,10 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
     if not len(chosen):
         return before
     levels = moved(
-        layer.levels,
+        scores.unmoved(layer.coverage) if before is None else before.levels,
         shares[chosen],
-        [1 - share for share in layer.coverage],
-        gaps_of(origins[chosen].tolist(), earlier),
+        layer.coverage,
+        gaps_of(origins[chosen], earlier),
         scores.count,
     )
     since = keys.time(int(first[chosen[0]])) if before is None else before.since
@@ -165,9 +167,7 @@ def _bounds(layer: ConformalInterval, matched: Matched) -> tuple[Array, Array]:
     return matched.forecasts[..., list(low)], matched.forecasts[..., list(high)]
 
 
-def _copied(
-    model: keras.Model, layer: ConformalInterval, followed: Followed | None
-) -> keras.Model:
+def _copied(model: keras.Model, layer: ConformalInterval, followed: Followed | None) -> keras.Model:
     """Return a model on the same layers, but for its ``ConformalInterval``."""
     config = layer.get_config()
     if followed is not None:

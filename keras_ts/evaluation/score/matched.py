@@ -1,6 +1,5 @@
 """Forecasts matched with the rows that came, for ``score`` and ``follow``."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np

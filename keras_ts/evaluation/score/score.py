@@ -3,14 +3,14 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
-from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+from keras_ts.evaluation.forecasters.table import ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
 from keras_ts.evaluation.score.keys import Keys
 from keras_ts.evaluation.score.matched import Matched, Names
@@ -23,8 +23,7 @@ from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import Panel, table_of
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.reading.panel import table_of
 
 # By these the steps of one forecast are alike, and these are the quantiles of its total.
 _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)

@@ -49,6 +49,11 @@ class Scores:
         margins: Array = np.take_along_axis(quantiles, places, axis=-1)[..., 0]
         return margins
 
+    def unmoved(self, coverage: Sequence[float]) -> Array:
+        """Return the levels ``(coverages, steps, targets)`` of intervals that followed nothing."""
+        shape = (len(coverage), *self.quantiles.shape[2:4])
+        return np.broadcast_to(np.reshape(asked_misses(coverage), (-1, 1, 1)), shape)
+
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
         data = packed(self.quantiles.astype("<f4").tobytes())
@@ -118,25 +123,32 @@ class Followed:
         )
 
 
-def moved(levels: Array, misses: Array, asked: Sequence[float], gaps: IntArray, n: int) -> Array:
+def asked_misses(coverage: Sequence[float]) -> list[float]:
+    """Return the share of misses that each coverage leaves, at which levels begin."""
+    return [1 - share for share in coverage]
+
+
+def moved(
+    levels: Array, misses: Array, coverage: Sequence[float], gaps: Sequence[float], count: int
+) -> Array:
     """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn.
 
     ``misses`` are the shares ``(origins, coverages, steps, targets)``, NaN where no value came, of
-    intervals that were made at ``levels``; ``gaps`` the steps from the origin before to each. ``n``
-    is the number of held-out scores.
+    intervals that were made at ``levels``; ``gaps`` the steps from the origin before to each.
+    ``count`` is the number of held-out scores.
     """
     # A step that lies k ahead shares k - 1 of its steps with that of the next origin, and its row
     # comes k steps later. At the full rate, a single spell of large errors would count k times
     # before any interval has answered, and levels would swing from one end to the other.
     ahead = np.arange(1, levels.shape[1] + 1)[:, None]
-    shares = np.reshape(asked, (-1, 1, 1))
+    shares = np.reshape(asked_misses(coverage), (-1, 1, 1))
     made_at = levels
     for missed, gap in zip(misses, gaps, strict=True):
         # Intervals at the level that has been reached would have missed so much more.
         missed = missed + (levels - made_at)
         rate = _RATE * np.minimum(gap / ahead, 1.0)
         levels = levels + np.where(np.isnan(missed), 0.0, rate * (shares - missed))
-        levels = np.clip(levels, 1 / (n + 1), 1.0)
+        levels = np.clip(levels, 1 / (count + 1), 1.0)
     return levels
 
 
@@ -158,8 +170,9 @@ def shares_missed(
     return shares.reshape(-1, horizon, *low.shape[1:]).transpose(0, 3, 1, 2)
 
 
-def gaps_of(origins: Sequence[int], earlier: Sequence[int]) -> IntArray:
+def gaps_of(origins: IntArray, earlier: Sequence[int]) -> list[float]:
     """Return how many steps each origin lies after the one before it, new or earlier; else 1."""
     before = np.unique([*origins, *earlier])
     places = np.searchsorted(before, origins)
-    return np.where(places > 0, np.asarray(origins) - before[places - 1], 1)
+    gaps: Array = np.where(places > 0, origins - before[places - 1], 1)
+    return gaps.tolist()
