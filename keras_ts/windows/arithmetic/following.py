@@ -112,7 +112,7 @@ class Followed:
             fits = (
                 levels.shape == (coverages, *scores.quantiles.shape[2:4]),  # type: ignore[union-attr]
                 ((levels >= 0) & (levels <= 1)).all(),
-                0 < len(origins) <= MOST_ORIGINS and sorted(set(origins)) == list(origins),
+                len(origins) <= MOST_ORIGINS and sorted(set(origins)) == list(origins),
                 isinstance(since, str) and len(since) <= _LONGEST_TEXT,
             )
             if all(fits):
