@@ -107,7 +107,7 @@ class Matched(NamedTuple):
                     "same ids and times."
                 )
         targets = came.matrix(names.targets)
-        counted = np.isfinite(targets).any(axis=1)
+        counted = np.any(np.isfinite(targets), axis=1)
         values = np.full((len(come), len(names.targets)), np.nan)
         values[come] = targets[places[come]]
         origins = keys.origins(ahead, fields, rows, None if carried is None else carried.frequency)

@@ -22,7 +22,7 @@ _RATE = 0.05
 _QUANTILES = 200
 # So many of the latest origins are remembered; one before all of these has been followed.
 MOST_ORIGINS = 1000
-_LONGEST_TEXT = 64
+_LONGEST_TEXT, _EARLIEST = 64, -(1 << 62)
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class Scores:
         )
 
 
-def kept_levels(cells: int) -> Array:
+def kept_levels(cells: int) -> list[float]:
     """Return the levels of the quantiles that are kept of each of so many sets of scores."""
     kept = max(min(_QUANTILES, MOST_BYTES // (4 * cells)), 1)
-    return np.arange(1, kept + 1) / kept
+    return [place / kept for place in range(1, kept + 1)]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Followed:
         """Return what a config holds, which may come from an untrusted file."""
         with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
             levels, since = np.array(config["levels"], np.float64), config["since"]
-            origins = tuple(_checks.integer("", origin) for origin in config["origins"])
+            origins = tuple(_checks.integer("", origin, _EARLIEST) for origin in config["origins"])
             fits = (
                 levels.shape == (coverages, *scores.quantiles.shape[2:4]),  # type: ignore[union-attr]
                 ((levels >= 0) & (levels <= 1)).all(),
