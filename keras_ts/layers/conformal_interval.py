@@ -185,7 +185,7 @@ class ConformalInterval(SeriesLayer):
             point = forecasts[..., self.given_quantiles.index(0.5)]
         while len(scale.shape) < len(point.shape):
             scale, known = ops.expand_dims(scale, 1), ops.expand_dims(known, 1)
-        margins = self.margins
+        margins = ops.convert_to_tensor(self.margins)
         if self._moved is not None:
             margins = ops.where(self._moved[0], ops.cast(self._moved[1], margins.dtype), margins)
         low, high = point, point

@@ -222,7 +222,7 @@ def backtest(
         seed = random.getrandbits(32)
         if stores[0] is not None and stores[0].seed is not None:
             seed = stores[0].seed
-    trainer, asked = Trainer(build, fit_arguments), {"total": total, "follow": follow}
+    trainer = Trainer(build, fit_arguments)
 
     def trained(windows: WindowedSeries, seed: int, store: FoldStore | None) -> Iterator[_Made]:
         """Yield the parts of each fold, and what its model of one seed forecasts."""
@@ -246,7 +246,8 @@ def backtest(
                     "arguments": passed,
                     "backend": keras.backend.backend(),
                     "data": digest(judged.panel, sample_weight),
-                    **{name: True for name, on in asked.items() if on},
+                    "total": total,
+                    "follow": follow,
                 }
                 store.begin(settings)
             if number % every == 0 and every > 1:

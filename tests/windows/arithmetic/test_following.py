@@ -138,7 +138,10 @@ def test_shares_missed_are_those_of_a_plain_loop():
     assert got.shape == (3, 3, horizon, 2)
     for origin, coverage, step, target in np.ndindex(got.shape):
         own = (origins == origin) & (steps == step + 1) & ~np.isnan(actual[:, target])
-        value, bounds = actual[own, target], (low[own, target, coverage], high[own, target, coverage])
+        value, bounds = (
+            actual[own, target],
+            (low[own, target, coverage], high[own, target, coverage]),
+        )
         expected = ((value < bounds[0]) | (value > bounds[1])).mean() if own.any() else np.nan
         np.testing.assert_equal(got[origin, coverage, step, target], expected)
 
