@@ -14,6 +14,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     class_margins,
     differing_halves,
     floors,
+    joined_classes,
     ranked,
     windows_needed,
 )
