@@ -176,7 +176,7 @@ def calibrate(
     return calibrated
 
 
-def _kept_scores(sets: list[Array], classes: IntArray, number: int) -> Scores:
+def _kept_scores(sets: Array, classes: IntArray, number: int) -> Scores:
     """Return what ``follow`` reads margins off: of scores ``(windows, steps, targets)`` by set."""
     count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
     kept = kept_levels(len(sets) * number * sets[0][0].size)
