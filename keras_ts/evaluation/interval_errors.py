@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
@@ -41,7 +42,7 @@ def errors_of(
     # Intervals are pairs of quantiles, or the point twice. Where targets may be missing, a window
     # is left out only if all are, and the distance of a missing one is NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
-    parts = []
+    parts, progress = [], ProgressBar(judged.count, "window")
     for block in judged.blocks():
         predicted = judged.predictions("model", model, levels, block)
         predicted = predicted.reshape(*block.actual.shape, -1)
@@ -59,6 +60,7 @@ def errors_of(
                 block.begin + np.arange(len(past)),
             )
         )))  # fmt: skip
+        progress.add(len(past))
     return IntervalErrors(*map(np.concatenate, zip(*parts, strict=True)))
 
 
