@@ -199,7 +199,7 @@ def _error_paths(
     origins = judged.origins_of(np.arange(judged.count)).times
     windows = kept_paths(origins, series, keys, judged.shape[1] * judged.shape[2])
     part, middle = judged.only(windows), quantiles.index(0.5)
-    errors, below, above = [], [], []
+    errors, below, above, widths = [], [], [], []
     for block in part.blocks():
         predicted = part.predictions("model", calibrated, quantiles, block)
         low, high, actual = predicted[..., 0], predicted[..., -1], block.actual
@@ -211,10 +211,12 @@ def _error_paths(
             errors.append(np.where(actual == predicted[..., middle], 0.0, error))
             below.append((low - actual) * inverse)
             above.append((actual - high) * inverse)
-    made, low, high = (np.concatenate(parts) for parts in (errors, below, above))
+            widths.append(high - low)
+    made, low, high, wide = map(np.concatenate, (errors, below, above, widths))
     has = ~np.isnan(made).all(axis=(1, 2))
+    rows = windows[has]
     return ErrorPaths.of(
-        made[has], low[has], high[has], origins[windows][has], series[windows][has], keys
+        made[has], low[has], high[has], wide[has], origins[rows], series[rows], keys
     )
 
 

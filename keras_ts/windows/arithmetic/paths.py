@@ -43,7 +43,8 @@ class ErrorPaths:
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
         exceedances: ``(2, knots)``, evenly spaced quantiles of how far values lay below the lowest
-            quantile, and above the highest one, in units of half the distance between the two.
+            quantile, and above the highest one, in units of half the distance between the two. An
+            exceedance weighs by that distance, relative to the mean of its series.
     """
 
     ranks: Array
@@ -54,15 +55,24 @@ class ErrorPaths:
 
     @classmethod
     def of(
-        cls, errors: Array, below: Array, above: Array, origins: Array, series: Array, keys: Array
+        cls,
+        errors: Array,
+        below: Array,
+        above: Array,
+        widths: Array,
+        origins: Array,
+        series: Array,
+        keys: Array,
     ) -> Self:
         """Rank errors ``(paths, steps, targets)``; NaN is missing."""
-        # ``below`` and ``above`` are distances past the outermost quantiles, negative within.
+        # ``below`` and ``above`` are distances past the outermost quantiles, negative within, in
+        # units of half of ``widths``.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
-        sizes = np.stack([_quantiles_of(below), _quantiles_of(above)])
+        weights = _relative(widths, series)
+        sizes = np.stack([_quantiles_of(below, weights), _quantiles_of(above, weights)])
         return cls(_ranks_of(errors[order], origins, places), origins, places, keys, sizes)
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
@@ -231,7 +241,29 @@ def _ranked(errors: Array) -> Array:
     return ranks
 
 
-def _quantiles_of(distances: Array) -> Array:
-    """Return evenly spaced quantiles of the finite distances above 0; zeros without any."""
-    past = distances[np.isfinite(distances) & (distances > 0)]
-    return np.quantile(past, np.linspace(0, 1, _KNOTS)) if len(past) else np.zeros(_KNOTS)
+def _relative(widths: Array, series: IntArray) -> Array:
+    """Return widths in units of their series' mean, by target; 0 where there is none."""
+    numbers, rows = np.unique(series, return_inverse=True)
+    present = np.isfinite(widths)
+    sums, counts = np.zeros((2, len(numbers), widths.shape[2]))
+    np.add.at(sums, rows, np.where(present, widths, 0).sum(axis=1))
+    np.add.at(counts, rows, present.sum(axis=1))
+    means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)[rows][:, None]
+    return np.divide(widths, means, out=np.zeros_like(widths), where=present & (means > 0))
+
+
+def _quantiles_of(distances: Array, weights: Array) -> Array:
+    """Return quantiles of the finite distances above 0, means around each knot; zeros without."""
+    # Distances are ratios. Where an interval has hardly any width, as on days that are mostly zero,
+    # a ratio is huge, and another day's width times it would be a number that never occurs. So a
+    # distance weighs by its width: then the exceedances of samples are as large in the mean as
+    # those of the errors, and no single ratio decides the last knot.
+    past = np.isfinite(distances) & (distances > 0) & (weights > 0)
+    if not past.any():
+        return np.zeros(_KNOTS)
+    order = np.argsort(distances[past], kind="stable")
+    sizes, shares = distances[past][order], weights[past][order] / weights[past].sum()
+    cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
+    sums = np.cumsum([0, *(sizes * shares)])
+    means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
+    return np.maximum.accumulate(means)
