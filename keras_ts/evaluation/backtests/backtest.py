@@ -21,6 +21,7 @@ from keras_ts._progress import progress_bar, quiet
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, PresetFitArguments
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
+from keras_ts.evaluation.backtests.following import Levels
 from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
@@ -66,6 +67,7 @@ def backtest(
     key: str | None = None,
     seeds: int = 1,
     total: bool = False,
+    follow: bool = False,
     **fit_arguments: Unpack[PresetFitArguments],
 ) -> BacktestReport:
     """Train and judge a fresh model on each fold of a series, beside baselines.
@@ -163,6 +165,8 @@ def backtest(
         total: True to judge the total of each window's steps, as for ``compare``, also in the
             scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
             ``joint=True``, so that totals have quantiles. Defaults to False.
+        follow: True to begin each fold's intervals at the levels to which the folds before moved
+            them, as the function ``follow`` does. Defaults to False: each is as calibrated.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose=None``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
@@ -190,6 +194,8 @@ def backtest(
             "the number of positions or timestamps that each fold holds out at the end of its "
             "training part."
         )
+    if _checks.boolean("follow", follow) and shares is None:
+        raise ValueError("follow=True moves intervals: pass coverage= and validation_size=, too.")
     if key is not None and not isinstance(key, str):
         raise TypeError(f"key must be a text, or None. Received: key={_checks.shown(key)}.")
     passed: dict[str, Any] = {}
@@ -221,7 +227,7 @@ def backtest(
     def trained(windows: WindowedSeries, seed: int, store: FoldStore | None) -> Iterator[_Made]:
         """Yield the parts of each fold, and what its model of one seed forecasts."""
         datasets = folds_of(windows, series, sizes, sample_weight)
-        levels, shared = None, None
+        levels, shared, moved = None, None, None
         for number in range(n_splits):
             # Seeded first, since making the dataset may draw the order of its training windows.
             keras.utils.set_random_seed(_seed_of(seed, number))
@@ -240,7 +246,8 @@ def backtest(
                     "arguments": passed,
                     "backend": keras.backend.backend(),
                     "data": digest(judged.panel, sample_weight),
-                    **({"total": True} if total else {}),
+                    "total": total,
+                    "follow": follow,
                 }
                 store.begin(settings)
             if number % every == 0 and every > 1:
@@ -253,6 +260,7 @@ def backtest(
                 if shares is not None and fold.validation is not None:
                     with quiet():
                         model = calibrate(model, fold.validation, shares, joint=total)
+                    model = model if moved is None else moved.put_into(model)
                 done = _predicted(model, judged, total)
                 if store is not None:
                     store.save(number, *done)
@@ -262,6 +270,8 @@ def backtest(
                     f"{levels} in fold {number - 1} and {done.levels} in fold {number}."
                 )
             levels = done.levels
+            if follow and fold.validation is not None:
+                moved = Levels.after(moved, done, judged, fold.validation.num_windows)
             yield _Made(fold, judged, done)
 
     runs = [

@@ -23,7 +23,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
-_MOST_BYTES = 740_000
+MOST_BYTES = 740_000
 # The indices of a path, and the key of a series, in bytes.
 _INDEX, _KEY = 8, 8
 # Beyond this, more series show better than more origins how errors belong together.
@@ -133,26 +133,25 @@ class ErrorPaths:
         return {
             "shape": [len(self.keys), *self.ranks.shape],
             "exceedances": self.exceedances.tolist(),
-            "data": base64.b64encode(zlib.compress(data)).decode(),
+            "data": packed(data),
         }
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Return the paths of a config, which may come from an untrusted file."""
-        with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError, zlib.error):
+        with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
             size = count * _KEY + paths * (_INDEX + steps * targets)
-            if size > _MOST_BYTES:  # More than was written may not be unpacked.
+            if size > MOST_BYTES:  # More than was written may not be unpacked.
                 raise ValueError
-            data = base64.b64decode(config["data"], validate=True)
-            data = zlib.decompressobj().decompress(data, size + 1)
-            keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY : size]
+            data = unpacked(config["data"], size)
+            keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
             origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(int).reshape(2, paths)
             ranks = np.frombuffer(rest, np.uint8, offset=paths * _INDEX)
             sizes, turns = np.array(config["exceedances"], np.float64), np.diff(origins)
             fits = (
                 sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
-                (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all() and len(data) == size,
+                (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all(),
                 (keys[1:] > keys[:-1]).all() and (series >= 0).all() and (series < count).all(),
                 origins[0] == 0 and (turns >= 0).all() and (turns <= 1).all(),
                 (np.diff(origins * count + series) > 0).all(),
@@ -165,22 +164,38 @@ class ErrorPaths:
         )
 
 
+def packed(data: bytes) -> str:
+    """Return bytes as a text for a file."""
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+def unpacked(text: Any, size: int) -> bytes:
+    """Return so many bytes from a text, which may come from an untrusted file."""
+    try:
+        data = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if len(data) != size:
+        raise ValueError(f"{len(data)} bytes are not {size}")
+    return data
+
+
 def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:
     """Return the windows whose paths of ``width`` errors are kept: all, if they fit into 1 MB."""
     # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
     # Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     cost = width + _INDEX
-    if len(windows) * cost + len(keys) * _KEY > _MOST_BYTES:
+    if len(windows) * cost + len(keys) * _KEY > MOST_BYTES:
         some = np.random.default_rng(0).permutation(np.unique(origins))[:_ORIGINS]
         windows = windows[np.isin(origins, some)]
     order = np.argsort(keys, kind="stable")
     counts = np.bincount(series[windows], minlength=len(keys))[order]
     costs = np.cumsum(counts * cost + _KEY * (counts > 0))
-    fitting = order[costs <= _MOST_BYTES]
+    fitting = order[costs <= MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
     # A single window of a long horizon with many targets may exceed the file's share.
-    return chosen if len(chosen) else windows[: max(_MOST_BYTES // cost, 1)]
+    return chosen if len(chosen) else windows[: max(MOST_BYTES // cost, 1)]
 
 
 def key_of(label: Any) -> int:
