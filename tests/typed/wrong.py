@@ -24,3 +24,5 @@ keras_ts.choose_preset([1.0, 2.0], 7, time_columns="day")  # type: ignore[call-a
 preset.fit(train, epoch=3)  # type: ignore[call-arg]
 preset.fit(train, verbose="no")  # type: ignore[arg-type]
 keras_ts.backtest(preset, [1.0, 2.0], 7, callback=None)  # type: ignore[call-arg]
+keras_ts.layers.NormalizeWindow("median")  # type: ignore[arg-type]
+keras_ts.layers.MaskMissing("some")  # type: ignore[arg-type]
