@@ -69,6 +69,7 @@ def test_its_points_are_those_of_the_calendar_on_its_days_alone(moment):
 def test_a_day_has_one_number_and_fifth_weekdays_are_no_events():
     for side in (0, 1):
         numbers, events = nth_weekdays(DAYS, side)
+        assert events.count(None) == 12 * 7
         for number, event in enumerate(events):
             here = numbers == number
             if event is not None:
