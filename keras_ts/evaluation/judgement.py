@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
@@ -13,6 +14,8 @@ from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.measures import Metric, check_errors, own_losses
 from keras_ts.scores.metrics import point_losses, quantile_losses
+from keras_ts.windows.arithmetic.scale import known_steps
+from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.blocks import Block, finite, totals
 
 
@@ -86,7 +89,9 @@ def judge(
     common = common_levels(own.levels for own in forecasters)
     result = Judgement(
         {
-            own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
+            own.name: Tally(
+                *sizes, measure, times if own.lacks == "nothing" else None, len(judged.classes)
+            )
             for own in forecasters
         },
         judged,
@@ -108,6 +113,7 @@ def judge(
         steps[judged].stop - steps[judged].start if total else 0,
     )
     missing = zeros = 0
+    progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)
     for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
         by_part = dict(zip(parts, blocks, strict=True))
@@ -115,7 +121,10 @@ def judge(
         for part in parts[1:]:
             other = by_part[part].actual[:, steps[part]]
             _check_same(_name_of(part, forecasters), actual, other)
-        forecasts = {own.name: own.forecast(by_part[own.judged]) for own in forecasters}
+        forecasts = {}
+        for own in forecasters:
+            forecasts[own.name] = own.forecast(by_part[own.judged])
+            progress.add(len(actual))
         # In a total of several steps, one scale counts for each.
         summed = np.ones(actual[:, :1].shape)
         if total:
@@ -127,6 +136,7 @@ def judge(
             result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
         numbers = by_part[judged].begin + np.flatnonzero(usable)
         series = by_part[judged].series[usable]
+        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), judged.classes)
         actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         zeros += int((actual == 0).sum())
@@ -153,7 +163,7 @@ def judge(
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):
                 check_errors(measure, losses[measure], present)
-            result.tallies[name].add(numbers, series, losses, present)
+            result.tallies[name].add(numbers, series, losses, present, classes)
     return result._replace(missing=missing, zeros=zeros)
 
 

@@ -19,6 +19,7 @@ from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.plumbing import CarryForward, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.window_statistics import Statistic
 from keras_ts.presets.requirements import Constants, Requirements
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.
@@ -49,7 +50,7 @@ class Normalization:
         return self._masked(own, standardization(constants)(own)), None, None, restore
 
     def _by_window(
-        self, own: Any, statistic: str, period: int | None
+        self, own: Any, statistic: Statistic, period: int | None
     ) -> tuple[Any, Any, Any, Restore]:
         needs = self._needs
         # Until its first value, a column has no level that its steps could be relative to.

@@ -1,0 +1,41 @@
+"""Errors by which widths are set are those of a plain loop, and cut windows fill up classes."""
+
+import keras
+import numpy as np
+
+from keras_ts import WindowedSeries
+from keras_ts.evaluation.interval_errors import errors_of, with_short
+from keras_ts.evaluation.judged.reading import JudgedWindows
+
+
+def last_value(window):
+    past = keras.Input((window, 1))
+    return keras.Model(past, past[:, -1])
+
+
+def judged(**settings):
+    series = np.random.default_rng(0).normal(size=(60, 1)).cumsum(axis=0)
+    windows = WindowedSeries(8, target_columns=[0], batch_size=16, **settings)
+    return JudgedWindows("validation", windows.build(series)), series
+
+
+def test_errors_are_those_of_a_plain_loop():
+    parts, series = judged()
+    errors = errors_of(last_value(8), parts, None, [None])
+    steps = np.array([series[at + 8, 0] - series[at + 7, 0] for at in range(52)])
+    np.testing.assert_allclose(errors.upper[:, 0, 0, 0], steps, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(errors.lower, -errors.upper)
+    assert (errors.known == 8).all()
+    scales = [np.abs(np.diff(series[at : at + 8, 0])).mean() for at in range(52)]
+    scores = errors.scores(np.array([0.1]))[0, :, 0, 0]
+    np.testing.assert_allclose(scores, np.abs(steps) / np.maximum(scales, 0.1), rtol=1e-3)
+
+
+def test_windows_cut_short_fill_classes_of_few_inputs():
+    parts, _ = judged(missing="mask", min_inputs=1)
+    model = last_value(8)
+    whole = errors_of(model, parts, None, [None])
+    filled = with_short(whole, model, parts, None, [None])
+    assert [(whole.known == count).sum() for count in (1, 2, 3)] == [1, 1, 1]
+    assert min((filled.known < 4).sum(), (filled.known == 1).sum()) > 20
+    np.testing.assert_array_equal(filled.upper[: len(whole.upper)], whole.upper)
