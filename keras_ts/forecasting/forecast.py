@@ -16,7 +16,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, BoolArray
-from keras_ts.forecasting.frames import as_frames, with_plan_alone
+from keras_ts.forecasting.frames import as_frames, with_new_series, with_plan_alone
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
@@ -141,6 +141,8 @@ def forecast(
     if steps is not None:
         steps = _checks.integer("steps", steps, 1)
     sampling = Sampling.of(interface, num_samples, seed)
+    if interface.windows.min_inputs == 0 and future is not None:
+        series = with_new_series(series, future, interface.windows, incomplete)
     prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")

@@ -108,3 +108,30 @@ class RidgeSums:
         free = np.maximum(rows - used - 2, _NO_ROWS)
         scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / free
         return factors * spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
+
+
+# A column is scaled to the range of 1, as a column of 0 and 1 has it, and the penalty is one row: of
+# a category with ``n`` rows, ``n / (n + 1)`` of what sets it apart is believed.
+def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array]:
+    """Return the centers of inputs, and ridge coefficients of them, ``(inputs, outputs)``."""
+    center, scaled, size = _ranged(inputs)
+    gram = scaled.T @ scaled + np.eye(scaled.shape[1])
+    kernel: Array = np.linalg.solve(gram, scaled.T @ (outputs - outputs.mean(axis=0)))
+    return center, kernel / size[:, None]
+
+
+def leverages(inputs: Array) -> Array:
+    """Return the share that each row has in its own fit by ``shrunken``, ``(rows,)``."""
+    # The error of a row that is left out is its error over one minus this share.
+    _, scaled, _ = _ranged(inputs)
+    solved = np.linalg.solve(scaled.T @ scaled + np.eye(scaled.shape[1]), scaled.T)
+    shares: Array = 1 / len(inputs) + (scaled.T * solved).sum(axis=0)
+    return shares
+
+
+def _ranged(inputs: Array) -> tuple[Array, Array, Array]:
+    """Return the means of columns, the columns less these over their ranges, and the ranges."""
+    inputs = inputs.astype("float64")
+    center, size = inputs.mean(axis=0), np.ptp(inputs, axis=0)
+    size = np.where(size > 0, size, 1.0)
+    return center, (inputs - center) / size, size
