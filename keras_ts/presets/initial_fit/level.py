@@ -10,21 +10,17 @@ import numpy as np
 from keras_ts.layers.plumbing import LevelByStatic
 from keras_ts.presets.requirements import Requirements, read_rows
 from keras_ts.windows.arithmetic.ridge import shrunken
-from keras_ts.windows.arithmetic.scale import moments
+from keras_ts.windows.arithmetic.scale import moments_by_series
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-
-# More series tell no more about a few weights.
-_MOST_SERIES = 1 << 14
-
 
 def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset) -> None:
     """Set the weights of the layer by the series of a training part."""
     assert needs.own is not None
     panel, own = in_time_order(dataset).panel, list(needs.own)
     series, begins, ends = read_rows(in_time_order(dataset))
-    chosen = np.unique(np.linspace(0, len(series) - 1, min(len(series), _MOST_SERIES)).astype(int))
-    each = [moments(panel.values, [(begins[i], ends[i])]) for i in chosen]
-    means, stds = (np.stack(part)[:, own] for part in zip(*each, strict=True))
+    chosen, means, stds = moments_by_series(panel.values, begins, ends)
+    known = np.isfinite(means[:, own]).all(axis=1)
+    chosen, means, stds = chosen[known], means[known][:, own], stds[known][:, own]
     unit = np.median(stds, axis=0)
     unit = np.where(unit > 0, unit, 1.0)
     if needs.settings.window_norm == "mean":
