@@ -29,7 +29,9 @@ REGISTERED = {
     "keras_ts>StandardizedMSE": lambda: losses.StandardizedMSE([2.0, 0.5], reduction="sum"),
     "keras_ts>SortedQuantiles": lambda: layers.SortedQuantiles([0.1, 0.5, 0.9]),
     "keras_ts>Bounded": lambda: layers.Bounded(0.0, 5.0),
-    "keras_ts>ConformalInterval": lambda: layers.ConformalInterval([0.5, 0.8], targets=[1]),
+    "keras_ts>ConformalInterval": lambda: layers.ConformalInterval(
+        [0.5, 0.8], targets=[1], inputs=[1]
+    ),
     "keras_ts>QuantileLoss": lambda: losses.QuantileLoss([0.1, 0.5], reduction="sum"),
     "keras_ts>MedianMAE": lambda: metrics.MedianMAE([0.1, 0.5], name="error"),
     "keras_ts>IntervalCoverage": lambda: metrics.IntervalCoverage([0.1, 0.5]),

@@ -34,10 +34,10 @@ def migrate_lambdas(
 ) -> keras.Model:
     """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
 
-    The file may come from Keras 3 or tf.keras 2. ``Lambda(lambda x: expand_dims(x, -1))`` and
-    ``Lambda(lambda x: x * 100.0)`` are recognised by their bytecode, which is read and not run; for
-    other Lambdas, pass the layers that replace them. Weights, loss, metrics and optimizer are kept.
-    Save the result, and the Lambdas are gone for good.
+    The file may come from Keras 3, or from tf.keras 2, with Lambdas or without.
+    ``Lambda(lambda x: expand_dims(x, -1))`` and ``Lambda(lambda x: x * 100.0)`` are recognised by
+    their bytecode, which is read and not run; for other Lambdas, pass the layers that replace them.
+    Weights, loss, metrics and optimizer are kept. Save the result, and the Lambdas are gone.
 
     Example:
 
@@ -70,21 +70,21 @@ def migrate_lambdas(
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path, or a replacement is not a layer.
-        ValueError: The file holds no Lambda, a replacement names none of them, a Lambda that is
-            not recognised has no replacement, the model does not load with a replacement, or a
-            mask ends at a Lambda for which you gave no replacement.
+        ValueError: The file is of Keras 3 and holds no Lambda, a replacement names none of them, a
+            Lambda that is not recognised has no replacement, the model does not load with a
+            replacement, or a mask ends at a Lambda for which you gave no replacement.
     """
     passed = _checked(replacements)
     source = path_text("filepath", filepath)
     config, metadata = look_through(source)
     lambdas = _lambdas(config)
-    if not lambdas:
+    old = str(metadata.get("keras_version")).startswith("2.")
+    if not (lambdas or old):
         raise ValueError(f"{source!r} holds no Lambda: load it with keras_ts.load_model.")
     layers = _matched(passed, lambdas, source)
     proposed = [where for where in layers if layers[where] not in passed.values()]
     for where, entry in lambdas.items():
         _replace(entry, layers[where], where in proposed)
-    old = str(metadata.get("keras_version")).startswith("2.")
     if old:
         keras2.translate(config)
     customs = {type(layer).__name__: type(layer) for layer in passed.values()}

@@ -19,10 +19,10 @@ from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.plumbing import selected
 from keras_ts.windows.arithmetic import spans
 from keras_ts.windows.arithmetic.paths import ErrorPaths
-from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 
 # A config that asks for more is broken or malicious.
-_MOST_COVERAGES = 100
+_MOST_COVERAGES, _MOST_CLASSES = 100, 64
 
 
 @registered
@@ -30,7 +30,8 @@ class ConformalInterval(SeriesLayer):
     """Adds calibrated intervals to forecasts: lower bounds, point or median, upper bounds.
 
     ``calibrate`` makes the layer and sets its weights: ``margins``, one for each coverage, step and
-    target, and ``floor``, the least scale of a window. In a new layer, all margins are 0.
+    target, with ``inputs`` ``(coverages, classes, steps[, targets])``, and ``floor``, the least
+    scale of a window. In a new layer, all margins are 0.
 
     - Around a point, an interval is ``point - margin * scale`` to ``point + margin * scale``: split
       conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free
@@ -73,6 +74,10 @@ class ConformalInterval(SeriesLayer):
             them. Defaults to None: they do not.
         paths: Errors of the windows that set the margins as ranks, from which ``forecast`` draws
             sample paths, as ``calibrate(..., joint=True)`` puts them here. Defaults to None: none.
+        inputs: The least number of inputs of each class of windows that has margins of its own,
+            increasing: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. An input counts
+            for a target that has a value there, and fewer than the least belong to the first class.
+            Defaults to None: all windows have the same margins.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -108,6 +113,7 @@ class ConformalInterval(SeriesLayer):
         compiled_with: dict[str, Any] | None = None,
         halves: Sequence[float] | None = None,
         paths: dict[str, Any] | None = None,
+        inputs: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -127,6 +133,7 @@ class ConformalInterval(SeriesLayer):
         )
         self.halves = None if halves is None else _halves(halves)
         self.paths = None if paths is None else ErrorPaths.from_config(paths)
+        self.inputs = None if inputs is None else _inputs(inputs)
 
     @property
     def compiled_with(self) -> dict[str, Any] | None:
@@ -142,8 +149,9 @@ class ConformalInterval(SeriesLayer):
         return (*reversed(low), 0.5, *high)
 
     def build(self, input_shape: Any) -> None:
-        """Make a margin for each coverage, step and target."""
+        """Make a margin for each coverage, class, step and target."""
         steps = self._forecast_axes(input_shape)
+        steps = steps if self.inputs is None else (len(self.inputs), *steps)
         targets = len(self.targets) if isinstance(self.targets, list) else 1
         self.margins = self._weight("margins", (len(self.coverage), *steps), trainable=False)
         self.floor = self._weight("floor", (targets,), trainable=False)
@@ -152,17 +160,18 @@ class ConformalInterval(SeriesLayer):
     def call(self, inputs: Any) -> Any:
         """Return bounds and point, in increasing order."""
         forecasts, past = (ops.cast(x, self._float_dtype) for x in inputs)
-        scale = self._scale(past)
+        past = self._past_of_targets(past)
+        scale, known = ops.maximum(window_scales(past, ops), self.floor), known_steps(past, ops)
         point = forecasts
         if self.given_quantiles is not None:
             point = forecasts[..., self.given_quantiles.index(0.5)]
         while len(scale.shape) < len(point.shape):
-            scale = ops.expand_dims(scale, 1)
+            scale, known = ops.expand_dims(scale, 1), ops.expand_dims(known, 1)
         low, high = point, point
         lower: list[Any] = []
         upper: list[Any] = []
         for number, pair in enumerate(self._pairs):
-            margin = self.margins[number] * scale
+            margin = self._of_class(self.margins[number], known) * scale
             begin, end = (
                 (point, point) if pair is None else (forecasts[..., place] for place in pair)
             )
@@ -194,15 +203,22 @@ class ConformalInterval(SeriesLayer):
                 values[place] = inner(values[place], values[place + back])
         return values
 
-    def _scale(self, past: Any) -> Any:
-        """Return the scale of each window, ``(batch, 1)`` or ``(batch, targets)``."""
+    def _of_class(self, margins: Any, known: Any) -> Any:
+        """Return the margins of windows, of which so many inputs are known."""
+        if self.inputs is None:
+            return margins
+        chosen = margins[0]
+        for place, fewest in enumerate(self.inputs[1:], start=1):
+            chosen = ops.where(known >= fewest, margins[place], chosen)
+        return chosen
+
+    def _past_of_targets(self, past: Any) -> Any:
+        """Return the columns of the targets, ``(batch, window, targets)``."""
         if self.targets is None:
-            targets_past = past[:, :, None] if len(past.shape) == 2 else past
-        elif isinstance(self.targets, int):
-            targets_past = past[..., self.targets : self.targets + 1]
-        else:
-            targets_past = selected(past, self.targets)
-        return ops.maximum(window_scales(targets_past, ops), self.floor)
+            return past[:, :, None] if len(past.shape) == 2 else past
+        if isinstance(self.targets, int):
+            return past[..., self.targets : self.targets + 1]
+        return selected(past, self.targets)
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:
         """Return the lengths of a forecast's axes of steps and targets, which margins have."""
@@ -246,10 +262,11 @@ class ConformalInterval(SeriesLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings; margins are weights."""
-        # Without paths, the settings are those of files from before paths existed.
-        paths = {} if self.paths is None else {"paths": self.paths.get_config()}
+        # Without paths and inputs, the settings are those of files from before these existed.
+        later: dict[str, Any] = {} if self.paths is None else {"paths": self.paths.get_config()}
+        later |= {} if self.inputs is None else {"inputs": list(self.inputs)}
         given = None if self.given_quantiles is None else list(self.given_quantiles)
-        return {**super().get_config(), "quantiles": given, **paths}
+        return {**super().get_config(), "quantiles": given, **later}
 
 
 def _halves(halves: Any) -> tuple[float, float]:
@@ -261,6 +278,18 @@ def _halves(halves: Any) -> tuple[float, float]:
             f"halves must be two shares between 0 and 1. Received: halves={_checks.shown(halves)}."
         )
     return shares[0], shares[1]
+
+
+def _inputs(inputs: Any) -> tuple[int, ...]:
+    """Return the least number of inputs of each class, or raise an error."""
+    listed = inputs if isinstance(inputs, list | tuple) else [inputs]
+    bounds = tuple(_checks.integer("inputs", bound, 0) for bound in listed)
+    if not 0 < len(bounds) <= _MOST_CLASSES or not all(a < b for a, b in pairwise(bounds)):
+        raise ValueError(
+            f"inputs must be the least number of each class, increasing, {_MOST_CLASSES} at most. "
+            f"Received: inputs={_checks.shown(inputs)}."
+        )
+    return bounds
 
 
 def checked_coverage(coverage: Any) -> tuple[float, ...]:

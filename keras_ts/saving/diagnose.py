@@ -48,7 +48,9 @@ def explain(
         reason = _wrong_setting(entry, custom_objects)
         if reason is not None:
             return "\n".join([*lines[:2], f"{place} has a wrong setting: {short(reason)}"])
-    if path.endswith(("h5", "hdf5")):
+    if str(version).startswith("2."):
+        lines.append("It was saved by Keras 2: open it with keras_ts.migrate_lambdas(filepath).")
+    elif path.endswith(("h5", "hdf5")):
         lines.append("If only its loss or optimizer is at fault: load it with compile=False.")
     return "\n".join([*lines, f"Keras says: {short(error)}"])
 

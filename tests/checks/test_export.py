@@ -62,9 +62,9 @@ def test_bands_of_windows_with_missing_values(format):
     needs(format)
     past = keras.Input((12, 1))
     points = keras.layers.Dense(2)(keras.layers.Flatten()(Unmask()(MaskMissing()(past))))
-    layer = ConformalInterval(0.8, targets=0)
+    layer = ConformalInterval(0.8, targets=0, inputs=[1, 6, 12])
     model = keras.Model(past, layer([points, past]))
-    layer.margins.assign([[1.0, 2.0]])
+    layer.margins.assign([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
     report = check_export(model, X[..., None], format)
     assert report.missing
     assert str(report).endswith("(3, 12, 1), with and without missing values.")

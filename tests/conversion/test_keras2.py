@@ -1,12 +1,15 @@
 """Files of tf.keras 2 open with the predictions, the loss and the optimizer that they had."""
 
+import json
 import warnings
 
+import h5py
+import keras
 import numpy as np
 import pytest
 
 from helpers import unpacked_lambdas, untraced
-from keras_ts import ExpandSeries, migrate_lambdas
+from keras_ts import ExpandSeries, load_model, migrate_lambdas
 
 
 @pytest.mark.parametrize("suffix", ["keras", "h5"])
@@ -31,3 +34,22 @@ def test_files_of_keras_2(name, suffix, tmp_path):
     slots = [v.numpy() for v in model.optimizer.variables if v.name != "learning_rate"]
     for number, slot in enumerate(slots):
         np.testing.assert_array_equal(slot, truth[f"slot{number}"])
+
+
+def test_a_file_of_keras_2_without_lambdas(tmp_path):
+    path = tmp_path / "old.h5"
+    saved = keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(2)])
+    saved.save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"][1]["config"]["time_major"] = False
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.15.0"
+    words = "Unrecognized keyword arguments passed to LSTM: {'time_major': False}"
+    with pytest.raises(ValueError, match=words):
+        keras.saving.load_model(path)
+    with pytest.raises(ValueError, match=r"saved by Keras 2: open it with keras_ts.migrate_lamb"):
+        load_model(path)
+    x = np.ones((2, 5, 1), "float32")
+    again, before = (keras.ops.convert_to_numpy(m(x)) for m in (migrate_lambdas(path), saved))
+    np.testing.assert_array_equal(again, before)

@@ -69,10 +69,13 @@ def test_config_and_weights_survive(sequence, tmp_path):
         calibrated_on={"0a": [3, 5]},
         compiled_with=compiled,
         halves=[0.9, 0.7],
+        inputs=[1, 3] if sequence else None,
     )
     model = keras.Model(inputs, layer([forecasts, inputs]))
-    layer.margins.assign(np.arange(4.0).reshape(2, 2))
+    shape = tuple(layer.margins.shape)
+    layer.margins.assign(np.arange(np.prod(shape)).reshape(shape))
     config = layer.get_config()
+    assert ("inputs" in config) == sequence
     assert json.loads(json.dumps(config, allow_nan=False)) == config
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -112,6 +115,9 @@ def test_config_and_weights_survive(sequence, tmp_path):
         ({"coverage": 0.8, "halves": [0.5]}, ValueError, "halves must be two shares"),
         ({"coverage": 0.8, "halves": [0.5, 1.5]}, ValueError, "halves must be two shares"),
         ({"coverage": 0.8, "halves": "ab"}, TypeError, "halves"),
+        ({"coverage": 0.8, "inputs": [4, 4]}, ValueError, "inputs must be the least number"),
+        ({"coverage": 0.8, "inputs": []}, ValueError, "inputs must be the least number"),
+        ({"coverage": 0.8, "inputs": [-1, 4]}, ValueError, "inputs"),
     ],
 )
 def test_settings_that_are_refused(settings, error, says):
@@ -162,3 +168,23 @@ def test_other_levels_stay_unless_they_would_cross(margin, expected):
     assert bands(layer, margin, quantiles, past).tolist() == [[expected]]
     assert layer.compute_output_shape([(None, 1, 6), (None, 2)]) == (None, 1, 6)
     assert ConformalInterval.from_config(layer.get_config()).quantiles == tuple(levels)
+
+
+SHORT = np.array([[np.nan, np.nan, np.nan, 1.0], [np.nan, 1.0, 3.0, 5.0], [2.0, 4.0, 6.0, 8.0]])
+
+
+def test_a_window_has_the_margins_of_its_number_of_inputs():
+    """Fewer inputs than the first class has belong to it, too."""
+    margins = [[[5.0, 6.0], [3.0, 4.0], [1.0, 2.0]]]
+    layer = ConformalInterval(0.8, inputs=[2, 3, 4])
+    out = bands(layer, margins, np.zeros((3, 2), "float32"), SHORT, floor=1.0)
+    assert out[..., 2].tolist() == [[5.0, 6.0], [6.0, 8.0], [2.0, 4.0]]
+    assert layer.margins.shape == (1, 3, 2)
+
+
+def test_each_target_counts_its_own_inputs():
+    past = np.stack([SHORT, SHORT[::-1]], axis=-1)
+    layer = ConformalInterval(0.8, targets=[0, 1], inputs=[1, 4], sequence=True)
+    margins = np.arange(1.0, 5.0).reshape(1, 2, 1, 2)
+    out = bands(layer, margins, np.zeros((3, 4, 1, 2), "float32"), past, floor=1.0)
+    assert out[:, 0, 0, :, 2].tolist() == [[1.0, 8.0], [2.0, 4.0], [6.0, 2.0]]

@@ -285,7 +285,8 @@ RIGHT = {
         "calibrated_on": spans, "keep_others": flag,
         "compiled_with": maybe(lambda value: isinstance(value, dict) and len(str(value)) < 10_000),
         "halves": maybe(lambda value: isinstance(value, list) and len(value) == 2
-                        and all(number(share) and 0 <= share <= 1 for share in value))},
+                        and all(number(share) and 0 <= share <= 1 for share in value)),
+        "inputs": lambda value: isinstance(value, list) and value and all(map(whole(0), value))},
     "QuantileLoss": {"quantiles": levels},
     "MaskedLoss": {"loss": one_of("huber")},
     "MaskedMAE": {},

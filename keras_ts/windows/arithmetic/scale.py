@@ -66,6 +66,12 @@ def window_scales(past: Any, ops: Any = np) -> Any:
     return ops.sum(steps, axis=1) / ops.maximum(count, 1.0)
 
 
+def known_steps(past: Any, ops: Any = np) -> Any:
+    """Return how many steps of each window have a value, ``(windows, columns)``."""
+    values, missing = parted(past, ops)
+    return ops.sum(ops.where(missing, ops.zeros_like(values), ops.ones_like(values)), axis=1)
+
+
 def parted(values: Any, ops: Any = np) -> tuple[Any, Any]:
     """Return the values with 0 in place of NaN and infinity, and a mask that is True there."""
     # NaN and infinity times 0 are NaN. The condition has to be an ``isnan``: any other ``where``
