@@ -30,6 +30,7 @@ class Block:
     inputs: Any
     past: Array  # (windows, inputs, targets), filled if the models mask missing values
     past_as_read: Array  # missing values stay, not finite
+    known: Array  # the same, but the usual level in windows without a value
     actual: Array  # (windows, steps, targets)
     series: IntArray
     origins: IntArray  # (windows,), flat positions of last inputs
@@ -137,6 +138,7 @@ class WindowBlocks:
                 inputs=inputs,
                 past=filled(known) if self.masks else known,
                 past_as_read=past,
+                known=known,
                 actual=self.last_step(targets).astype(np.float64),
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,

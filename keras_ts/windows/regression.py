@@ -189,8 +189,7 @@ def _past(read: WindowBlocks, block: Block) -> Array:
     past = Inputs.of(block.inputs).past.reshape(len(block.actual), read.geometry.window, -1)
     if read.unseen:
         past = past.copy()
-        empty = ~np.isfinite(block.past_as_read).any(axis=1, keepdims=True)
-        past[..., read.columns] = np.where(empty, block.past, block.past_as_read)
+        past[..., read.columns] = block.known
     return past
 
 
