@@ -102,7 +102,9 @@ def forecast(
             in its last rows (or, if the model masks missing values, one in each of them or an
             infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
             The same holds of a series that only ``future`` has; its rows of NaN come last, at the
-            first times of its plan. Defaults to "raise".
+            first times of its plan. A model whose windows have ``min_inputs=0`` forecasts such a
+            series from its static columns, which ``future`` then has, and its plan, at the times
+            that follow the last one of the table. Defaults to "raise".
         num_samples: Number of sample paths to draw in place of quantiles, for totals of several
             steps or series, which ``aggregate`` computes. The model is one of
             ``calibrate(..., joint=True)``. At each step they are equally spaced quantiles of its

@@ -104,8 +104,6 @@ def with_plan_alone(
     forecast: Any, future: Any, windows: WindowSpec, steps: int, samples: int | None
 ) -> Any:
     """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
-    import narwhals as nw
-
     made, plan = open_frame(forecast), open_frame(future)
     ids, times = windows.id_column, windows.time_column
     known = set(made[ids].to_list())
@@ -164,18 +162,18 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
             del first[name]
     if not first or not len(table):
         return series
-    rows, targets = list(first.values()), windows.target_columns
-    if targets is None:
-        targets = [c for c in table.columns if c not in (ids, windows.time_column, *static)]
+    import narwhals as nw
+
+    others = {ids, windows.time_column, *static, *windows.planned}
+    targets: Any = windows.target_columns or [c for c in table.columns if c not in others]
+    targets = [targets] if isinstance(targets, str) else list(targets)
+    rows = list(first.values())
     last = 0 if windows.time_column is None else int(table[windows.time_column].arg_max())
     alike = table[[last] * len(rows)]
     made: dict[str, Any] = {name: alike[name].to_list() for name in table.columns}
     made |= {name: plan[name][rows].to_list() for name in (ids, *static)}
-    named = [targets] if isinstance(targets, str) else list(targets)
-    made |= dict.fromkeys(named, [float("nan")] * len(rows))
-    import narwhals as nw
-
-    return _joined(table.with_columns(nw.col(*named).cast(nw.Float64)), made, windows)
+    made |= dict.fromkeys(targets, [float("nan")] * len(rows))
+    return _joined(table.with_columns(nw.col(*targets).cast(nw.Float64)), made, windows)
 
 
 def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:

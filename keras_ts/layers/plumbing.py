@@ -183,6 +183,8 @@ class LevelByStatic(SeriesLayer):
         outputs = 2 * windows[-1]
         if columns := sum(part[-1] for part in static):
             self.kernel = self._weight("kernel", (columns, outputs), trainable=False)
+            # For ``calibrate``, which leaves series out.
+            self.penalty = self._weight("penalty", (), trainable=False)
         self.bias = self._weight("bias", (outputs,), trainable=False)
         self.ends = self._weight("ends", (2, outputs), trainable=False)
         self.unit = self._weight("unit", (windows[-1],), "ones", trainable=False)

@@ -36,7 +36,9 @@ class Normalization:
         # Of windows without a value, once there are any.
         self.level: LevelByStatic | None = None
 
-    def __call__(self, window: Any, static: Sequence[Any] = ()) -> tuple[Any, Any, Any, Restore | None]:
+    def __call__(
+        self, window: Any, static: Sequence[Any] = ()
+    ) -> tuple[Any, Any, Any, Restore | None]:
         """Return the columns not known ahead, normalized, location, scale, and the way back."""
         # None if the windows have no location of their own, or the outputs are in their units.
         needs = self._needs

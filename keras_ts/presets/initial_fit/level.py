@@ -13,6 +13,7 @@ from keras_ts.windows.arithmetic.ridge import shrunken
 from keras_ts.windows.arithmetic.scale import moments_by_series
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
+
 def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset) -> None:
     """Set the weights of the layer by the series of a training part."""
     assert needs.own is not None
@@ -30,8 +31,9 @@ def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset)
     bias = np.median(levels, axis=0)
     if panel.by_series:
         static = np.concatenate([*panel.by_series.values()], axis=1)[series[chosen]]
-        center, kernel = shrunken(static, levels)
+        center, kernel, penalty = shrunken(static, levels)
         layer.kernel.assign(kernel)
+        layer.penalty.assign(penalty)
         bias = levels.mean(axis=0) - center @ kernel
     layer.bias.assign(bias)
     layer.ends.assign(np.stack([levels.min(axis=0), levels.max(axis=0)]))

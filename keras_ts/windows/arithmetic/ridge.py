@@ -110,23 +110,40 @@ class RidgeSums:
         return factors * spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
 
 
-# A column is scaled to the range of 1, as a column of 0 and 1 has it, and the penalty is one row: of
-# a category with ``n`` rows, ``n / (n + 1)`` of what sets it apart is believed.
-def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array]:
-    """Return the centers of inputs, and ridge coefficients of them, ``(inputs, outputs)``."""
+# Of a few rows no information criterion knows the noise, but leaving each out has a closed form.
+# Columns are scaled to the range of 1, as those of 0 and 1 have it; the penalties are in rows.
+_IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
+
+
+def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array, float]:
+    """Return centers of inputs, ridge coefficients ``(inputs, outputs)``, and their penalty.
+
+    It is the one with the least squared errors of rows that are left out.
+    """
     center, scaled, size = _ranged(inputs)
-    gram = scaled.T @ scaled + np.eye(scaled.shape[1])
-    kernel: Array = np.linalg.solve(gram, scaled.T @ (outputs - outputs.mean(axis=0)))
-    return center, kernel / size[:, None]
+    left = outputs - outputs.mean(axis=0)
+    spread = np.square(left).sum(axis=0)
+    best = (np.inf, _IN_ROWS[-1], np.zeros((inputs.shape[1], outputs.shape[1])))
+    for penalty in _IN_ROWS[::-1]:
+        solved, shares = _solved(scaled, penalty)
+        kernel = solved @ left
+        errors = (left - scaled @ kernel) / np.maximum(1 - shares, _TINY)[:, None]
+        error = float((np.square(errors).sum(axis=0) / np.where(spread > 0, spread, 1.0)).sum())
+        if error < best[0]:
+            best = (error, penalty, kernel)
+    return center, best[2] / size[:, None], best[1]
 
 
-def leverages(inputs: Array) -> Array:
+def leverages(inputs: Array, penalty: float) -> Array:
     """Return the share that each row has in its own fit by ``shrunken``, ``(rows,)``."""
     # The error of a row that is left out is its error over one minus this share.
-    _, scaled, _ = _ranged(inputs)
-    solved = np.linalg.solve(scaled.T @ scaled + np.eye(scaled.shape[1]), scaled.T)
-    shares: Array = 1 / len(inputs) + (scaled.T * solved).sum(axis=0)
-    return shares
+    return _solved(_ranged(inputs)[1], penalty)[1]
+
+
+def _solved(scaled: Array, penalty: float) -> tuple[Array, Array]:
+    """Return what maps outputs to coefficients, and each row's share in its own fit."""
+    solved = np.linalg.solve(scaled.T @ scaled + penalty * np.eye(scaled.shape[1]), scaled.T)
+    return solved, 1 / len(scaled) + (scaled.T * solved).sum(axis=0)
 
 
 def _ranged(inputs: Array) -> tuple[Array, Array, Array]:
