@@ -16,8 +16,8 @@ from keras_ts._keras_private import mask_of
 
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int]:
     """Return errors ``(batch, ..., quantiles)``, the targets that count, and the mask's axes."""
-    # Errors are targets minus quantiles, 0 where a target is missing or masked. The second is
-    # ``(batch, ...)``, True elsewhere. The third is 1 without a mask.
+    # Errors are targets minus quantiles, 0 where a target is missing or masked. Of the targets,
+    # ``(batch, ...)``, all others count. Without a mask its axes are 1.
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -38,7 +38,7 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int
 
 
 def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Return targets and outputs, 0 where they do not count, and where they do, of one shape."""
+    """Return targets and outputs of one shape, 0 where they do not count, and which do."""
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -65,8 +65,8 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 
 def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
     """Return each window's mean over what counts, and 1 if anything does, else 0."""
-    # ``values`` are 0 where they do not count. After the first ``axes``, those of a mask,
-    # ``counted`` may have other axes than ``values``, since both are averaged over these.
+    # ``values`` are 0 where they do not count. Both are averaged over all axes but the first
+    # ``axes``, those of a mask, so ``counted`` may have other axes there than ``values``.
     # Without missing values the shares are 1, and a division by 1 changes no bit.
     # Half precision holds no large counts.
     exact = keras.backend.result_type(values.dtype, "float32")
@@ -81,7 +81,7 @@ def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
 
 
 def mean_over_present(owner: Any, present: Any) -> Any:
-    """Return weights by which the mean over windows becomes that over the windows present."""
+    """Return weights that turn the mean over all windows into that over the windows present."""
     # Keras divides by the number of all windows where ``owner`` reduces to a mean.
     if owner.reduction not in ("sum_over_batch_size", "mean"):
         return present

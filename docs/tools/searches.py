@@ -29,6 +29,8 @@ WANTED = {
     "neuralforecast": ["compare/neuralforecast"],
     "holiday": ["data/covariates", "data/calendar", "learn/stores"],
     "promotion": ["learn/stores", "data/covariates", "use/what-if"],
+    "multivariate": ["models/several-targets"],
+    "jitter": ["data/sensors"],
     "window length": ["data/windows", "help/faq"],
     "which preset": ["start/choosing", "models/presets"],
     "prediction interval": ["trust/intervals"],

@@ -1,7 +1,7 @@
 """Takes the fingerprint of a model: its settings, variables and results, in a flat dict.
 
-The fingerprints of a saved model and of the reloaded one differ in whatever was lost. No list of
-known losses is needed.
+The fingerprints of a saved model and of the reloaded one differ in whatever the reload lost. So
+nobody has to list what a reload can lose.
 """
 
 import types

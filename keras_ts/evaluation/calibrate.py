@@ -63,9 +63,8 @@ def calibrate(
 
     The held-out rows are the latest, from which a net would learn most. With ``train_on``, the
     widths are measured first, and then a copy of the net is trained on those rows, too, as
-    ``fine_tune`` does. The widths stay, in units of each window's own mean absolute step. Since
-    they are those of a net that had fewer rows, the coverage is then approximate, and not
-    guaranteed even for exchangeable errors.
+    ``fine_tune`` does. The widths do not change. They were measured on a net that had fewer rows,
+    so the coverage is approximate, and not guaranteed even for exchangeable errors.
 
     Intervals are those of single steps. For the total of a week or of several series, pass
     ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``

@@ -43,7 +43,8 @@ def compare(
     ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long, or
     as long as the differences of errors last; an interval takes six blocks. In a panel the
     bootstrap draws whole series, six or more, and shocks that several series share at one time
-    widen the interval. Each baseline that cannot be told from the best one raises its upper end.
+    widen the interval. If several baselines are about equally good, the best may be so by luck:
+    each of them raises the upper end of the interval.
 
     Models whose windows differ, and forecasts that come as tables, are judged on the targets that
     all of them have, and the report says how many these are. The baselines then read the windows of

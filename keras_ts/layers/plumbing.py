@@ -1,4 +1,4 @@
-"""What the nets of presets take from windows: registered for the files that name it, not public."""
+"""Layers that presets alone are built of: registered, since saved files name them, not public."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -92,10 +92,10 @@ class KnownAhead(keras.layers.Layer):
         """Return no mask."""
 
 
-# A monthly column among daily ones has a value on one day a month. Masking every other step would
-# leave a net a single day of each month, and 0 is a value that the column never had. ``start=None``
-# leaves NaN, for ``NormalizeWindow(masked=True)``, which keeps it out of the column's statistics.
-# ``start="first"`` is the first value of the column in the window, 0 if it has none.
+# A monthly column among daily ones has a value on one day a month. A net that masks the other days
+# reads one day a month, and a net that reads 0 there reads a value that the column never had.
+# ``start=None`` leaves NaN, which ``NormalizeWindow(masked=True)`` keeps out of the column's
+# statistics. ``start="first"`` is the first value of the column in the window, 0 if it has none.
 @registered
 class CarryForward(SeriesLayer):
     """Fills each missing value with the last known one of its column, or with ``start`` before."""
@@ -111,8 +111,8 @@ class CarryForward(SeriesLayer):
         """Return the windows with missing values filled."""
         values, missing = parted(ops.cast(inputs, self._float_dtype), ops)
         present = ops.cast(ops.logical_not(missing), values.dtype)
-        # Each step holds the last known value of the latest ``reach`` steps, and then reads that of
-        # the step ``reach`` before: the rounds grow as the logarithm of the window's length.
+        # After each round, a step holds the last known value of its latest ``reach`` steps. As
+        # ``reach`` doubles, the number of rounds is the logarithm of the window's length.
         reach = 1
         while reach < inputs.shape[1]:
             values = values + (1.0 - present) * _earlier(values, reach)
@@ -143,8 +143,8 @@ class MissingAsColumns(SeriesLayer):
         return ops.cast(missing, self._float_dtype)
 
 
-# It is the level of a series that lies well above 0, such as sales, and the spread of one around 0.
-# A few days on which a shop is closed hardly change it, but multiply the standard deviation.
+# For a series well above 0, such as sales, this is its level; for a series around 0, its spread.
+# Some days on which a shop is closed hardly change it. They multiply the standard deviation.
 @registered
 class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of the present values of a column, ``(batch, 1, features)``."""

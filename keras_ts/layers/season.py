@@ -1,18 +1,19 @@
 """The season of a window: how each phase of a period departs from the level about it.
 
-Phases and years (periods) are counted back from the last step that is kept, so the step after a
-window always has phase 0, however the window is padded.
+Phases and years (periods) are counted back from the last step that counts. So the step after a
+window always has phase 0, however many steps the window lacks.
 
 With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` whole years:
 
-- ``M[y]``: the mean of year ``y``. ``b = mean(x[t + m] - x[t]) / m``: the slope, which no season
-  moves.
+- ``M[y]``: the mean of year ``y``. ``b = mean(x[t + m] - x[t]) / m``: the slope. A season
+  does not change it.
 - ``d[t] = x[t] - M[y] - b (p - (m - 1) / 2)``: the departures. ``s[p]``: their mean over the years.
   In a year with steps that do not count, ``M`` and ``s`` depend on each other, and are computed in
   turn, each from the other (least squares by backfitting).
-- ``F = (Y mean(s^2)) / mean((d - s)^2 Y / (Y - 1))``: the size of the season beside what is left.
-- ``max(0, 1 - 1 / F) s[p]``: the season, shrunk by the share of it that noise alone would leave,
-  the positive part of James and Stein's estimator ("Estimation with quadratic loss", 1961).
+- ``F = (Y mean(s^2)) / mean((d - s)^2 Y / (Y - 1))``: the variance of the season over that of the
+  rest.
+- ``max(0, 1 - 1 / F) s[p]``: the season without the share of it that noise alone would make: the
+  positive part of James and Stein's estimator ("Estimation with quadratic loss", 1961).
 
 A multiplicative season grows with the level: ``d[t] = a[t] s[p]``, where ``a[t]`` is the level
 ``M[y] + b (p - (m - 1) / 2)`` over its mean, from a third to 3. ``s`` is then the least-squares
@@ -24,8 +25,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-# Rounds in which year means and phase means are computed if some steps do not count, or the season
-# is multiplicative: with half a year missing, five leave a hundredth of the error of the first.
+# If some steps do not count, or the season is multiplicative, year means and phase means are
+# computed in so many rounds. With half a year missing, the error after five is a hundredth of that
+# after one.
 _ROUNDS = 5
 # The bounds of a multiplicative season's size relative to its size at the mean level.
 _SMALLEST, _LARGEST = 1 / 3, 3.0
@@ -42,15 +44,16 @@ def season(
     """Return the season by phase and by step, and its growth ``(batch, 1, features)``."""
     # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
     # 1)``, is the position of the last step that counts. ``whole`` says that all count: the first
-    # turn then gives the exact means. ``base``, ``(batch, 1, features)``, was subtracted from the
-    # values, for a season that multiplies in each window without a negative value. The growth is
-    # one over the mean level, 0 for an additive season.
+    # round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was subtracted
+    # from the values; with it, the season is multiplicative in windows without a negative value.
+    # The growth is one over the mean level, 0 for an additive season.
     length = values.shape[1]
     values = weights * values
     # Constants come from NumPy: jax2onnx takes no ``ops.arange``.
     steps = ops.convert_to_tensor(np.arange(length).reshape(1, length, 1), "int32")
     back = ops.cast(last, "int32") - steps  # Steps before the last one that counts.
-    # jax2onnx divides no integers of an open batch. Halves keep rounding away from whole numbers.
+    # jax2onnx divides no integers of an open batch. The half keeps rounding from crossing a whole
+    # number.
     year = ops.cast(ops.floor((ops.cast(back, values.dtype) + 0.5) / period), "int32")
     phases = _one_hot(period - 1 - (back - period * year), period, values.dtype)
     years = _one_hot(year, -(-length // period), values.dtype)
@@ -87,8 +90,8 @@ def season(
     # subtracted.
     evident = ops.logical_and(size > noise, count >= 2 * period)
     share = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
-    # A multiplicative season subtracts the whole level at most: sales are never negative, and
-    # otherwise a higher level would give a lower value.
+    # A multiplicative season subtracts the level at most, so that no sales become negative. If it
+    # subtracted more, a higher level would give a lower value.
     deepest = ops.max(-seasonal, axis=1, keepdims=True) * growth * share
     share = share / ops.maximum(deepest, 1.0)
     return share * seasonal, share * at_steps, growth

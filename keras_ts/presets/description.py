@@ -62,8 +62,8 @@ class RecurrentPreset(PresetSettings):
       smoothing leaves. It is fitted on up to 65,536 windows, evenly spread over the training part,
       with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
       parameter selection in nonparametric regression", 1998); from few windows it is 0.
-    - ``smoothing="linear"`` for a single series also fits a linear map of those cycles of a
-      ``calendar`` that are longer than the window, together with that of the window.
+    - For a single series, the regression of ``smoothing="linear"`` also reads those cycles of a
+      ``calendar`` that are longer than the window.
     - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``: dates
       of ``"year"``, or for a single series phases of any cycle, at which the forecasts before
       training err each time, such as a holiday. A date must have been seen twice. In rows of days
@@ -130,8 +130,8 @@ class RecurrentPreset(PresetSettings):
 
     Output shape:
         ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence. With a
-        dataset the shape of its targets, but that a single value keeps its axis: ``(batch, 1)``,
-        ``(batch, window, 1)``. A last axis for the quantiles if there are any.
+        dataset it is that of its targets, and a single value keeps its axis: ``(batch, 1)``,
+        ``(batch, window, 1)``. Quantiles are a last axis more.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -143,15 +143,16 @@ class RecurrentPreset(PresetSettings):
     ) -> WindowedSeries:
         """Return the windows that this preset is trained by, for a table of one's own.
 
-        - ``window``: as the recipe says, by the rows of the longest series before ``at``. If the
-          recipe has a share of them, as for ``smooth_gru``, and a single series repeats what it did
-          a longer season ago (up to 672 rows, three times before ``at``): a season and an eighth.
+        - ``window``: as the recipe says, by the rows of the longest series before ``at``. A recipe
+          that takes a share of them, as that of ``smooth_gru``, may miss a longer season of a
+          single series. If there is one, of up to 672 rows and three times before ``at``, the
+          window is an eighth longer than the season.
         - ``missing``: ``"raise"`` for one series in which nothing is missing and nothing known
           ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
           series, but at least 4: short series give windows too, and are forecast. ``weighting`` is
-          the preset's period, so that large series do not drown small ones; ``remainder`` is
-          ``"pad"``.
+          the preset's period, or ``"inverse_scale"`` without one, so that large series do not drown
+          small ones. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, and ``targets`` are of the preset's
           kind.
 
@@ -171,7 +172,7 @@ class RecurrentPreset(PresetSettings):
             at: The border at which the training part ends, as in ``WindowedSeries.split``; of
                 several, the first. Defaults to None: all rows are trained on.
             **settings: Settings of ``WindowedSeries``, such as ``target_columns``, ``id_column``,
-                ``time_column`` and ``calendar``. They go before the rules.
+                ``time_column`` and ``calendar``. They override the rules.
 
         Raises:
             TypeError: A setting is unknown or of the wrong type.
@@ -223,10 +224,10 @@ class RecurrentPreset(PresetSettings):
         trained, and arguments of Keras's ``fit`` have no effect.
 
         For one series, a net with ``smoothing="linear"`` is mixed with the linear regression of the
-        same windows: the last quarter of the training part says, by step and target, which share of
-        the difference pays. The net then has a name, ``model.get_layer("net")``, and ``"gate"``
-        holds the shares. A panel, a ``core`` and fewer than a batch of windows in either part have
-        none.
+        same windows. The last quarter of the training part chooses the net's share, for each step
+        and target. ``model.get_layer("net")`` is then the net, and ``"gate"`` holds the shares.
+        Nothing is mixed for a panel, with a ``core``, or if the last quarter or the rest has fewer
+        windows than a batch.
 
         Example:
 
@@ -244,13 +245,14 @@ class RecurrentPreset(PresetSettings):
             train: The training part.
             core: A net of one's own in place of the recurrent layers, as for ``build``.
             members: Nets to train, one after the other, each from a seed of its own. The model is
-                their mean; of quantiles, that of each level. It takes as many times as long, and
-                the error depends less on a seed. A ``TrainingBackup`` keeps each in a subfolder,
-                and ``fine_tune`` trains each further. The model has no ``history``. Defaults to 1.
+                their mean, level by level if they forecast quantiles. Training takes ``members``
+                times as long, and the error depends less on a seed. A ``TrainingBackup`` keeps each
+                net in a subfolder, and ``fine_tune`` trains each further. The model has no
+                ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
-                ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` go before
-                the recipe's, and a rate that decays does so over them. ``shuffle`` is False unless
-                told, since the dataset shuffles its windows.
+                ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` override
+                the recipe's, and a rate that decays does so over them. ``shuffle`` defaults to
+                False, since the dataset shuffles its windows.
 
         Returns:
             The trained model, compiled.
@@ -322,9 +324,10 @@ class RecurrentPreset(PresetSettings):
                 column more, 1 at steps with values and 0 at the others, where all columns are 0
                 (``MaskAsColumn``). In sequence to sequence a core that looks ahead is refused:
                 ``build`` changes every step and those after it in a random window, and the outputs
-                before it must stay. ``memory`` goes before the core. ``cell``, ``bidirectional``
-                and ``dropout`` have no effect, and of ``units`` the last alone, as the width of the
-                effect of columns known ahead. Defaults to None: the recurrent layers.
+                before it must stay. The core reads the last ``memory`` steps. ``cell``,
+                ``bidirectional`` and ``dropout`` have no effect, and of ``units`` the last alone,
+                as the width of the effect of columns known ahead. Defaults to None: the recurrent
+                layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Values forecast at once: a horizon, the target columns, or with several of both
                 their product. Defaults to None: 1.

@@ -48,7 +48,7 @@ def members_of(model: keras.Model) -> list[keras.Model]:
 
 
 def unfitted(preset: Any, train: WindowDataset, core: Any, count: int) -> keras.Model:
-    """Return what ``fitted`` does, with the weights that the nets begin with."""
+    """Return the model that ``fitted`` returns, before its training."""
     if count == 1:
         return preset.build(train, core=core)
     return mean_of([free(preset).build(train, core=core) for _ in range(count)], preset)
@@ -68,8 +68,9 @@ def fitted(
     if preset.cell == "linear" or isinstance(core, keras.layers.Layer):
         cause = "core, which is one layer" if core is not None else "cell='linear' has no seed"
         raise ValueError(
-            f"members={count} are nets from as many seeds, and here all would be one: {cause}. "
-            "Leave members out, or pass a function, such as core=lambda: keras.layers.GRU(32)."
+            f"members={count} trains as many nets, each from its own seed. Here all would be the "
+            f"same net: {cause}. Leave members out, or pass a function, such as "
+            "core=lambda: keras.layers.GRU(32)."
         )
     callbacks = fit_arguments.pop("callbacks", None)
     if isinstance(callbacks, keras.callbacks.CallbackList):
@@ -95,12 +96,12 @@ def fitted(
 
 
 def free(preset: Any) -> Any:
-    """Return a preset without bounds, which go behind the mean: ``calibrate`` moves them."""
+    """Return a preset without bounds: ``mean_of`` bounds the mean of the nets instead."""
     return replace(preset, minimum=None, maximum=None)
 
 
 def _reseeded(train: WindowDataset, number: int) -> WindowDataset:
-    """Return a dataset of the same windows, from epoch 0, whose seed is larger by a number."""
+    """Return the dataset from epoch 0, with ``number`` added to its seed."""
     part, state = copy.copy(train), train.state()
     part.restore({**state, "epoch": 0, "batch": 0, "seed": state["seed"] + number})
     return part

@@ -29,8 +29,8 @@ class Block:
     begin: int  # number of the first window
     inputs: Any
     past: Array  # (windows, inputs, targets), filled if the models mask missing values
-    past_as_read: Array  # missing values stay, not finite
-    known: Array  # the same, but the usual level in windows without a value
+    past_as_read: Array  # the same, not filled
+    known: Array  # not filled, but the usual level in windows without a value
     actual: Array  # (windows, steps, targets)
     series: IntArray
     origins: IntArray  # (windows,), flat positions of last inputs
@@ -114,7 +114,7 @@ class WindowBlocks:
 
     @property
     def block_size(self) -> int:
-        """The number of windows in a block: whole batches, but for the last block's."""
+        """The number of windows in every block but the last: that of one batch or several."""
         row = self.geometry.window * self.panel.num_columns
         batch = self._source.spec.batch_size
         return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch

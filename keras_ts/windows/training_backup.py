@@ -22,7 +22,7 @@ from keras_ts._models import build_optimizer
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# The most values that a digest reads whole, and the windows that it reads if there are more.
+# A digest reads up to so many values. If there are more, it reads this many windows.
 _VALUES, _WINDOWS = 1 << 23, 256
 
 
@@ -84,7 +84,7 @@ class TrainingBackup(keras.callbacks.Callback):
 
     @property
     def epoch(self) -> int:
-        """The epoch with which the fit goes on: the number of those kept, 0 without a backup."""
+        """The epoch with which the fit goes on, counted from 0; 0 without a backup."""
         return int(self._kept()[0]["epoch"]) if self._file.is_file() else 0
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -196,7 +196,7 @@ class TrainingBackup(keras.callbacks.Callback):
 def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
 ) -> TrainingBackup:
-    """Return a backup in the same folder, for a fit on ``dataset`` with the epochs of ``read``."""
+    """Return a backup in the same folder for a fit on ``read``: ``dataset`` in other epochs."""
     _check_dataset(backup, dataset)
     return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
 

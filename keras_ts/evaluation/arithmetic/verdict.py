@@ -30,7 +30,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 
 DRAWS = 1000
 CONFIDENCE = 0.95
-# Five blocks, or series, all favour one of two equal forecasters in 2 of 32 cases: too often.
+# Of two equal forecasters, one wins all of five blocks in 2 of 32 cases: too often by chance.
 FEWEST = 6
 # More than twice as many series are pooled into this many groups, which show the same spread.
 GROUPS = 1000

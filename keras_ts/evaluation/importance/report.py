@@ -21,7 +21,7 @@ UNUSED, UNUSED_BY_MEDIAN = "the model does not use it", "the median does not use
 NEVER_CHANGES = "never changes in validation"
 TOO_FEW = "too few {} for an interval"
 
-# What the report says of the columns with each verdict, of one and of several.
+# By verdict, the sentence on one column that has it, and that on several.
 _SENTENCES = {
     MATTERS: ("{} matters.", "{} matter."),
     MISLEADS: (
@@ -64,8 +64,8 @@ class ImportanceReport(Report):
         table: A dict of columns of equal length, one row for each column that was shuffled, the
             largest increase first: ``column`` (its name; of several, all names), ``part``
             (``"future"``, ``"past"``, ``"target"`` for a target's own past, ``"calendar"`` or
-            ``"static"``), ``increase`` (the error with the column shuffled over that without, minus
-            one: 0.1 for a tenth more), ``low`` and ``high`` (the ends of its 95 % interval) and
+            ``"static"``), ``increase`` (the share by which the error grows if the column is
+            shuffled: 0.1 for a tenth), ``low`` and ``high`` (the ends of its 95 % interval) and
             ``verdict``. NaN where there is no figure.
         by: ``"mae"`` or ``"mase"``, the error.
         error: The model's error without shuffling.

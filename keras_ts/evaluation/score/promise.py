@@ -17,15 +17,15 @@ from keras_ts.scores.report import Rows
 
 # One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
 _FEWEST_ORIGINS = 10
-# Origins that are closer than a horizon share steps, so there are as many for each of the steps.
+# Forecasts from origins closer than a horizon share targets: a longer horizon needs more origins.
 _ORIGINS_PER_STEP = 5
-# Series that lack rows may be the good ones or the bad ones. A MASE of nearly all is that of all;
-# the MAE is that of the largest, of which none may be missing.
+# Series that lack rows may be the good ones or the bad ones. The MASE of nearly all series is close
+# to that of all. The MAE depends on the largest series, so none may be missing.
 _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
 def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
-    """Return if rows kept what a scorecard promised, or None, and a sentence on it.
+    """Return the verdict on what a scorecard promised, or None, and a sentence on it.
 
     Their columns hold the ``series``, ``origin`` (a number) and ``step`` of each forecast.
     """
@@ -67,22 +67,22 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     verdict = "better" if error < low else "worse" if error > high else "as promised"
     where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
     first = f"{steps.max()} steps" if steps.max() > 1 else "step"
-    several = f" of forecasts from {count} origins," if count > 1 else ""
+    several = f", from {count} origins," if count > 1 else ""
     left_out = f" Left out are {compared.left_out} origins that lack steps or series."
     return verdict, (
-        f"The {heading(by)}{several} over the first {first}, {error:.4g}, "
+        f"The {heading(by)} over the first {first}{several} is {error:.4g}. It "
         f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
         f"95 % of {promised['origins']} held-out origins.{left_out * (compared.left_out > 0)}"
     )
 
 
 class _Compared(NamedTuple):
-    """The errors that can be compared with a promise, of origins that have their first steps."""
+    """The errors of the origins that can be compared with a promise."""
 
-    errors: Array  # the mean of each origin
-    steps: IntArray  # the number of first steps of each
-    left_out: int  # origins that have errors, but not these
-    lacking: str  # what they lack, in a sentence
+    errors: Array  # the mean of each origin over its first steps
+    steps: IntArray  # the number of these steps, by origin
+    left_out: int  # number of origins that lack some of them
+    lacking: str  # what these lack, in a sentence
 
     @classmethod
     def of(
@@ -109,7 +109,7 @@ class _Compared(NamedTuple):
         ids = columns["series"][expected].tolist()
         series = len(set(ids))
         needed = int(np.ceil(_FEWEST_SERIES[by] * series))
-        # A day that no series has, such as a holiday, counts nowhere; one that some lack is an end.
+        # A day that no series has, such as a holiday, is passed over. One that some lack is an end.
         ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
         used = (rows > 0) & ~ended & complete[:, None]
         compared, some = used.any(axis=1), (rows > 0).any(axis=1)
@@ -123,7 +123,7 @@ class _Compared(NamedTuple):
         if (complete & some).any():
             lacking = (
                 f"The scorecard promises the error over all series: of {series}, rows of {needed} "
-                "at least must have come, and they have not for the first step from any origin."
+                "at least must have come. From no origin have so many come for the first step."
             )
         return cls(
             total[compared] / count[compared],

@@ -14,7 +14,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 class NotNumbersError(TypeError):
-    """Says that a column does not hold numbers, and which argument, its role, may name it."""
+    """Says that a column holds no numbers, and which argument, ``role``, could name it instead."""
 
     def __init__(self, message: str, column: str, role: str) -> None:
         super().__init__(message)
@@ -90,8 +90,9 @@ def _numbers(column: Any) -> Array:
         cure = "Drop it, encode it, or name it in time_column."
         if not temporal:
             cure = (
-                "Drop it, name it in id_column if it tells series apart, or, if its texts are "
-                "known ahead or never change, in future_columns or static_columns."
+                "Drop it; name it in id_column if it tells series apart; or name it in "
+                "future_columns if its texts are known ahead, in static_columns if they never "
+                "change."
             )
         raise NotNumbersError(
             f"column {column.name!r} must hold numbers. Received {received(column)}. {cure}",
@@ -108,7 +109,7 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Libraries do not find timestamps by Python's values, whose unit differs.
+    # Python's timestamps have another unit than the column, which finds no row by them.
     others = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
     if len(column) and not others:
         labels, codes = distinct_values(column)

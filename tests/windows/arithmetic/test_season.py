@@ -26,15 +26,27 @@ def test_missing_values_are_left_out():
     assert season_beyond(series, 48, 12) == 168
 
 
-def test_the_correlations_are_those_of_the_pairs():
-    changes = np.diff(weeks())
-    centered = changes - changes.mean()
-    expected = [
-        (centered[lag:] @ centered[:-lag])
-        / np.sqrt((centered[lag:] @ centered[lag:]) * (centered[:-lag] @ centered[:-lag]))
-        for lag in (1, 2, 30)
-    ]
-    np.testing.assert_allclose(_correlations(changes, 30)[[1, 2, 30]], expected)
+def test_the_highest_lag_is_found_behind_others_that_are_nearly_as_good():
+    assert season_beyond(weeks(noise=0.3), 48, 24) == 168
+
+
+def test_a_week_that_tells_hardly_more_than_a_day_is_no_season():
+    assert season_beyond(weeks(noise=0.1), 48, 1) is None
+
+
+@pytest.mark.parametrize("missing", [[], [3, 4, 30, 77], range(0, 128, 2)])
+def test_the_correlations_are_those_of_the_pairs(missing):
+    changes = np.random.default_rng(0).normal(size=128).cumsum()
+    changes[list(missing)] = np.nan
+    centered = changes - np.nanmean(changes)
+    expected = []
+    for lag in range(43):
+        later, earlier = centered[lag:], centered[: 128 - lag]
+        both = np.isfinite(later) & np.isfinite(earlier)
+        later, earlier = later[both], earlier[both]
+        size = np.sqrt((later @ later) * (earlier @ earlier))
+        expected.append(later @ earlier / size if both.any() else 0.0)
+    np.testing.assert_allclose(_correlations(changes, 42), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("ahead", [1, 24])
