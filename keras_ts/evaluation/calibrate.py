@@ -11,18 +11,20 @@ from keras_ts._models import check_model, has_own_step
 from keras_ts._quantiles import pair_of, pairs_of
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import (
+    class_margins,
     differing_halves,
     floors,
-    margins,
+    joined_classes,
     windows_needed,
 )
+from keras_ts.evaluation.interval_errors import errors_of, with_short
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
 from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
-from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.arithmetic.spans import joined
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import as_x, parts_of
@@ -51,6 +53,12 @@ def calibrate(
     A model of quantiles keeps all its levels. Each symmetric pair, such as 0.1 and 0.9, is moved by
     the errors of its own interval. A pair with too few windows and a level without a partner are
     not moved, except where they would cross a moved one. A warning names them.
+
+    Where ``min_inputs`` of the windows lets young series come, each class of windows has widths of
+    its own, by the number of their inputs: 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to 23 and
+    so on, from ``min_inputs`` up to full windows. A class of fewer than 2000 windows is filled with
+    longer ones that are cut short, as if their series had just begun. That assumes that young
+    series behave as old ones cut short. A class that still has too few is joined to the next.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -128,16 +136,20 @@ def calibrate(
     if interface.bounds is not None:
         inputs, outputs, _ = _tensors(interface, validation)
         unbounded = keras.Model(inputs, _unbounded(outputs))
-    lower, upper, scales, windows = _errors(unbounded, judged, levels, pairs)
-    counts = np.sum(~np.isnan(lower[0]), axis=0)
+    whole = errors_of(unbounded, judged, levels, pairs)
+    counts = np.sum(~np.isnan(whole.lower[..., 0]), axis=0)
     check_enough(counts, named or (shares if levels is None else shares[:1]))
     if levels is not None:
         shares = _calibrated(levels, shares, int(counts.min()))
-    floor = floors(scales).astype(np.float32)
-    divisor = np.maximum(scales, floor)[:, None]
-    sides = list(zip(lower, upper, strict=True))[: len(shares)]
-    scores = [np.maximum(*side) / divisor for side in sides]
-    by_share = [margins(own, share) for own, share in zip(scores, shares, strict=True)]
+    errors, bounds = with_short(whole, unbounded, judged, levels, pairs), judged.classes
+    floor = floors(whole.scales).astype(np.float32)
+    scores = errors.scores(floor)[: len(shares)]
+    bounds = joined_classes(scores[-1], class_of(errors.known, bounds), bounds, shares[-1])
+    classes = class_of(errors.known, bounds)
+    margins = [
+        class_margins(own, classes, len(bounds), share)
+        for own, share in zip(scores, shares, strict=True)
+    ]
     layer = ConformalInterval(
         shares,
         quantiles=levels,
@@ -146,10 +158,11 @@ def calibrate(
         sequence=judged.geometry.sequence,
         calibrated_on=joined(spans_of(judged)),
         compiled_with=_kept(model, settings),
-        halves=_halves(scores[0], by_share[0], judged, windows),
+        halves=_halves(scores[0], margins[0], classes, judged, whole.windows),
+        inputs=bounds if judged.geometry.before else None,
     )
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
-    layer.margins.assign(np.stack(by_share).reshape(layer.margins.shape))
+    layer.margins.assign(np.stack(margins).reshape(layer.margins.shape))
     layer.floor.assign(floor)
     if joint:
         layer.paths = _error_paths(calibrated, layer.quantiles, judged)
@@ -250,13 +263,15 @@ def _calibrated(
 
 
 def _halves(
-    scores: Array, margin: Array, judged: JudgedWindows, windows: IntArray
+    scores: Array, margins: Array, classes: IntArray, judged: JudgedWindows, windows: IntArray
 ) -> tuple[float, float] | None:
     """Return the shares of values within the margins in both halves, if they differ."""
     origins = judged.origins_of(windows)
+    scores, classes = scores[: len(windows)], classes[: len(windows)]  # Without those cut short.
+    inside = scores <= np.take_along_axis(margins, classes[:, None], axis=0)
     times = [
         np.bincount(origins.times, values.sum(axis=(1, 2)))
-        for values in (scores <= margin, ~np.isnan(scores))
+        for values in (inside, ~np.isnan(scores))
     ]
     return differing_halves(np.stack(times), origins.overlap)
 
@@ -269,34 +284,6 @@ def _unbounded(outputs: Any) -> Any:
     if not getattr(last, "outputs", None):  # A subclass has no tensors of its own.
         return outputs
     return keras.Model(last.inputs, _unbounded(last.outputs[0]))(inputs)
-
-
-def _errors(
-    model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
-) -> tuple[list[Array], list[Array], Array, IntArray]:
-    """Return how far targets lie below and above each interval, the scales, and their windows."""
-    # Distances are negative inside. Intervals are pairs of quantiles, or the point twice. A window
-    # in which a target or a prediction is not finite is left out. Where targets may be missing, it
-    # is left out only if all are, and the distance of a missing one is NaN.
-    below: list[list[Array]] = [[] for _ in pairs]
-    above: list[list[Array]] = [[] for _ in pairs]
-    scales, windows = [], []
-    for block in judged.blocks():
-        predicted = judged.predictions("model", model, levels, block)
-        ends = [
-            (predicted, predicted) if pair is None else (predicted[..., p] for p in pair)
-            for pair in pairs
-        ]
-        present = np.isfinite(block.actual)
-        present &= np.isfinite(predicted.reshape(*present.shape, -1)).all(axis=-1)
-        usable = (present.any if judged.partial else present.all)(axis=(1, 2))
-        scales.append(window_scales(block.past_as_read)[usable])
-        windows.append(block.begin + np.flatnonzero(usable))
-        for number, (low, high) in enumerate(ends):
-            below[number].append(np.where(present, low - block.actual, np.nan)[usable])
-            above[number].append(np.where(present, block.actual - high, np.nan)[usable])
-    joined = [np.concatenate(parts) for parts in below], [np.concatenate(parts) for parts in above]
-    return *joined, np.concatenate(scales), np.concatenate(windows)
 
 
 def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "validation") -> None:

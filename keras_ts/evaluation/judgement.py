@@ -13,6 +13,8 @@ from keras_ts.evaluation.judged.common_windows import common_steps
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.evaluation.measures import Metric, check_errors, own_losses
 from keras_ts.scores.metrics import point_losses, quantile_losses
+from keras_ts.windows.arithmetic.scale import known_steps
+from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.blocks import Block, finite, totals
 
 
@@ -86,7 +88,9 @@ def judge(
     common = common_levels(own.levels for own in forecasters)
     result = Judgement(
         {
-            own.name: Tally(*sizes, measure, times if own.lacks == "nothing" else None)
+            own.name: Tally(
+                *sizes, measure, times if own.lacks == "nothing" else None, len(judged.classes)
+            )
             for own in forecasters
         },
         judged,
@@ -127,6 +131,7 @@ def judge(
             result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
         numbers = by_part[judged].begin + np.flatnonzero(usable)
         series = by_part[judged].series[usable]
+        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), judged.classes)
         actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         zeros += int((actual == 0).sum())
@@ -153,7 +158,7 @@ def judge(
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):
                 check_errors(measure, losses[measure], present)
-            result.tallies[name].add(numbers, series, losses, present)
+            result.tallies[name].add(numbers, series, losses, present, classes)
     return result._replace(missing=missing, zeros=zeros)
 
 

@@ -151,6 +151,7 @@ class Judge:
             weights or {},
             judged.labels,
             [judged.panel.columns.past[place] for place in judged.columns.tolist()],
+            judged.classes,
             origins,
             np.unique(series),
             first.first_step,

@@ -45,6 +45,7 @@ class Evidence(NamedTuple):
     weights: Mapping[str, Weights]  # empty for a backtest, which judges others
     labels: Sequence[Any]
     targets: Sequence[Any]  # their columns
+    inputs: Sequence[int]  # the least number of inputs of each class of windows
     origins: Origins
     series: IntArray  # the numbers of the series that have origins, in order
     first_step: int
@@ -105,7 +106,7 @@ class ComparisonReport(Report):
         return self._evidence.total
 
     def scores(self, by: str) -> dict[str, Array]:
-        """Return the scores of every forecaster for each step, series or target.
+        """Return the scores of every forecaster for each step, series, target or number of inputs.
 
         Example:
 
@@ -118,16 +119,18 @@ class ComparisonReport(Report):
         [5.88, 5.86, 5.86]
 
         Args:
-            by: ``"step"``, ``"series"`` or ``"target"``; of totals not ``"step"``.
+            by: ``"step"`` (not of totals), ``"series"``, ``"target"``, or ``"inputs"``: classes of
+                the number of inputs, from ``min_inputs`` of the windows up to full ones.
 
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
-            number) or ``target`` (the name or number of its column), and the metrics of ``table``.
+            number), ``target`` (the name or number of its column) or ``inputs`` (the least number
+            of the class: 8 for 8 to 11), and the metrics of ``table``.
             For series also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``, which judge
             each series by its own windows, beside the best baseline of the table; the verdict is
             ``"too few windows"`` where there is none.
         """
-        _checks.choice("by", by, ("step", "series", "target")[self._evidence.total :])
+        _checks.choice("by", by, ("step", "series", "target", "inputs")[self._evidence.total :])
         tallies = list(self._evidence.tallies.values())
         if by == "series":
             places = tallies[0].series()
@@ -135,6 +138,9 @@ class ComparisonReport(Report):
         elif by == "step":
             places = np.arange(tallies[0].steps)
             keys = places + self._evidence.first_step
+        elif by == "inputs":
+            places = tallies[0].classes()
+            keys = np.array(self._evidence.inputs)[places]
         else:
             places = np.arange(tallies[0].columns)
             keys = label_column(tuple(self._evidence.targets))

@@ -13,9 +13,11 @@ from keras_ts.presets.initial_fit.level import fit_level
 from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.wiring import wire
-from keras_ts.windows.dataset import WindowDataset, in_stretches
+from keras_ts.windows.dataset import WindowDataset, in_stretches, with_short_pasts
 from keras_ts.windows.training_backup import TrainingBackup, backup_of
 
+# Of the windows of an epoch, if young series may come: chosen on folds of generated stores.
+_CUT_SHORT = 0.25
 # Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back.
 Rehearsal = Callable[[keras.Model, int, int], None]
 
@@ -53,7 +55,8 @@ def trained(
     epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
     if rehearsal is not None:
         rehearsal(model, epochs, steps)
-    read = train if steps == len(train) else in_stretches(train, steps)
+    read = with_short_pasts(train, _CUT_SHORT)
+    read = read if steps == len(train) else in_stretches(read, steps)
     callbacks = fit_arguments.pop("callbacks", None)
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = [

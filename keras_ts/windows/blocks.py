@@ -45,8 +45,11 @@ class WindowBlocks:
         self.panel, self.geometry = source.panel, source.spec.geometry
         self.columns = np.array(self.panel.columns.targets)
 
-    def only(self, windows: IntArray) -> Self:
-        """Return some of the windows, in the order of their numbers ``windows``."""
+    def only(self, windows: IntArray, kept: IntArray | None = None) -> Self:
+        """Return some of the windows, in the order of their numbers ``windows``.
+
+        With ``kept``, only so many of the latest inputs of each are known.
+        """
         ranges = self.ranges
         chosen = WindowRanges(
             ranges.starts(windows),
@@ -59,6 +62,8 @@ class WindowBlocks:
         sampler = replace(self._source.sampler, ranges=chosen)
         part = copy.copy(self)
         part._source = replace(self._source, sampler=sampler, weights=weights)
+        if kept is not None:
+            part._source = replace(part._source, kept=lambda seed, epoch, numbers: kept[numbers])
         return part
 
     def spread(self, most: int) -> Self:

@@ -65,16 +65,38 @@ def test_windows_with_holes_are_held_as_often_as_margins_say(levels, columns):
     """
     generator = np.random.default_rng(0)
     panel = []
-    for length in generator.integers(8, 60, 40):
+    for length in generator.integers(26, 60, 40):
         series = generator.normal(size=(length, 2)).cumsum(axis=0)
         series[generator.random(series.shape) < 0.1] = np.nan
         panel.append(series if columns else series[:, 0])
-    windows = WindowedSeries(24, 2, missing="mask", min_inputs=6, target_columns=columns)
+    windows = WindowedSeries(24, 2, missing="mask", target_columns=columns)
     dataset = windows.build(panel)
     preset = RecurrentPreset(units=(2,), window_norm="last", quantiles=levels)
     calibrated = calibrate(preset.build(dataset), dataset, coverage=0.8)
     rank = np.ceil((dataset.num_windows + 1) * 0.8)
     np.testing.assert_allclose(held(calibrated, dataset), rank / dataset.num_windows, atol=0.003)
+
+
+def test_young_series_are_held_as_often_as_old_ones(tmp_path):
+    """The mean of a few inputs errs more than that of twenty, so its band is wider."""
+    windows = WindowedSeries(20, 2, missing="mask", min_inputs=2)
+    past = keras.Input((20,))
+    known = ops.logical_not(ops.isnan(past))
+    total = ops.sum(ops.where(known, past, ops.zeros_like(past)), axis=1, keepdims=True)
+    mean = total / ops.sum(ops.cast(known, "float32"), axis=1, keepdims=True)
+    net = keras.Model(past, keras.layers.RepeatVector(2)(mean)[..., 0])
+    noise = np.random.default_rng(0)
+    old = windows.build([*noise.normal(size=(300, 26))])
+    calibrated = calibrate(net, old, coverage=0.8)
+    assert Interface(calibrated, None).last_layer.inputs == (2, 3, 4, 6, 8, 12, 16, 20)
+    calibrated.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras")
+    young = windows.build([*noise.normal(size=(2000, 22))])
+    scores = compare(again, young, young, baselines=["naive"]).scores(by="inputs")
+    assert scores["inputs"].tolist() == 2 * [2, 3, 4, 6, 8, 12, 16, 20]
+    assert np.abs(scores["coverage"][:8] - 0.8).max() < 0.06
+    assert scores["width"][0] > 1.2 * scores["width"][7]
+    assert scores["mae"][0] > 1.1 * scores["mae"][7]
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, lasting
 
 _NORMAL = 1.959964
@@ -46,6 +46,34 @@ def margins(scores: Array, coverage: float) -> Array:
             raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
     margin: Array = ranked(scores, (coverage,))[..., 0]
     return margin
+
+
+def class_margins(scores: Array, classes: IntArray, number: int, coverage: float) -> Array:
+    """Return the margins of each class, ``(classes, steps, targets)``.
+
+    ``classes`` are those of scores, ``(windows, targets)``, from 0 to ``number - 1``.
+    """
+    return np.stack([
+        margins(np.where((classes == place)[:, None], scores, np.nan), coverage)
+        for place in range(number)
+    ])  # fmt: skip
+
+
+def joined_classes(
+    scores: Array, classes: IntArray, bounds: tuple[int, ...], coverage: float
+) -> tuple[int, ...]:
+    """Return the bounds of classes that have scores enough at each step.
+
+    A class with too few is joined to the next one, and the last to the one before it.
+    """
+    begins, begin = [], 0
+    for place in range(len(bounds)):
+        inside = (classes >= begin) & (classes <= place)
+        counts = np.sum(~np.isnan(scores) & inside[:, None], axis=0)
+        if counts.min() >= windows_needed(coverage):
+            begins.append(begin)
+            begin = place + 1
+    return tuple(bounds[begin] for begin in begins or [0])
 
 
 def ranked(scores: Array, levels: Sequence[float]) -> Array:

@@ -27,12 +27,13 @@ class Tally:
         columns: int,
         measure: str = "mae",
         times: IntArray | None = None,
+        classes: int = 1,
     ) -> None:
         # Of each seed, the sum of a window's losses of ``measure`` over the number of its targets.
         # Missing ones add 0, so that the ratio of two forecasters' sums is that of their means.
         self.by_seed = np.full((1, windows), np.nan)
         self.steps, self.targets, self.columns = steps, steps * columns, columns
-        self._measure, self._series = measure, series
+        self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
         self._origins: IntArray | None = None  # the place of each window's origin; -1 if left out
         if times is not None:
@@ -46,7 +47,8 @@ class Tally:
     def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
         """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
-        joint = cls(0, first._series, first.steps, first.columns, first._measure)
+        sizes = first._series, first.steps, first.columns
+        joint = cls(0, *sizes, first._measure, classes=first._classes)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
@@ -77,8 +79,12 @@ class Tally:
         series: IntArray,
         losses: dict[str, Array],
         present: BoolArray | None = None,
+        classes: IntArray | None = None,
     ) -> None:
-        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets."""
+        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets.
+
+        ``classes`` are those of the numbers of inputs, ``(windows, targets)``.
+        """
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:
@@ -92,6 +98,11 @@ class Tally:
                 by_series[place] += np.bincount(series, sums, minlength=self._series)
                 by_step[place] += summands.sum(axis=(0, 2))
                 by_target[place] += summands.sum(axis=(0, 1))
+                if classes is not None:
+                    of_class = summands.sum(axis=1).ravel()
+                    self._total(name, "inputs")[place] += np.bincount(
+                        classes.ravel(), of_class, minlength=self._classes
+                    )
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
                     self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
@@ -146,8 +157,13 @@ class Tally:
         """Return the numbers of the series that have windows."""
         return np.flatnonzero(self._total("mae", "series")[1])
 
+    def classes(self) -> IntArray:
+        """Return the numbers of the classes of inputs that have windows."""
+        return np.flatnonzero(self._total("mae", "inputs")[1])
+
     def _shape(self, by: str) -> int:
-        return {"step": self.steps, "target": self.columns}.get(by, self._series)
+        sizes = {"step": self.steps, "target": self.columns, "inputs": self._classes}
+        return sizes.get(by, self._series)
 
     def _total(self, name: str, by: str) -> Array:
         return self._sums.setdefault((by, name), np.zeros((2, self._shape(by))))

@@ -21,6 +21,7 @@ from keras_ts.scores.schema import task_of
 from keras_ts.windows.align import shapes_of
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.short import classes_of
 from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
@@ -63,6 +64,14 @@ class JudgedWindows(WindowBlocks):
     def labels(self) -> Sequence[Any]:
         """The id of every series of the panel, or its number."""
         return self.panel.labels or range(len(self.panel.lengths))
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The least number of inputs of each class of windows; one class without young series."""
+        spec = self._source.spec
+        if not self.geometry.before or spec.min_inputs is None:
+            return (spec.window,)
+        return classes_of(spec.min_inputs, spec.window)
 
     def beyond_targets(self) -> list[str]:
         """Name the inputs other than the past of the targets, in words for a report."""

@@ -4,6 +4,7 @@ A source has no position, so that readers in several threads or frameworks canno
 other. The state of a run holds the epoch and number of its next batch, and what fixes the order.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from keras_ts.windows.align import Placement
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.arithmetic.short import cut_short
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values, missing_rows
 from keras_ts.windows.roles import Inputs
 from keras_ts.windows.spec import WindowSpec
@@ -47,12 +49,16 @@ class WindowSource(PickledByFields):
     # The rows before the first border, from which each series' scale is computed. Defaults to
     # None: all rows.
     before: Part | None = None
+    # How many of its latest inputs a window keeps, by seed, epoch and number; None for all. A
+    # window that begins before its series is not cut.
+    kept: Callable[[int, int, IntArray], IntArray] | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
         windows, starts = self.sampler.windows(epoch, begin, end)
         padding = self.sampler.weights(begin, end) if self.sampler.weighted else None
-        batch = self._assemble(windows, starts, padding)
+        kept = None if self.kept is None else self.kept(self.sampler.seed, epoch, windows)
+        batch = self._assemble(windows, starts, padding, kept)
         if self._check_reads and any(map(self._is_wrong, keras.tree.flatten(batch))):
             check_values(self.panel, self.spec.handling)
         return batch
@@ -81,7 +87,7 @@ class WindowSource(PickledByFields):
         sampler = replace(
             self.sampler, shuffle=False, remainder="keep", shards=1, shard=0, devices=1
         )
-        return replace(self, sampler=sampler)
+        return replace(self, sampler=sampler, kept=None)
 
     @property
     def placement(self) -> Placement:
@@ -102,9 +108,19 @@ class WindowSource(PickledByFields):
             predictions = predictions[: sampler.size]  # Without the padding.
         return self.placement.table(self.targets(), predictions, levels)
 
-    def _assemble(self, windows: IntArray, starts: Any, padding: Array | None = None) -> Any:
+    def _assemble(
+        self,
+        windows: IntArray,
+        starts: Any,
+        padding: Array | None = None,
+        kept: IntArray | None = None,
+    ) -> Any:
         """Return windows as a batch, given their numbers and starts."""
         gather, inputs = self._gather, self._gather.past(starts)
+        if kept is not None:
+            begins = self.panel.offsets[self.sampler.ranges.series_of(windows)]
+            kept = np.where(starts < begins, self.spec.window, kept)
+            inputs = cut_short(inputs, kept, np.array(self.panel.columns.targets))
         if self.panel.columns.ahead or self.panel.by_series:
             ahead = gather.ahead(starts) if gather.future else None
             series = self.sampler.ranges.series_of(windows)

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.evaluation.arithmetic.coverage import (
+    class_margins,
     coverage_of,
     differing_halves,
     floors,
+    joined_classes,
     margins,
     windows_needed,
 )
@@ -48,6 +50,36 @@ def test_each_step_and_target_has_its_own_margin():
     for step in range(3):
         for target in range(2):
             assert together[step, target] == margins(scores[:, step, target], 0.8)
+
+
+def test_each_class_has_its_own_margin():
+    scores = np.arange(20.0).reshape(10, 1, 2)
+    classes = np.array([[0, 1]] * 5 + [[1, 0]] * 5)
+    margin = class_margins(scores, classes, 2, 0.6)
+    assert margin.shape == (2, 1, 2)
+    assert margin[:, 0].tolist() == [[6.0, 17.0], [16.0, 7.0]]
+
+
+@pytest.mark.parametrize(
+    ("counts", "bounds"),
+    [
+        ((4, 4, 4), (1, 2, 8)),
+        ((3, 4, 4), (1, 8)),
+        ((2, 2, 4), (1, 8)),
+        ((4, 3, 1), (1, 2)),
+        ((4, 4, 3), (1, 2)),
+        ((4, 0, 3), (1,)),
+        ((1, 1, 1), (1,)),
+    ],
+)
+def test_classes_with_too_few_scores_are_joined_to_the_next(counts, bounds):
+    """A coverage of 0.8 needs four at each step; a missing one is none."""
+    classes = np.repeat(np.arange(3), counts)[:, None]
+    scores = np.ones((len(classes), 2, 1))
+    assert joined_classes(scores, classes, (1, 2, 8), 0.8) == bounds
+    scores[0, 1] = np.nan
+    if counts == (4, 4, 4):
+        assert joined_classes(scores, classes, (1, 2, 8), 0.8) == (1, 8)
 
 
 def test_scales_of_windows():

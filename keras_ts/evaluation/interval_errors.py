@@ -1,0 +1,81 @@
+"""The errors by which ``calibrate`` sets widths, also those of windows cut short.
+
+Full windows say little of the errors for a series that has just begun. If there are few windows of
+so few inputs, longer ones stand for them, without their oldest inputs.
+"""
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.windows.arithmetic.scale import known_steps, window_scales
+from keras_ts.windows.arithmetic.short import class_of
+
+# A class of fewer windows is filled, up to so many, with longer ones that are cut short.
+_WINDOWS = 2000
+
+
+class IntervalErrors(NamedTuple):
+    """How far targets lie below and above each interval, negative inside, of some windows."""
+
+    lower: Array  # (windows, steps, targets, intervals), NaN for a missing target
+    upper: Array
+    scales: Array  # (windows, targets)
+    known: Array  # (windows, targets), how many inputs have a value
+    windows: IntArray
+
+    def scores(self, floor: Array) -> Array:
+        """Return how much wider each interval must be, in units of the windows' scales."""
+        scales = np.maximum(self.scales, floor)[:, None, :, None]
+        return np.moveaxis(np.maximum(self.lower, self.upper) / scales, -1, 0)
+
+
+def errors_of(
+    model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
+) -> IntervalErrors:
+    """Return the errors of the windows whose targets and predictions are finite."""
+    # Intervals are pairs of quantiles, or the point twice. Where targets may be missing, a window
+    # is left out only if all are, and the distance of a missing one is NaN.
+    low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
+    parts = []
+    for block in judged.blocks():
+        predicted = judged.predictions("model", model, levels, block)
+        predicted = predicted.reshape(*block.actual.shape, -1)
+        present = np.isfinite(block.actual) & np.isfinite(predicted).all(axis=-1)
+        usable = (present.any if judged.partial else present.all)(axis=(1, 2))
+        actual = np.where(present, block.actual, np.nan)[..., None]
+        past = block.past_as_read
+        parts.append(IntervalErrors(*(
+            values[usable]
+            for values in (
+                predicted[..., low] - actual,
+                actual - predicted[..., high],
+                window_scales(past),
+                known_steps(past),
+                block.begin + np.arange(len(past)),
+            )
+        )))  # fmt: skip
+    return IntervalErrors(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def with_short(
+    errors: IntervalErrors, model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
+) -> IntervalErrors:
+    """Return errors and those of windows cut short, if classes of windows have too few."""
+    generator, bounds = np.random.default_rng(0), judged.classes
+    classes = class_of(errors.known, bounds)
+    windows, kept = [errors.windows[:0]], [errors.windows[:0]]
+    for place, (fewest, more) in enumerate(pairwise(bounds)):
+        longer = errors.windows[(classes > place).all(axis=1)]
+        lacking = _WINDOWS - int((classes == place).sum(axis=0).min())
+        windows.append(generator.permutation(longer)[: max(lacking, 0)])
+        kept.append(generator.integers(fewest, more, len(windows[-1])))
+    part = judged.only(np.concatenate(windows), np.concatenate(kept))
+    if not part.count:
+        return errors
+    cut = errors_of(model, part, levels, pairs)
+    return IntervalErrors(*map(np.concatenate, zip(errors, cut, strict=True)))

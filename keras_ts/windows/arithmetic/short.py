@@ -1,0 +1,61 @@
+"""Windows of few inputs, as young series have: classes of their number, and long ones cut short.
+
+A net that is trained and judged on full windows alone says little of a store that opened last week.
+So long windows are made like those of young series: their oldest inputs are missing, in all
+columns, which is what a window holds that begins before its series. Plain NumPy.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.shuffle import Permutation
+
+
+def classes_of(fewest: int, window: int) -> tuple[int, ...]:
+    """Return the least number of inputs of each class; full windows are a class of their own."""
+    # 1, 2, 3, 4, 6, 8, 12, 16, 24, ... A class of 8 to 15 would hold a week and two weeks, of which
+    # only these tell a weekday: with one width for both, 80 % bands held 89 and 73 %.
+    steps = sorted(factor << power for power in range(window.bit_length()) for factor in (2, 3))
+    return (fewest, *(bound for bound in (1, *steps) if fewest < bound < window), window)
+
+
+def class_of(known: Array, bounds: tuple[int, ...]) -> IntArray:
+    """Return the class of each number of inputs; fewer than the least are in the first one."""
+    return np.searchsorted(bounds[1:], known, side="right")
+
+
+def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
+    """Return windows of which only the latest ``kept`` inputs are known, the others NaN.
+
+    A window that would lose every value of a target stays whole.
+    """
+    length = past.shape[1]
+    late = np.arange(length) >= length - kept[:, None]
+    known = np.isfinite(past.reshape(*late.shape, -1)[..., targets])
+    whole = ((known & late[..., None]).any(axis=1) < known.any(axis=1)).any(axis=1)
+    cut = past.copy()
+    cut[~late & ~whole[:, None]] = np.nan
+    return cut
+
+
+@dataclass(frozen=True)
+class ShortPasts:
+    """Cuts a share of all windows short, in each epoch others, and each to another length."""
+
+    # Short lengths are as frequent as in classes of twice the length each.
+
+    share: float
+    fewest: int  # inputs that a window keeps at least
+    window: int
+    total: int  # number of windows
+
+    def __call__(self, seed: int, epoch: int, windows: IntArray) -> IntArray:
+        """Return how many inputs each window keeps: a function of seed, epoch and its number."""
+        # Each window has another rank, and those of the lowest are cut. The next seed is that of
+        # another order than the one in which windows are read.
+        ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)
+        fewest = max(self.fewest, 1)
+        kept = np.floor(fewest * (self.window / fewest) ** np.minimum(ranks, 1.0))
+        return np.where(ranks < 1, kept, self.window).astype(np.int64)
