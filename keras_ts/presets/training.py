@@ -17,7 +17,7 @@ from keras_ts.windows.dataset import WindowDataset, in_stretches, with_short_pas
 from keras_ts.windows.training_backup import TrainingBackup, backup_of
 
 # Of the windows of an epoch, if young series may come: chosen on folds of generated stores.
-_CUT_SHORT = 0.25
+_CUT_SHORT = 0.4
 # Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back.
 Rehearsal = Callable[[keras.Model, int, int], None]
 
