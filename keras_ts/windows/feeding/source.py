@@ -121,7 +121,7 @@ class WindowSource(PickledByFields):
             begins = self.panel.offsets[self.sampler.ranges.series_of(windows)]
             kept = np.where(starts < begins, self.spec.window, kept)
             inputs = cut_short(inputs, kept, np.array(self.panel.columns.targets))
-        unknown = None
+        unknown: Any = None
         if self.spec.min_inputs == 0:
             targets = inputs.reshape(*inputs.shape[:2], -1)[..., self.panel.columns.targets]
             unknown = ~np.isfinite(targets).any(axis=(1, 2))
