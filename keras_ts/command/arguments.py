@@ -49,7 +49,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")
     add(
         "--calendar", metavar="CYCLE", nargs="+", default=[], type=_cycle,
-        help="hour, day, week, year, or a period in rows",
+        help="hour, day, week, year, holidays:PLACE, or a period in rows",
     )  # fmt: skip
     add("--period", type=int, metavar="N", help="rows in a season (default: by the frequency)")
     add("--minimum", type=float, metavar="X", help="no forecast is smaller: 0 for sales")
