@@ -68,7 +68,7 @@ WITHIN = {
         ["measures"],
         ["report", "judgement"],
         ["judging"],
-        ["entries", "tuning"],
+        ["entries", "tuning", "interval_errors"],
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],

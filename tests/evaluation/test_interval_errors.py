@@ -1,4 +1,4 @@
-"""Series without a row: judged by MAE beside the usual level, with a band of their own."""
+"""Series without a row: their band, their weight, and the judgement beside the usual level."""
 
 import numpy as np
 import pandas as pd
