@@ -229,6 +229,9 @@ class RecurrentPreset(PresetSettings):
         Nothing is mixed for a panel, with a ``core``, or if the last quarter or the rest has fewer
         windows than a batch.
 
+        If ``min_inputs`` is less than a window, two fifths of the windows are cut short, in each
+        epoch others: their oldest inputs are missing, as those of a series that has just begun.
+
         Example:
 
         >>> import numpy as np
