@@ -42,7 +42,7 @@ def main() -> None:
     train, calibration, held_out = preset.split(
         table, HORIZON, at=borders, target_columns="co2", time_column="week", calendar="year"
     )
-    model = preset.fit(train, validation_data=calibration, verbose=2)
+    model = preset.fit(train, validation_data=calibration)
     plot_history(model.history, metric="mae", filepath=OUT / "history.png")
 
     # An 80 % interval about the median, as wide as the errors from 1988 to 1993 were.

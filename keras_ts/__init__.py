@@ -24,6 +24,7 @@ from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.fine_tune import fine_tune
 from keras_ts.evaluation.importance.importance import importance
+from keras_ts.evaluation.score.follow import follow
 from keras_ts.evaluation.score.score import score
 from keras_ts.exporting.export import export_model
 from keras_ts.forecasting.aggregate import aggregate
@@ -60,10 +61,10 @@ __all__ = [
     "ScaleOutput", "TrainingBackup", "WindowDataset", "WindowedInput", "WindowedSeries",
     "__version__", "aggregate", "backtest", "calendar_features", "calibrate", "check_export",
     "check_leakage", "check_reload", "choose_preset", "compare", "course_series", "export_model",
-    "find_learning_rate", "fine_tune", "forecast", "from_preset", "importance", "load_model",
-    "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast", "plot_history",
-    "plot_series", "preset_names", "save_model", "save_portable", "score", "scorecard",
-    "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
+    "find_learning_rate", "fine_tune", "follow", "forecast", "from_preset", "importance",
+    "load_model", "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",
+    "plot_history", "plot_series", "preset_names", "save_model", "save_portable", "score",
+    "scorecard", "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
     "windowed_dataset",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import pairwise
 from typing import Any
 
@@ -203,6 +203,17 @@ def json_text(name: str, value: Any) -> str:
             f"JSON, or None. Received: {name}={shown(value)}."
         )
     return text
+
+
+def as_call(settings: Any) -> str:
+    """Return a dataclass as the call that makes it, with the values that are not the default."""
+    given = [(each.name, getattr(settings, each.name), each.default) for each in fields(settings)]
+    changed = [
+        f"{name}={_SHORT.repr1(value, 2) if isinstance(value, dict | tuple) else repr(value)}"
+        for name, value, default in given
+        if value != default
+    ]
+    return f"{type(settings).__name__}({', '.join(changed)})"
 
 
 def plain_config(settings: Any) -> dict[str, Any]:

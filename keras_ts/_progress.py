@@ -1,6 +1,7 @@
 """Shows the progress of work that takes long."""
 
 import contextlib
+import contextvars
 import sys
 import threading
 import time
@@ -11,10 +12,32 @@ import keras
 
 # Work that takes longer shows its progress.
 PATIENCE_SECONDS = 5.0
+_QUIET = contextvars.ContextVar("quiet", default=False)
+
+
+@contextlib.contextmanager
+def quiet(asked: bool = True) -> Iterator[None]:
+    """Show nothing of the work within, if asked to or if it is part of work that is quiet."""
+    token = _QUIET.set(asked or _QUIET.get())
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
+def _renews() -> bool:
+    """Tell if a line can renew itself: in a terminal and a notebook, not in a file."""
+    return sys.stdout.isatty() or "ipykernel" in sys.modules
+
+
+def progress_bar(total: int | None, unit: str, shown: bool = True, **metrics: Any) -> Any:
+    """Return Keras's bar, on a line that renews itself; in a file, its end alone is written."""
+    verbose = 0 if _QUIET.get() or not shown else 1 if _renews() else 2
+    return keras.utils.Progbar(total, verbose=verbose, unit_name=unit, **metrics)
 
 
 class ProgressBar:
-    """Counts what is done, and shows it once that takes more than some seconds."""
+    """Counts what is done, and shows it once that takes more than some seconds; not in a file."""
 
     def __init__(self, total: int | None, unit: str) -> None:
         """Begin to count to ``total``, None if unknown."""
@@ -25,22 +48,59 @@ class ProgressBar:
         """Count more as done."""
         self._done += count
         late = time.perf_counter() - self._begin > PATIENCE_SECONDS
-        if self._bar is None and late and self._done != self._total:
-            self._bar = keras.utils.Progbar(self._total, unit_name=self._unit)
+        if self._bar is None and late and self._done != self._total and _renews():
+            self._bar = progress_bar(self._total, self._unit)
         if self._bar is not None:
             bar: Any = self._bar
             bar.update(self._done)
 
 
+class FitLine(keras.callbacks.Callback):
+    """Shows how many steps are done, of one fit or of several, on one line."""
+
+    async_safe = True  # Keras then fetches no loss from the device while the next batch waits.
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self._done, self._bar = steps, 0, None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Begin the line."""
+        if self._bar is None:
+            self._bar = progress_bar(self.steps, "step")
+            self._update(0, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Show the step, and the means of the epoch's losses so far."""
+        self._update(self._done + batch + 1, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Show the losses of the epoch."""
+        self._done += self.params["steps"]
+        self._update(self._done, logs)
+
+    def end(self) -> None:
+        """End the line where the fit has ended, which may be early."""
+        self._update(self._done, None, finalize=True)
+
+    def _update(self, done: int, logs: Any, finalize: bool = False) -> None:
+        bar: Any = self._bar
+        if bar is not None:
+            bar.stateful_metrics.update(logs or ())  # Of others Keras shows a mean.
+            bar.update(done, list((logs or {}).items()), finalize=finalize)
+
+
+def say(text: str, where: str = "stdout") -> None:
+    """Print a line, unless the work is quiet or Keras's logging is."""
+    if not _QUIET.get() and keras.config.is_interactive_logging_enabled():
+        getattr(sys, where).write(f"{text}\n")
+
+
 @contextlib.contextmanager
 def told(text: str) -> Iterator[None]:
     """Print to stderr what is being done, once it takes more than some seconds."""
-
-    def tell() -> None:
-        if keras.config.is_interactive_logging_enabled():
-            sys.stderr.write(f"{text}\n")
-
-    timer = threading.Timer(PATIENCE_SECONDS, tell)
+    # A thread has a context of its own, which is not quiet.
+    timer = threading.Timer(PATIENCE_SECONDS, contextvars.copy_context().run, [say, text, "stderr"])
     timer.daemon = True
     timer.start()
     try:

@@ -7,7 +7,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 
 # Levels nearer than this are the same: the name of a column holds six digits of one.
-_NEAR = 1e-6
+NEAR = 1e-6
 # An interval of statsforecast: "AutoETS-lo-80".
 _BOUND = re.compile(r"(.+)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
@@ -63,7 +63,7 @@ def pairs_of(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
     for low, level in enumerate(levels):
         distances = [abs(level + other - 1) for other in levels]
         high = distances.index(min(distances))
-        if level < 0.5 < levels[high] and distances[high] < _NEAR:
+        if level < 0.5 < levels[high] and distances[high] < NEAR:
             pairs[round(levels[high] - level, 12)] = (low, high)
     return dict(sorted(pairs.items()))
 
@@ -72,7 +72,7 @@ def pair_of(share: float, levels: Sequence[float]) -> tuple[int, int]:
     """Return the places of a coverage's two quantiles among ``levels``, or raise an error."""
     pairs = pairs_of(levels)
     for having, places in pairs.items():
-        if abs(having - share) < _NEAR:
+        if abs(having - share) < NEAR:
             return places
     can = f"It has those of coverage={list(pairs)}." if pairs else "It has no symmetric pair."
     raise ValueError(

@@ -32,6 +32,7 @@ BACKEND_FREE = [
     "evaluation/importance/test_shuffled_columns.py",
     "evaluation/judged/test_common_windows.py",
     "evaluation/score/test_keys.py",
+    "evaluation/score/test_matched.py",
     "evaluation/score/test_promise.py",
     "plotting/test_axes.py",
     "plotting/test_forecast.py",

@@ -65,7 +65,7 @@ WITHIN = {
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
-        ["measures"],
+        ["measures", "interval_errors"],
         ["report", "judgement"],
         ["judging"],
         ["entries", "tuning", "interval_errors"],

@@ -1,5 +1,6 @@
 """The package keeps its promises: names, registration, and a cheap, clean import."""
 
+import inspect
 import json
 import re
 import sys
@@ -16,13 +17,14 @@ import pages
 from helpers import BACKEND, run_fresh
 from imports import faults
 from keras_ts import scale
+from keras_ts._typing import FitArguments
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
 from keras_ts.exporting import formats
 from keras_ts.layers import masks, plumbing
 from keras_ts.layers.window_statistics import STATISTICS
-from keras_ts.presets.settings import CELLS, PresetSettings
+from keras_ts.presets.settings import CELLS, PresetOverrides, PresetSettings
 from keras_ts.sweep import curve, suggestion
-from keras_ts.windows.spec import HANDLING, WindowSpec
+from keras_ts.windows.spec import HANDLING, WindowSettings, WindowSpec
 from registered import REGISTERED
 
 IMPORT = """
@@ -72,7 +74,7 @@ def test_public_names():
         assert not wiring & listed
         assert ours - wiring - {keras_ts.Rollout} <= listed
     assert sorted(keras_ts.__all__) == keras_ts.__all__
-    assert len(keras_ts.__all__) <= 44
+    assert len(keras_ts.__all__) <= 45
     for name in keras_ts.__all__:
         assert getattr(keras_ts, name) is not None
 
@@ -87,13 +89,13 @@ def test_dir_shows_public_names_alone():
         assert dir(module) == module.__all__
 
 
-def test_at_most_74_names_are_public():
+def test_at_most_75_names_are_public():
     """Those of modules that are imported by their own names, too."""
     modules = [keras_ts, *(getattr(keras_ts, name) for name in MODULES), keras_ts.scale]
     names = {name for module in modules for name in module.__all__} - {"__version__"}
     names |= {"log_forecaster", "check_windowing", "reference_windows"}
     names |= {"panels", "series", "windowed_series"}
-    assert len(names) <= 74
+    assert len(names) <= 75
 
 
 def test_all_baselines_are_public():
@@ -123,6 +125,35 @@ def literals(annotation):
 def test_types_list_what_the_tables_hold(annotation, table):
     """A type checker reads the words of a ``Literal`` from the source alone."""
     assert literals(annotation) == set(table)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "settings", "without"),
+    [
+        (WindowSettings, WindowSpec, {"_", "horizon", "targets", "window"}),
+        (PresetOverrides, PresetSettings, {"_"}),
+    ],
+)
+def test_keywords_that_editors_complete_are_the_settings(keywords, settings, without):
+    """``window`` may also be None, for that of the recipe."""
+    by_keyword, fields = get_type_hints(keywords), get_type_hints(settings)
+    by_keyword.pop("window", None)
+    assert by_keyword == {name: fields[name] for name in fields if name not in without}
+
+
+def test_arguments_of_fit_are_those_of_keras():
+    of_keras = inspect.signature(keras.Model.fit).parameters
+    left_out = {"self", "x", "y", "batch_size", "sample_weight", "validation_split"}
+    assert set(get_type_hints(FitArguments)) == set(of_keras) - left_out
+
+
+def test_help_of_a_class_shows_its_own_arguments():
+    """``help`` shows what ``__new__`` takes if a class has its own, as Keras's layers do."""
+    modules = [keras_ts, *(getattr(keras_ts, name) for name in MODULES), keras_ts.scale]
+    public = [getattr(module, name) for module in modules for name in module.__all__]
+    signatures = [str(inspect.signature(item)) for item in public if inspect.isclass(item)]
+    assert len(signatures) > 30
+    assert [text for text in signatures if text.startswith("(*")] == []
 
 
 def test_every_public_name_has_a_page():

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     )
     keras.utils.set_random_seed(arguments.seed)
     train.reset()
-    model = preset.fit(train, validation_data=calibration, verbose=2)
+    model = preset.fit(train, validation_data=calibration)
     if hasattr(model, "history"):  # A linear regression is solved, not trained.
         plot_history(model.history, metric="mae", filepath=arguments.out / "history.png")
     try:
@@ -115,10 +115,10 @@ def _prepared(
     arguments: argparse.Namespace, panel: Panel
 ) -> tuple[RecurrentPreset, int, tuple[WindowDataset, ...]]:
     """Return the preset, the rows in a season, and the parts to train, calibrate and judge on."""
-    calendar = {"calendar": arguments.calendar or None}
+    calendar = arguments.calendar or None
     season = arguments.period or suggested_period(panel, arguments.horizon)
     if arguments.preset is None:
-        choice = choose_preset(panel, arguments.horizon, period=arguments.period, **calendar)
+        choice = choose_preset(panel, arguments.horizon, period=arguments.period, calendar=calendar)
         preset = choice.preset
         say(f"The preset is {choice}")
     else:
@@ -135,10 +135,10 @@ def _prepared(
         recipe = replace(recipe, epochs=arguments.epochs, least_updates=0)
     preset = replace(preset, recipe=recipe)
     at = _borders(arguments, panel)
-    settings: dict[str, Any] = {"window": arguments.window} if arguments.window else {}
     windows = preset.windows_for(
-        panel, arguments.horizon, at=at, seed=arguments.seed, **calendar, **settings
-    )
+        panel, arguments.horizon, at=at, seed=arguments.seed, calendar=calendar,
+        window=arguments.window,
+    )  # fmt: skip
     return preset, season, windows.split(panel, at=at)
 
 

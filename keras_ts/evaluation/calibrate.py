@@ -15,6 +15,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     differing_halves,
     floors,
     joined_classes,
+    ranked,
     windows_needed,
 )
 from keras_ts.evaluation.interval_errors import errors_of, with_short
@@ -23,6 +24,7 @@ from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_furthe
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
+from keras_ts.windows.arithmetic.following import Followed, Scores, kept_levels
 from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.arithmetic.spans import joined
@@ -164,6 +166,7 @@ def calibrate(
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
     layer.margins.assign(np.stack(margins).reshape(layer.margins.shape))
     layer.floor.assign(floor)
+    layer.scores = _kept_scores(scores if levels else scores[:1], classes, len(bounds))
     if joint:
         layer.paths = _error_paths(calibrated, layer.quantiles, judged)
     if train_on is not None and settings is not None:
@@ -171,6 +174,20 @@ def calibrate(
         interface = Interface(trained, interface.carried)
         calibrated = _attached(layer, interface, judged, calibrated.name)
     return calibrated
+
+
+def _kept_scores(sets: Array, classes: IntArray, number: int) -> Scores:
+    """Return what ``follow`` reads margins off: of scores ``(windows, steps, targets)`` by set."""
+    count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
+    kept = kept_levels(len(sets) * number * sets[0][0].size)
+    quantiles = [
+        [
+            ranked(np.where((classes == place)[:, None], own, np.nan), kept)
+            for place in range(number)
+        ]
+        for own in sets
+    ]
+    return Scores(np.array(quantiles, np.float32), count)
 
 
 def _error_paths(
@@ -182,7 +199,7 @@ def _error_paths(
     origins = judged.origins_of(np.arange(judged.count)).times
     windows = kept_paths(origins, series, keys, judged.shape[1] * judged.shape[2])
     part, middle = judged.only(windows), quantiles.index(0.5)
-    errors, below, above = [], [], []
+    errors, below, above, widths = [], [], [], []
     for block in part.blocks():
         predicted = part.predictions("model", calibrated, quantiles, block)
         low, high, actual = predicted[..., 0], predicted[..., -1], block.actual
@@ -194,10 +211,12 @@ def _error_paths(
             errors.append(np.where(actual == predicted[..., middle], 0.0, error))
             below.append((low - actual) * inverse)
             above.append((actual - high) * inverse)
-    made, low, high = (np.concatenate(parts) for parts in (errors, below, above))
+            widths.append(high - low)
+    made, low, high, wide = map(np.concatenate, (errors, below, above, widths))
     has = ~np.isnan(made).all(axis=(1, 2))
+    rows = windows[has]
     return ErrorPaths.of(
-        made[has], low[has], high[has], origins[windows][has], series[windows][has], keys
+        made[has], low[has], high[has], wide[has], origins[rows], series[rows], keys
     )
 
 
@@ -324,3 +343,27 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
             "named 'past'. Name the one that takes the windows 'past'."
         )
     return inputs, outputs, parts["past"]
+
+
+def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
+    """Return a calibrated model on the same layers, but for its ``ConformalInterval``."""
+    layer = Interface(model, None).last_layer
+    config = layer.get_config()
+    if followed is not None:
+        config["followed"] = followed.get_config()
+    copy = ConformalInterval.from_config(config)
+    copied = keras.Model(model.input, _with_interval(model.output, copy), name=model.name)
+    copy.set_weights(layer.get_weights())
+    remember(copied, remembered(model))
+    return copied
+
+
+def _with_interval(outputs: Any, interval: ConformalInterval) -> Any:
+    """Return symbolic outputs with another layer in place of their ``ConformalInterval``."""
+    last, inputs = _keras_private.made_by(outputs)
+    if isinstance(last, ConformalInterval):
+        return interval(inputs)
+    if isinstance(last, Bounded):
+        return Bounded.from_config(last.get_config())(_with_interval(inputs[0], interval))
+    inner = keras.Model(last.inputs, _with_interval(last.outputs[0], interval), name=last.name)
+    return inner(inputs)

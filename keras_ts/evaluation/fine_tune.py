@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_ts import _keras_private
 from keras_ts._models import check_model
+from keras_ts._progress import quiet
 from keras_ts._quantiles import pair_of
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.judged.reading import JudgedWindows
@@ -27,6 +28,7 @@ def fine_tune(
     learning_rate: float | None = None,
     calibration: WindowDataset | None = None,
     coverage: Any = None,
+    verbose: int = 1,
 ) -> keras.Model:
     """Return a copy of a model that is trained further, such as on the rows of the last months.
 
@@ -68,6 +70,7 @@ def fine_tune(
             None.
         coverage: Share of values that an interval shall contain, as for ``calibrate``. Defaults to
             None: that of the calibrated model; for any other, the default of ``calibrate``.
+        verbose: 1 to show progress once that takes some seconds, 0 to show nothing. Defaults to 1.
 
     Returns:
         The new model.
@@ -119,12 +122,13 @@ def fine_tune(
                 for share in coverage:
                     pair_of(share, interface.quantiles)
         _check_apart(trained, judged)
-    tuned = trained_further(
-        net, train, settings, name="train", epochs=epochs, learning_rate=learning_rate
-    )
-    if calibration is None:
-        return tuned
-    return calibrate(tuned, calibration, coverage, joint=joint)
+    with quiet(not verbose):
+        tuned = trained_further(
+            net, train, settings, name="train", epochs=epochs, learning_rate=learning_rate
+        )
+        if calibration is None:
+            return tuned
+        return calibrate(tuned, calibration, coverage, joint=joint)
 
 
 def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_ts._keras_private import layers_within
+from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.layers.plumbing import LevelByStatic
@@ -44,8 +45,9 @@ def errors_of(
     # Intervals are pairs of quantiles, or the point twice. Where targets may be missing, a window
     # is left out only if all are, and the distance of a missing one is NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
-    parts, shares = [], left_out(model, judged)
+    shares = left_out(model, judged)
     middle = 0 if levels is None else levels.index(0.5)
+    parts, progress = [], ProgressBar(judged.count, "window")
     for block in judged.blocks():
         predicted = judged.predictions("model", model, levels, block)
         predicted = predicted.reshape(*block.actual.shape, -1)
@@ -70,6 +72,7 @@ def errors_of(
                 block.begin + np.arange(len(past)),
             )
         )))  # fmt: skip
+        progress.add(len(past))
     return IntervalErrors(*map(np.concatenate, zip(*parts, strict=True)))
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
@@ -112,6 +113,7 @@ def judge(
         steps[judged].stop - steps[judged].start if total else 0,
     )
     missing = zeros = 0
+    progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)
     for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
         by_part = dict(zip(parts, blocks, strict=True))
@@ -119,7 +121,10 @@ def judge(
         for part in parts[1:]:
             other = by_part[part].actual[:, steps[part]]
             _check_same(_name_of(part, forecasters), actual, other)
-        forecasts = {own.name: own.forecast(by_part[own.judged]) for own in forecasters}
+        forecasts = {}
+        for own in forecasters:
+            forecasts[own.name] = own.forecast(by_part[own.judged])
+            progress.add(len(actual))
         # In a total of several steps, one scale counts for each.
         summed = np.ones(actual[:, :1].shape)
         if total:

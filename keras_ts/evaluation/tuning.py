@@ -7,7 +7,6 @@ after a reload. A model that is compiled is described by the same values.
 
 import copy
 import json
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
-from keras_ts._progress import told
+from keras_ts._progress import ProgressBar, told
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
@@ -34,8 +33,6 @@ _SHARE = 0.1
 _RATE = 1e-4
 # Updates at which a schedule is asked for its rate, since the highest may follow a warm-up.
 _UPDATES = (0, *(1 << power for power in range(24)))
-# Training that takes longer than this after its first batch shows its progress.
-_PATIENCE_SECONDS = 10.0
 
 # What to do about windows that are not the model's.
 CURE = "Build the datasets by the model's own: load_windows(filepath).build(table)."
@@ -121,12 +118,14 @@ def trained_further(
     copied.compile(**arguments)
     source = train._source
     batches = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
+    bar = ProgressBar(epochs * len(batches), "batch")
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.add(1))
     with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):
         copied.fit(
             batches,
             epochs=epochs,
             shuffle=False,
-            callbacks=[keras.callbacks.TerminateOnNaN(), _Progress(epochs * len(batches))],
+            callbacks=[keras.callbacks.TerminateOnNaN(), count],
             verbose=0,
         )
     losses = copied.history.history["loss"]
@@ -201,23 +200,3 @@ def _small_rate(optimizer: dict[str, Any]) -> float:
             rate = None
     known = isinstance(rate, float | int) and 0 < rate < float("inf")
     return _SHARE * rate if known else _RATE
-
-
-class _Progress(keras.callbacks.Callback):
-    """Shows the progress of a fit that lasts."""
-
-    def __init__(self, batches: int) -> None:
-        super().__init__()
-        self._batches, self._done = batches, 0
-        self._begin = 0.0
-        self._bar: Any = None
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count the batch."""
-        self._done += 1
-        if self._done == 1:  # Before it everything is compiled.
-            self._begin = time.perf_counter()
-        elif self._bar is None and time.perf_counter() - self._begin > _PATIENCE_SECONDS:
-            self._bar = keras.utils.Progbar(self._batches, unit_name="batch")
-        if self._bar is not None:
-            self._bar.update(self._done)

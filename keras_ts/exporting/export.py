@@ -21,7 +21,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import file_target, folder_target, path_text, put_folder, replacing
 from keras_ts._models import check_graph, check_model
-from keras_ts._progress import told
+from keras_ts._progress import quiet, say, told
 from keras_ts.exporting import runtimes
 from keras_ts.exporting.description import describe
 from keras_ts.exporting.formats import FORMATS, Format
@@ -38,6 +38,8 @@ def export_model(
     filepath: str | os.PathLike[str],
     format: Format = "tf_saved_model",  # noqa: A002 - Keras's name
     windows: WindowedSeries | WindowDataset | None = None,
+    *,
+    verbose: int = 1,
 ) -> None:
     """Export a forecaster into a file that a server reads without Keras and keras_ts.
 
@@ -79,6 +81,8 @@ def export_model(
             ``"litert"`` or ``"openvino"``. Defaults to ``"tf_saved_model"``.
         windows: The ``WindowedSeries`` that the model was trained on, or a dataset, for a model
             that does not carry them. Defaults to None: those that the model carries.
+        verbose: 1 to print what was written and its size, and what is being done if that takes some
+            seconds; 0 to print nothing. Defaults to 1.
 
     Raises:
         ImportError: A package is missing; the message names it.
@@ -107,13 +111,15 @@ def export_model(
     runtimes.require(format, run=False)
     x = keras.tree.map_structure(lambda part: np.zeros((1, *part.shape[1:])), rollout.input)
     doing = f"export_model traces the model and converts it to {format}, for {path} ..."
-    with told(doing), tempfile.TemporaryDirectory() as folder:
+    with quiet(not verbose), told(doing), tempfile.TemporaryDirectory() as folder:
         file = written(rollout, x, format, Path(folder))
         runtimes.check_loads(rollout, format, file)
+        size = sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file())
         if file.is_dir():
             put_folder(file, path, _MARK)
         else:
             _put(file, path, FORMATS[format].beside)
+        say(f"Wrote {path}, {size / 1000:.1f} kB.")
 
 
 def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:

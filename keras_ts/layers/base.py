@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 
 
@@ -37,6 +38,15 @@ class SeriesLayer(keras.layers.Layer):
             dtype=self._float_dtype,
             autocast=False,
         )
+
+    def __repr__(self) -> str:
+        given = {name: getattr(self, name, None) for name in self._settings}
+        shown = [
+            f", {name}={_checks.shown(value)}"
+            for name, value in given.items()
+            if value is not None and value is not False and not isinstance(value, dict)
+        ]
+        return f"{super().__repr__()[:-1]}{''.join(shown)}>"
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the input's shape."""

@@ -6,18 +6,22 @@ layer behind a model.
 """
 
 import json
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from keras_ts import _checks
 from keras_ts._quantiles import outer_levels, pair_of
 from keras_ts._registration import registered
+from keras_ts._typing import Array
 from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.plumbing import selected
 from keras_ts.windows.arithmetic import spans
+from keras_ts.windows.arithmetic.following import Followed, Scores
 from keras_ts.windows.arithmetic.paths import ErrorPaths
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 
@@ -79,6 +83,10 @@ class ConformalInterval(SeriesLayer):
             increasing: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. An input counts
             for a target that has a value there, and fewer than the least belong to the first class.
             Defaults to None: all windows have the same margins.
+        scores: Quantiles of the errors that set the margins, as ``calibrate`` puts them here, from
+            which ``follow`` reads new margins. Defaults to None: none.
+        followed: The levels that ``follow`` moved, and the origins by which; at them margins are
+            read off ``scores``. Defaults to None: nothing has moved.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -115,6 +123,8 @@ class ConformalInterval(SeriesLayer):
         halves: Sequence[float] | None = None,
         paths: dict[str, Any] | None = None,
         inputs: Sequence[int] | None = None,
+        scores: dict[str, Any] | None = None,
+        followed: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -135,6 +145,10 @@ class ConformalInterval(SeriesLayer):
         self.halves = None if halves is None else _halves(halves)
         self.paths = None if paths is None else ErrorPaths.from_config(paths)
         self.inputs = None if inputs is None else _inputs(inputs)
+        self.scores = None if scores is None else Scores.from_config(scores)
+        self.followed: Followed | None = None
+        if followed is not None:
+            self.followed = Followed.from_config(followed, self.scores, len(self.coverage))
 
     @property
     def compiled_with(self) -> dict[str, Any] | None:
@@ -154,7 +168,11 @@ class ConformalInterval(SeriesLayer):
         steps = self._forecast_axes(input_shape)
         steps = steps if self.inputs is None else (len(self.inputs), *steps)
         targets = len(self.targets) if isinstance(self.targets, list) else 1
-        self.margins = self._weight("margins", (len(self.coverage), *steps), trainable=False)
+        shape = (len(self.coverage), *steps)
+        self.margins = self._weight("margins", shape, trainable=False)
+        self._moved = None
+        if self.scores is not None and self.followed is not None:
+            self._moved = self._moved_margins(self.scores, self.followed.levels, shape)
         self.floor = self._weight("floor", (targets,), trainable=False)
         super().build(input_shape)
 
@@ -172,11 +190,14 @@ class ConformalInterval(SeriesLayer):
             level = ops.mean(ops.abs(point), axis=1, keepdims=True)
             floor = ops.zeros_like(scale) + self.floor
             scale = ops.where(known > 0, scale, ops.maximum(level, floor))
+        margins = ops.convert_to_tensor(self.margins)
+        if self._moved is not None:
+            margins = ops.where(self._moved[0], ops.cast(self._moved[1], margins.dtype), margins)
         low, high = point, point
         lower: list[Any] = []
         upper: list[Any] = []
         for number, pair in enumerate(self._pairs):
-            margin = self._of_class(self.margins[number], known) * scale
+            margin = self._of_class(margins[number], known) * scale
             begin, end = (
                 (point, point) if pair is None else (forecasts[..., place] for place in pair)
             )
@@ -186,6 +207,19 @@ class ConformalInterval(SeriesLayer):
             upper.append(high)
         bounds = [*lower, point, *upper]
         return ops.stack(self._with_others(forecasts, bounds), axis=-1)
+
+    def _moved_margins(
+        self, scores: Scores, levels: Array, shape: tuple[int, ...]
+    ) -> tuple[Array, Array]:
+        """Return which margins have moved, and where to, both in the shape of the weight."""
+        made = scores.margins(levels)
+        if made.size != math.prod(shape):
+            raise ValueError(
+                f"scores must be of the layer's margins, {shape}. Received scores of "
+                f"{scores.quantiles.shape[:-1]}, by sets, classes, steps and targets."
+            )
+        moved = np.broadcast_to((levels != scores.unmoved(self.coverage))[:, None], made.shape)
+        return moved.reshape(shape), made.reshape(shape)
 
     def _with_others(self, forecasts: Any, bounds: list[Any]) -> list[Any]:
         """Return the bounds and point among the other quantiles, which are clipped to them."""
@@ -267,9 +301,11 @@ class ConformalInterval(SeriesLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings; margins are weights."""
-        # Without paths and inputs, the settings are those of files from before these existed.
+        # Without these, the settings are those of files from before they existed.
         later: dict[str, Any] = {} if self.paths is None else {"paths": self.paths.get_config()}
         later |= {} if self.inputs is None else {"inputs": list(self.inputs)}
+        later |= {} if self.scores is None else {"scores": self.scores.get_config()}
+        later |= {} if self.followed is None else {"followed": self.followed.get_config()}
         given = None if self.given_quantiles is None else list(self.given_quantiles)
         return {**super().get_config(), "quantiles": given, **later}
 

@@ -4,7 +4,7 @@ A panel holds series of many lengths. Windows as short as its shortest series wo
 the longest; with missing rows in front, each series fills as much of a window as it can.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from keras import ops
 
@@ -47,7 +47,7 @@ class MaskMissing(SeriesLayer):
 
     _settings = ("features",)
 
-    def __init__(self, features: str = "any", **kwargs: Any) -> None:
+    def __init__(self, features: Literal["any", "all"] = "any", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.features = _checks.choice("features", features, ("any", "all"))
         self.supports_masking = True

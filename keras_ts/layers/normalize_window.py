@@ -19,6 +19,7 @@ from keras_ts.layers.season import season
 from keras_ts.layers.window_statistics import (
     OF_WHOLE_WINDOWS,
     STATISTICS,
+    Statistic,
     Steps,
     of_present,
     of_steps_so_far,
@@ -105,7 +106,7 @@ class NormalizeWindow(SeriesLayer):
 
     def __init__(
         self,
-        statistic: str,
+        statistic: Statistic,
         *,
         period: int | None = None,
         causal: bool = False,

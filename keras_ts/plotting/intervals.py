@@ -63,6 +63,9 @@ def draw_intervals(
             values[place], place, color=color, marker="o", linestyle="", markerfacecolor=face
         )
         points.setdefault(verdict, point)
+    # One per cent on either side, so that a model that equals its baseline is not all rounding.
+    axes.update_datalim([(-1, 0), (1, 0)])
+    axes.autoscale_view(scaley=False)
     axes.set_yticks(places, [written(label) for label in labels])
     # Above the first label is a row for the legend.
     axes.set_ylim(len(labels) - 0.5, -1.5 if points else -0.5)

@@ -8,12 +8,13 @@ panels of short series, takes the season off each window; it needs ``period`` if
 ``linear`` is the linear regression itself.
 """
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
+from keras_ts.presets.settings import BuildSettings, PresetOverrides
 
 _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=20, window=20)
 _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
@@ -78,7 +79,7 @@ def preset_names() -> list[str]:
     return list(_NAMED)
 
 
-def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
+def from_preset(name: str, **overrides: Unpack[PresetOverrides]) -> RecurrentPreset:
     """Return a named preset, with the recipe for training its model.
 
     Example:
@@ -104,7 +105,7 @@ def from_preset(name: str, **overrides: Any) -> RecurrentPreset:
     return RecurrentPreset(**{**settings, "recipe": recipe, **overrides})
 
 
-def sequence_to_vector(**settings: Any) -> keras.Model:
+def sequence_to_vector(**settings: Unpack[BuildSettings]) -> keras.Model:
     """Build a model that forecasts once per window.
 
     Example:
@@ -116,10 +117,10 @@ def sequence_to_vector(**settings: Any) -> keras.Model:
     Args:
         **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
     """
-    return _built("sequence_to_vector", settings)
+    return _built("sequence_to_vector", {**settings})
 
 
-def sequence_to_sequence(**settings: Any) -> keras.Model:
+def sequence_to_sequence(**settings: Unpack[BuildSettings]) -> keras.Model:
     """Build a model that forecasts at every step of a window.
 
     Example:
@@ -131,7 +132,7 @@ def sequence_to_sequence(**settings: Any) -> keras.Model:
     Args:
         **settings: Arguments of ``RecurrentPreset`` other than ``kind``, and of its ``build``.
     """
-    return _built("sequence_to_sequence", settings)
+    return _built("sequence_to_sequence", {**settings})
 
 
 def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:

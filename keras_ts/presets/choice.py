@@ -4,7 +4,8 @@ The rules are those of the guide "Choose a model", whose figures say why. They r
 target, so that no choice leaks from held-out rows.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.training_windows import check_settings, read_table
 from keras_ts.windows.arithmetic.frequency import RULES
 from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.spec import WindowSettings
 
 # Rows from which a single series has enough windows for a net of its own.
 _LONG = 500
@@ -44,8 +46,8 @@ def choose_preset(
     horizon: int,
     *,
     period: int | None = None,
-    quantiles: Any = None,
-    **settings: Any,
+    quantiles: Sequence[float] | None = None,
+    **settings: Unpack[WindowSettings],
 ) -> Choice:
     """Return the preset for a table of one's own, and the reason for it.
 

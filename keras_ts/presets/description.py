@@ -5,12 +5,13 @@ without the preset that made it.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts._typing import FitArguments
 from keras_ts.presets.gate import gated_fit, is_gated
 from keras_ts.presets.initial_fit.regression import solved
 from keras_ts.presets.members import fitted
@@ -20,12 +21,13 @@ from keras_ts.presets.training import begun
 from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.spec import WindowSettings
 from keras_ts.windows.split import split_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
 @registered
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RecurrentPreset(PresetSettings):
     """A stack of recurrent layers, with the layers that a forecast needs before and behind it.
 
@@ -139,7 +141,7 @@ class RecurrentPreset(PresetSettings):
     """
 
     def windows_for(
-        self, series: Any, horizon: int, *, at: Any = None, **settings: Any
+        self, series: Any, horizon: int, *, at: Any = None, **settings: Unpack[WindowSettings]
     ) -> WindowedSeries:
         """Return the windows that this preset is trained by, for a table of one's own.
 
@@ -183,7 +185,7 @@ class RecurrentPreset(PresetSettings):
         return training_windows(self, series, horizon, part_of, settings)
 
     def split(
-        self, series: Any, horizon: int, *, at: Any, **settings: Any
+        self, series: Any, horizon: int, *, at: Any, **settings: Unpack[WindowSettings]
     ) -> tuple[WindowDataset, ...]:
         """Return the datasets of ``windows_for(series, horizon, at=at, **settings)``, split ``at``.
 
@@ -214,7 +216,12 @@ class RecurrentPreset(PresetSettings):
         return self.windows_for(source, horizon, at=at, **settings).split(source, at)
 
     def fit(
-        self, train: WindowDataset, *, core: Any = None, members: int = 1, **fit_arguments: Any
+        self,
+        train: WindowDataset,
+        *,
+        core: Any = None,
+        members: int = 1,
+        **fit_arguments: Unpack[FitArguments],
     ) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 
@@ -252,10 +259,12 @@ class RecurrentPreset(PresetSettings):
                 times as long, and the error depends less on a seed. A ``TrainingBackup`` keeps each
                 net in a subfolder, and ``fine_tune`` trains each further. The model has no
                 ``history``. Defaults to 1.
-            **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks``,
-                ``validation_data`` and ``verbose``. ``epochs`` and ``steps_per_epoch`` override
-                the recipe's, and a rate that decays does so over them. ``shuffle`` defaults to
-                False, since the dataset shuffles its windows.
+            **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
+                ``validation_data``. ``epochs`` and ``steps_per_epoch`` override the recipe's, and a
+                rate that decays does so over them. ``shuffle`` defaults to False, since the dataset
+                shuffles its windows. ``verbose`` defaults to None: one line for each net, which
+                renews itself, shows the steps, the time left and the losses; in a file, only its
+                end is written. 0, 1 and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.
@@ -274,8 +283,8 @@ class RecurrentPreset(PresetSettings):
             )
         members = _checks.integer("members", members, 1)
         if is_gated(self, train, core):
-            return gated_fit(self, train, members, fit_arguments)
-        return fitted(self, train, core, members, fit_arguments)
+            return gated_fit(self, train, members, {**fit_arguments})
+        return fitted(self, train, core, members, {**fit_arguments})
 
     def build(
         self,

@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_ts._dtypes import whole_precision, with_exact_integers
 from keras_ts._models import build_optimizer, predict
+from keras_ts._progress import FitLine
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
@@ -122,14 +123,21 @@ def _parts(train: WindowDataset) -> tuple[WindowDataset, WindowDataset]:
     return datasets[0], datasets[1]
 
 
-def _share(preset: Any, train: WindowDataset, net: keras.Model, epochs: int, steps: int) -> Array:
+def _share(
+    preset: Any,
+    train: WindowDataset,
+    net: keras.Model,
+    epochs: int,
+    steps: int,
+    shown: FitLine | None,
+) -> Array:
     """Return by step and target the share of the net, from 0 to 1; the net stays as it is."""
     early, late = _parts(train)
     build_optimizer(net)
     variables = [*net.variables, *net.optimizer.variables]
     # Copied, since some backends return views.
     kept = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-    _train(preset, train, early, net, epochs, steps)
+    _train(preset, train, early, net, epochs, steps, shown)
     line, blocks = ridge_of(early), WindowBlocks(in_time_order(late, weighted=True))
     middle = 0 if preset.quantiles is None else preset.quantiles.index(0.5)
     sums: Any = 0.0
@@ -165,6 +173,7 @@ def _train(
     net: keras.Model,
     epochs: int,
     steps: int,
+    shown: FitLine | None,
 ) -> None:
     """Train a net on an early part of its training part, from where one of that part begins."""
     # In the net that is there, since a new one would be compiled anew, which takes longer than
@@ -178,11 +187,15 @@ def _train(
     read = in_stretches(early, preset.recipe.steps_for(len(early)))
     count = max(round(_EPOCHS * epochs), 1)
     every = -(-count // _RATES)
+    settings: dict[str, Any] = {"shuffle": False, "verbose": 0}
+    if shown is not None:
+        shown.steps += count * len(read)
+        settings["callbacks"] = [shown]
     for first in range(0, count, every):
         # The rate of the compiled schedule, which is that of a longer fit.
         net.optimizer.iterations.assign(first * epochs * steps // count)
         until = min(first + every, count)
-        net.fit(read, initial_epoch=first, epochs=until, shuffle=False, verbose=0)
+        net.fit(read, initial_epoch=first, epochs=until, **settings)
 
 
 def _line(preset: Any, train: WindowDataset) -> keras.Model:

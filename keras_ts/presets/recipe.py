@@ -94,6 +94,8 @@ class Recipe:
         if not isinstance(self.loss, str):
             raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
 
+    __repr__ = _checks.as_call
+
     def steps_for(self, batches: int) -> int:
         """Return the batches in an epoch: all that the dataset has, but at most ``most_steps``.
 

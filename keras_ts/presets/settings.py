@@ -6,7 +6,7 @@ read them.
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict
 
 import keras
 
@@ -25,6 +25,41 @@ CELLS = {
 }
 # What ``cell="linear"`` takes: there is no net to set up.
 _OF_LINEAR = ("cell", "features", "period", "quantiles", "minimum", "maximum", "recipe")
+
+
+class NetSettings(TypedDict, total=False):
+    """The settings of a ``RecurrentPreset`` by keyword, but its kind."""
+
+    cell: Literal["simple_rnn", "gru", "lstm", "linear"]
+    units: Sequence[int]
+    bidirectional: bool
+    memory: int | None
+    features: int | None
+    output_scale: float | Sequence[float] | None
+    window_norm: Statistic | None
+    period: int | None
+    smoothing: Literal["mixed", "linear"] | None
+    quantiles: Sequence[float] | None
+    minimum: float | None
+    maximum: float | None
+    dropout: float
+    recipe: Recipe | None
+
+
+class PresetOverrides(NetSettings, total=False):
+    """All settings of a ``RecurrentPreset`` by keyword."""
+
+    kind: Literal["sequence_to_vector", "sequence_to_sequence"]
+
+
+class BuildSettings(NetSettings, total=False):
+    """The settings of a net, and the arguments of ``RecurrentPreset.build``."""
+
+    dataset: Any
+    core: Any
+    window: int | None
+    outputs: int | None
+    target: int | None
 
 
 @dataclass(frozen=True)
@@ -134,6 +169,8 @@ class PresetSettings:
                 f"out. {received}, window_norm={self.window_norm!r}, "
                 f"output_scale={self.output_scale!r}."
             )
+
+    __repr__ = _checks.as_call
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_ts import _checks
+from keras_ts._progress import FitLine
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.level import fit_level
@@ -18,8 +19,9 @@ from keras_ts.windows.training_backup import TrainingBackup, backup_of
 
 # Of the windows of an epoch, if young series may come: chosen on folds of generated stores.
 _CUT_SHORT = 0.4
-# Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back.
-Rehearsal = Callable[[keras.Model, int, int], None]
+# Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back. It
+# shows its own steps on the line, if there is one.
+Rehearsal = Callable[[keras.Model, int, int, FitLine | None], None]
 
 
 def begun(needs: Requirements, core: Any, dataset: WindowDataset) -> keras.Model:
@@ -53,11 +55,9 @@ def trained(
         recipe = replace(recipe, epochs=epochs, least_updates=0)
     recipe.compile(model, steps)
     epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
-    if rehearsal is not None:
-        rehearsal(model, epochs, steps)
     read = with_short_pasts(train, _CUT_SHORT)
     read = read if steps == len(train) else in_stretches(read, steps)
-    callbacks = fit_arguments.pop("callbacks", None)
+    callbacks, line = fit_arguments.pop("callbacks", None), None
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = [
             backup_of(backup, train, read) if isinstance(backup, TrainingBackup) else backup
@@ -66,6 +66,13 @@ def trained(
         for backup in callbacks:
             if isinstance(backup, TrainingBackup):
                 fit_arguments.setdefault("initial_epoch", backup.epoch)
+        if fit_arguments.get("verbose") is None:
+            line = FitLine(steps * (epochs - fit_arguments.get("initial_epoch", 0)))
+            callbacks, fit_arguments["verbose"] = [line, *callbacks], 0
+    if rehearsal is not None:
+        rehearsal(model, epochs, steps, line)
     fit_arguments.setdefault("shuffle", False)
     model.fit(read, epochs=epochs, callbacks=callbacks, **fit_arguments)
+    if line is not None:
+        line.end()
     return model

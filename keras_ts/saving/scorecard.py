@@ -30,13 +30,14 @@ from keras_ts.saving.config import entries, title
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import carried_in, located_file, look_through
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
-from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, task_of
+from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, printable, task_of
+from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.carried import Carried
 
 CARD, PICTURE = "README.md", "errors.png"
 _INTERVAL = "keras_ts>ConformalInterval"
-# The settings of a ``ConformalInterval`` that determine its levels.
-_LEVELS = ("coverage", "quantiles", "keep_others")
+# The settings of a ``ConformalInterval`` that determine its levels and where its bounds lie.
+_SETTINGS = ("coverage", "quantiles", "keep_others", "scores", "followed")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
 
@@ -96,10 +97,12 @@ def _of_model(model: keras.Model) -> Scorecard:
     carried = carried_by(model)
     values, weights = _values(carried, f"The model {model.name!r}"), Weights.of(model)
     intervals = None if values["intervals"] is None else frozenset(values["intervals"])
+    interface = Interface(model, carried)
     return _scorecard(
         carried,
         values,
-        Interface(model, carried).quantiles,
+        interface.quantiles,
+        followed=getattr(interface.last_layer, "followed", None),
         same_net=weights.net == set(values["weights"]),
         same_intervals=weights.intervals == intervals,
         calibrated=weights.intervals is not None,
@@ -112,24 +115,26 @@ def _of_file(path: str) -> Scorecard:
     values, digests = _values(carried, repr(path)), digests_in(path)
     layers = [e["config"] for p, e in entries(config) if title(e) == _INTERVAL and not p.part]
     net, intervals = set(values["weights"]), values["intervals"]
-    quantiles = carried.quantiles if carried else None
+    quantiles, followed = carried.quantiles if carried else None, None
     if layers:
-        quantiles = _bounds(layers[-1], path)
+        quantiles, followed = _bounds(layers[-1], path)
     return _scorecard(
         carried,
         values,
         quantiles,
+        followed=followed,
         same_net=net <= digests and len(digests - net) <= _WEIGHTS_OF_INTERVAL * len(layers),
         same_intervals=not layers if intervals is None else set(intervals) <= digests,
         calibrated=bool(layers),
     )
 
 
-def _bounds(layer: Any, path: str) -> tuple[float, ...]:
-    """Return the levels that a ``ConformalInterval`` gives from its config."""
-    settings = {key: layer[key] for key in _LEVELS if key in layer}
+def _bounds(layer: Any, path: str) -> tuple[tuple[float, ...], Followed | None]:
+    """Return the levels that a ``ConformalInterval`` gives from its config, and what moved them."""
+    settings = {key: layer[key] for key in _SETTINGS if key in layer}
     try:
-        return ConformalInterval(**settings).quantiles
+        interval = ConformalInterval(**settings)
+        return interval.quantiles, interval.followed
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path!r} holds an invalid ConformalInterval: {short(error)}") from None
 
@@ -139,6 +144,7 @@ def _scorecard(
     values: dict[str, Any],
     quantiles: tuple[float, ...] | None,
     *,
+    followed: Followed | None,
     same_net: bool,
     same_intervals: bool,
     calibrated: bool,
@@ -160,6 +166,8 @@ def _scorecard(
             + ("the model was calibrated since." if calibrated else "it has lost them.")
             + " Scores of the point forecast hold, coverage and width do not."
         )
+    if followed is not None:
+        remarks.append(f"Its bands follow what came since {printable(followed.since)}.")
     return Scorecard(same_net, tuple(remarks), carried, quantiles, values)
 
 

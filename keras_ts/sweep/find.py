@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._backends import seed_generators
+from keras_ts._progress import progress_bar
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.curve import SweepCurve
 from keras_ts.sweep.optimizer_access import accumulation
@@ -143,7 +144,7 @@ class _Progress(keras.callbacks.Callback):
     def __init__(self, runs: list[ExponentialLRSweep], steps: int) -> None:
         super().__init__()
         self._runs, self._steps, self._run = runs, steps, 0
-        self._bar = keras.utils.Progbar(steps * len(runs), stateful_metrics=["lr", "loss"])
+        self._bar = progress_bar(steps * len(runs), "step", stateful_metrics=["lr", "loss"])
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._show(finalize=False)

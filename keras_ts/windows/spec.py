@@ -6,7 +6,7 @@ feeds series can use it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self, TypedDict, cast
 
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.cycles import NAMED, Columns, Cycle, cycle_names
@@ -69,6 +69,31 @@ OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 # A column with more texts holds no categories, and a file with more is broken or malicious.
 _MOST_CATEGORIES = 1024
 _LONGEST_NAME = 1000
+
+
+class WindowSettings(TypedDict, total=False):
+    """The settings of a ``WindowedSeries`` by keyword, but those that a preset decides."""
+
+    window: int | None
+    gap: int
+    stride: int
+    sampling_rate: int
+    target_columns: Column | Sequence[Column] | None
+    future_columns: Column | Sequence[Column] | None
+    static_columns: Column | Sequence[Column] | None
+    categories: Mapping[str, Sequence[str]] | None
+    calendar: Cycle | Sequence[Cycle] | None
+    id_column: str | None
+    time_column: str | None
+    missing: Literal["raise", "drop", "mask", "mask_targets", "keep"]
+    min_inputs: int | None
+    weighting: Literal["inverse_scale"] | int | None
+    batch_size: int
+    shuffle: bool
+    seed: int | None
+    remainder: Remainder
+    unseen: Literal["raise", "mean"]
+    holidays: Holidays | None
 
 
 @dataclass(frozen=True)
@@ -191,6 +216,8 @@ class WindowSpec:
     def calendar_columns(self) -> list[str]:
         """The names of the columns that ``calendar`` makes."""
         return cycle_names(self.cycles)
+
+    __repr__ = _checks.as_call
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

@@ -48,6 +48,7 @@ def test_a_long_panel_shows_its_progress(model, monkeypatch, capsys):
     monkeypatch.setattr(loop, "_MOST_ROWS", 2)
     forecast(model, [np.arange(4.0)] * 9, WINDOWS)
     assert capsys.readouterr().out == ""
+    monkeypatch.setattr(_progress, "_renews", lambda: True)
     monkeypatch.setattr(_progress, "PATIENCE_SECONDS", 0.0)
     forecast(model, [np.arange(4.0)] * 9, WINDOWS)
     assert "9/9" in capsys.readouterr().out

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_ts import ScaleOutput
+from keras_ts.layers import Bounded
 from keras_ts.layers.base import SeriesLayer
 
 
@@ -33,3 +35,9 @@ def test_a_config_holds_the_settings_as_plain_values():
     assert config["by"] == [3.0, 4.0]
     again = Shifted.from_config(config)
     assert again.get_config() == config
+
+
+def test_a_layer_prints_what_was_set():
+    layer = ScaleOutput(100.0, name="scale")
+    assert repr(layer) == "<ScaleOutput name=scale, built=False, scale=100.0, offset=0.0>"
+    assert str(Bounded(minimum=0)).endswith(", minimum=0.0>")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_ts.layers import ConformalInterval
+from keras_ts.windows.arithmetic.following import Scores
 
 
 def bands(layer, margins, forecasts, past, floor=0.0):
@@ -63,6 +64,8 @@ def test_config_and_weights_survive(sequence, tmp_path):
     if sequence:
         forecasts = keras.layers.RepeatVector(3)(forecasts)
     compiled = {"loss": "mse", "optimizer": {"config": {"learning_rate": 0.1}}}
+    quantiles = np.arange(2.0 * 2 * 7 * (1 + sequence))
+    scores = Scores(quantiles.reshape(2, 1 + sequence, 2, 1, 7), 50)
     layer = ConformalInterval(
         [0.5, 0.8],
         sequence=sequence,
@@ -70,12 +73,15 @@ def test_config_and_weights_survive(sequence, tmp_path):
         compiled_with=compiled,
         halves=[0.9, 0.7],
         inputs=[1, 3] if sequence else None,
+        scores=scores.get_config(),
+        followed={"levels": [[[0.5], [0.4]], [[0.1], [0.3]]], "origins": [5], "since": "5"},
     )
     model = keras.Model(inputs, layer([forecasts, inputs]))
     shape = tuple(layer.margins.shape)
     layer.margins.assign(np.arange(np.prod(shape)).reshape(shape))
     config = layer.get_config()
     assert ("inputs" in config) == sequence
+    assert {"scores", "followed"} <= set(config)
     assert json.loads(json.dumps(config, allow_nan=False)) == config
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -84,6 +90,33 @@ def test_config_and_weights_survive(sequence, tmp_path):
         again.predict(PAST, verbose=0), model.predict(PAST, verbose=0), rtol=1e-6
     )
     assert not model.layers[-1].trainable_weights
+
+
+SCORES = Scores(np.arange(8.0).reshape(1, 1, 2, 1, 4), 4).get_config()
+LEVELS = {"levels": [[[0.2], [0.4]]], "origins": [1, 2], "since": "2026-11-01"}
+BROKEN = [
+    7,
+    {},
+    {**SCORES, "shape": [1, 1, 2, 1, 5]},
+    {**SCORES, "shape": [1, 1, 2, 1, 1 << 40]},
+    {**SCORES, "shape": [8]},
+    {**SCORES, "count": 0},
+    {**SCORES, "data": "AAAA"},
+    {**SCORES, "data": None},
+    Scores(np.full((1, 1, 2, 1, 4), np.nan), 4).get_config(),
+    Scores(-np.arange(8.0).reshape(1, 1, 2, 1, 4), 4).get_config(),
+]
+
+
+def test_margins_that_have_moved_are_read_off_the_scores():
+    """The first step stays at the weight, the second goes to the third of four scores."""
+    layer = ConformalInterval(0.8, scores=SCORES, followed={**LEVELS, "levels": [[[0.2], [0.3]]]})
+    layer = ConformalInterval.from_config({**layer.get_config(), "coverage": [0.8]})
+    layer.followed.levels[0, 0] = 1 - 0.8
+    out = bands(layer, 9.0, POINT, PAST)
+    np.testing.assert_allclose((out[..., 2] - POINT) / [[1.5], [15.0]], [[9.0, 6.0]] * 2)
+    with pytest.raises(ValueError, match=r"scores must be of the layer's margins, \(1, 3\)"):
+        ConformalInterval(0.8, scores=SCORES, followed=LEVELS).build([(None, 3), (None, 3)])
 
 
 @pytest.mark.parametrize(
@@ -118,6 +151,24 @@ def test_config_and_weights_survive(sequence, tmp_path):
         ({"coverage": 0.8, "inputs": [4, 4]}, ValueError, "inputs must be the least number"),
         ({"coverage": 0.8, "inputs": []}, ValueError, "inputs must be the least number"),
         ({"coverage": 0.8, "inputs": [-1, 4]}, ValueError, "inputs"),
+        *(({"coverage": 0.8, "scores": own}, ValueError, "scores must be") for own in BROKEN),
+        ({"coverage": 0.8, "followed": LEVELS}, ValueError, "followed must be what follow made"),
+        *(
+            ({"coverage": 0.8, "scores": SCORES, "followed": own}, ValueError, "followed must be")
+            for own in (
+                7,
+                {},
+                {**LEVELS, "levels": [[[0.2]]]},
+                {**LEVELS, "levels": [[[0.2], [np.nan]]]},
+                {**LEVELS, "levels": [[[0.2], [1.2]]]},
+                {**LEVELS, "levels": [[["a"], ["b"]]]},
+                {**LEVELS, "origins": [2, 1]},
+                {**LEVELS, "origins": [1.5]},
+                {**LEVELS, "origins": list(range(1001))},
+                {**LEVELS, "since": 7},
+                {**LEVELS, "since": "a" * 65},
+            )
+        ),
     ],
 )
 def test_settings_that_are_refused(settings, error, says):

@@ -56,6 +56,13 @@ def test_a_new_figure_is_as_high_as_its_columns(tmp_path):
     assert (tmp_path / "i.svg").exists()
 
 
+def test_a_model_that_equals_its_baseline_shows_no_rounding():
+    axes = draw_intervals(["line"], *np.array([[0.0], [-6e-8], [6e-8]]), [""], "skill", SAYS)
+    left, right = axes.get_xlim()
+    assert left <= -1
+    assert right >= 1
+
+
 def test_without_a_point_there_is_no_legend():
     nothing = np.array([np.nan])
     axes = draw_intervals(["off"], nothing, nothing, nothing, ["never changes"], "skill", SAYS)

@@ -49,7 +49,7 @@ def weights(model):
 def share_of(net, series, monkeypatch):
     monkeypatch.setattr(gate, "_train", lambda *_: None)
     net.compile("adam", "mse")
-    return gate._share(preset(), WINDOWS.build(series), net, 1, 1)
+    return gate._share(preset(), WINDOWS.build(series), net, 1, 1, None)
 
 
 def parabolas(window):

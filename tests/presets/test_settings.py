@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_ts
 from helpers import called
 from keras_ts import RecurrentPreset, from_preset
 
@@ -96,6 +97,13 @@ def test_settings_that_smoothing_refuses():
 def test_a_pickle_and_a_copy_are_equal():
     preset = from_preset("gru_32x2")
     assert pickle.loads(pickle.dumps(preset)) == copy.deepcopy(preset) == preset
+
+
+def test_what_was_set_is_printed():
+    assert repr(RecurrentPreset(cell="gru", units=8)) == "RecurrentPreset(cell='gru', units=(8,))"
+    preset = from_preset("seasonal_gru", period=7, quantiles=(0.1, 0.5, 0.9))
+    assert eval(repr(preset), {**vars(keras_ts)}) == preset
+    assert "dropout" not in repr(preset)
 
 
 def test_a_signature_names_every_setting():

@@ -184,9 +184,10 @@ def counted(monkeypatch, preset, train):
     monkeypatch.setattr(
         keras.Model, "fit", lambda self, data, **rest: handed.append((len(data), rest))
     )
-    preset.fit(train)
+    preset.fit(train, verbose=0)
     ((batches, arguments),) = handed
-    assert arguments == {"epochs": arguments["epochs"], "callbacks": [], "shuffle": False}
+    expected = {"callbacks": [], "shuffle": False, "verbose": 0}
+    assert arguments == {"epochs": arguments["epochs"], **expected}
     return arguments["epochs"], batches
 
 

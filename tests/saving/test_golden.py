@@ -10,7 +10,7 @@ import pytest
 
 import keras_ts
 from helpers import arrays
-from keras_ts import Rollout, WindowedSeries, load_model, load_windows, scorecard
+from keras_ts import Rollout, WindowedSeries, follow, load_model, load_windows, scorecard
 from keras_ts.exporting.description import describe
 from keras_ts.interface import carried_by
 from keras_ts.windows.carried import Carried
@@ -133,6 +133,12 @@ def test_forecasters(model, tmp_path):
         for source in (again, path):
             card = json.loads(json.dumps(scorecard(source).to_dict()))
             assert _only(about["scorecard"], card) == about["scorecard"]
+
+
+def test_bands_without_scores_cannot_follow(tmp_path):
+    model = load_model(unpacked(SAVED / "0.2.0" / "stores", ".keras", tmp_path)[0])
+    with pytest.raises(ValueError, match=r"must be calibrated again: its file is of keras_ts 0\.2"):
+        follow(model, {}, {})
 
 
 @pytest.mark.slow

@@ -73,9 +73,17 @@ def quantile_net() -> keras.Model:
 
 def every_day(model: keras.Model, table: pd.DataFrame, folder: Path) -> bool:
     """Check a model and its files; judge it in a backtest of a preset."""
-    report = keras_ts.backtest(keras_ts.from_preset("gru_32x2"), table["units"], 7, n_splits=3)
+    choice = keras_ts.choose_preset(table, 7, time_column="day", calendar=["week", 30.5])
+    stop = keras.callbacks.EarlyStopping("val_loss")
+    train, held_out = choice.preset.split(table, 7, at=-100, time_column="day", missing="mask")
+    choice.preset.fit(train, members=3, validation_data=held_out, callbacks=[stop], verbose=None)
+    small = keras_ts.sequence_to_vector(cell="gru", units=(8,), window=20)
+    keras_ts.fine_tune(small, train, epochs=2, verbose=0)
+    report = keras_ts.backtest(
+        choice.preset, table["units"], 7, n_splits=3, epochs=2, core=None, callbacks=[stop]
+    )
     reloaded = keras_ts.check_reload(model, table["units"].to_numpy())
-    keras_ts.export_model(model, folder / "model.onnx", format="onnx")
+    keras_ts.export_model(model, folder / "model.onnx", format="onnx", verbose=0)
     ahead = BatchForecaster(str(folder / "model.keras"), steps=14)(table)
     windows = keras_ts.load_windows(folder / "model.keras")
     return reloaded.ok and windows is not None and len(ahead) > 0 and bool(report.verdicts)

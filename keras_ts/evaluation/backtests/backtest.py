@@ -10,16 +10,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
+from keras_ts._progress import progress_bar, quiet
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array
+from keras_ts._typing import Array, PresetFitArguments
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
+from keras_ts.evaluation.backtests.following import Levels
 from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
 from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
@@ -65,7 +67,8 @@ def backtest(
     key: str | None = None,
     seeds: int = 1,
     total: bool = False,
-    **fit_arguments: Any,
+    follow: bool = False,
+    **fit_arguments: Unpack[PresetFitArguments],
 ) -> BacktestReport:
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
@@ -162,8 +165,10 @@ def backtest(
         total: True to judge the total of each window's steps, as for ``compare``, also in the
             scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
             ``joint=True``, so that totals have quantiles. Defaults to False.
+        follow: True to begin each fold's intervals at the levels to which the folds before moved
+            them, as the function ``follow`` does. Defaults to False: each is as calibrated.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
-            those of ``preset.fit``. ``verbose="auto"``, the default, shows a progress bar of the
+            those of ``preset.fit``. ``verbose=None``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
 
     Returns:
@@ -189,6 +194,8 @@ def backtest(
             "the number of positions or timestamps that each fold holds out at the end of its "
             "training part."
         )
+    if _checks.boolean("follow", follow) and shares is None:
+        raise ValueError("follow=True moves intervals: pass coverage= and validation_size=, too.")
     if key is not None and not isinstance(key, str):
         raise TypeError(f"key must be a text, or None. Received: key={_checks.shown(key)}.")
     passed: dict[str, Any] = {}
@@ -220,7 +227,7 @@ def backtest(
     def trained(windows: WindowedSeries, seed: int, store: FoldStore | None) -> Iterator[_Made]:
         """Yield the parts of each fold, and what its model of one seed forecasts."""
         datasets = folds_of(windows, series, sizes, sample_weight)
-        levels, shared = None, None
+        levels, shared, moved = None, None, None
         for number in range(n_splits):
             # Seeded first, since making the dataset may draw the order of its training windows.
             keras.utils.set_random_seed(_seed_of(seed, number))
@@ -239,7 +246,8 @@ def backtest(
                     "arguments": passed,
                     "backend": keras.backend.backend(),
                     "data": digest(judged.panel, sample_weight),
-                    **({"total": True} if total else {}),
+                    "total": total,
+                    "follow": follow,
                 }
                 store.begin(settings)
             if number % every == 0 and every > 1:
@@ -250,7 +258,9 @@ def backtest(
                 if shared is not None:
                     keras.utils.set_random_seed(_seed_of(seed, number))
                 if shares is not None and fold.validation is not None:
-                    model = calibrate(model, fold.validation, shares, joint=total)
+                    with quiet():
+                        model = calibrate(model, fold.validation, shares, joint=total)
+                    model = model if moved is None else moved.put_into(model)
                 done = _predicted(model, judged, total)
                 if store is not None:
                     store.save(number, *done)
@@ -260,6 +270,8 @@ def backtest(
                     f"{levels} in fold {number - 1} and {done.levels} in fold {number}."
                 )
             levels = done.levels
+            if follow and fold.validation is not None:
+                moved = Levels.after(moved, done, judged, fold.validation.num_windows)
             yield _Made(fold, judged, done)
 
     runs = [
@@ -270,8 +282,7 @@ def backtest(
         )
         for number, store in enumerate(stores)
     ]
-    verbose = fit_arguments.get("verbose", "auto")
-    bar = keras.utils.Progbar(n_splits, verbose=int(verbose == "auto"), unit_name="fold")
+    bar = progress_bar(n_splits, "fold", fit_arguments.get("verbose") in (None, "auto"))
     parts: list[Part] = []
     for number, made in enumerate(zip(*runs, strict=True)):
         # Seeded again, since the predictions of a fold that is done have drawn nothing.
@@ -290,7 +301,8 @@ def backtest(
             )._replace(lacks="nothing")
             for place, one in enumerate(made)
         ]
-        judge.add(forecasters, before, judged, scales)
+        with quiet():
+            judge.add(forecasters, before, judged, scales)
         for place, one in enumerate(made):
             keys = {"fold": number} if seeds == 1 else {"fold": number, "seed": place}
             parts.append(_part(keys, scales, judged, one.done))

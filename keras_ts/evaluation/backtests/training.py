@@ -32,7 +32,7 @@ class Trainer:
 
     def __init__(self, build: Build | RecurrentPreset, fit_arguments: Mapping[str, Any]) -> None:
         self._build, self._arguments = build, dict(fit_arguments)
-        if self._arguments.get("verbose", "auto") == "auto":
+        if self._arguments.get("verbose") in (None, "auto"):
             self._arguments["verbose"] = 0
         self._earlier: list[weakref.ref[Any]] = []
 

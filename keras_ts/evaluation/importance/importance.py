@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._progress import progress_bar
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Skill, skill
@@ -203,11 +204,8 @@ class _Measured:
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series
-        bar = keras.utils.Progbar(
-            self.num_windows * len(self._shuffled) * repeats,
-            verbose=int(bool(verbose)),
-            unit_name="window",
-        )
+        total = self.num_windows * len(self._shuffled) * repeats
+        bar = progress_bar(total, "window", bool(verbose))
         for block in self._judged.blocks():
             rows = slice(block.begin, block.begin + len(block.series))
             present = self._present(block)

@@ -33,15 +33,23 @@ class Keys:
         series = places_of(self.labels, other.labels)[self.series]
         return rows.locate(series, self._times.values)
 
-    def later_than(self, other: "Keys") -> tuple[BoolArray, BoolArray]:
-        """Return which rows are of a series that another table has, and later than all its rows."""
+    def later_than(
+        self, other: "Keys", counted: BoolArray | None = None
+    ) -> tuple[BoolArray, BoolArray]:
+        """Return which rows are of a series that another table has, and later than all its rows.
+
+        Rows of the other table that are not ``counted`` are as if they were not there.
+        """
+        numbers, times = other.series, other._times.values
+        if counted is not None:
+            numbers, times = numbers[counted], times[counted]
         series = places_of(self.labels, other.labels)[self.series]
-        known = series >= 0
+        known = (series >= 0) & np.isin(series, numbers)
         if not known.any():
             return known, known
-        times, order = other._times.values, np.argsort(other._times.values)
-        last = np.empty(len(other.labels), times.dtype)
-        last[other.series[order]] = times[order]
+        order = np.argsort(times)
+        last = np.full(len(other.labels), times[order[0]])
+        last[numbers[order]] = times[order]
         return known, known & (self._times.values > last[series])
 
     def refuse_twice(self, origins: IntArray) -> None:
@@ -69,6 +77,11 @@ class Keys:
             str(time) if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
         )
 
+    def time(self, row: int) -> str:
+        """Return the time of a row as people write it, by the clock of its zone."""
+        times, zone = self._times.values[row : row + 1], self._times.zone
+        return as_written((times if zone is None else zone.shown(times))[0])
+
     def origins(
         self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
     ) -> IntArray:
@@ -81,18 +94,18 @@ class Keys:
         if fields.step is None:
             return np.zeros(len(self.series), np.int64)
         steps = table.steps(fields.step)
-        return np.unique(self._moments(other, frequency) - steps, return_inverse=True)[1]
+        return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
-    def _moments(self, other: "Keys", frequency: str | None) -> IntArray:
-        """Return the number of the step at which each row lies."""
+    def moments(self, other: "Keys", frequency: str | None) -> tuple[IntArray, bool]:
+        """Return the number of the step at which each row lies, and True if counted since 1970."""
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
         places, frequencies = np.searchsorted(distinct, values), clock.frequencies
         if frequencies[0] is None:  # Irregular: no step may be missing.
-            return places
-        return np.rint(clock.numbers(frequencies)).astype(np.int64)[places]
+            return places, False
+        return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
         """Return the step of each row: as the table says, or its place behind its origin."""

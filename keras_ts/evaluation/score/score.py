@@ -3,16 +3,17 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
-from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
+from keras_ts.evaluation.forecasters.table import ForecastTable
 from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
 from keras_ts.evaluation.score.keys import Keys
+from keras_ts.evaluation.score.matched import Matched, Names
 from keras_ts.evaluation.score.promise import judged
 from keras_ts.forecasting.aggregate import Samples
 from keras_ts.plotting.errors import plot_errors
@@ -22,8 +23,7 @@ from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import Panel, table_of
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.reading.panel import table_of
 
 # By these the steps of one forecast are alike, and these are the quantiles of its total.
 _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
@@ -166,48 +166,19 @@ def score(
     if total and "sample" in getattr(forecasts, "columns", ()):
         samples = Samples.of(forecasts)
         forecasts = samples.medians()
-    ahead, came = ForecastTable("forecasts", forecasts), ForecastTable("actual", table_of(actual))
     carried = None if filepath is None else load_carried(filepath)
-    windows: WindowSpec | None = None if carried is None else carried.windows
-    if windows is None and isinstance(actual, Panel):
-        windows = WindowSpec(1, **actual.settings)
-    names = _Names.of(ahead, came, windows)
-    fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-    for table, columns in ((came, names.all), (ahead, [fields.time or names.time])):
-        lacking = [column for column in columns if column not in table.columns]
-        if lacking:
-            raise ValueError(
-                f"{table.name} lacks {_checks.shown(lacking)}, by which forecasts and rows are "
-                f"matched. It has {_checks.shown(table.columns)}."
-            )
-    keys = Keys(ahead, fields.id, str(fields.time))
-    if not len(keys.series):
-        raise ValueError("forecasts is a table without a row: there is nothing to score.")
-    rows = Keys(came, names.id, names.time)
-    places = keys.places_in(rows)
-    come = places >= 0
-    # Only a total, and forecasts of which no row came, ask how far the rows reach.
-    known, later = keys.later_than(rows) if total or not come.any() else (come, come)
-    if not come.any() and len(rows.series) and not (known.any() and later[known].all()):
-        raise ValueError(
-            "actual holds none of the rows that were forecast: no row has the id and the time of a "
-            f"forecast. The first forecast is of {keys.example()}, and the first row of actual of "
-            f"{rows.example()}. Pass the rows that came since, with the same ids and times."
-        )
+    matched = Matched.of(forecasts, actual, carried)
+    names, fields, keys, come = matched.names, matched.fields, matched.keys, matched.come
     card = None if filepath is None else scorecard(filepath)
     if period is None:
         period = (None if card is None else card.values["period"]) or 1
-    values = np.full((len(come), len(names.targets)), np.nan)
-    values[come] = came.matrix(names.targets)[places[come]]
-    frequency = None if carried is None else carried.frequency
-    origins = keys.origins(ahead, fields, rows, frequency)
-    keys.refuse_twice(origins)
+    values, origins, steps = matched.values, matched.origins, matched.steps
     labels = np.array(keys.labels, dtype=object)[keys.series]
-    forecast = ahead.forecasts(fields) if samples is None else samples.of_targets(fields.values)
+    forecast = matched.forecasts if samples is None else samples.of_targets(fields.values)
     # A step without a forecast, such as a closed day, counts nowhere.
     lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
     made = Rows(
-        {"series": labels, "origin": origins, "step": keys.steps(ahead, fields, origins)},
+        {"series": labels, "origin": origins, "step": steps},
         np.where(lacks, np.nan, values),
         forecast,
         _scales(table_of(train), names, labels, values.shape, period),
@@ -216,6 +187,7 @@ def score(
     promised, sentence = None, ""
     if total:
         # A closed last day has no row, but later ones came.
+        known, later = keys.later_than(matched.rows)
         past = come | (known & ~later)
         there, come, sentence = _totals(made, past, samples is not None, card is not None)
         counts = {
@@ -292,54 +264,7 @@ def _notes(
         yield from unscaled_note(list(dict.fromkeys(rows.columns["series"][unscaled].tolist())))
 
 
-class _Names(NamedTuple):
-    """The columns by which forecasts and rows are matched, and the targets, in the rows."""
-
-    id: str | None
-    time: str
-    targets: tuple[str, ...]
-
-    @property
-    def all(self) -> list[str]:
-        """All the columns."""
-        return [*([] if self.id is None else [self.id]), self.time, *self.targets]
-
-    @classmethod
-    def of(cls, ahead: ForecastTable, came: ForecastTable, windows: WindowSpec | None) -> "_Names":
-        """Return the names that the model's windows have, or else those that the tables suggest."""
-        shared = [name for name in ahead.columns if name in came.columns and name != "step"]
-        if windows is not None and windows.time_column is not None:
-            chosen = windows.target_columns
-            targets = chosen if isinstance(chosen, tuple) else (chosen,)
-            if chosen is None:
-                named = (windows.id_column, windows.time_column)
-                targets = tuple(name for name in shared if name not in named)
-            return cls(windows.id_column, windows.time_column, tuple(map(str, targets)))
-        if "step" in ahead.columns:
-            # A table of ``forecast``: keys, the step, and then the targets.
-            place = ahead.columns.index("step")
-            keys = [name for name in ahead.columns[:place] if name in shared]
-            targets = tuple(name for name in ahead.columns[place:] if name in shared)
-        else:
-            keys = [name for name in shared if not came.is_numeric(name)]
-            targets = tuple(name for name in shared if came.is_numeric(name))
-            rest = [name for name in came.columns if name not in shared and came.is_numeric(name)]
-            if not targets and len(rest) == 1:  # The forecasts have the name of what made them.
-                targets = (rest[0],)
-        dated = [name for name in keys if came.is_dated(name) or ahead.is_dated(name)]
-        times = dated or [name for name in keys[-1:] if came.is_numeric(name)]
-        ids = [name for name in keys if name not in times]
-        if len(times) != 1 or len(ids) > 1 or not targets:
-            raise ValueError(
-                "It is not clear by which columns forecasts and rows are matched: forecasts has "
-                f"{_checks.shown(ahead.columns)}, and actual {_checks.shown(came.columns)}. Name "
-                "the columns of ids, times and targets alike in both, or pass the model's file as "
-                "filepath=."
-            )
-        return cls(ids[0] if ids else None, times[0], targets)
-
-
-def _scales(train: Any, names: _Names, labels: Array, shape: tuple[int, ...], period: int) -> Array:
+def _scales(train: Any, names: Names, labels: Array, shape: tuple[int, ...], period: int) -> Array:
     """Return the scales of each row and target; NaN without a training part."""
     if train is None:
         return np.full((*shape, 2), np.nan)

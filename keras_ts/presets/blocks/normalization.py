@@ -20,6 +20,7 @@ from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.plumbing import CarryForward, LevelByStatic, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.window_statistics import Statistic
 from keras_ts.presets.requirements import Constants, Requirements
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.
@@ -54,7 +55,7 @@ class Normalization:
         return self._masked(own, standardization(constants)(own)), None, None, restore
 
     def _by_window(
-        self, own: Any, statistic: str, period: int | None, static: Sequence[Any]
+        self, own: Any, statistic: Statistic, period: int | None, static: Sequence[Any]
     ) -> tuple[Any, Any, Any, Restore]:
         needs, given = self._needs, own
         # Until its first value, a column has no level that its steps could be relative to.

@@ -23,7 +23,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
-_MOST_BYTES = 740_000
+MOST_BYTES = 740_000
 # The indices of a path, and the key of a series, in bytes.
 _INDEX, _KEY = 8, 8
 # Beyond this, more series show better than more origins how errors belong together.
@@ -43,7 +43,8 @@ class ErrorPaths:
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
         exceedances: ``(2, knots)``, evenly spaced quantiles of how far values lay below the lowest
-            quantile, and above the highest one, in units of half the distance between the two.
+            quantile, and above the highest one, in units of half the distance between the two. An
+            exceedance weighs by that distance, relative to the mean of its series.
     """
 
     ranks: Array
@@ -54,15 +55,24 @@ class ErrorPaths:
 
     @classmethod
     def of(
-        cls, errors: Array, below: Array, above: Array, origins: Array, series: Array, keys: Array
+        cls,
+        errors: Array,
+        below: Array,
+        above: Array,
+        widths: Array,
+        origins: Array,
+        series: Array,
+        keys: Array,
     ) -> Self:
         """Rank errors ``(paths, steps, targets)``; NaN is missing."""
-        # ``below`` and ``above`` are distances past the outermost quantiles, negative within.
+        # ``below`` and ``above`` are distances past the outermost quantiles, negative within, in
+        # units of half of ``widths``.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
-        sizes = np.stack([_quantiles_of(below), _quantiles_of(above)])
+        weights = _relative(widths, series)
+        sizes = np.stack([_quantiles_of(below, weights), _quantiles_of(above, weights)])
         return cls(_ranks_of(errors[order], origins, places), origins, places, keys, sizes)
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
@@ -123,26 +133,25 @@ class ErrorPaths:
         return {
             "shape": [len(self.keys), *self.ranks.shape],
             "exceedances": self.exceedances.tolist(),
-            "data": base64.b64encode(zlib.compress(data)).decode(),
+            "data": packed(data),
         }
 
     @classmethod
     def from_config(cls, config: Any) -> Self:
         """Return the paths of a config, which may come from an untrusted file."""
-        with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError, zlib.error):
+        with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
             size = count * _KEY + paths * (_INDEX + steps * targets)
-            if size > _MOST_BYTES:  # More than was written may not be unpacked.
+            if size > MOST_BYTES:  # More than was written may not be unpacked.
                 raise ValueError
-            data = base64.b64decode(config["data"], validate=True)
-            data = zlib.decompressobj().decompress(data, size + 1)
-            keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY : size]
+            data = unpacked(config["data"], size)
+            keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
             origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(int).reshape(2, paths)
             ranks = np.frombuffer(rest, np.uint8, offset=paths * _INDEX)
             sizes, turns = np.array(config["exceedances"], np.float64), np.diff(origins)
             fits = (
                 sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
-                (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all() and len(data) == size,
+                (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all(),
                 (keys[1:] > keys[:-1]).all() and (series >= 0).all() and (series < count).all(),
                 origins[0] == 0 and (turns >= 0).all() and (turns <= 1).all(),
                 (np.diff(origins * count + series) > 0).all(),
@@ -155,22 +164,38 @@ class ErrorPaths:
         )
 
 
+def packed(data: bytes) -> str:
+    """Return bytes as a text for a file."""
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+def unpacked(text: Any, size: int) -> bytes:
+    """Return so many bytes from a text, which may come from an untrusted file."""
+    try:
+        data = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if len(data) != size:
+        raise ValueError(f"{len(data)} bytes are not {size}")
+    return data
+
+
 def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:
     """Return the windows whose paths of ``width`` errors are kept: all, if they fit into 1 MB."""
     # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
     # Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     cost = width + _INDEX
-    if len(windows) * cost + len(keys) * _KEY > _MOST_BYTES:
+    if len(windows) * cost + len(keys) * _KEY > MOST_BYTES:
         some = np.random.default_rng(0).permutation(np.unique(origins))[:_ORIGINS]
         windows = windows[np.isin(origins, some)]
     order = np.argsort(keys, kind="stable")
     counts = np.bincount(series[windows], minlength=len(keys))[order]
     costs = np.cumsum(counts * cost + _KEY * (counts > 0))
-    fitting = order[costs <= _MOST_BYTES]
+    fitting = order[costs <= MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
     # A single window of a long horizon with many targets may exceed the file's share.
-    return chosen if len(chosen) else windows[: max(_MOST_BYTES // cost, 1)]
+    return chosen if len(chosen) else windows[: max(MOST_BYTES // cost, 1)]
 
 
 def key_of(label: Any) -> int:
@@ -216,7 +241,29 @@ def _ranked(errors: Array) -> Array:
     return ranks
 
 
-def _quantiles_of(distances: Array) -> Array:
-    """Return evenly spaced quantiles of the finite distances above 0; zeros without any."""
-    past = distances[np.isfinite(distances) & (distances > 0)]
-    return np.quantile(past, np.linspace(0, 1, _KNOTS)) if len(past) else np.zeros(_KNOTS)
+def _relative(widths: Array, series: IntArray) -> Array:
+    """Return widths in units of their series' mean, by target; 0 where there is none."""
+    numbers, rows = np.unique(series, return_inverse=True)
+    present = np.isfinite(widths)
+    sums, counts = np.zeros((2, len(numbers), widths.shape[2]))
+    np.add.at(sums, rows, np.where(present, widths, 0).sum(axis=1))
+    np.add.at(counts, rows, present.sum(axis=1))
+    means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)[rows][:, None]
+    return np.divide(widths, means, out=np.zeros_like(widths), where=present & (means > 0))
+
+
+def _quantiles_of(distances: Array, weights: Array) -> Array:
+    """Return quantiles of the finite distances above 0, means around each knot; zeros without."""
+    # Distances are ratios. Where an interval has hardly any width, as on days that are mostly zero,
+    # a ratio is huge, and another day's width times it would be a number that never occurs. So a
+    # distance weighs by its width: then the exceedances of samples are as large in the mean as
+    # those of the errors, and no single ratio decides the last knot.
+    past = np.isfinite(distances) & (distances > 0) & (weights > 0)
+    if not past.any():
+        return np.zeros(_KNOTS)
+    order = np.argsort(distances[past], kind="stable")
+    sizes, shares = distances[past][order], weights[past][order] / weights[past].sum()
+    cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
+    sums = np.cumsum([0, *(sizes * shares)])
+    means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
+    return np.maximum.accumulate(means)

@@ -21,7 +21,8 @@ def panel(origins=40, steps=3, targets=2, seed=0):
 
 
 def paths_of(errors, origins, series, keys=KEYS):
-    return ErrorPaths.of(errors, -1.3 - errors, errors - 1.3, origins, series, keys)
+    widths = np.ones(errors.shape)
+    return ErrorPaths.of(errors, -1.3 - errors, errors - 1.3, widths, origins, series, keys)
 
 
 def drawn_by_hand(errors, origins, series, paths, seed, event, name, count):
@@ -153,7 +154,25 @@ def test_exceedances_are_those_of_the_errors():
     for size, past in zip(
         paths_of(errors, origins, series).exceedances, (-1.3 - errors, errors - 1.3), strict=True
     ):
-        np.testing.assert_allclose(size[[0, 16, 32]], np.quantile(past[past > 0], [0, 0.5, 1]))
+        own = past[past > 0]
+        np.testing.assert_allclose(size[16], np.median(own), rtol=0.01)
+        assert np.quantile(own, 0.9) < size[-1] < own.max()
+        np.testing.assert_allclose(np.trapezoid(size, dx=1 / 32), own.mean())
+
+
+def test_exceedances_of_intervals_without_width_decide_nothing():
+    """On days that are mostly zero, samples exceed quantiles by what the errors do in the mean."""
+    generator = np.random.default_rng(0)
+    shape = 4000, 1, 1
+    widths = np.where(generator.random(shape) < 0.5, 0.01, 4.0)
+    beyond = np.where(generator.random(shape) < 0.1, generator.exponential(2, shape), -1.0)
+    origins, series = np.arange(4000), np.zeros(4000, int)
+    ratios = 2 * beyond / widths
+    paths = ErrorPaths.of(ratios, -ratios, ratios, widths, origins, series, KEYS[:1])
+    places = np.interp(generator.random(shape), np.linspace(0, 1, 33), paths.exceedances[1])
+    drawn = places * widths / 2
+    np.testing.assert_allclose(drawn.mean(), beyond[beyond > 0].mean(), rtol=0.1)
+    assert drawn.max() < 0.03 * ratios.max() * widths.max()
 
 
 def test_equal_errors_share_a_rank():

@@ -1,0 +1,167 @@
+"""``follow``: a calibrated model whose intervals follow what has come since."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._models import check_model
+from keras_ts._quantiles import output_names, pair_of
+from keras_ts._typing import Array
+from keras_ts.evaluation.calibrate import with_followed
+from keras_ts.evaluation.score.matched import Matched
+from keras_ts.interface import Interface
+from keras_ts.layers.conformal_interval import ConformalInterval
+from keras_ts.windows.arithmetic.following import (
+    MOST_ORIGINS,
+    Followed,
+    gaps_of,
+    moved,
+    shares_missed,
+)
+
+
+def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
+    """Return a copy of a calibrated model whose intervals follow what has come since.
+
+    A band that held 80 % in spring holds less once sales become restless. Each morning, ``follow``
+    compares earlier forecasts with the rows that came: where values missed the intervals more often
+    than asked for, these widen, and where less often, they narrow. Nothing is trained, and no
+    forecast changes but for its bounds.
+
+    ``calibrate`` sets each margin so that a share of ``1 - coverage`` of the held-out errors
+    exceeds it: the level of the margin. For each coverage, step and target, an origin moves the
+    level by 0.05 times the share of misses asked for less the share that was missed, over all
+    series, and the margin is read off the held-out errors at the new level, at most at the largest
+    of them. Origins closer than ``k`` steps share errors of step ``k``, so each then counts for the
+    part that is new: daily forecasts move the level of step 7 by a seventh of that.
+
+    The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
+    origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, while
+    errors do not exceed all held-out ones. Further ahead, a miss is known only when its row has
+    come: the answer is delayed by as many steps, and so is the guarantee.
+
+    An origin counts once, when the rows of all its steps have come: a row counts as come if the
+    series has a value at its time or later, so that closed days hold nothing up. Origins that the
+    model has followed are ignored, so the same files may be passed each morning. If nothing new has
+    come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those of
+    ``model`` as it is, so follow each morning, and forecast with the result.
+
+    What has moved rides in the file, beside the weights: a scorecard still holds, and says since
+    when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.
+
+    Example:
+
+    >>> import pandas as pd
+    >>> from keras_ts import WindowedSeries, calibrate, course_series, follow, forecast, from_preset
+    >>> days = pd.date_range("2020-01-01", periods=1461)
+    >>> table = pd.DataFrame({"day": days, "units": course_series()})
+    >>> windows = WindowedSeries(20, target_columns="units", time_column="day")
+    >>> train, held_out = windows.split(table[:1200], at="2023-01-01")
+    >>> model = calibrate(from_preset("linear").fit(train), held_out, coverage=0.8)
+    >>> ahead = forecast(model, table[:1200])
+    >>> table.loc[1200, "units"] = 500.0  # The next day misses the band,
+    >>> moved = follow(model, ahead, table[:1201])
+    >>> after = forecast(moved, table[:1200])  # which is wider from now on.
+    >>> bool((after["units_0.9"] > ahead["units_0.9"]).all())
+    True
+
+    Args:
+        model: A calibrated model: it ends in a ``ConformalInterval``. It is not changed, and the
+            copy shares its weights.
+        forecasts: Frames as ``forecast`` returned them, with the bounds: those of one morning, or
+            of several below each other. Forecasts of a model from before a swap do not belong here.
+        actual: The rows that came, a frame or a ``Panel`` with the same columns of ids and times
+            and the targets. It may hold earlier rows and further columns.
+
+    Returns:
+        The copy, not compiled.
+
+    Raises:
+        TypeError: ``model`` is not a Keras model, or a table not a frame.
+        ValueError: The model is not calibrated, or by keras_ts 0.2, which kept no errors;
+            ``forecasts`` lacks the bounds or a regular step, or goes past the horizon; or the
+            tables cannot be matched, as for ``score``.
+
+    Source:
+        Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift", NeurIPS 2021.
+    """
+    model = check_model(model, built=True)
+    interface = Interface.of(model)
+    layer = interface.last_layer
+    if not isinstance(layer, ConformalInterval):
+        raise ValueError(
+            "model has no intervals that could follow: calibrate it first, by calibrate(model, "
+            "validation)."
+        )
+    if layer.scores is None:
+        raise ValueError(
+            "model must be calibrated again: its file is of keras_ts 0.2, which kept no errors to "
+            "read new margins off. Pass the net that it was made of to calibrate, or "
+            "fine_tune(model, train, calibration=...)."
+        )
+    matched = Matched.of(forecasts, actual, interface.carried)
+    return with_followed(model, _followed(layer, matched, interface.frequency))
+
+
+def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None) -> Followed | None:
+    """Return what a layer has followed once it has followed the new origins, too."""
+    keys, codes, steps, values = matched.keys, matched.origins, matched.steps, matched.values
+    scores: Any = layer.scores
+    horizon = scores.quantiles.shape[2]
+    low, high = _bounds(layer, matched)
+    moments, regular = keys.moments(matched.rows, frequency)
+    if not regular:
+        raise ValueError(
+            "The times of forecasts have no regular step, by which origins could be told apart: "
+            f"the first is that of {keys.example()}."
+        )
+    if steps.max() > horizon:
+        raise ValueError(
+            f"forecasts goes {steps.max()} steps ahead, and model {horizon}: these are forecasts "
+            "of another model."
+        )
+    # The origin of each code, by the earliest of its rows.
+    order = np.lexsort([moments, codes])
+    first = order[np.unique(codes[order], return_index=True)[1]]
+    origins = (moments - steps)[first]
+    # A row that ends in missing values is a plan, and has not come.
+    known, later = keys.later_than(matched.rows, matched.counted)
+    waiting = np.bincount(codes, (later | ~known) & np.isfinite(low).any(axis=(1, 2))) > 0
+    before = layer.followed
+    earlier = () if before is None else before.origins
+    new = ~waiting & ~np.isin(origins, earlier)
+    if len(earlier) == MOST_ORIGINS:
+        new &= origins > earlier[0]
+    shares = shares_missed(values, low, high, codes, steps, horizon)
+    new &= ~np.isnan(shares).all(axis=(1, 2, 3))
+    chosen = np.flatnonzero(new)
+    chosen = chosen[np.argsort(origins[chosen], kind="stable")]
+    if not len(chosen):
+        return before
+    levels = moved(
+        scores.unmoved(layer.coverage) if before is None else before.levels,
+        shares[chosen],
+        layer.coverage,
+        gaps_of(origins[chosen], earlier),
+        scores.count,
+    )
+    since = keys.time(int(first[chosen[0]])) if before is None else before.since
+    remembered_origins = sorted({*earlier, *origins[chosen].tolist()})[-MOST_ORIGINS:]
+    return Followed(levels, tuple(remembered_origins), since)
+
+
+def _bounds(layer: ConformalInterval, matched: Matched) -> tuple[Array, Array]:
+    """Return the bounds in a table of forecasts, each ``(rows, targets, coverages)``."""
+    levels, targets = matched.fields.levels, matched.names.targets
+    try:
+        pairs = [pair_of(share, levels or ()) for share in layer.coverage]
+    except ValueError:
+        wanted = output_names(targets[0], layer.quantiles)
+        raise ValueError(
+            f"forecasts lacks the bounds of model's intervals: it has {_checks.shown(levels)} as "
+            f"levels, and the columns that forecast(model, ...) gives are {wanted}."
+        ) from None
+    low, high = zip(*pairs, strict=True)
+    return matched.forecasts[..., list(low)], matched.forecasts[..., list(high)]

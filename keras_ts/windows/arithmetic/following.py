@@ -1,0 +1,178 @@
+"""Levels that follow the misses of prediction intervals: adaptive conformal inference.
+
+A margin is a quantile of held-out scores at a level, and holds what it says while new errors are as
+the held-out ones were. Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift"
+(NeurIPS 2021), move the level by what came: more misses than asked for lower it, so that intervals
+widen. Here live the scores that a file keeps for it, the levels, and the rule by which they move.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from keras_ts import _checks
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.paths import MOST_BYTES, packed, unpacked
+
+# The rate of Gibbs and Candes.
+_RATE = 0.05
+_QUANTILES = 200
+# So many of the latest origins are remembered; one before all of these has been followed.
+MOST_ORIGINS = 1000
+_LONGEST_TEXT, _EARLIEST = 64, -(1 << 62)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Evenly spaced quantiles of the held-out scores of intervals.
+
+    Attributes:
+        quantiles: ``(sets, classes, steps, targets, kept)``, increasing along the last axis. There
+            is a set for each coverage, or one for all, and a class for each of the layer's.
+        count: The most scores of any cell.
+    """
+
+    quantiles: Array
+    count: int
+
+    def margins(self, levels: Array) -> Array:
+        """Return the margins ``(coverages, classes, steps, targets)`` at levels without classes."""
+        kept = self.quantiles.shape[-1]
+        # Rounded, so that 1 - 0.2 is the 160th of 200 quantiles and not the one after it.
+        places = np.ceil(np.round((1 - levels) * kept, 9)).astype(np.int64) - 1
+        places = np.clip(places, 0, kept - 1)[:, None, ..., None]
+        shape = np.broadcast_shapes(places.shape[:-1], self.quantiles.shape[:-1])
+        quantiles = np.broadcast_to(self.quantiles, (*shape, kept))
+        margins: Array = np.take_along_axis(quantiles, places, axis=-1)[..., 0]
+        return margins
+
+    def unmoved(self, coverage: Sequence[float]) -> Array:
+        """Return the levels ``(coverages, steps, targets)`` of intervals that followed nothing."""
+        shape = (len(coverage), *self.quantiles.shape[2:4])
+        return np.broadcast_to(np.reshape(asked_misses(coverage), (-1, 1, 1)), shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return plain values that JSON takes."""
+        data = packed(self.quantiles.astype("<f4").tobytes())
+        return {"shape": list(self.quantiles.shape), "count": self.count, "data": data}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Self:
+        """Return the scores of a config, which may come from an untrusted file."""
+        with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
+            shape = [_checks.integer("", length, 1) for length in config["shape"]]
+            count, size = _checks.integer("", config["count"], 1), 4
+            for length in shape:
+                size *= length
+            if len(shape) == 5 and size <= MOST_BYTES:
+                quantiles = np.frombuffer(unpacked(config["data"], size), "<f4").reshape(shape)
+                if np.isfinite(quantiles).all() and (np.diff(quantiles) >= 0).all():
+                    return cls(quantiles, count)
+        raise ValueError(
+            f"scores must be what calibrate made, or None. Received: scores={_checks.shown(config)}"
+            "."
+        )
+
+
+def kept_levels(cells: int) -> list[float]:
+    """Return the levels of the quantiles that are kept of each of so many sets of scores."""
+    kept = max(min(_QUANTILES, MOST_BYTES // (4 * cells)), 1)
+    return [place / kept for place in range(1, kept + 1)]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How far levels have moved, and by what.
+
+    Attributes:
+        levels: The share of misses that each margin is for, ``(coverages, steps, targets)``.
+        origins: The latest origins that were followed, as numbers of steps, increasing.
+        since: The first moment that was followed, as people write it.
+    """
+
+    levels: Array
+    origins: tuple[int, ...]
+    since: str
+
+    def get_config(self) -> dict[str, Any]:
+        """Return plain values that JSON takes."""
+        return {
+            "levels": self.levels.tolist(), "origins": list(self.origins), "since": self.since,
+        }  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config: Any, scores: Scores | None, coverages: int) -> Self:
+        """Return what a config holds, which may come from an untrusted file."""
+        with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
+            levels, since = np.array(config["levels"], np.float64), config["since"]
+            origins = tuple(_checks.integer("", origin, _EARLIEST) for origin in config["origins"])
+            fits = (
+                levels.shape == (coverages, *scores.quantiles.shape[2:4]),  # type: ignore[union-attr]
+                ((levels >= 0) & (levels <= 1)).all(),
+                len(origins) <= MOST_ORIGINS and sorted(set(origins)) == list(origins),
+                isinstance(since, str) and len(since) <= _LONGEST_TEXT,
+            )
+            if all(fits):
+                return cls(levels, origins, since)
+        raise ValueError(
+            "followed must be what follow made, with the scores that calibrate made, or None. "
+            f"Received: followed={_checks.shown(config)}."
+        )
+
+
+def asked_misses(coverage: Sequence[float]) -> list[float]:
+    """Return the share of misses that each coverage leaves, at which levels begin."""
+    return [1 - share for share in coverage]
+
+
+def moved(
+    levels: Array, misses: Array, coverage: Sequence[float], gaps: Sequence[float], count: int
+) -> Array:
+    """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn.
+
+    ``misses`` are the shares ``(origins, coverages, steps, targets)``, NaN where no value came, of
+    intervals that were made at ``levels``; ``gaps`` the steps from the origin before to each.
+    ``count`` is the number of held-out scores.
+    """
+    # A step that lies k ahead shares k - 1 of its steps with that of the next origin, and its row
+    # comes k steps later. At the full rate, a single spell of large errors would count k times
+    # before any interval has answered, and levels would swing from one end to the other.
+    ahead = np.arange(1, levels.shape[1] + 1)[:, None]
+    shares = np.reshape(asked_misses(coverage), (-1, 1, 1))
+    made_at = levels
+    for missed, gap in zip(misses, gaps, strict=True):
+        # Intervals at the level that has been reached would have missed so much more.
+        missed = missed + (levels - made_at)
+        rate = _RATE * np.minimum(gap / ahead, 1.0)
+        levels = levels + np.where(np.isnan(missed), 0.0, rate * (shares - missed))
+        levels = np.clip(levels, 1 / (count + 1), 1.0)
+    return levels
+
+
+def shares_missed(
+    actual: Array, low: Array, high: Array, origins: IntArray, steps: IntArray, horizon: int
+) -> Array:
+    """Return the shares of values that intervals missed, ``(origins, coverages, steps, targets)``.
+
+    ``actual`` is ``(rows, targets)``, the bounds ``(rows, targets, coverages)``. ``origins`` number
+    those of the rows from 0 on, ``steps`` count from 1. NaN is left out.
+    """
+    value = actual[..., None]
+    known = ~np.isnan(value + low + high)
+    places, shape = origins * horizon + steps - 1, ((origins.max() + 1) * horizon, *low.shape[1:])
+    missed, count = np.zeros(shape), np.zeros(shape)
+    np.add.at(missed, places, known & ((value < low) | (value > high)))
+    np.add.at(count, places, known)
+    shares = np.where(count > 0, missed / np.maximum(count, 1), np.nan)
+    return shares.reshape(-1, horizon, *low.shape[1:]).transpose(0, 3, 1, 2)
+
+
+def gaps_of(origins: IntArray, earlier: Sequence[int]) -> list[float]:
+    """Return how many steps each origin lies after the one before it, new or earlier; else 1."""
+    before = np.unique([*origins, *earlier])
+    places = np.searchsorted(before, origins)
+    gaps: Array = np.where(places > 0, origins - before[places - 1], 1)
+    return gaps.tolist()
