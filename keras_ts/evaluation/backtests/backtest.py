@@ -73,10 +73,10 @@ def backtest(
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
-    test part. A fold's model sees no value later than its training part, and nothing is carried
-    from one fold to the next. Before each fold, the random numbers of Keras, Python and NumPy are
-    seeded from the number of the fold and the seed of ``windows``, so a fold's forecasts are the
-    same whatever ran before it. The random state is not put back afterwards.
+    test part. A fold's model sees no value later than its training part, and nothing but levels to
+    ``follow`` is carried from one fold to the next. Before each fold, the random numbers of Keras,
+    Python and NumPy are seeded from the number of the fold and the seed of ``windows``, so its
+    forecasts are the same whatever ran before. The random state is not put back afterwards.
 
     The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on all
     rows before each test part, ``validation_size`` included, since they need no early stopping.
