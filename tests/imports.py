@@ -68,7 +68,7 @@ WITHIN = {
         ["measures", "interval_errors"],
         ["report", "judgement"],
         ["judging"],
-        ["entries", "tuning"],
+        ["entries", "tuning", "interval_errors"],
         ["compare", "calibrate"],
         ["backtests", "fine_tune", "importance", "score"],
     ],

@@ -16,6 +16,7 @@ REGISTERED = {
     "keras_ts>KnownAhead": keras_ts.KnownAhead,
     "keras_ts>MaskMissing": lambda: layers.MaskMissing("all"),
     "keras_ts>CarryForward": lambda: keras_ts.CarryForward(None),
+    "keras_ts>LevelByStatic": keras_ts.LevelByStatic,
     "keras_ts>MissingAsColumns": keras_ts.MissingAsColumns,
     "keras_ts>MaskAsColumn": keras_ts.MaskAsColumn,
     "keras_ts>MaskLike": keras_ts.MaskLike,

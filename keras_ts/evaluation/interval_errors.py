@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from keras_ts._keras_private import layers_within
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.layers.plumbing import LevelByStatic
+from keras_ts.windows.arithmetic.ridge import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.arithmetic.short import class_of
 
@@ -42,6 +45,8 @@ def errors_of(
     # Intervals are pairs of quantiles, or the point twice. Where targets may be missing, a window
     # is left out only if all are, and the distance of a missing one is NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
+    shares = left_out(model, judged)
+    middle = 0 if levels is None else levels.index(0.5)
     parts, progress = [], ProgressBar(judged.count, "window")
     for block in judged.blocks():
         predicted = judged.predictions("model", model, levels, block)
@@ -49,19 +54,40 @@ def errors_of(
         present = np.isfinite(block.actual) & np.isfinite(predicted).all(axis=-1)
         usable = (present.any if judged.partial else present.all)(axis=(1, 2))
         actual = np.where(present, block.actual, np.nan)[..., None]
-        past = block.past_as_read
+        past, known = block.past_as_read, known_steps(block.past_as_read)
+        scales = window_scales(past)
+        if shares is not None:
+            # A series without a value is in units of its forecast, and left out of the fit.
+            empty, point = known == 0, predicted[..., middle, None]
+            scales = np.where(empty, np.abs(point[..., 0]).mean(axis=1), scales)
+            alone = point + (actual - point) / shares[block.series, None, None, None]
+            actual = np.where(empty[:, None, :, None], alone, actual)
         parts.append(IntervalErrors(*(
             values[usable]
             for values in (
                 predicted[..., low] - actual,
                 actual - predicted[..., high],
-                window_scales(past),
-                known_steps(past),
+                scales,
+                known,
                 block.begin + np.arange(len(past)),
             )
         )))  # fmt: skip
         progress.add(len(past))
     return IntervalErrors(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def left_out(model: keras.Model, judged: JudgedWindows) -> Array | None:
+    """Return by what the error of each series is divided if the level is fitted without it."""
+    # One less its share in its own fit. None if each window has a value.
+    if not judged.unseen:
+        return None
+    count, parts = len(judged.panel.lengths), [*judged.panel.by_series.values()]
+    own = np.full(count, 1 / count)
+    layers = layers_within(model, LevelByStatic)
+    if parts and layers:
+        penalty = float(keras.ops.convert_to_numpy(layers[0].penalty))
+        own = leverages(np.concatenate(parts, axis=1), penalty)
+    return np.maximum(1 - own, 1 / (1 + count))
 
 
 def with_short(

@@ -36,6 +36,10 @@ from keras_ts.scores.report import percent, unscaled_note
 
 # A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
+_UNSCALED = (
+    "No series here has a row before the border, so MASE does not exist, and MAE is judged. "
+    "Without a value in its window, baselines read the median of the other series' means."
+)
 
 
 class Judge:
@@ -64,6 +68,7 @@ class Judge:
         self._judgements: list[Judgement] = []
         self._pointed: list[str] = []  # models whose levels are those of single steps alone
         self._reason: NoVerdictError | None = None
+        self._unscaled = False  # No series that is judged has a scale.
 
     def add(
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
@@ -75,6 +80,10 @@ class Judge:
         """
         if self._reason is None:
             steps, total = steps_of(models, judged), self._total
+            if not self._judgements and self._by is None and judged.unseen:
+                series = np.unique(judged.ranges.series)
+                self._unscaled = not np.isfinite(scales[series]).any()
+                self._by = "mae" if self._unscaled else None
             given, models = models, [model.on(steps[model.judged], total) for model in models]
             pairs = zip(given, models, strict=True)
             pointed = [own.name for own, now in pairs if own.levels and not now.levels]
@@ -152,6 +161,7 @@ class Judge:
             [
                 *notes,
                 *self._left_out,
+                *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
                 *_without_levels(self._pointed),
                 *single_time_note(origins),

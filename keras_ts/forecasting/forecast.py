@@ -16,7 +16,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, BoolArray
-from keras_ts.forecasting.frames import as_frames, with_plan_alone
+from keras_ts.forecasting.frames import as_frames, with_new_series, with_plan_alone
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
@@ -102,7 +102,9 @@ def forecast(
             in its last rows (or, if the model masks missing values, one in each of them or an
             infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
             The same holds of a series that only ``future`` has; its rows of NaN come last, at the
-            first times of its plan. Defaults to "raise".
+            first times of its plan. A model whose windows have ``min_inputs=0`` forecasts such a
+            series from its static columns, which ``future`` then has, and its plan, at the times
+            that follow the last one of the table. Defaults to "raise".
         num_samples: Number of sample paths to draw in place of quantiles, for totals of several
             steps or series, which ``aggregate`` computes. The model is one of
             ``calibrate(..., joint=True)``. At each step they are equally spaced quantiles of its
@@ -141,6 +143,8 @@ def forecast(
     if steps is not None:
         steps = _checks.integer("steps", steps, 1)
     sampling = Sampling.of(interface, num_samples, seed)
+    if interface.windows.min_inputs == 0 and future is not None:
+        series = with_new_series(series, future, interface.windows, incomplete)
     prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")

@@ -11,7 +11,7 @@ from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.panel import Panel, source_of, with_columns
+from keras_ts.windows.reading.panel import Panel, given_of, source_of, with_columns
 from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column
@@ -104,8 +104,6 @@ def with_plan_alone(
     forecast: Any, future: Any, windows: WindowSpec, steps: int, samples: int | None
 ) -> Any:
     """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
-    import narwhals as nw
-
     made, plan = open_frame(forecast), open_frame(future)
     ids, times = windows.id_column, windows.time_column
     known = set(made[ids].to_list())
@@ -123,18 +121,78 @@ def with_plan_alone(
     for name in (ids, times):
         if name is not None:
             alone[name] = plan[name][order].to_list()
-    columns, pandas = {}, made.implementation.is_pandas_like()
-    for name in made.columns:
-        values = alone.get(name, [float("nan")] * len(order))
-        column = nw.new_series(name, values, backend=made.implementation)
-        if pandas and name == times:  # narwhals knows some time zones of pandas not by their name.
-            column = nw.from_native(
-                column.to_native().astype(made[name].to_native().dtype), series_only=True
+    empty = [float("nan")] * len(order)
+    return _joined(made, {name: alone.get(name, empty) for name in made.columns}, windows)
+
+
+def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: str) -> Any:
+    """Return a table with a row for each series that only the plan has, where targets are missing.
+
+    It stands at the last time of the table, so that all series are forecast for the same time. The
+    plan says what its static columns are. Columns known ahead and others are those of another row,
+    which the model masks.
+    """
+    if isinstance(series, Panel):
+        with_columns(windows, series)
+    given = given_of(series)
+    if windows.id_column is None or not all(map(is_frame, (given, future))):
+        return series
+    if isinstance(given, list | tuple) or isinstance(future, list | tuple):
+        return series
+    table, plan, ids = open_frame(given), open_frame(future), windows.id_column
+    if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:
+        return series  # Reading it says what is wrong.
+    known, static = set(table[ids].to_list()), windows.per_series
+    first: dict[Any, int] = {}
+    for row, name in enumerate(plan[ids].to_list()):
+        if name not in known:
+            first.setdefault(name, row)
+    lacking = {
+        name: [c for c in static if c not in plan.columns or plan[c].is_null()[row]]
+        for name, row in first.items()
+    }
+    for name, columns in lacking.items():
+        if columns and incomplete == "raise":
+            raise ValueError(
+                f"series has no row of {_checks.shown(name)}, which future names, and future lacks "
+                f"its static columns {_checks.shown(columns)}. Add them to future, or its rows to "
+                'series; or pass incomplete="nan".'
             )
-        elif not pandas or name != ids:  # pandas widens integers and categories by itself.
-            column = column.cast(made[name].dtype)
-        columns[name] = column
-    return nw.maybe_reset_index(nw.concat([made, nw.from_dict(columns)])).to_native()
+        if columns:
+            del first[name]
+    if not first or not len(table):
+        return series
+    import narwhals as nw
+
+    others = {ids, windows.time_column, *static, *windows.planned}
+    targets: Any = windows.target_columns or [c for c in table.columns if c not in others]
+    targets = [targets] if isinstance(targets, str) else list(targets)
+    rows = list(first.values())
+    last = 0 if windows.time_column is None else int(table[windows.time_column].arg_max())
+    alike = table[[last] * len(rows)]
+    made: dict[str, Any] = {name: alike[name].to_list() for name in table.columns}
+    made |= {name: plan[name][rows].to_list() for name in (ids, *static)}
+    made |= dict.fromkeys(targets, [float("nan")] * len(rows))
+    return _joined(table.with_columns(nw.col(*targets).cast(nw.Float64)), made, windows)
+
+
+def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
+    """Return a table with the values of columns as further rows, in the types of the table."""
+    import narwhals as nw
+
+    further, pandas = {}, table.implementation.is_pandas_like()
+    for name, values in columns.items():
+        column = nw.new_series(name, values, backend=table.implementation)
+        # narwhals knows some time zones of pandas not by their name.
+        if pandas and name == windows.time_column:
+            column = nw.from_native(
+                column.to_native().astype(table[name].to_native().dtype), series_only=True
+            )
+        # pandas widens integers and categories by itself.
+        elif not pandas or name != windows.id_column:
+            column = column.cast(table[name].dtype)
+        further[name] = column
+    return nw.maybe_reset_index(nw.concat([table, nw.from_dict(further)])).to_native()
 
 
 def rows_of_a_series(steps: int, samples: int | None) -> dict[str, Array]:

@@ -119,7 +119,7 @@ class History:
         broken: BoolArray = np.any(self._missing(infinite=handling.inputs), axis=(1, 2))
         if counts_rows and masked is None:
             return broken
-        if handling.inputs:
+        if handling.inputs and self.windows.min_inputs != 0:
             missing: Any = self._missing()[:, :: self.windows.sampling_rate]
             # A model would forecast 0 if it masked all rows, or for a target without a value.
             if masked == "targets":
@@ -253,7 +253,7 @@ class Following:
 def needed_rows(windows: WindowedSeries) -> int:
     """Return the rows that a series needs, so that a window has enough inputs."""
     if windows.min_inputs is not None:
-        return windows.sampling_rate * (windows.min_inputs - 1) + 1
+        return max(windows.sampling_rate * (windows.min_inputs - 1) + 1, 1)
     return 1 if windows.handling.masked else windows.geometry.reach
 
 

@@ -44,6 +44,8 @@ class Plan:
                 f"The windows have future_columns, {_checks.shown(names)}: pass their values in "
                 "the rows that follow as future=, a frame or an array."
             )
+        if future is not None and not names and windows.min_inputs == 0 and is_frame(future):
+            future = None  # It names series without a row.
         if future is not None and not names:
             also = " The columns of a calendar are computed." if windows.cycles else ""
             raise ValueError(f"The windows have no future_columns, so leave future out.{also}")

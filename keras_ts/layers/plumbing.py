@@ -164,3 +164,49 @@ class RootMeanSquare(SeriesLayer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the root mean squares."""
         return (input_shape[0], 1, input_shape[2])
+
+
+# A store that opens has no row, and its window no level. What is known of it is what it is: the
+# static columns. Beyond the stores that were seen they tell nothing, so the levels are clipped.
+@registered
+class LevelByStatic(SeriesLayer):
+    """Gives a column without a value in its window the location and scale of series like it.
+
+    Takes windows, locations, scales, and static columns if there are any; returns locations and
+    scales. Elsewhere they stay. ``fit_level`` sets the weights: the location over ``unit`` as its
+    inverse hyperbolic sine, and the logarithm of the scale, are linear in the static columns.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, which are not trained."""
+        windows, _, _, *static = input_shape
+        outputs = 2 * windows[-1]
+        if columns := sum(part[-1] for part in static):
+            self.kernel = self._weight("kernel", (columns, outputs), trainable=False)
+            # For ``calibrate``, which leaves series out.
+            self.penalty = self._weight("penalty", (), trainable=False)
+        self.bias = self._weight("bias", (outputs,), trainable=False)
+        self.ends = self._weight("ends", (2, outputs), trainable=False)
+        self.unit = self._weight("unit", (windows[-1],), "ones", trainable=False)
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        """Return the locations and scales."""
+        windows, location, scale, *static = (ops.cast(x, self._float_dtype) for x in inputs)
+        missing = parted(windows, ops)[1]
+        empty = ops.all(missing, axis=1, keepdims=True)
+        levels = self.bias[None]
+        begin = 0
+        for part in static:
+            levels = levels + ops.matmul(part, self.kernel[begin : begin + part.shape[-1]])
+            begin += part.shape[-1]
+        levels = ops.clip(levels, self.ends[0], self.ends[1])[:, None]
+        columns = windows.shape[-1]
+        sines = (ops.exp(levels[..., :columns]) - ops.exp(-levels[..., :columns])) / 2.0
+        own = self.unit * sines + ops.zeros_like(location)
+        spread = ops.exp(levels[..., columns:]) + ops.zeros_like(scale)
+        return ops.where(empty, own, location), ops.where(empty, spread, scale)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """Return the shapes of locations and scales."""
+        return tuple(keras.KerasTensor(x.shape, dtype=self._float_dtype) for x in inputs[1:3])

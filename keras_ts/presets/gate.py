@@ -46,6 +46,8 @@ def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
     """Tell if a fit is blended: that of a net with a linear map, for one series of enough rows."""
     if preset.smoothing != "linear" or core is not None or not isinstance(train, WindowDataset):
         return False
+    if train.windows.min_inputs == 0:  # No line reads a window without a value.
+        return False
     if len(np.unique(in_time_order(train).sampler.ranges.series)) > 1:
         return False
     early, late = _parts(train)

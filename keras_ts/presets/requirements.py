@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts._typing import Array, IntArray
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import dates_of
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps, merged, moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import without_missing
@@ -46,18 +47,25 @@ class TrainingConstants:
         """Compute the constants of a training part."""
         source = in_time_order(dataset)
         panel, ranges = source.panel, source.sampler.ranges
-        begins, ends = ranges.rows(source.spec.geometry.span, panel.offsets)
-        rows = merged(begins, ends)
-        series, first = np.unique(ranges.series, return_index=True)
+        rows = merged(*ranges.rows(source.spec.geometry.span, panel.offsets))
+        series, begins, ends = read_rows(source)
         by_series = {
             part: moments(values[series], [(0, len(series))])
             for part, values in panel.by_series.items()
         }
-        ends, columns = np.maximum.reduceat(ends, first), np.arange(panel.num_columns)
-        steps = mean_absolute_steps(panel.values, begins[first], ends, columns)
+        columns = np.arange(panel.num_columns)
+        steps = mean_absolute_steps(panel.values, begins, ends, columns)
         smallest = np.where(steps > 0, steps, np.inf).min(axis=0)
         smallest = np.where(np.isfinite(smallest), smallest, 1.0)
         return cls(moments(panel.values, rows), by_series, smallest, len(series))
+
+
+def read_rows(source: WindowSource) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the series that windows read, and the begin and end of the rows that they read."""
+    ranges = source.sampler.ranges
+    begins, ends = ranges.rows(source.spec.geometry.span, source.panel.offsets)
+    series, first = np.unique(ranges.series, return_index=True)
+    return series, begins[first], np.maximum.reduceat(ends, first)
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ class Requirements:
     gap: int = 0  # steps between window and first target
     masked: bool = False  # Windows may lack values: steps without a target are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
+    unseen: bool = False  # Windows may have no value at all.
     # Columns known ahead may lack values at steps where no target has one either.
     ahead_masked: bool = False
     carrier: WindowedInput | None = None  # keeps the windows' settings in the model's file
@@ -175,6 +184,7 @@ def required_by(
         units=past[columns.targets].std if constants.num_series == 1 else None,
         events=_events(settings, windows, constants.num_series), moving=_moving(panel, windows),
         masked=windows.handling.inputs, early=windows.min_inputs is not None,
+        unseen=windows.min_inputs == 0,
         ahead_masked=windows.handling.partial, carrier=carrier,
     )  # fmt: skip
     _check_agreement(dataset, needs, by_hand)
@@ -245,6 +255,11 @@ def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[
             "window_norm='seasonal' counts the steps of a period in a window, and the dataset's "
             f"windows leave some out: sampling_rate={windows.sampling_rate}. Use windows with "
             "sampling_rate=1, or another window_norm."
+        )
+    if settings.cell == "linear" and windows.min_inputs == 0:
+        raise ValueError(
+            "cell='linear' is a map of the window, and a window of min_inputs=0 may have no value. "
+            "Use min_inputs=1, or another preset."
         )
     past, target = dataset.columns["past"], dataset.columns["target"]
     features, values = needs.features or 1, math.prod(needs.shape)

@@ -10,6 +10,7 @@ from keras_ts import _checks
 from keras_ts._progress import FitLine
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
+from keras_ts.presets.initial_fit.level import fit_level
 from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.wiring import wire
@@ -26,6 +27,8 @@ Rehearsal = Callable[[keras.Model, int, int, FitLine | None], None]
 def begun(needs: Requirements, core: Any, dataset: WindowDataset) -> keras.Model:
     """Return a net, and fit to a dataset the parts of it that are not trained."""
     wired = wire(needs, core)
+    if wired.level is not None:
+        fit_level(wired.level, needs, dataset)
     if wired.probe is not None:
         if wired.linear is not None:
             fit_linear(wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units)

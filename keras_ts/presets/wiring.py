@@ -14,6 +14,7 @@ from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.plumbing import LevelByStatic
 from keras_ts.presets.blocks.core import RecurrentCore
 from keras_ts.presets.blocks.covariates import Covariates, inputs_of
 from keras_ts.presets.blocks.custom_core import CustomCore
@@ -37,6 +38,7 @@ class Wired:
     probe: keras.Model | None = None
     season: keras.layers.Dense | None = None  # of a calendar's long cycles; goes with ``linear``
     events: CalendarEvents | None = None
+    level: LevelByStatic | None = None  # of windows without a value
 
 
 def wire(needs: Requirements, core: Any = None) -> Wired:
@@ -47,9 +49,10 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     smooth, head = Smoothing(needs) if settings.smoothing else None, Head(needs)
 
     inputs, window = entrance(needs)
-    normal, _, scale, restore = normalize(window)
+    static = [inputs[part] for part in needs.series_constants]
+    normal, _, scale, restore = normalize(window, static)
     columns, ahead = covariates(inputs, window, normal)
-    state, smoothed, linear = read(columns), None, None
+    state, smoothed, linear = covariates.told(read(columns)), None, None
     fitted_on: tuple[Any, ...] = ()
     if smooth is not None:
         smoothed, state, linear, fitted_on = smooth(normal, scale, state)
@@ -59,10 +62,10 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     outputs = head(state, smoothed, effect, restore, effects)
     model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
     if needs.carrier is None or (linear is None and events is None):
-        return Wired(model)
+        return Wired(model, level=normalize.level)
     units, layer = ([], None) if events is None else (events.units, events.layer)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])
-    return Wired(model, linear, probe, season, layer)
+    return Wired(model, linear, probe, season, layer, normalize.level)
 
 
 def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:

@@ -77,7 +77,7 @@ def each_window(
         least = w.window if w.min_inputs is None else w.min_inputs
         for start in range(-w.stride * span, len(values) - span + 1, w.stride):
             inputs = [start + w.sampling_rate * k for k in range(w.window)]
-            if sum(p >= 0 for p in inputs) < least:
+            if sum(p >= 0 for p in inputs) < least or inputs[-1] < -1:
                 continue
             origins = inputs if w.targets == "sequence" else inputs[-1:]
             ahead = [[p + w.gap + 1 + h for h in range(w.horizon)] for p in origins]
@@ -99,11 +99,11 @@ def each_window(
             y = y if w.targets == "sequence" else y[0]
             parts = x if isinstance(x, dict) else {"past": x}
             if w.handling.partial:
-                if not _some_targets(table, targets, future, inputs, ahead):
+                if not _some_targets(table, targets, future, inputs if least else None, ahead):
                     continue
             elif w.handling.masked:
                 levels = np.array([_row(targets, p) for p in inputs]).reshape(len(inputs), -1)
-                if not np.isfinite(levels).any(axis=0).all():
+                if least and not np.isfinite(levels).any(axis=0).all():
                     continue
                 parts = {name: part for name, part in parts.items() if name == "future"}
             read = [*parts.values(), y]
@@ -129,13 +129,14 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
     """Return True for a window in which a target has a value, and all values that it needs."""
     # Each target column with a value among the targets has one among the inputs; and at each
-    # position after the origin where any target has a value, so have all columns known ahead.
+    # position after the origin where any target has a value, so have all columns known ahead. With
+    # ``inputs`` None, no input needs a value.
     targets = targets.reshape(len(targets), -1)
     some = False
     for column in range(targets.shape[1]):
         if any(math.isfinite(_row(targets, p)[column]) for row in ahead for p in row):
             some = True
-            if not any(math.isfinite(_row(targets, p)[column]) for p in inputs):
+            if inputs and not any(math.isfinite(_row(targets, p)[column]) for p in inputs):
                 return False
     for p in ahead[-1]:
         if np.isfinite(targets[p]).any() and not np.isfinite(table[p, future]).all():

@@ -122,7 +122,7 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
         "calendar": st.none() | st.lists(st.integers(2, 5), min_size=1, max_size=2, unique=True),
         "future_columns": st.none() if columns is None else st.none() | some,
         "static_columns": st.none() if columns is None else st.none() | some,
-        "min_inputs": st.none() | st.integers(1, 4),
+        "min_inputs": st.none() | st.integers(0, 4),
     }
     if unknown := set(vary) - set(strategies):
         raise ValueError(f"vary takes any of {list(strategies)}. Received: {sorted(unknown)}.")
@@ -138,7 +138,7 @@ def _built(settings: dict[str, Any]) -> WindowedSeries | None:
         sequence = settings.get("targets") == "sequence"
         settings = {
             **settings,
-            "min_inputs": min(settings["min_inputs"], settings["window"]),
+            "min_inputs": min(max(settings["min_inputs"], int(sequence)), settings["window"]),
             "missing": "mask_targets" if sequence else "mask",
         }
     try:

@@ -83,7 +83,8 @@ class Placement:
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
         if self.panel.clock is not None:
-            return self.panel.clock.stamps(flat)
+            first = np.maximum(flat, self.panel.offsets[series])
+            return self.panel.clock.stamps(first, self.panel.times_at(flat, series))
         return flat - self.panel.offsets[series]
 
 

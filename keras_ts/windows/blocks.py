@@ -7,12 +7,14 @@ Targets become ``(windows, steps, targets)`` in float64, whatever axes a dataset
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.geometry import WindowRanges
+from keras_ts.windows.arithmetic.scale import moments_by_series
 from keras_ts.windows.feeding.source import WindowSource
 from keras_ts.windows.roles import Inputs
 
@@ -28,6 +30,7 @@ class Block:
     inputs: Any
     past: Array  # (windows, inputs, targets), filled if the models mask missing values
     past_as_read: Array  # the same, not filled
+    known: Array  # not filled, but the usual level in windows without a value
     actual: Array  # (windows, steps, targets)
     series: IntArray
     origins: IntArray  # (windows,), flat positions of last inputs
@@ -91,6 +94,20 @@ class WindowBlocks:
         return self._source.spec.handling.masked
 
     @property
+    def unseen(self) -> bool:
+        """True if a window may have no value; baselines then read the usual level of series."""
+        return self._source.spec.min_inputs == 0
+
+    @cached_property
+    def _usual(self) -> Array:
+        """The median over series of the mean of their rows before the first border, by target."""
+        offsets = self.panel.offsets
+        begin, end = self._source.before or (offsets[:-1], offsets[1:])
+        means = moments_by_series(self.panel.values, begin, end)[1][:, self.columns]
+        usual: Array = np.median(means[np.isfinite(means).all(axis=1)], axis=0)
+        return usual
+
+    @property
     def partial(self) -> bool:
         """True if some targets of a window may be missing."""
         return self._source.spec.handling.partial
@@ -117,11 +134,16 @@ class WindowBlocks:
                 ..., self.columns
             ]
             past = past.astype(np.float64)
+            known = past
+            if self.unseen:
+                empty = ~np.isfinite(past).any(axis=1, keepdims=True)
+                known = np.where(empty, self._usual, past)
             yield Block(
                 begin=begin,
                 inputs=inputs,
-                past=filled(past) if self.masks else past,
+                past=filled(known) if self.masks else known,
                 past_as_read=past,
+                known=known,
                 actual=self.last_step(targets).astype(np.float64),
                 series=self.ranges.series_of(numbers),
                 origins=self.ranges.starts(numbers) + self.geometry.reach - 1,

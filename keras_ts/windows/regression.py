@@ -97,7 +97,9 @@ class DirectRidge:
         for places, target, rows in self._rows(validation, block):
             y = self.lines[target].at(rows.window, rows.ahead)
             complete = finite(block.past[places, :, target])[:, None]
-            forecast[places, :, target] = np.where(complete, rows.location + rows.scale * y, np.nan)
+            forecast[places, :, target] = np.where(
+                complete, rows.location + np.where(rows.scale > 0, rows.scale * y, 0.0), np.nan
+            )
         return forecast
 
     def _errors(self, held_out: WindowBlocks) -> Array:
@@ -184,8 +186,11 @@ def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
 
 def _past(read: WindowBlocks, block: Block) -> Array:
     """Return the past of a block, ``(windows, inputs, columns)``."""
-    past = Inputs.of(block.inputs).past
-    return past.reshape(len(block.actual), read.geometry.window, -1)
+    past = Inputs.of(block.inputs).past.reshape(len(block.actual), read.geometry.window, -1)
+    if read.unseen:
+        past = past.copy()
+        past[..., read.columns] = block.known
+    return past
 
 
 def _present(values: Array) -> Array:

@@ -171,8 +171,17 @@ class WindowSpec:
             self.stride,
             self.sampling_rate,
             self.targets == "sequence",
-            0 if self.min_inputs is None else self.sampling_rate * (self.window - self.min_inputs),
+            self._before,
         )
+
+    @property
+    def _before(self) -> int:
+        """The largest number of positions by which a window may begin before its series."""
+        if self.min_inputs is None:
+            return 0
+        # Without an input, its origin is the row before the first.
+        most = self.sampling_rate * (self.window - 1) + 1
+        return min(self.sampling_rate * (self.window - self.min_inputs), most)
 
     @property
     def handling(self) -> Handling:
@@ -222,7 +231,7 @@ class WindowSpec:
 
 def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
     """Return ``min_inputs``, or refuse it for windows that cannot lack inputs."""
-    count = _checks.integer("min_inputs", min_inputs, 1)
+    count = _checks.integer("min_inputs", min_inputs, 0)
     if count > checked["window"]:
         raise ValueError(
             f"min_inputs must be at most window={checked['window']}, the inputs of a window. "
@@ -234,6 +243,11 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
             "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
             'missing="mask" or missing="mask_targets" with it. Received: '
             f"min_inputs={count}, missing={checked['missing']!r}."
+        )
+    if checked["targets"] == "sequence" and not count:
+        raise ValueError(
+            'targets="sequence" forecasts at each input, and a window of min_inputs=0 may have '
+            'none. Use targets="vector", or min_inputs=1.'
         )
     if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(

@@ -38,7 +38,8 @@ def without_missing(
     """Keep the windows with finite targets, columns known ahead and, on request, ``inputs``."""
     # A model that masks inputs would start from 0 for a target without any input value, so each
     # target needs an input value. With ``missing="mask_targets"``, one target is enough, and
-    # columns known ahead may be missing at steps without a target.
+    # columns known ahead may be missing at steps without a target. With ``min_inputs=0`` no input
+    # needs a value.
     geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
     # All positions are checked as starts of windows, and then those of the runs are picked.
     every = replace(geometry, stride=1)
@@ -57,8 +58,9 @@ def without_missing(
         some = np.full(judged, not partial)
         for column in finite.T if spec.handling.masked else ():
             has_target = windows_reading(nothing, column, every, judged)
-            has_level = windowed_any(column, geometry.window, geometry.sampling_rate)[:judged]
-            kept &= ~has_target | has_level
+            if spec.min_inputs != 0:
+                level = windowed_any(column, geometry.window, geometry.sampling_rate)[:judged]
+                kept &= ~has_target | level
             some |= has_target
         if columns.ahead:
             unknown = missing_rows(values, columns.ahead)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.gather import Gather
 from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -28,13 +28,20 @@ class WindowWeights:
     of_windows: Array | None = None  # float32; None for 1.
     of_series: Array | None = None  # float32; None for 1.
 
-    def of(self, windows: IntArray) -> Array:
-        """Return the weights of windows, given their numbers."""
+    def of(self, windows: IntArray, unknown: BoolArray | None = None) -> Array:
+        """Return the weights of windows, given their numbers.
+
+        A window without a value does not tell how large its series is. By the weights of series the
+        smallest would decide its forecast, so it has that of the median series.
+        """
         parts: list[Array] = []
         if self.of_windows is not None:
             parts.append(self.of_windows[windows])
         if self.of_series is not None:
-            parts.append(self.of_series[self.ranges.series_of(windows)])
+            of_series = self.of_series[self.ranges.series_of(windows)]
+            if unknown is not None:
+                of_series = np.where(unknown, np.median(self.of_series), of_series)
+            parts.append(of_series)
         return parts[0] if len(parts) == 1 else parts[0] * parts[1]
 
     def part(self, ranges: WindowRanges) -> "WindowWeights":

@@ -81,8 +81,9 @@ class WindowedSeries(WindowSpec):
             is checked as it is read. Defaults to ``"raise"``.
         min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
             and their other inputs are missing. Starts stay multiples of ``stride``, counted from
-            the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. Defaults to
-            None: all of them.
+            the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0 a
+            window may have no value at all, as that whose origin is the row before the first: a
+            model of a preset then forecasts a series without a row. Defaults to None: all of them.
         weighting: ``"inverse_scale"`` to weigh each window by the inverse of the mean absolute step
             of its series' target, so that the ``"mae"`` loss is a scaled error and large series do
             not drown small ones; or a period, to use steps that many positions apart. Only the

@@ -212,7 +212,13 @@ def test_the_same_results_without_keras_ts(tmp_path):
 @warned_of_masks
 @pytest.mark.slow
 def test_the_same_results_of_every_model_and_preset(tmp_path):
-    same_without_us(tmp_path, {**MODELS, **{n: from_preset(n).build for n in preset_names()}})
+    presets = {name: from_preset(name) for name in preset_names()}
+    builds = {  # Smoothing and the regression have no stock form.
+        name: preset.build
+        for name, preset in presets.items()
+        if not preset.smoothing and preset.cell != "linear"
+    }
+    same_without_us(tmp_path, {**MODELS, **builds})
 
 
 def test_integers_and_half_precision(tmp_path):

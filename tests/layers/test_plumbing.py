@@ -15,6 +15,7 @@ from keras_ts.layers.plumbing import (
     CarryForward,
     KnownAhead,
     LastSteps,
+    LevelByStatic,
     MissingAsColumns,
     RootMeanSquare,
     SelectColumns,
@@ -205,3 +206,30 @@ def test_the_first_value_stands_before_it_too(windows):
     expected = np.where(present.any(axis=1, keepdims=True), filled(windows), 0.0)
     np.testing.assert_array_equal(numpy(CarryForward("first")(windows)), expected)
     np.testing.assert_array_equal(numpy(MissingAsColumns()(windows)), ~present)
+
+
+def level_layer(*static):
+    layer = LevelByStatic()
+    layer.build([(None, 3, 2), (None, 1, 2), (None, 1, 2), *static])
+    layer.bias.assign([1.0, 2.0, 0.0, np.log(3.0)])
+    layer.ends.assign([[-9.0] * 4, [9.0, 2.5, 9.0, 9.0]])
+    layer.unit.assign([10.0, 1.0])
+    return layer
+
+
+def test_a_column_without_a_value_has_the_level_of_series_like_it():
+    windows = np.full((2, 3, 2), np.nan)
+    windows[1, 2, 0] = 7.0
+    location, scale = np.full((2, 1, 2), 7.0), np.full((2, 1, 2), 5.0)
+    got = level_layer()([windows, location, scale])
+    np.testing.assert_allclose(
+        numpy(got[0])[:, 0], [[10 * np.sinh(1), np.sinh(2)], [7, np.sinh(2)]], rtol=1e-6
+    )
+    np.testing.assert_allclose(numpy(got[1])[:, 0], [[1, 3], [5, 3]], rtol=1e-6)
+    layer = level_layer((None, 1), (None, 1))
+    layer.kernel.assign([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
+    phases = np.full((2, 4, 2), 7.0)
+    far = np.array([[-1.0], [-1.0]]), np.array([[0.25], [100.0]])
+    got = numpy(layer([windows, phases, scale, *far])[0])
+    assert got.shape == (2, 4, 2)
+    np.testing.assert_allclose(got[:, 3], [[0, np.sinh(2.25)], [7, np.sinh(2.5)]], rtol=1e-6)

@@ -258,6 +258,7 @@ RIGHT = {
     "KnownAhead": {},
     "MaskMissing": {"features": one_of("any", "all")},
     "CarryForward": {"start": lambda value: value == "first" or maybe(number)(value)},
+    "LevelByStatic": {},
     "MissingAsColumns": {},
     "MaskAsColumn": {},
     "MaskLike": {},

@@ -1,5 +1,6 @@
 """Every way out and back, in a fresh process, saved on each backend and loaded on each."""
 
+import functools
 import itertools
 import json
 from pathlib import Path
@@ -68,14 +69,25 @@ def test_comes_back_on_another_backend(saved):
     check(other, FEW, saved)
 
 
+@pytest.fixture(scope="module")
+def saved_by(tmp_path_factory):
+    """All models, saved every way on a backend, once."""
+
+    @functools.cache
+    def folder_of(backend):
+        folder = tmp_path_factory.mktemp(backend)
+        roundtrips.run(backend, "save", folder, *roundtrips.models())
+        return folder
+
+    return folder_of
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("saver", "loader"), list(itertools.product(roundtrips.BACKENDS, roundtrips.BACKENDS))
 )
-def test_comes_back_in_every_pair(saver, loader, tmp_path):
+def test_comes_back_in_every_pair(saver, loader, saved_by):
     for backend in (saver, loader):
         if not roundtrips.installed(backend):
             pytest.skip(f"{backend} is not installed")
-    names = list(roundtrips.models())
-    roundtrips.run(saver, "save", tmp_path, *names)
-    check(loader, names, tmp_path)
+    check(loader, list(roundtrips.models()), saved_by(saver))

@@ -71,7 +71,8 @@ def holed(draw):
         array[0] = 1
         for column in windows.static_columns or ():
             array[:, column] = 1
-    return replace(windows, calendar=None, remainder="keep", batch_size=4), panel
+    least = max(windows.min_inputs, 1)  # Padded series have no windows without a value.
+    return replace(windows, calendar=None, min_inputs=least, batch_size=4, remainder="keep"), panel
 
 
 @given(holed())
@@ -142,6 +143,24 @@ def test_tensorflow_reads_the_same():
     for batch, read in zip(dataset.to_tf().as_numpy_iterator(), dataset, strict=True):
         for got, wanted in zip(*map(keras.tree.flatten, (batch, read)), strict=True):
             np.testing.assert_array_equal(got, wanted, strict=True)
+
+
+def test_a_window_without_an_input_begins_each_series():
+    """Its origin is the row before the first, one step earlier in time."""
+    days = pd.date_range("2024-01-31", periods=4, freq="ME", tz="Europe/Berlin")
+    frame = pd.DataFrame({"id": list("aaaabbb"), "day": [*days, *days[1:]], "y": np.arange(7.0)})
+    windows = WindowedSeries(
+        3, 2, id_column="id", time_column="day", target_columns="y", min_inputs=0, missing="mask"
+    )
+    dataset = windows.build(frame)
+    x, y = dataset.to_numpy()
+    assert y.tolist() == [[0, 1], [1, 2], [2, 3], [4, 5], [5, 6]]
+    assert np.isfinite(x[..., 0]).sum(axis=1).tolist() == [0, 1, 2, 0, 1]
+    months = ["2023-12-31", "2024-01-31", "2024-02-29", "2024-01-31", "2024-02-29"]
+    assert [str(origin)[:10] for origin in dataset.origins] == months
+    table = dataset.align(y)
+    assert list(map(str, table["target"][6:8])) == list(map(str, days[1:3]))
+    assert WindowedSeries(3, 2, stride=2, min_inputs=0, missing="mask").count(np.arange(5.0)) == 2
 
 
 def test_grain_reads_the_same():

@@ -118,7 +118,7 @@ class Median(Baseline):
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the median of each window, or of its values at the target's phase."""
-        past, ahead = block.past_as_read, validation.ahead
+        past, ahead = block.known, validation.ahead
         whole, error, _ = _medians(past)
         forecast = np.repeat(whole[:, None], len(ahead), axis=1)
         if self.period is None:
@@ -190,7 +190,7 @@ class Theta(Baseline):
         # One step of the method is one input of the window.
         rate, period = geometry.sampling_rate, self.period
         season = 0 if period is None or period % rate else period // rate
-        past = block.past_as_read
+        past = block.known
         enough = np.any if validation.masks else np.all
         usable = enough(np.isfinite(past), axis=1)
         forecast = np.full(block.actual.shape, np.nan)

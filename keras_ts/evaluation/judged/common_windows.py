@@ -53,7 +53,7 @@ def _places(judged: JudgedWindows) -> tuple[IntArray, Array]:
     """Return the series and origin of every window: its timestamp, or its position."""
     flat, series = judged.origins(), judged.ranges.series_of(np.arange(judged.count))
     if judged.panel.clock is not None:
-        return series, judged.panel.clock.times[flat]
+        return series, judged.panel.times_at(flat, series)
     return series, flat - judged.panel.offsets[series]
 
 

@@ -148,7 +148,7 @@ class JudgedWindows(WindowBlocks):
             np.minimum.at(first, series, flat)
             times = flat - first[series]
         else:
-            times = self.panel.clock.times[flat]
+            times = self.panel.times_at(flat, series)
         return Origins.of(series, times, -(-self.geometry.horizon // self.geometry.stride))
 
     def mark(self) -> str:

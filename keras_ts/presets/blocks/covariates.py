@@ -8,7 +8,8 @@ Columns known ahead may lack values in a window, and at steps without a target. 
 their last value, so that no NaN reaches another step or a gradient.
 
 The net reads the columns known ahead beside the others, and the static columns at every step. That
-works for every cell, bidirectional ones too; an initial state would need a form for each.
+works for every cell, bidirectional ones too; an initial state would need a form for each. It has
+read nothing in a window without a value, so with ``min_inputs=0`` they go past it, too.
 
 Each step of the forecast gets an effect of the columns known ahead at that step alone. A small net,
 the same for all steps, computes it, since a promotion does on the fifth day what it does on the
@@ -56,6 +57,7 @@ class Covariates:
         self._settings, self._needs = needs.settings, needs
         linear = needs.settings.smoothing == "linear" and needs.units is not None
         self._seasons = list(needs.seasons) if linear else []
+        self._static: list[Any] = []
 
     def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
         """Return all columns that the net reads, and those of the forecast's steps or None."""
@@ -76,11 +78,18 @@ class Covariates:
                 ahead = KnownAhead()([within, ahead])
         for part, constants in needs.series_constants.items():
             row = standardization(constants)(inputs[part])
+            self._static.append(row)
             parts.append(keras.layers.RepeatVector(needs.window)(row))
         if len(parts) == 1:
             return normal, None
         columns = keras.layers.Concatenate()(parts)
         return MaskLike()([columns, normal]) if needs.masked else columns, ahead
+
+    def told(self, state: Any) -> Any:
+        """Return the state; where windows may have no value to read, with the static columns."""
+        if not (self._needs.unseen and self._static):
+            return state
+        return keras.layers.Concatenate()([state, *self._static])
 
     def effect(
         self, inputs: dict[str, Any], ahead: Any, state: Any

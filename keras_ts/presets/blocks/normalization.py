@@ -8,15 +8,16 @@ Windows may lack values. A step at which no target has a value is masked, and en
 statistics nor recurrent layers. At the other steps a missing value becomes the last value of its
 column in the window, from a masked step too. Before the first value of a column in a window, it
 counts as the level of the column there (``window_norm``), or as its mean over the training part.
+With ``min_inputs=0`` a window may have no value, and gets the level of series like its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_ts.layers.mask_missing import MaskMissing
 from keras_ts.layers.masks import MaskLike
 from keras_ts.layers.normalize_window import NormalizeWindow
-from keras_ts.layers.plumbing import CarryForward, SelectColumns
+from keras_ts.layers.plumbing import CarryForward, LevelByStatic, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.window_statistics import Statistic
@@ -33,14 +34,18 @@ class Normalization:
         self._settings, self._needs = needs.settings, needs
         # True if no step is masked: the first value of a column stands before it, too.
         self._filled = filled
+        # Of windows without a value, once there are any.
+        self.level: LevelByStatic | None = None
 
-    def __call__(self, window: Any) -> tuple[Any, Any, Any, Restore | None]:
+    def __call__(
+        self, window: Any, static: Sequence[Any] = ()
+    ) -> tuple[Any, Any, Any, Restore | None]:
         """Return the columns not known ahead, normalized, location, scale, and the way back."""
         # None if the windows have no location of their own, or the outputs are in their units.
         needs = self._needs
         own = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
         if self._settings.window_norm is not None:
-            return self._by_window(own, self._settings.window_norm, self._settings.period)
+            return self._by_window(own, self._settings.window_norm, self._settings.period, static)
         constants, targets = needs.own_constants, needs.target_constants
         if constants is None or targets is None or self._settings.output_scale is not None:
             return self._masked(own, own), None, None, None
@@ -50,9 +55,9 @@ class Normalization:
         return self._masked(own, standardization(constants)(own)), None, None, restore
 
     def _by_window(
-        self, own: Any, statistic: Statistic, period: int | None
+        self, own: Any, statistic: Statistic, period: int | None, static: Sequence[Any]
     ) -> tuple[Any, Any, Any, Restore]:
-        needs = self._needs
+        needs, given = self._needs, own
         # Until its first value, a column has no level that its steps could be relative to.
         own = self._masked(own, own, start=None)
         causal = self._settings.kind == "sequence_to_sequence"
@@ -65,6 +70,9 @@ class Normalization:
             multiplicative=period is not None and period > 1,
         )
         values, location, scale, *growth = normalize(own)
+        if needs.unseen:
+            self.level = LevelByStatic()
+            location, scale = self.level([given, location, scale, *static])
         feature = restored_feature(needs)
         layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
 

@@ -56,6 +56,9 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         errors = errors.reshape(len(y), horizon, -1)
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
+        if dataset.windows.min_inputs == 0:  # A window without a value tells nothing of windows.
+            past = Inputs.of(x).past[begin - first :].reshape(len(y), dataset.windows.window, -1)
+            squares *= np.isfinite(past[..., source.panel.columns.targets]).any(axis=(1, 2))
         yield Chunk(starts, windows, scale, ahead, errors, squares, *units)
 
 

@@ -109,6 +109,29 @@ def moments(values: Array, spans: Any) -> tuple[Array, Array]:
     return mean, np.sqrt(squares / np.maximum(count, 1))
 
 
+# More series tell no more of their middle, and each is read on its own.
+_MOST_SERIES = 1 << 14
+
+
+def moments_by_series(values: Array, begin: IntArray, end: IntArray) -> tuple[IntArray, Any, Any]:
+    """Return numbers of series, and means and deviations of their columns, NaN without a value."""
+    # Of series laid end to end: of all, or of so many that are spread evenly.
+    chosen: IntArray = np.arange(len(begin))
+    if len(begin) > _MOST_SERIES:
+        chosen = np.linspace(0, len(begin) - 1, _MOST_SERIES).astype(np.int64)
+    parts = []
+    for first, last in zip(begin[chosen], end[chosen], strict=True):
+        rows = np.asarray(values[first:last], dtype=np.float64)
+        rows = rows if rows.ndim == 2 else rows[:, None]
+        finite = np.isfinite(rows)
+        count = np.where(finite.any(axis=0), finite.sum(axis=0), np.nan)
+        mean = np.where(finite, rows, 0.0).sum(axis=0) / count
+        squares = np.square(np.where(finite, rows - mean, 0.0)).sum(axis=0)
+        parts.append((mean, np.sqrt(squares / count)))
+    means, deviations = np.stack(parts, axis=1)
+    return chosen, means, deviations
+
+
 def _blocks(values: Array, spans: Any) -> Iterator[tuple[Array, Array]]:
     """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite."""
     begin, end = np.reshape(spans, (-1, 2)).T

@@ -29,12 +29,12 @@ def class_of(known: Array, bounds: tuple[int, ...]) -> IntArray:
 def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
     """Return windows of which only the latest ``kept`` inputs are known, the others NaN.
 
-    A window that would lose every value of a target stays whole.
+    A window that would lose every value of a target stays whole, but for windows of no input.
     """
     length = past.shape[1]
     late = np.arange(length) >= length - kept[:, None]
     known = np.isfinite(past.reshape(*late.shape, -1)[..., targets])
-    whole = ((known & late[..., None]).any(axis=1) < known.any(axis=1)).any(axis=1)
+    whole = ((known & late[..., None]).any(axis=1) < known.any(axis=1)).any(axis=1) & (kept > 0)
     cut = past.copy()
     cut[~late & ~whole[:, None]] = np.nan
     return cut
@@ -56,6 +56,6 @@ class ShortPasts:
         # Each window has another rank, and those of the lowest are cut. The next seed is that of
         # another order than the one in which windows are read.
         ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)
-        fewest = max(self.fewest, 1)
+        fewest = self.fewest or 0.5  # From a half to 1 no input is left.
         kept = np.floor(fewest * (self.window / fewest) ** np.minimum(ranks, 1.0))
         return np.where(ranks < 1, kept, self.window).astype(np.int64)

@@ -121,6 +121,10 @@ class WindowSource(PickledByFields):
             begins = self.panel.offsets[self.sampler.ranges.series_of(windows)]
             kept = np.where(starts < begins, self.spec.window, kept)
             inputs = cut_short(inputs, kept, np.array(self.panel.columns.targets))
+        unknown: Any = None
+        if self.spec.min_inputs == 0:
+            targets = inputs.reshape(*inputs.shape[:2], -1)[..., self.panel.columns.targets]
+            unknown = ~np.isfinite(targets).any(axis=(1, 2))
         if self.panel.columns.ahead or self.panel.by_series:
             ahead = gather.ahead(starts) if gather.future else None
             series = self.sampler.ranges.series_of(windows)
@@ -128,7 +132,7 @@ class WindowSource(PickledByFields):
             inputs = Inputs(inputs, ahead, constant).x
         y, weights = gather.target(starts), padding
         if self.weights is not None:
-            weights = self.weights.of(windows)
+            weights = self.weights.of(windows, unknown)
             weights = weights if padding is None else weights * padding
         if weights is None:
             return inputs, y

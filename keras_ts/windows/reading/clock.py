@@ -105,17 +105,19 @@ class Clock:
     filled_by: Frequencies | None = None
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
-    def stamps(self, flat: IntArray) -> Array:
+    def stamps(self, flat: IntArray, times: Array | None = None) -> Array:
         """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
+        # Or other ``times`` of the series at these positions.
+        times = self.times[flat] if times is None else times
         if not self.zones:
-            return self.times[flat]
+            return times
         stamps = np.empty(len(flat), dtype=object)
         owner = np.searchsorted(self.offsets, flat, side="right") - 1
         for zone, series in self._by_zone():
             rows = series[owner]
             # A time may be asked for many times, and making Python objects is slow.
-            times, places = np.unique(self.times[flat[rows]], return_inverse=True)
-            stamps[rows] = zone.stamps(times)[places]
+            moments, places = np.unique(times[rows], return_inverse=True)
+            stamps[rows] = zone.stamps(moments)[places]
         return stamps
 
     def written(self, position: int) -> str:

@@ -77,6 +77,18 @@ class FlatSeries:
         single = (frequencies.codes < 0) & (self.lengths == 1)
         return Frequencies.of(frequencies.kinds, np.where(single, usual, frequencies.codes))
 
+    def times_at(self, flat: IntArray, series: IntArray) -> Array:
+        """Return the times at flat positions of series; a position may lie before its series."""
+        # Only the origin of a window without an input does, one step before the first row.
+        assert self.clock is not None
+        first = self.offsets[series]
+        times = self.clock.times[np.maximum(flat, first)]
+        early = flat < first
+        if early.any():
+            back = np.full(int(early.sum()), -1)
+            times[early] = self.clock.after(first[early], back, self.own_frequencies)[0]
+        return times
+
     @property
     def by_series(self) -> dict[str, Array]:
         """The parts of a model's inputs that have one row per series."""

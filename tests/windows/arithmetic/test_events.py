@@ -135,6 +135,7 @@ def test_large_events_hide_no_smaller_ones():
     assert found(phases, errors - np.median(errors)) == list(range(9))
     effects = returning_by_step(phases, errors[:, None])
     assert np.flatnonzero(effects).tolist() == [*range(9), 200]
+    assert np.sign(effects[[0, 8, 200], 0]).tolist() == [-1, -1, 1]
 
 
 @pytest.mark.parametrize(("years", "shut"), [(2, 9), (3, 25)])
@@ -150,14 +151,18 @@ def test_what_late_forecasts_show_holds_for_early_ones_that_err_more():
     """Where early forecasts do not deny it: a day whose early forecasts are right is left alone."""
     phases, errors = days()
     far = 15 * np.random.default_rng(1).normal(size=len(errors))
-    for day in (100, 101, 102):
+    shown = {100: [-25, -30, -15], 101: [0, 5, -5], 102: [-12, -14, -5], 103: [-8, -9, -5]}
+    for day, of_day in shown.items():
         errors[phases == day] -= 20
-        far[phases == day] = {100: [-25, -30, -15], 101: [0, 5, -5], 102: [-12, -14, -5]}[day]
+        far[phases == day] = of_day
     effects = returning_by_step(phases, np.stack([errors, far], axis=1))
-    late = effects[[100, 101, 102], 0]
-    assert (late < -15).all()
-    assert effects[[100, 101, 102], 1].tolist() == [late[0], 0, -12]
-    assert np.count_nonzero(effects) == 5
+    late = effects[[*shown], 0]
+    assert (late < -16).all()
+    # Half as large an error is no denial, and less is.
+    assert effects[[*shown], 1].tolist() == [late[0], 0, -12, 0]
+    assert np.count_nonzero(effects) == 6
+    swapped = returning_by_step(phases, np.stack([far, errors], axis=1))
+    np.testing.assert_array_equal(swapped, effects[:, ::-1])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.04])

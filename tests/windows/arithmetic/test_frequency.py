@@ -313,3 +313,51 @@ def test_a_store_of_0_2_keeps_its_frequencies():
     for change in ({"rule": "third"}, {"local": False}, {"rule": None, "marks": []}):
         with pytest.raises(ValueError, match="which was removed"):
             Frequency.from_config({**old, **change})
+
+
+@pytest.mark.parametrize(
+    ("frequency", "times", "steps", "whole"),
+    [
+        (
+            Frequency(2, unit="D"),
+            "2024-01-01 2024-01-03 2024-01-04 2024-01-10",
+            [1, 0, 3],
+            [1, 0, 1],
+        ),
+        (Frequency(1, unit="D"), "2024-01-01 2024-01-01 2024-01-09", [0, 8], [0, 1]),
+        (Frequency(1, "weekday", "D"), "2024-01-05 2024-01-08 2024-01-10", [1, 2], [1, 1]),
+        (Frequency(1, "day of month", "D"), "2024-01-01 2024-02-01 2024-05-01", [1, 3], [1, 1]),
+    ],
+)
+def test_steps_between_rows_are_counted_and_whole_or_not(frequency, times, steps, whole):
+    counts, fits = frequency.apart(np.array(times.split(), "datetime64[D]"))
+    assert counts.tolist() == steps
+    assert fits.tolist() == [bool(one) for one in whole]
+
+
+def test_steps_between_rows_have_a_bound_that_sums_of_them_keep():
+    for last in (1 << 40, (1 << 63) - 1):
+        counts, _ = Frequency(1).apart(np.array([0, last]))
+        assert counts.tolist() == [1 << 40]
+    assert Frequency(1).apart(np.array([5, (1 << 63) + 5], np.uint64))[0].tolist() == [1 << 40]
+
+
+def test_rows_of_each_frequency_are_those_of_its_series():
+    day, week = Frequency(1, unit="D"), Frequency(7, unit="D")
+    offsets = np.array([0, 2, 5, 9])
+    mixed = Frequencies.of([day, week], np.array([0, 1, 0]))
+    found = [(kind, np.arange(9)[rows].tolist()) for kind, rows in mixed.rows(offsets)]
+    assert found == [(day, [0, 1, 5, 6, 7, 8]), (week, [2, 3, 4])]
+    [(kind, rows)] = Frequencies.of([day], np.zeros(3, int)).rows(offsets)
+    assert (kind, rows) == (day, slice(None))
+
+
+def test_the_usual_frequency_is_that_of_the_longest_series_or_of_days_in_utc():
+    day, week, hour = Frequency(1, unit="D"), Frequency(7, unit="D"), Frequency(1, unit="h")
+    in_utc = Frequency(1, unit="D", zoned=True)
+    lengths = np.array([3, 9, 5, 20])
+    assert Frequencies.of([day, week, hour], np.array([0, 1, 2, -1])).usual(lengths) == week
+    assert Frequencies.of([in_utc, week, hour], np.array([0, 1, 2, -1])).usual(lengths) == in_utc
+    assert (
+        Frequencies.of([hour, week], np.array([0, 1, 1, -1])).usual(np.array([9, 3, 5, 1])) == hour
+    )

@@ -50,6 +50,8 @@ def test_an_event_is_on_the_days_of_its_name(side, month, weekday, place, name):
     assert event.moves
     assert DAYS[event.among(DAYS)].tolist() == np.array(by_pages(month, weekday, place)).tolist()
     later = {near.name: near for near in event.neighbours()}
+    # A day, two and three on either side, and the fourth after it.
+    assert [(near.weekday - weekday) % 7 for near in later.values()] == [1, 6, 2, 5, 3, 4, 4]
     after = f"the {calendar.day_name[(weekday + 1) % 7]} after {name}"
     np.testing.assert_array_equal(DAYS[later[after].among(DAYS)], DAYS[event.among(DAYS)] + 1)
 
@@ -67,6 +69,7 @@ def test_its_points_are_those_of_the_calendar_on_its_days_alone(moment):
 def test_a_day_has_one_number_and_fifth_weekdays_are_no_events():
     for side in (0, 1):
         numbers, events = nth_weekdays(DAYS, side)
+        assert events.count(None) == 12 * 7
         for number, event in enumerate(events):
             here = numbers == number
             if event is not None:
@@ -86,6 +89,7 @@ def test_a_date_is_observed_around_its_weekend():
     assert DAYS[boxing][:2].astype(str).tolist() == ["2005-12-26", "2011-12-26"]
     assert {told[number] for number in numbers[boxing]} == {events[2]}
     assert told[numbers[0]] is None
+    assert numbered(DAYS, events[2:3])[1] == [events[2], None]
 
 
 def test_dates_have_names():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.windows.arithmetic.ridge import RidgeSums
+from keras_ts.windows.arithmetic.ridge import RidgeSums, leverages, shrunken
 
 PENALTIES = np.logspace(-5, 2, 29)
 
@@ -197,3 +197,24 @@ def test_inputs_of_another_kind_are_fitted_alike_in_any_unit():
         sums.add(of_inputs, outputs, np.ones(80))
         fitted.append(sums.coefficients())
     np.testing.assert_allclose(fitted[1] * units[:, None], fitted[0], rtol=1e-6)
+
+
+def test_the_penalty_has_the_least_error_of_rows_left_out_in_closed_form():
+    rng = np.random.default_rng(0)
+    kinds = np.eye(3)[rng.permutation(np.arange(24) % 3)]
+    for noise in (0.01, 1.0, 30.0):
+        y = kinds @ np.array([[0.0], [2.0], [5.0]]) + noise * rng.normal(size=(24, 1))
+        center, kernel, penalty = shrunken(kinds, y)
+        errors = y[:, 0] - y.mean() - ((kinds - center) @ kernel)[:, 0]
+        left_out = []
+        for row in range(24):
+            others = np.arange(24) != row
+            x = kinds[others] - kinds[others].mean(axis=0)
+            fit = np.linalg.solve(
+                x.T @ x + penalty * np.eye(3), x.T @ (y[others] - y[others].mean())
+            )
+            at = y[others].mean() + (kinds[row] - kinds[others].mean(axis=0)) @ fit
+            left_out.append(float((y[row] - at)[0]))
+        np.testing.assert_allclose(errors / (1 - leverages(kinds, penalty)), left_out, atol=1e-9)
+        assert penalty == {0.01: 0.1, 30.0: 1e12}.get(noise, penalty)
+    assert not shrunken(kinds[:1], y[:1])[1].any()

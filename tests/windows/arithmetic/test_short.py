@@ -50,3 +50,12 @@ def test_a_share_is_cut_and_each_length_may_be():
     np.testing.assert_array_equal(short(1, 0, windows[50:90]), kept[50:90])
     for other in (short(2, 0, windows), short(1, 1, windows)):
         assert 0.45 < (other == kept).mean() < 0.7
+
+
+def test_with_no_input_needed_some_windows_are_hidden_whole():
+    kept = ShortPasts(0.3, 0, 31, 10_000)(1, 0, np.arange(10_000))
+    assert set(kept) == set(range(32))
+    assert np.abs(np.bincount(class_of(kept, (0, 1, 2, 4, 8, 16, 31)))[:5] - 503).max() < 30
+    past = np.ones((2, 3, 2))
+    cut = cut_short(past, np.array([0, 1]), np.array([0]))
+    assert np.isnan(cut[..., 0]).tolist() == [[True] * 3, [True, True, False]]

@@ -1,0 +1,72 @@
+"""A series that only the plan has is forecast by a model that was trained with ``min_inputs=0``."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from keras_ts import Panel, RecurrentPreset, WindowedSeries, forecast
+from keras_ts.datasets import store_sales
+
+TABLE, PLAN = map(pd.DataFrame, store_sales(stores=4, days=60, horizon=3))
+OLD = TABLE[TABLE["store"] != "store 1"]
+NAMES = {
+    "id_column": "store", "time_column": "day", "target_columns": "units",
+    "future_columns": "promotion", "static_columns": "type",
+}  # fmt: skip
+
+
+def model_of(min_inputs=0, **settings):
+    windows = WindowedSeries(
+        5, 3, missing="mask_targets", min_inputs=min_inputs, **{**NAMES, **settings}
+    )
+    return RecurrentPreset(units=(2,), window_norm="last").build(windows.build(OLD))
+
+
+MODEL = model_of()
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, "panel"])
+def test_the_ids_come_from_the_plan(kind):
+    own = (lambda frame: frame) if kind == "panel" else kind
+    series = Panel(OLD, **NAMES) if kind == "panel" else kind(OLD)
+    made = forecast(MODEL, series, future=own(PLAN))
+    assert type(made) is type(own(OLD))
+    ids = [*dict.fromkeys(made["store"])]
+    assert ids == ["store 2", "store 3", "store 4", "store 1"]
+    assert list(made["day"][9:]) == list(made["day"][:3])
+    assert np.isfinite(made["units"].to_numpy()).all()
+    old = forecast(MODEL, own(OLD), future=own(PLAN[PLAN["store"] != "store 1"]))
+    np.testing.assert_allclose(made["units"][:9], old["units"], rtol=1e-6)
+
+
+def test_an_id_of_another_type_and_without_a_plan():
+    """Whole numbers as ids; without columns known ahead the plan names series alone."""
+    number = {f"store {i}": i for i in range(1, 5)}
+    old, plan = (frame.assign(store=frame["store"].map(number)) for frame in (OLD, PLAN))
+    plan = plan.drop(columns=["day", "promotion"]).drop_duplicates()
+    made = forecast(model_of(future_columns=None), old, future=plan)
+    assert made["store"].dtype == old["store"].dtype
+    assert made["store"].unique().tolist() == [2, 3, 4, 1]
+    assert made["units"].notna().all()
+
+
+def test_what_the_plan_must_say():
+    without = PLAN.drop(columns="type")
+    with pytest.raises(ValueError, match=r"no row of 'store 1', which .* lacks its static columns"):
+        forecast(MODEL, OLD, future=without)
+    made = forecast(MODEL, OLD, future=without, incomplete="nan")
+    assert made.groupby("store")["units"].count()["store 1"] == 0
+    assert len(made) == 12
+    short = PLAN[(PLAN["store"] != "store 1") | (PLAN["day"] < "2024-12-22")]
+    some = forecast(MODEL, OLD, future=short)
+    assert some["units"].isna().tolist() == [False] * 10 + [True] * 2  # Closed.
+    with pytest.raises(ValueError, match="has rows of \\['store 1'\\]"):
+        forecast(model_of(min_inputs=1), OLD, future=PLAN)
+
+
+def test_a_series_whose_window_has_no_value_is_forecast():
+    gone = TABLE.assign(units=TABLE["units"].where(TABLE["store"] != "store 1"))
+    made, new = (forecast(MODEL, table, future=PLAN) for table in (gone, OLD))
+    made, new = (each[each["store"] == "store 1"]["units"].to_numpy() for each in (made, new))
+    np.testing.assert_allclose(made, new, rtol=1e-6)
