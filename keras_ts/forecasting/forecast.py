@@ -104,7 +104,7 @@ def forecast(
             The same holds of a series that only ``future`` has; its rows of NaN come last, at the
             first times of its plan. A model whose windows have ``min_inputs=0`` forecasts such a
             series from its static columns, which ``future`` then has, and its plan, at the times
-            that follow the last one of the table. Defaults to "raise".
+            that follow the last one of a table in memory. Defaults to "raise".
         num_samples: Number of sample paths to draw in place of quantiles, for totals of several
             steps or series, which ``aggregate`` computes. The model is one of
             ``calibrate(..., joint=True)``. At each step they are equally spaced quantiles of its

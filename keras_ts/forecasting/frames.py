@@ -111,6 +111,11 @@ def with_plan_alone(
     if not rows:
         return forecast
     if times is not None:
+        if times not in plan.columns:
+            raise ValueError(
+                f"future lacks time_column={times!r}, so that the rows of NaN of "
+                f"{_checks.shown(list(rows))} have no times. Add it, or what these series lack."
+            )
         plan = plan.sort(times)
     for row, name in enumerate(plan[ids].to_list()):
         if name in rows and len(rows[name]) < steps:
@@ -147,8 +152,14 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     for row, name in enumerate(plan[ids].to_list()):
         if name not in known:
             first.setdefault(name, row)
+    if first and known and {isinstance(name, str) for name in (*known, *first)} == {True, False}:
+        raise TypeError(
+            f"id_column={ids!r} must be of one type in series and future. Received "
+            f"{table[ids].dtype} and {plan[ids].dtype}."
+        )
+    absent = {c: plan[c].is_null().to_list() for c in static if c in plan.columns}
     lacking = {
-        name: [c for c in static if c not in plan.columns or plan[c].is_null()[row]]
+        name: [c for c in static if c not in absent or absent[c][row]]
         for name, row in first.items()
     }
     for name, columns in lacking.items():

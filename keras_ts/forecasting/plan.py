@@ -44,9 +44,10 @@ class Plan:
                 f"The windows have future_columns, {_checks.shown(names)}: pass their values in "
                 "the rows that follow as future=, a frame or an array."
             )
-        if future is not None and not names and windows.min_inputs == 0 and is_frame(future):
-            future = None  # It names series without a row.
-        if future is not None and not names:
+        alone = windows.min_inputs == 0 and windows.id_column and not isinstance(future, list)
+        if alone and not names and is_frame(future):
+            _check_named(future, history, incomplete)
+        elif future is not None and not names:
             also = " The columns of a calendar are computed." if windows.cycles else ""
             raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
         following = Following.of(history.given, windows.gap, rounds.steps)
@@ -231,16 +232,7 @@ class Plan:
     def _series_of(self, column: Any, incomplete: str) -> IntArray:
         """Return the number of each row's series by its id, -1 if no series has that id."""
         panel, chosen = self.history.panel, self.history.chosen
-        ids, codes = numbered_ids(column)
-        places = places_of(ids, panel.labels or ())
-        if incomplete == "raise" and (places < 0).any():
-            alone = [label for label, place in zip(ids, places, strict=True) if place < 0]
-            raise ValueError(
-                f"future has rows of {_checks.shown(alone)}, by id_column={column.name!r}, "
-                "and series has none to forecast from. Leave them out of future, add their rows to "
-                'series, or pass incomplete="nan".'
-            )
-        series: IntArray = places[codes]
+        ids, series = _numbers_of(column, self.history, incomplete)
         absent = chosen[~np.isin(chosen, series)]
         if len(absent):
             raise ValueError(
@@ -301,6 +293,31 @@ class Plan:
             followed = np.isin(np.arange(len(wanted)), series[flat >= 0])[:, None]
             inside = (wanted <= times.max()) & (followed | (wanted > own.times.max()))
         return np.where(flat < 0, -1, flat - series * rows), inside
+
+
+def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[Any], IntArray]:
+    """Return the ids of a plan, and the number of each row's series, -1 if no series has the id."""
+    ids, codes = numbered_ids(column)
+    places = places_of(ids, history.panel.labels or ())
+    if incomplete == "raise" and (places < 0).any():
+        alone = [label for label, place in zip(ids, places, strict=True) if place < 0]
+        raise ValueError(
+            f"future has rows of {_checks.shown(alone)}, by id_column={column.name!r}, "
+            "and series has none to forecast from. Leave them out of future, add their rows to "
+            'series, or pass incomplete="nan".'
+        )
+    return ids, places[codes]
+
+
+def _check_named(future: Any, history: History, incomplete: str) -> None:
+    """Check a plan that only names series without a row, and has no column known ahead."""
+    windows, table = history.windows, open_frame(future)
+    static = [name for name in windows.per_series if name in table.columns]
+    ids = windows.id_column or ""
+    table = open_frame(selected(future, [ids, *static], windows, "future"))
+    series = _numbers_of(table[ids], history, incomplete)[1]
+    if static:
+        _check_static(matrix(table, static, windows, "future"), static, series, history)
 
 
 def _in_order(series: IntArray) -> IntArray:

@@ -7,6 +7,7 @@ import pytest
 
 from keras_ts import Panel, RecurrentPreset, WindowedSeries, forecast
 from keras_ts.datasets import store_sales
+from keras_ts.scale import PanelStore
 
 TABLE, PLAN = map(pd.DataFrame, store_sales(stores=4, days=60, horizon=3))
 OLD = TABLE[TABLE["store"] != "store 1"]
@@ -16,11 +17,15 @@ NAMES = {
 }  # fmt: skip
 
 
-def model_of(min_inputs=0, **settings):
-    windows = WindowedSeries(
+def windows_of(min_inputs=0, **settings):
+    return WindowedSeries(
         5, 3, missing="mask_targets", min_inputs=min_inputs, **{**NAMES, **settings}
     )
-    return RecurrentPreset(units=(2,), window_norm="last").build(windows.build(OLD))
+
+
+def model_of(table=OLD, **settings):
+    dataset = windows_of(**settings).build(table)
+    return RecurrentPreset(units=(2,), window_norm="last").build(dataset)
 
 
 MODEL = model_of()
@@ -63,6 +68,48 @@ def test_what_the_plan_must_say():
     assert some["units"].isna().tolist() == [False] * 10 + [True] * 2  # Closed.
     with pytest.raises(ValueError, match="has rows of \\['store 1'\\]"):
         forecast(model_of(min_inputs=1), OLD, future=PLAN)
+
+
+NAMED = PLAN[["store", "type"]].drop_duplicates()
+NAMELESS = model_of(future_columns=None)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas])
+@pytest.mark.parametrize(
+    ("future", "says", "settings"),
+    [
+        (NAMED.assign(store=range(4)), "id_column='store' must be of one type in series and", {}),
+        (NAMED[["type"]], r"future lacks \['store'\], of the columns", {}),
+        (NAMED[["store"]], r"lacks its static columns \['type'\]", {}),
+        (
+            NAMED[["store"]],
+            r"time_column='day', so that the rows of NaN of \['store 1'\]",
+            {"incomplete": "nan"},
+        ),
+        (
+            pd.concat([NAMED, NAMED[:1].assign(type="mall"), NAMED[:1].assign(type="city")]),
+            "different values of the static column 'type' for series 'store 1'",
+            {},
+        ),
+    ],
+)
+def test_a_plan_that_names_series_wrongly_is_refused(kind, future, says, settings):
+    """Without columns known ahead nothing else of the plan is read."""
+    with pytest.raises((TypeError, ValueError), match=says):
+        forecast(NAMELESS, kind(OLD), future=kind(future), **settings)
+
+
+def test_a_plan_of_ids_without_an_id_column_and_beside_a_store_on_disk(tmp_path):
+    one = OLD.loc[OLD["store"] == "store 2", ["day", "units"]]
+    alone = model_of(one, id_column=None, future_columns=None, static_columns=None)
+    with pytest.raises(ValueError, match="no future_columns, so leave future out"):
+        forecast(alone, one, future=NAMED)
+    pytest.importorskip("duckdb")
+    store = PanelStore.write(
+        [OLD.drop(columns="promotion")], tmp_path / "s", windows_of(future_columns=None)
+    )
+    with pytest.raises(ValueError, match=r"has rows of \['store 1'\]"):
+        forecast(model_of(store, future_columns=None), store, future=NAMED)
 
 
 def test_a_series_whose_window_has_no_value_is_forecast():

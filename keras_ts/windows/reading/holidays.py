@@ -1,5 +1,6 @@
 """Reads the holidays of a country from the package ``holidays``, once, as windows are cut."""
 
+import re
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,6 +11,10 @@ from keras_ts.windows.arithmetic.holidays import YEARS_AHEAD, is_place, place_of
 from keras_ts.windows.spec import WindowSpec
 
 Spec = TypeVar("Spec", bound=WindowSpec)
+
+# What a holiday is called in some years alone: such days would be holidays of their own, which the
+# training part had once, or not at all.
+_OF_SOME_YEARS = re.compile(r" \(estimated\)|, estimated(?=\))| \(substituted from [^)]*\)")
 
 
 def with_holidays(spec: Spec, clock: Array) -> Spec:
@@ -53,5 +58,5 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
     days: dict[str, list[str]] = {}
     for day in sorted(found):
         for name in found.get_list(day):  # Two of one day stand in one text.
-            days.setdefault(name, []).append(day.isoformat())
+            days.setdefault(_OF_SOME_YEARS.sub("", name), []).append(day.isoformat())
     return {name: tuple(dates) for name, dates in sorted(days.items())}

@@ -59,6 +59,19 @@ def test_a_holiday_that_the_training_part_lacks_gets_no_column():
         WINDOWS.build(TABLE[(DAYS >= "2021-06-10") & (DAYS < "2021-08-01")])
 
 
+def test_a_holiday_has_one_name_in_all_years():
+    """The package names days that are estimated, or taken for another day, by the year."""
+    days = pd.date_range("2024-01-01", "2024-12-31")
+    table = pd.DataFrame({"day": days, "units": 1.0})
+    windows = WindowedSeries(7, time_column="day", calendar=["holidays:ID", "holidays:CN"])
+    known = windows.build(table).windows.holidays
+    eids = known["holidays:ID"]["days"]["Eid al-Fitr"]
+    assert {day[:4] for day in eids} == {str(year) for year in range(2024, 2036)}
+    names = [name for of in known.values() for name in of["days"]]
+    assert "Day off" in names
+    assert not any("estimated" in name or "substituted" in name for name in names)
+
+
 def test_a_config_needs_no_package(parts, monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
     windows = WindowedSeries.from_config(parts[0].windows.get_config())
