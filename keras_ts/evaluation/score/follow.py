@@ -43,10 +43,10 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     come: the answer is delayed by as many steps, and so is the guarantee.
 
     An origin counts once, when the rows of all its steps have come: a row counts as come if the
-    series has a value at its time or later, so that closed days hold nothing up. Origins that the
-    model has followed are ignored, so the same files may be passed each morning. If nothing new has
-    come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those of
-    ``model`` as it is, so follow each morning, and forecast with the result.
+    series has a value of each target at its time or later, so that closed days hold nothing up.
+    Origins that the model has followed are ignored, so the same files may be passed each morning.
+    If nothing new has come, the copy is equal to ``model``. The intervals in ``forecasts`` are
+    taken to be those of ``model`` as it is, so follow each morning, and forecast with the result.
 
     What has moved rides in the file, beside the weights: a scorecard still holds, and says since
     when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.
@@ -81,8 +81,8 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     Raises:
         TypeError: ``model`` is not a Keras model, or a table not a frame.
         ValueError: The model is not calibrated, or by keras_ts 0.2, which kept no errors;
-            ``forecasts`` lacks the bounds or a regular step, or goes past the horizon; or the
-            tables cannot be matched, as for ``score``.
+            ``forecasts`` lacks the bounds, a target, the column ``step`` or a regular step, or goes
+            past the horizon; or the tables cannot be matched, as for ``score``.
 
     Source:
         Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift", NeurIPS 2021.
@@ -109,7 +109,17 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
     """Return what a layer has followed once it has followed the new origins, too."""
     keys, codes, steps, values = matched.keys, matched.origins, matched.steps, matched.values
     scores: Any = layer.scores
-    horizon = scores.quantiles.shape[2]
+    horizon, targets = scores.quantiles.shape[2:4]
+    if matched.fields.step is None:
+        raise ValueError(
+            "forecasts lacks the column 'step', which says how far ahead each row was forecast: "
+            "pass what forecast(model, ...) gave, whole."
+        )
+    if len(matched.names.targets) != targets:
+        raise ValueError(
+            f"model forecasts {targets} targets, and forecasts and actual share the columns of "
+            f"{_checks.shown(list(matched.names.targets))} alone: pass all of them."
+        )
     low, high = _bounds(layer, matched)
     moments, regular = keys.moments(matched.rows, frequency)
     if not regular:
@@ -126,9 +136,14 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
     order = np.lexsort([moments, codes])
     first = order[np.unique(codes[order], return_index=True)[1]]
     origins = (moments - steps)[first]
-    # A row that ends in missing values is a plan, and has not come.
-    known, later = keys.later_than(matched.rows, matched.counted)
-    waiting = np.bincount(codes, (later | ~known) & np.isfinite(low).any(axis=(1, 2))) > 0
+    # A row that ends in missing values is a plan, and has not come; one target may be late.
+    outstanding, series_known = np.zeros(codes.shape, bool), np.zeros(codes.shape, bool)
+    for counted, bound in zip(matched.counted.T, np.moveaxis(low, 1, 0), strict=True):
+        known, later = keys.later_than(matched.rows, counted)
+        outstanding |= later & np.isfinite(bound).any(axis=1)
+        series_known |= known
+    outstanding |= ~series_known & np.isfinite(low).any(axis=(1, 2))
+    waiting = np.bincount(codes, outstanding) > 0
     before = layer.followed
     earlier = () if before is None else before.origins
     new = ~waiting & ~np.isin(origins, earlier)

@@ -54,8 +54,8 @@ class Names(NamedTuple):
             raise ValueError(
                 "It is not clear by which columns forecasts and rows are matched: forecasts has "
                 f"{_checks.shown(ahead.columns)}, and actual {_checks.shown(came.columns)}. Name "
-                "the columns of ids, times and targets alike in both, or pass the model's file as "
-                "filepath=."
+                "the columns of ids, times and targets alike in both"
+                + (", or pass the model's file as filepath=." if windows is None else ".")
             )
         return cls(ids[0] if ids else None, times[0], targets)
 
@@ -67,7 +67,7 @@ class Matched(NamedTuple):
     fields: Fields
     keys: Keys  # of the forecasts
     rows: Keys  # of the table of what came
-    counted: BoolArray  # which rows of that have a value
+    counted: BoolArray  # which values of that are there, ``(rows, targets)``
     come: BoolArray  # whether a forecast's row came
     values: Array  # what came, ``(forecasts, targets)``
     forecasts: Array  # ``(forecasts, targets[, quantiles])``
@@ -83,6 +83,10 @@ class Matched(NamedTuple):
         if windows is None and isinstance(actual, Panel):
             windows = WindowSpec(1, **actual.settings)
         names = Names.of(ahead, came, windows)
+        if carried is not None and carried.columns is not None:  # In the order of the model.
+            own = [str(carried.columns.past[place]) for place in carried.columns.targets]
+            shared = tuple(name for name in own if name in names.targets)
+            names = names._replace(targets=shared or names.targets)
         fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
         for table, columns in ((came, names.all), (ahead, [fields.time or names.time])):
             lacking = [column for column in columns if column not in table.columns]
@@ -107,7 +111,7 @@ class Matched(NamedTuple):
                     "same ids and times."
                 )
         targets = came.matrix(names.targets)
-        counted = np.any(np.isfinite(targets), axis=1)
+        counted = np.isfinite(targets)
         values = np.full((len(come), len(names.targets)), np.nan)
         values[come] = targets[places[come]]
         origins = keys.origins(ahead, fields, rows, None if carried is None else carried.frequency)

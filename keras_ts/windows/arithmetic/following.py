@@ -158,10 +158,10 @@ def shares_missed(
     """Return the shares of values that intervals missed, ``(origins, coverages, steps, targets)``.
 
     ``actual`` is ``(rows, targets)``, the bounds ``(rows, targets, coverages)``. ``origins`` number
-    those of the rows from 0 on, ``steps`` count from 1. NaN is left out.
+    those of the rows from 0 on, ``steps`` count from 1. NaN and infinity are left out.
     """
     value = actual[..., None]
-    known = ~np.isnan(value + low + high)
+    known = np.isfinite(value + low + high)
     places, shape = origins * horizon + steps - 1, ((origins.max() + 1) * horizon, *low.shape[1:])
     missed, count = np.zeros(shape), np.zeros(shape)
     np.add.at(missed, places, known & ((value < low) | (value > high)))

@@ -136,7 +136,7 @@ def _solved(
     """Return ridge coefficients and constants from sums of products."""
     # ``shared``, ``(1 + inputs, 1 + inputs)``, is of a column of ones and the inputs. ``cross``,
     # ``(1 + inputs, steps, columns + 1)``, is of these with each step's columns and target.
-    # ``own``, ``(steps, columns, columns + 1)``, is of each step's columns with its columns and
+    # ``per_step``, ``(steps, columns, columns + 1)``, is of each step's columns with these and its
     # target.
     # The inputs that all steps share are eliminated first: their products are factorized once, and
     # a system of the step's own columns is left for each step.

@@ -205,6 +205,33 @@ def test_points_of_several_targets(targets):
     moved = levels(follow(model, ahead, frame[:102]))
     assert moved.shape == (2, 2, len(targets))
     np.testing.assert_allclose(moved[:, :, -1], [[0.475, 0.4875], [0.16, 0.18]])
+    # A value that is infinite is none.
+    frame.loc[101, targets[-1]] = np.inf
+    frame.loc[102:, targets[-1]] = 0.0
+    np.testing.assert_allclose(
+        levels(follow(model, ahead, frame))[:, :, -1], [[0.475, 0.5], [0.16, 0.2]]
+    )
+
+
+def test_targets_that_no_setting_names():
+    """Columns in another order are no other targets, a late one is waited for, none is left out."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=120)})
+    frame[["units", "stock"]] = rng.normal(size=(120, 2))
+    windows = WindowedSeries(4, 2, time_column="day")
+    train, held_out = windows.split(frame[:100], at=50)
+    model = calibrate(RecurrentPreset(units=(2,)).build(train), held_out, coverage=0.8)
+    ahead = forecast(model, frame[:100])
+    frame.loc[100:, "stock"] = 1e3
+    moved = levels(follow(model, ahead, frame[:102]))
+    assert (moved[0, :, 1] < 0.2).all()
+    by_name = [made[sorted(made)] for made in (ahead, frame[:102])]
+    np.testing.assert_array_equal(levels(follow(model, *by_name)), moved)
+    late = frame[:102].assign(stock=frame["stock"].where(frame.index < 101))
+    assert interval(follow(model, ahead, late)).followed is None
+    alone = [name for name in ahead if not name.startswith("units")]
+    with pytest.raises(ValueError, match="model forecasts 2 targets, and forecasts and actual"):
+        follow(model, ahead[alone], frame)
 
 
 def test_an_exported_file_holds_the_moved_bounds(model, table, tmp_path):
@@ -234,6 +261,10 @@ REFUSALS = {
     "of another horizon": (
         None, lambda ahead: ahead.assign(step=ahead["step"] + 1), None,
         "forecasts goes 4 steps ahead, and model 3",
+    ),
+    "without steps": (
+        None, lambda ahead: ahead[ahead["step"] == 3].drop(columns="step"), None,
+        "forecasts lacks the column 'step'",
     ),
     "twice": (None, lambda ahead: pd.concat([ahead, ahead]), None, "has two rows for"),
     "other ids": (

@@ -32,7 +32,8 @@ def test_each_forecast_has_what_came_of_it():
 
 def test_a_row_without_a_value_does_not_show_how_far_a_series_reaches():
     matched = Matched.of(forecasts(), came([5.0, 6.0, 7.0, 8.0, np.nan]), None)
-    for counted, later in ((None, [False, False, True]), (matched.counted, [False, True, True])):
+    values = matched.counted[:, 0]
+    for counted, later in ((None, [False, False, True]), (values, [False, True, True])):
         known, got = matched.keys.later_than(matched.rows, counted)
         assert known.all()
         assert got.tolist() == later
