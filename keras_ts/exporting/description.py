@@ -85,10 +85,11 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
         "may_be_missing": [],
     }
     if tensor.name == "past":
-        takes_missing = forecaster.interface.takes_missing
+        takes_missing, windows = forecaster.interface.takes_missing, forecaster.interface.windows
+        fewest = 0 if windows.min_inputs == 0 else needed_rows(windows)
         entry |= {
             "rows": [1 - tensor.shape[1], 0],
-            "row_count": [needed_rows(forecaster.interface.windows), tensor.shape[1]],
+            "row_count": [fewest, tensor.shape[1]],
             "may_be_missing": names if takes_missing else [],
             "present": _present(forecaster),
         }
@@ -107,14 +108,15 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
 def _present(forecaster: Forecaster) -> dict[str, Any] | None:
     """Return which values a window that may lack some must have; None if that is not checked."""
     interface, columns = forecaster.interface, forecaster.columns.by_part()
-    handling = interface.windows.handling
-    if not interface.takes_missing or (handling.gaps == "ignore" and interface.masked is None):
+    windows = interface.windows
+    unmasked = windows.handling.gaps == "ignore" and interface.masked is None
+    if not interface.takes_missing or unmasked or windows.min_inputs == 0:
         return None
     by_target = interface.masked == "targets"
     return {
         "columns": columns["target" if by_target else "past"],
         "in_one_row": not by_target,
-        "every": interface.windows.sampling_rate,
+        "every": windows.sampling_rate,
     }
 
 

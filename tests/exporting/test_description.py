@@ -9,7 +9,7 @@ import pytest
 
 from described_inputs import arrays
 from helpers import called
-from keras_ts import Rollout, WindowedInput, WindowedSeries, forecast
+from keras_ts import RecurrentPreset, Rollout, WindowedInput, WindowedSeries, forecast
 from keras_ts.exporting.description import describe
 from keras_ts.layers import Bounded, ConformalInterval, MaskMissing, SortedQuantiles
 from keras_ts.layers.masks import Unmask
@@ -210,6 +210,17 @@ def test_what_may_be_missing(missing, settings, masked, planned):
     assert future["may_be_missing"] == planned
     assert about["output"]["closes_steps"] == bool(planned)
     assert about["output"]["draws_samples"] is False
+
+
+def test_a_window_may_have_no_value():
+    windows = WindowedSeries(
+        5, 2, target_columns="units", time_column="day", missing="mask", min_inputs=0
+    )
+    dataset = windows.build(table()[["day", "units"]])
+    model = RecurrentPreset(units=(2,), window_norm="last").build(dataset)
+    past = describe(Rollout(model))["inputs"]["past"]
+    assert past["present"] is None
+    assert past["row_count"] == [0, 5]
 
 
 def test_windows_that_only_the_caller_knows():
