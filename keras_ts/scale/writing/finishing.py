@@ -107,7 +107,8 @@ def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
         if name in (spec.id_column, spec.time_column):
             kind = polars.Int64
         elif kind == polars.String and name in texts:
-            listed: list[Any] = [*texts[name]] or [None if whole else "?"]
+            known = (spec.categories or {}).get(name, "?")
+            listed: list[Any] = [*texts[name]] or [None if whole else known[0]]
             values = [*listed, *listed[:1] * (rows - len(listed))]
             values[-1] = None if name in survey.lacking else values[-1]
         elif kind == polars.Null and not whole:

@@ -60,3 +60,10 @@ def test_weights_of_rows_follow_the_rows_that_were_given(tmp_path):
     weights = np.arange(17.0)
     ours = settings.build(store, weights)
     assert_same(ours, settings.build(in_order_of(frame, store.ids), weights))
+
+
+def test_categories_that_are_known_before_the_first_row_is_read(tmp_path):
+    frame = panel(a=DAYS[:9], b=DAYS[:9]).with_columns(k=pl.col("id"))
+    settings = windows("drop", static_columns="k", categories={"k": ["a", "b", "c"]})
+    store = PanelStore.write([frame], tmp_path, settings)
+    assert_same(settings.build(store), settings.build(in_order_of(frame, store.ids)))
