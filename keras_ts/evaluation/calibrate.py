@@ -352,7 +352,9 @@ def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
     if followed is not None:
         config["followed"] = followed.get_config()
     copy = ConformalInterval.from_config(config)
-    copied = keras.Model(model.input, _with_interval(model.output, copy), name=model.name)
+    # A Sequential has no ``input``.
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    copied = keras.Model(inputs, _with_interval(model.outputs[0], copy), name=model.name)
     copy.set_weights(layer.get_weights())
     remember(copied, remembered(model))
     return copied

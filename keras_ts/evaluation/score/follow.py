@@ -44,9 +44,10 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
     An origin counts once, when the rows of all its steps have come: a row counts as come if the
     series has a value of each target at its time or later, so that closed days hold nothing up.
-    Origins that the model has followed are ignored, so the same files may be passed each morning.
-    If nothing new has come, the copy is equal to ``model``. The intervals in ``forecasts`` are
-    taken to be those of ``model`` as it is, so follow each morning, and forecast with the result.
+    Origins that the model has followed are ignored, so the same files may be passed each morning:
+    those of more mornings than the horizon has steps, or no origin is ever whole. If nothing new
+    has come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those
+    of ``model`` as it is, so follow each morning, and forecast with the result.
 
     What has moved rides in the file, beside the weights: a scorecard still holds, and says since
     when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.

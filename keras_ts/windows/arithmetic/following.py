@@ -40,13 +40,21 @@ class Scores:
 
     def margins(self, levels: Array) -> Array:
         """Return the margins ``(coverages, classes, steps, targets)`` at levels without classes."""
-        kept = self.quantiles.shape[-1]
-        # Rounded, so that 1 - 0.2 is the 160th of 200 quantiles and not the one after it.
-        places = np.ceil(np.round((1 - levels) * kept, 9)).astype(np.int64) - 1
-        places = np.clip(places, 0, kept - 1)[:, None, ..., None]
+        # Between two kept quantiles lies a straight line: a file with many cells keeps few, and a
+        # level rounded to the next one would widen a band that was to narrow.
+        kept, shares = self.quantiles.shape[-1], 1 - levels
+        # Rounded, so that 1 - 0.2 is the 160th of 200 quantiles itself.
+        places = np.clip(np.round(shares * kept, 9) - 1, 0, kept - 1)
+        # The largest score is that of the greatest share that so many scores can hold.
+        greatest = np.round(shares * (self.count + 1), 9) >= self.count
+        places = np.where(greatest, kept - 1, places)[:, None, ..., None]
         shape = np.broadcast_shapes(places.shape[:-1], self.quantiles.shape[:-1])
         quantiles = np.broadcast_to(self.quantiles, (*shape, kept))
-        margins: Array = np.take_along_axis(quantiles, places, axis=-1)[..., 0]
+        low, high = (
+            np.take_along_axis(quantiles, rounded(places).astype(np.int64), axis=-1)
+            for rounded in (np.floor, np.ceil)
+        )
+        margins: Array = (low + places % 1 * (high - low))[..., 0]
         return margins
 
     def unmoved(self, coverage: Sequence[float]) -> Array:

@@ -6,7 +6,7 @@ import pandas as pd
 import polars
 import pytest
 
-from helpers import untraced
+from helpers import called, untraced
 from keras_ts import (
     RecurrentPreset,
     WindowedSeries,
@@ -241,6 +241,18 @@ def test_an_exported_file_holds_the_moved_bounds(model, table, tmp_path):
     assert np.abs(keras.ops.convert_to_numpy(after - before)).max() > 1e-3
     if keras.backend.backend() == "tensorflow":
         assert check_export(moved, inputs).ok
+
+
+def test_a_calibrated_model_within_another(model, table):
+    ahead, inputs = morning(model, table, LAST + DAY), np.full((2, 6, 1), 10.0)
+    outer = keras.Sequential([keras.Input((6, 1)), model])
+    for part in (model, outer):
+        assert (
+            np.abs(called(follow(part, ahead, table), inputs) - called(part, inputs)).max() > 1e-3
+        )
+    np.testing.assert_allclose(
+        *(called(follow(part, ahead, table), inputs) for part in (model, outer)), rtol=1e-6
+    )
 
 
 def uncalibrated(model, table):

@@ -58,6 +58,15 @@ def test_levels_that_have_not_moved_give_the_margins_of_calibrate(count, asked):
     np.testing.assert_array_equal(got[0, 0, :, 0], margins(scores, asked).astype(np.float32))
 
 
+@pytest.mark.parametrize("cells", [3, 5000, 20000])
+def test_margins_follow_levels_however_few_quantiles_a_file_keeps(cells):
+    """A level that is a little higher or lower gives a band about as much narrower or wider."""
+    scores = np.arange(1.0, 2000)[:, None, None]
+    few = Scores(ranked(scores, kept_levels(cells))[None, None].astype(np.float32), 1999)
+    levels = np.linspace(0.03, 0.85, 500).reshape(-1, 1, 1)
+    np.testing.assert_allclose(few.margins(levels).ravel(), 2000 * (1 - levels.ravel()), atol=1.5)
+
+
 def test_a_miss_moves_a_level_by_the_rate_and_further_ahead_by_what_is_new():
     levels, missed = np.full((1, 4, 1), 0.2), np.full((1, 1, 4, 1), 0.5)
     for gap, shares in ((1, [1, 1 / 2, 1 / 3, 1 / 4]), (3, [1, 1, 1, 3 / 4]), (9, [1, 1, 1, 1])):
