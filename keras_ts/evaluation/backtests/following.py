@@ -11,7 +11,7 @@ from keras_ts.evaluation.backtests.fold_store import Fold
 from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.judged.reading import JudgedWindows
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed
+from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
 
 
 class Levels(NamedTuple):
@@ -28,10 +28,8 @@ class Levels(NamedTuple):
         # A pure function of what a folder keeps, so that a resumed backtest has the same ones.
         pairs = pairs_of(done.levels or ())
         coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
-        (windows, horizon, targets), origins = (
-            judged.shape,
-            judged.origins_of(np.arange(judged.count)),
-        )
+        windows, horizon, targets = judged.shape
+        origins = judged.origins_of(np.arange(judged.count))
         bounds = done.predictions.reshape(windows * horizon, targets, -1)
         missed = shares_missed(
             judged.targets().reshape(-1, targets),
@@ -41,11 +39,8 @@ class Levels(NamedTuple):
             np.tile(np.arange(1, horizon + 1), windows),
             horizon,
         )
-        values = np.broadcast_to(
-            1 - np.reshape(coverage, (-1, 1, 1)), (len(coverage), horizon, targets)
-        )
         gaps = [horizon / origins.overlap] * len(missed)
-        values = values if before is None else before.values
+        values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(coverage, moved(values, missed, coverage, gaps, count))
 
     def put_into(self, model: keras.Model) -> keras.Model:

@@ -59,8 +59,7 @@ class Scores:
 
     def unmoved(self, coverage: Sequence[float]) -> Array:
         """Return the levels ``(coverages, steps, targets)`` of intervals that followed nothing."""
-        shape = (len(coverage), *self.quantiles.shape[2:4])
-        return np.broadcast_to(np.reshape(asked_misses(coverage), (-1, 1, 1)), shape)
+        return unmoved(coverage, *self.quantiles.shape[2:4])
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
@@ -131,9 +130,10 @@ class Followed:
         )
 
 
-def asked_misses(coverage: Sequence[float]) -> list[float]:
-    """Return the share of misses that each coverage leaves, at which levels begin."""
-    return [1 - share for share in coverage]
+def unmoved(coverage: Sequence[float], steps: int, targets: int) -> Array:
+    """Return the shares of misses that are asked for, at which levels begin."""
+    misses = np.reshape([1 - share for share in coverage], (-1, 1, 1))
+    return np.broadcast_to(misses, (len(coverage), steps, targets))
 
 
 def moved(
@@ -149,7 +149,7 @@ def moved(
     # comes k steps later. At the full rate, a single spell of large errors would count k times
     # before any interval has answered, and levels would swing from one end to the other.
     ahead = np.arange(1, levels.shape[1] + 1)[:, None]
-    shares = np.reshape(asked_misses(coverage), (-1, 1, 1))
+    shares = unmoved(coverage, *levels.shape[1:])
     made_at = levels
     for missed, gap in zip(misses, gaps, strict=True):
         # Intervals at the level that has been reached would have missed so much more.
