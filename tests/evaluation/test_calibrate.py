@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from keras import ops
 
-from helpers import called
+from helpers import called, untraced
 from keras_ts import (
     RecurrentPreset,
     Rollout,
@@ -22,8 +22,6 @@ from keras_ts import (
 from keras_ts.interface import Interface
 from keras_ts.layers import Bounded, SortedQuantiles
 from keras_ts.losses import QuantileLoss
-
-pytestmark = pytest.mark.usefixtures("untraced_models")
 
 
 def persistence(windows, past=(6,)):
@@ -154,7 +152,7 @@ def test_bands_equal_a_plain_computation(columns, horizon, targets, levels):
     dataset = windows.build(series)
     model = RecurrentPreset(f"sequence_to_{targets}", units=(2,), quantiles=levels).build(dataset)
     coverage = (0.5, 0.8)
-    calibrated = calibrate(model, dataset, coverage)
+    calibrated = calibrate(untraced(model), dataset, coverage)
     x, y = dataset.to_numpy()
     before, bands = (np.asarray(called(one, x), float) for one in (model, calibrated))
     past = x[..., None] if columns is None else x[..., np.atleast_1d(columns)]
@@ -350,7 +348,7 @@ def test_a_net_that_is_trained_further_keeps_the_widths(levels):
     outputs = keras.layers.Dense(2 if levels is None else 6)(WindowedInput.of(first, levels)(past))
     if levels:
         outputs = SortedQuantiles(levels)(keras.layers.Reshape((2, 3))(outputs))
-    model = keras.Model(past, Bounded(-100.0)(outputs))
+    model = untraced(keras.Model(past, Bounded(-100.0)(outputs)))
     model.compile(keras.optimizers.SGD(1e-2), QuantileLoss(levels) if levels else "mae")
     before = model.get_weights()
     apart, together = (
