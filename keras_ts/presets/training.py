@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_ts import _checks
+from keras_ts._models import build_optimizer
 from keras_ts._progress import FitLine
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
@@ -54,6 +55,7 @@ def trained(
         epochs = _checks.integer("epochs", epochs, 1)
         recipe = replace(recipe, epochs=epochs, least_updates=0)
     recipe.compile(model, steps)
+    build_optimizer(model)
     epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
     read = with_short_pasts(train, _CUT_SHORT)
     read = read if steps == len(train) else in_stretches(read, steps)
