@@ -5,13 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks
+from keras_ts import _checks, _keras_private
 from keras_ts._models import check_model
 from keras_ts._quantiles import output_names, pair_of
 from keras_ts._typing import Array
-from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.score.matched import Matched
-from keras_ts.interface import Interface
+from keras_ts.interface import Interface, remember, remembered
+from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.following import (
     MOST_ORIGINS,
@@ -34,8 +34,8 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     exceeds it: the level of the margin. For each coverage, step and target, an origin moves the
     level by 0.05 times the share of misses asked for less the share that was missed, over all
     series, and the margin is read off the held-out errors at the new level, at most at the largest
-    of them. Origins closer than ``k`` steps share errors of step ``k``, so each then counts for the
-    part that is new: daily forecasts move the level of step 7 by a seventh of that.
+    of them. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so each
+    then counts for the part that is new: daily forecasts move the level of step 7 by a seventh.
 
     The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
     origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, while
@@ -103,10 +103,10 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
             "fine_tune(model, train, calibration=...)."
         )
     matched = Matched.of(forecasts, actual, interface.carried)
-    return with_followed(model, _followed(layer, matched, interface.frequency))
+    return with_followed(model, _followed(layer, matched, interface))
 
 
-def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None) -> Followed | None:
+def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) -> Followed | None:
     """Return what a layer has followed once it has followed the new origins, too."""
     keys, codes, steps, values = matched.keys, matched.origins, matched.steps, matched.values
     scores: Any = layer.scores
@@ -122,7 +122,7 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
             f"{_checks.shown(list(matched.names.targets))} alone: pass all of them."
         )
     low, high = _bounds(layer, matched)
-    moments, regular = keys.moments(matched.rows, frequency)
+    moments, regular = keys.moments(matched.rows, interface.frequency)
     if not regular:
         raise ValueError(
             "The times of forecasts have no regular step, by which origins could be told apart: "
@@ -162,6 +162,7 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
         layer.coverage,
         gaps_of(origins[chosen], earlier),
         scores.count,
+        0 if interface.carried is None else interface.carried.windows.gap,
     )
     since = keys.time(int(first[chosen[0]])) if before is None else before.since
     remembered_origins = sorted({*earlier, *origins[chosen].tolist()})[-MOST_ORIGINS:]
@@ -181,3 +182,29 @@ def _bounds(layer: ConformalInterval, matched: Matched) -> tuple[Array, Array]:
         ) from None
     low, high = zip(*pairs, strict=True)
     return matched.forecasts[..., list(low)], matched.forecasts[..., list(high)]
+
+
+def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
+    """Return a calibrated model on the same layers, but for its ``ConformalInterval``."""
+    layer = Interface(model, None).last_layer
+    config = layer.get_config()
+    if followed is not None:
+        config["followed"] = followed.get_config()
+    copy = ConformalInterval.from_config(config)
+    # A Sequential has no ``input``.
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    copied = keras.Model(inputs, _with_interval(model.outputs[0], copy), name=model.name)
+    copy.set_weights(layer.get_weights())
+    remember(copied, remembered(model))
+    return copied
+
+
+def _with_interval(outputs: Any, interval: ConformalInterval) -> Any:
+    """Return symbolic outputs with another layer in place of their ``ConformalInterval``."""
+    last, inputs = _keras_private.made_by(outputs)
+    if isinstance(last, ConformalInterval):
+        return interval(inputs)
+    if isinstance(last, Bounded):
+        return Bounded.from_config(last.get_config())(_with_interval(inputs[0], interval))
+    inner = keras.Model(last.inputs, _with_interval(last.outputs[0], interval), name=last.name)
+    return inner(inputs)
