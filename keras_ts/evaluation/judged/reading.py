@@ -99,7 +99,7 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return float64 ``(windows, steps, targets[, levels])``, those of a sequence's last step."""
+        """Return forecasts ``(windows, steps, targets[, levels])``, of a sequence's last step."""
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
         if outputs.shape not in [(*axes, *tail) for axes in shapes_of(shape, self.geometry)]:
