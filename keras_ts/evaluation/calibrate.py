@@ -24,7 +24,7 @@ from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_furthe
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
-from keras_ts.windows.arithmetic.following import Scores, kept_levels
+from keras_ts.windows.arithmetic.following import Followed, Scores, kept_levels
 from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.arithmetic.spans import joined
@@ -343,3 +343,29 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
             "named 'past'. Name the one that takes the windows 'past'."
         )
     return inputs, outputs, parts["past"]
+
+
+def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
+    """Return a calibrated model on the same layers, but for its ``ConformalInterval``."""
+    layer = Interface(model, None).last_layer
+    config = layer.get_config()
+    if followed is not None:
+        config["followed"] = followed.get_config()
+    copy = ConformalInterval.from_config(config)
+    # A Sequential has no ``input``.
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    copied = keras.Model(inputs, _with_interval(model.outputs[0], copy), name=model.name)
+    copy.set_weights(layer.get_weights())
+    remember(copied, remembered(model))
+    return copied
+
+
+def _with_interval(outputs: Any, interval: ConformalInterval) -> Any:
+    """Return symbolic outputs with another layer in place of their ``ConformalInterval``."""
+    last, inputs = _keras_private.made_by(outputs)
+    if isinstance(last, ConformalInterval):
+        return interval(inputs)
+    if isinstance(last, Bounded):
+        return Bounded.from_config(last.get_config())(_with_interval(inputs[0], interval))
+    inner = keras.Model(last.inputs, _with_interval(last.outputs[0], interval), name=last.name)
+    return inner(inputs)

@@ -8,8 +8,8 @@ import numpy as np
 from keras_ts._quantiles import NEAR, pairs_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold
+from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.score.follow import with_followed
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
 

@@ -5,13 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._quantiles import output_names, pair_of
 from keras_ts._typing import Array
+from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.score.matched import Matched
-from keras_ts.interface import Interface, remember, remembered
-from keras_ts.layers.bounded import Bounded
+from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.windows.arithmetic.following import (
     MOST_ORIGINS,
@@ -182,29 +182,3 @@ def _bounds(layer: ConformalInterval, matched: Matched) -> tuple[Array, Array]:
         ) from None
     low, high = zip(*pairs, strict=True)
     return matched.forecasts[..., list(low)], matched.forecasts[..., list(high)]
-
-
-def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
-    """Return a calibrated model on the same layers, but for its ``ConformalInterval``."""
-    layer = Interface(model, None).last_layer
-    config = layer.get_config()
-    if followed is not None:
-        config["followed"] = followed.get_config()
-    copy = ConformalInterval.from_config(config)
-    # A Sequential has no ``input``.
-    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    copied = keras.Model(inputs, _with_interval(model.outputs[0], copy), name=model.name)
-    copy.set_weights(layer.get_weights())
-    remember(copied, remembered(model))
-    return copied
-
-
-def _with_interval(outputs: Any, interval: ConformalInterval) -> Any:
-    """Return symbolic outputs with another layer in place of their ``ConformalInterval``."""
-    last, inputs = _keras_private.made_by(outputs)
-    if isinstance(last, ConformalInterval):
-        return interval(inputs)
-    if isinstance(last, Bounded):
-        return Bounded.from_config(last.get_config())(_with_interval(inputs[0], interval))
-    inner = keras.Model(last.inputs, _with_interval(last.outputs[0], interval), name=last.name)
-    return inner(inputs)
