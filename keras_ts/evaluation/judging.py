@@ -114,9 +114,7 @@ class Judge:
         by = measure_of(self._by, judged)
         scored = np.concatenate([part.scored for part in judgements])
         if not scored.any():
-            raise NoVerdictError(
-                "validation must have a window without a missing value to judge on. It has none."
-            )
+            raise NoVerdictError(_nothing_judged(judgements))
         tallies = {
             name: Tally.joined([part.tallies[name] for part in judgements])
             for name in first.tallies
@@ -188,6 +186,19 @@ class Judge:
         )
 
 
+def _nothing_judged(judgements: Sequence[Judgement]) -> str:
+    """Return why no window is judged, in a sentence."""
+    first = judgements[0]
+    lacking = [name for name in first.lacking if any(part.lacking[name] for part in judgements)]
+    if not lacking:
+        return "validation must have a window without a missing value to judge on. It has none."
+    what = f"totals of {first.summed} steps" if first.summed else "targets"
+    return (
+        f"There are no {what} that all forecast: they are missing in {' and '.join(lacking)}. "
+        "Judge on windows of the same origins and horizon."
+    )
+
+
 def _table(
     tallies: dict[str, Tally], skills: dict[str, Skill], metrics: Iterable[str]
 ) -> dict[str, Array]:
@@ -229,6 +240,11 @@ def _notes(
         yield (
             f"Judged is the total of each window's {first.summed} steps, in MASE over as many "
             "times the scale."
+        )
+    if any_tally.columns > 1:
+        yield (
+            f"MAE and other errors without a scale are means over {any_tally.columns} targets, "
+            'whatever their units: scores(by="target") has each.'
         )
     if period is not None:
         yield f"MASE is scaled by steps {period} rows apart."
