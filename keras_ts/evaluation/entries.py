@@ -113,9 +113,9 @@ class Entries:
                 [~lacking(values).all(axis=(1, 2)) for values, _ in tables.values()]
             )
             if not covered.any():
+                who = " and ".join(tables)
                 raise ValueError(
-                    f"{' and '.join(tables)} have no window in common: no series and origin is "
-                    "forecast by all of them."
+                    f"There is no series and origin of which all columns of {who} have a forecast."
                 )
             common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
             tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}

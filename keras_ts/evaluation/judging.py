@@ -161,6 +161,7 @@ class Judge:
                 *self._left_out,
                 *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
+                *_unscaled(tallies, int((~counted).sum()), first),
                 *_without_levels(self._pointed),
                 *single_time_note(origins),
             ],
@@ -268,9 +269,16 @@ def _notes(
                 f"Pinball loss and interval score leave out the levels {others} of {name}, which "
                 "others lack."
             )
+
+
+def _unscaled(tallies: dict[str, Tally], windows: int, first: Judgement) -> Iterator[str]:
+    """Yield a sentence on series without a scale, or on windows, if their series has one later."""
+    any_tally = next(iter(tallies.values()))
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
+    if windows and not len(unscaled):
+        yield f"The verdict leaves out {windows} windows whose series is constant before its fold."
 
 
 def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:

@@ -321,10 +321,14 @@ class ComparisonReport(Report):
         if -np.inf < skill.value < -1:
             times = f" (its error is {1 - skill.value:.1f} times as large)"
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
+        said = (
+            f": skill {percent(skill.value)} by {heading(self.by)}{times}, "
+            f"{_too_few(skill) if np.isnan(skill.low) else ends},"
+        )
+        if skill.value == -np.inf:
+            said = f", whose {heading(self.by)} is 0,"
         return (
-            f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-            f"{percent(skill.value)} by {heading(self.by)}{times}, "
-            f"{_too_few(skill) if np.isnan(skill.low) else ends}, over "
+            f"{name} {skill.verdict} the best baseline, {self.best}{said} over "
             f"{len(self._evidence.origins.series)} windows{self._panel()}."
         )
 

@@ -83,12 +83,17 @@ def signed(actual, prediction, scale):
     return actual - prediction
 
 
+def endless(actual, prediction, scale):
+    return np.full(actual.shape, np.inf)
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
         ({"by": "smape"}, "by must be one of"),
         ({"by": "signed"}, "by must be one of"),
-        ({"by": "signed", "metrics": [signed]}, "needs an error of 0 or more for each value"),
+        ({"by": "signed", "metrics": [signed]}, "needs a finite error of 0 or more for"),
+        ({"by": "endless", "metrics": [endless]}, "Received: inf from endless, and 398 of 398"),
         ({"by": "sql"}, "model and naive and drift .* forecast points. Give models quantiles"),
     ],
 )
