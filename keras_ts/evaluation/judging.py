@@ -161,7 +161,7 @@ class Judge:
                 *self._left_out,
                 *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
-                *_unscaled(tallies, int((~counted).sum()), first),
+                *_unscaled(tallies, first),
                 *_without_levels(self._pointed),
                 *single_time_note(origins),
             ],
@@ -271,14 +271,20 @@ def _notes(
             )
 
 
-def _unscaled(tallies: dict[str, Tally], windows: int, first: Judgement) -> Iterator[str]:
-    """Yield a sentence on series without a scale, or on windows, if their series has one later."""
+def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
+    """Yield sentences on series without a scale, and on further targets without one."""
     any_tally = next(iter(tallies.values()))
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
-    if windows and not len(unscaled):
-        yield f"The verdict leaves out {windows} windows whose series is constant before its fold."
+    # A target of several, or those of an early fold.
+    judged, scaled = (any_tally.totals(name, "series")[1] for name in ("mae", "mase"))
+    more = int(np.delete(judged - scaled, unscaled).sum())
+    if more:
+        yield (
+            f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train in a series "
+            "that has others; WAPE does not."
+        )
 
 
 def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:

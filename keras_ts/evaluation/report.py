@@ -349,11 +349,17 @@ class ComparisonReport(Report):
         evidence = self._evidence
         if len(evidence.targets) < 2 or Naive.name not in evidence.tallies:
             return
-        pair = (evidence.tallies[each].metric(self.by, "target") for each in (name, Naive.name))
-        for target, own, naive in zip(evidence.targets, *pair, strict=True):
+        # A target without a scale has a MAE.
+        scaled, plain = (
+            [evidence.tallies[each].metric(by, "target") for each in (name, Naive.name)]
+            for by in (self.by, "mae")
+        )
+        for target, *errors in zip(evidence.targets, *scaled, *plain, strict=True):
+            by = "mae" if np.isnan(errors[1]) else self.by
+            own, naive = errors[2:] if np.isnan(errors[1]) else errors[:2]
             if own >= naive:
                 yield (
-                    f"On {target}, {name} is no better than the last value: {heading(self.by)} "
+                    f"On {target}, {name} is no better than the last value: {heading(by)} "
                     f"{number(own)}, of naive {number(naive)}."
                 )
 

@@ -213,13 +213,13 @@ def test_seeds_are_fresh_models_whose_mean_error_is_judged(series, tmp_path):
     assert f"Over 3 seeds, the skill is {percent(own[0])} to {percent(own[-1])}." in str(report)
 
 
-def test_windows_of_a_fold_before_which_a_series_is_constant_are_counted(series):
+def test_targets_of_a_fold_before_which_a_series_is_constant_are_counted(series):
     late = np.where(np.arange(len(series)) < len(series) // 2, 5.0, series)
     report = run(late, n_splits=3, by="mase", baselines=["naive"])
     folds = report.table["fold"]
     without = int(np.isnan(report.scales).sum()) // 2
     assert 0 < without < len(folds) // 2
-    assert f"leaves out {without} windows whose series is constant before its fold" in str(report)
+    assert f"MASE leaves out {2 * without} of {report.scales.size} targets" in str(report)
     assert "leaves out" not in str(run(series, n_splits=3, by="mase", baselines=["naive"]))
 
 

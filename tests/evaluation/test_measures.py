@@ -133,6 +133,16 @@ def test_each_target_has_its_row_and_a_sentence_where_the_last_value_is_as_good(
     assert "On 0, model" not in text
 
 
+def test_a_target_that_is_constant_in_train_is_told_and_judged_by_mae():
+    walk = np.random.default_rng(0).normal(size=(160, 2)).cumsum(axis=0)
+    walk[:, 1] = 0.0
+    train, held = WindowedSeries(12, 4).split(walk, at=100)
+    actual = held.to_numpy()[1]
+    text = str(compare({"model": align(held, actual + np.array([0.1, 9.0]))}, train, held))
+    assert f"MASE leaves out {actual.size // 2} of {actual.size} targets, constant in" in text
+    assert "On 1, model is no better than the last value: MAE 9, of naive 0." in text
+
+
 def test_a_report_says_how_many_targets_are_zero():
     draw = np.random.default_rng(0)
     sold = draw.poisson(3, 400) * (draw.random(400) < 0.18)
