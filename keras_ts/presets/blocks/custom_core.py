@@ -17,7 +17,6 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts.layers.masks import MaskAsColumn, Unmask
-from keras_ts.layers.plumbing import LastSteps
 from keras_ts.presets.blocks.core import called, without_mask
 from keras_ts.presets.blocks.look_ahead import check_causal
 from keras_ts.presets.requirements import Requirements
@@ -34,27 +33,24 @@ class CustomCore:
     """A layer, a model or a function in the place of the recurrent layers."""
 
     def __init__(self, needs: Requirements, core: Any) -> None:
-        self._settings, self._needs, self._core = needs.settings, needs, core
+        self._kind, self._masked, self._core = needs.settings.kind, needs.masked, core
 
     def __call__(self, columns: Any) -> Any:
         """Return the state: ``(batch, [window,] features)``, with ``window`` for a sequence."""
-        settings, window = self._settings, self._needs.window
-        if settings.memory is not None and (window is None or settings.memory < window):
-            columns = LastSteps(settings.memory)(columns)
         core = _layer_or_function(self._core)
         is_layer = isinstance(core, keras.layers.Layer)
-        if self._needs.masked and not (is_layer and takes_mask(core)):
+        if self._masked and not (is_layer and takes_mask(core)):
             columns = MaskAsColumn()(columns)
         if not is_layer:
             core = _as_model(core, columns)
         _check_unused(core)
         columns, mask = without_mask(columns)
         state = _attempted(functools.partial(called, core, mask=mask), columns)
-        _check_state(state, columns, settings.kind)
+        _check_state(state, columns, self._kind)
         if columns.shape[1] is not None:
             # A layer that was built for other columns fails only once it runs.
             _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
-        if settings.kind == "sequence_to_sequence":
+        if self._kind == "sequence_to_sequence":
             check_causal(core, columns)
         _used.update(_own_layers(core))
         # The layers after a core take no mask.

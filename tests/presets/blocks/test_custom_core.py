@@ -330,7 +330,7 @@ def test_what_is_no_core_is_refused(core, says):
     ("core", "says"),
     [
         (lambda: layers.GRU(3), r"shape \(None, 3\).*set return_sequences=True"),
-        (lambda: layers.Conv1D(3, 2), r"each of the 8 steps; .*padding='causal'"),
+        (lambda: layers.Conv1D(3, 2), r"all 8 steps: .*padding='causal'"),
         (lambda: layers.Conv1D(3, 3, padding="same"), "core looks ahead: .*at step 0 .*step 1"),
         (
             lambda: layers.Bidirectional(layers.GRU(3, return_sequences=True)),
