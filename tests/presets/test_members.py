@@ -60,6 +60,19 @@ def test_the_model_is_the_mean_of_nets_the_first_of_which_is_that_of_one_member(
     assert several.evaluate(train, verbose=0, return_dict=True)["mae"] > 0
 
 
+def test_each_member_reads_the_windows_in_an_order_of_its_own(monkeypatch):
+    firsts, fit = [], keras.Model.fit
+
+    def noted(model, read, **arguments):
+        firsts.append(read[0][1].ravel().tolist())
+        return fit(model, read, **arguments)
+
+    monkeypatch.setattr(keras.Model, "fit", noted)
+    fitted(3, epochs=1)
+    assert firsts[0] == WINDOWS.build(SERIES)[0][1].ravel().tolist()
+    assert len({tuple(first) for first in firsts}) == 3
+
+
 def test_a_calibrated_mean_of_quantiles_reloads_and_keeps_its_bounds(forked_reload, tmp_path):
     model = fitted(settings={"quantiles": (0.1, 0.5, 0.9)})
     assert check_reload(model, windows()[:3]).ok
