@@ -98,6 +98,8 @@ def seed_generators(seed: int) -> None:
 def runner(model: keras.Model) -> Run:
     """Return a function that runs a model in any thread, on one device of this process."""
     if not is_backend("jax"):
+        # Threads that run it first together would each make, and compile, a function of their own.
+        model.make_predict_function()
         run: Run = model.predict_on_batch
         return run
     # ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays

@@ -50,14 +50,13 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
             id_column=arguments.id,
             time_column=arguments.time,
         )
-        preset, season, parts = _prepared(arguments, panel)
-        train, calibration, held_out = parts
+        preset, season, (train, calibration, held_out) = _prepared(arguments, panel)
         # Whatever the preset, errors are scaled by one season, so that runs can be compared.
         period = season if arguments.period or season > 1 else None
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
-        # A season that reaches back too far is refused before anything is trained, and so is a plan
-        # that lacks rows, by the model that is not trained yet.
+        # Before anything is trained, compare refuses a season that reaches back too far, and
+        # forecast a plan that lacks rows.
         compare(None, train, held_out, period=period)
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -184,15 +183,15 @@ def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:
     """Say which series could not be forecast, and how many steps a plan closes."""
     missing = ahead[arguments.target].isna()
     if arguments.id is not None:
-        whole = missing.groupby(ahead[arguments.id], sort=False).transform("all")
-        short = ahead[arguments.id][whole].unique().tolist()
-        if short:
-            shown = ", ".join(map(str, short[:_NAMED])) + (", ..." if len(short) > _NAMED else "")
+        skipped = missing.groupby(ahead[arguments.id], sort=False).transform("all")
+        ids = ahead[arguments.id][skipped].unique().tolist()
+        if ids:
+            shown = ", ".join(map(str, ids[:_NAMED])) + (", ..." if len(ids) > _NAMED else "")
             say(
-                f"\n{len(short):,} series are too short to forecast, or have no value in their "
-                f"last window: {shown}."
+                f"\n{len(ids):,} series are too short to forecast, or have no value in their last "
+                f"window: {shown}."
             )
-        missing &= ~whole
+        missing &= ~skipped
     if missing.any():
         say(
             f"\n{int(missing.sum()):,} steps have no forecast: the plan has no row for them, or no "
@@ -225,17 +224,12 @@ def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
     scores = report.scores(by="series")
     (model,) = report.verdicts
     of_model, of_baseline = scores["name"] == model, scores["name"] == report.best
-    table = pd.DataFrame({name: scores[name][of_model] for name in ("verdict", "skill")})
-    table["skill_low"], table["skill_high"] = (
-        scores["skill_low"][of_model],
-        scores["skill_high"][of_model],
-    )
+    names = ("verdict", "skill", "skill_low", "skill_high")
+    table = pd.DataFrame({name: scores[name][of_model] for name in names})
     table["baseline"] = report.best
     for metric in ("mae", "mase"):
-        table[metric], table[f"baseline_{metric}"] = (
-            scores[metric][of_model],
-            scores[metric][of_baseline],
-        )
+        table[metric] = scores[metric][of_model]
+        table[f"baseline_{metric}"] = scores[metric][of_baseline]
     if "coverage" in scores:
         table["coverage"] = scores["coverage"][of_model]
     # The id may have the name of a score.
@@ -246,19 +240,19 @@ def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
 
 def worst_series(table: Any, path: Path) -> str:
     """Return a line that names the series with the lowest skill; empty if none has a skill."""
-    judged = table[table.iloc[:, 2].notna()].head(_WORST)
-    if judged.empty:
+    worst = table[table.iloc[:, 2].notna()].head(_WORST)
+    if worst.empty:
         return ""
     # By place, since the id may have the name of a score.
-    ids, verdicts, skills = (judged.iloc[:, place] for place in range(3))
-    # No skill is a share of an error of 0.
-    perfect = "without a share, since the baseline has no error"
+    ids, verdicts, skills = (worst.iloc[:, place] for place in range(3))
+    # The skill is infinite if the baseline has no error.
+    perfect = "without a percentage, since the baseline has no error"
     named = [
         f"{label} {percent(skill) if np.isfinite(skill) else perfect} "
         f"({verdict}{'' if verdict == 'too few windows' else ' it'})"
         for label, verdict, skill in zip(ids, verdicts, skills, strict=True)
     ]
     return (
-        f"Worst series, by skill over {judged.iloc[0, 5]}: {', '.join(named)}. "
+        f"Worst series, by skill over {worst.iloc[0, 5]}: {', '.join(named)}. "
         f"All {len(table):,} are in {path}."
     )

@@ -1,4 +1,4 @@
-"""``judge``: the losses of forecasters on the targets, or the totals, that all of them forecast."""
+"""``judge``: the losses of forecasters on the targets, or totals, that all of them forecast."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -34,35 +34,35 @@ class Judgement(NamedTuple):
     zeros: int  # how many are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
-    beyond: dict[str, list[float]]  # the levels of a forecaster that another one lacks
+    beyond: dict[str, list[float]]  # the levels that a forecaster has and another one lacks
     # Of each forecaster with levels, beside these: how many targets lie below each quantile, how
     # many at or below it, and how many there are.
     below: dict[str, tuple[tuple[float, ...], Array]]
-    summed: int  # the steps that a total is of; 0 for single steps
+    summed: int  # the steps in a total; 0 if single steps are judged
 
     def averaged(self, models: Sequence[str]) -> "Judgement":
-        """Return the judgement of models whose further seeds count as they do."""
+        """Return the judgement with the mean over its seeds for each model."""
         tallies, levels = dict(self.tallies), dict(self.levels)
         for name in models:
-            named = [own for own in self.levels if own.startswith(seed_name(name, ""))]
-            if further := [own for own in named if own not in models]:
+            named = [model for model in self.levels if model.startswith(seed_name(name, ""))]
+            if further := [model for model in named if model not in models]:
                 tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, further)])
-                for own in further:
-                    del levels[own], self.beyond[own]
-                    if own in self.below:
-                        self.below[name][1][:] += self.below.pop(own)[1]
+                for model in further:
+                    del levels[model], self.beyond[model]
+                    if model in self.below:
+                        self.below[name][1][:] += self.below.pop(model)[1]
         return self._replace(tallies=tallies, levels=levels)
 
 
 def seed_name(model: str, seed: Any) -> str:
-    """Return the name of a model that was trained with another seed; of the first its own."""
+    """Return the name of a model that was trained with a seed; seed 0 adds nothing to it."""
     return model if seed == 0 else f"{model}, seed {seed}"
 
 
 def steps_of(
     forecasters: Sequence[Forecaster], judged: JudgedWindows
 ) -> dict[JudgedWindows, slice]:
-    """Return the steps that all have in common, of each set of windows that is read."""
+    """Return for each set of windows which of its steps all sets have."""
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
     return dict(zip(parts, common_steps(names, parts), strict=True))
@@ -77,41 +77,32 @@ def judge(
     metrics: Mapping[str, Metric] | None = None,
     total: bool = False,
 ) -> Judgement:
-    """Return the losses on the targets that all forecast, in some of the windows' steps.
-
-    With ``total`` the forecasts are those of the total of these steps.
-    """
-    parts = list(steps)
-    count = 1 if total else steps[judged].stop - steps[judged].start
-    sizes = judged.count, len(judged.labels), count, len(judged.columns)
+    """Return the losses on what all forecast: the targets at ``steps``, or the total of them."""
+    parts, span = list(steps), steps[judged].stop - steps[judged].start
+    sizes = judged.count, len(judged.labels), 1 if total else span, len(judged.columns)
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
     times = judged.origins_of(np.arange(judged.count)).times if models else None
-    common = common_levels(own.levels for own in forecasters)
+    common = common_levels(forecaster.levels for forecaster in forecasters)
     result = Judgement(
-        {
-            own.name: Tally(
-                *sizes, measure, times if own.lacks == "nothing" else None, len(judged.classes)
-            )
-            for own in forecasters
-        },
-        judged,
-        np.zeros(judged.count, bool),
-        steps[judged].start + 1,
-        0,
-        0,
-        {forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
-        {model.name: model.levels for model in models},
-        {
-            own.name: [level for level in own.levels or () if level not in common]
-            for own in forecasters
-        },
-        {
-            own.name: (own.levels, np.zeros((3, len(own.levels))))
-            for own in forecasters
-            if own.levels
-        },
-        steps[judged].stop - steps[judged].start if total else 0,
+        tallies={},
+        judged=judged,
+        scored=np.zeros(judged.count, bool),
+        first_step=steps[judged].start + 1,
+        missing=0,
+        zeros=0,
+        lacking={forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
+        levels={model.name: model.levels for model in models},
+        beyond={},
+        below={},
+        summed=span if total else 0,
     )
+    for forecaster in forecasters:
+        name, levels = forecaster.name, forecaster.levels
+        at = times if forecaster.lacks == "nothing" else None
+        result.tallies[name] = Tally(*sizes, measure, at, len(judged.classes))
+        result.beyond[name] = [level for level in levels or () if level not in common]
+        if levels:
+            result.below[name] = levels, np.zeros((3, len(levels)))
     missing = zeros = 0
     progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)
@@ -122,14 +113,14 @@ def judge(
             other = by_part[part].actual[:, steps[part]]
             _check_same(_name_of(part, forecasters), actual, other)
         forecasts = {}
-        for own in forecasters:
-            forecasts[own.name] = own.forecast(by_part[own.judged])
+        for forecaster in forecasters:
+            forecasts[forecaster.name] = forecaster.forecast(by_part[forecaster.judged])
             progress.add(len(actual))
-        # In a total of several steps, one scale counts for each.
-        summed = np.ones(actual[:, :1].shape)
+        # The scale of a total is that of one step times the number of steps in it.
+        num_steps = np.ones(actual[:, :1].shape)
         if total:
-            there = np.isfinite(actual)
-            summed, actual = there.sum(axis=1, keepdims=True), totals(actual, there)
+            known = np.isfinite(actual)
+            num_steps, actual = known.sum(axis=1, keepdims=True), totals(actual, known)
         present, usable = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
         for name in result.lacking:
             lacks = lacking(forecasts[name])
@@ -143,7 +134,7 @@ def judge(
         result.scored[numbers] = True
         if not len(numbers):
             continue
-        scale = scales[series][:, None] * np.stack([summed, summed**2], axis=-1)[usable]
+        scale = scales[series][:, None] * np.stack([num_steps, num_steps**2], axis=-1)[usable]
         scale = np.broadcast_to(scale, (*actual.shape, 2))
         for forecaster in forecasters:
             name, levels = forecaster.name, forecaster.levels

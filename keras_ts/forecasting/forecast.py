@@ -1,8 +1,8 @@
 """``forecast``: forecasts the values that follow a series, for any number of steps.
 
-It reads as the interface of the model, the history of the series, the plan of what follows, the
-loop, and the frame. All that can be wrong with the series is noticed before the model runs, so that
-whoever looks for the series at fault among many makes ``Prepared`` forecasts, and runs none.
+It reads the interface of the model, the history of the series and the plan of what follows, then
+runs the loop and returns a frame. ``Prepared`` finds every fault of the series before the model
+runs, so a batch forecast names the series at fault without running the model.
 """
 
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def forecast(
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
     before them do not matter, whatever ``missing`` says. With ``missing="mask"``, values missing in
     these rows are masked, and so are the rows that a gap in time or a shorter series leaves out;
-    with ``min_inputs``, as many inputs of the window must be rows of the series.
+    with ``min_inputs``, at least that many inputs of the window must be rows of the series.
 
     Example:
 
@@ -92,25 +92,25 @@ def forecast(
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
             (for a column of text, its columns of 0 and 1). Columns of a calendar are computed. With
             ``missing="mask_targets"`` a step is closed, and its forecast NaN, if its row lacks
-            values, or if a frame has no row for it but a later one of any series. If the horizon
+            values, or if a frame lacks its row and has a later one of any series. If the horizon
             exceeds ``steps`` and ``future`` ends early, its last row is repeated.
         start: For a calendar of numbers without timestamps, the number of rows that came before the
             series, or a list with one for each series. They count from the first row with a value
             of the whole series, as in training. Defaults to None: ``series`` is the whole series,
             and its rows count from its first value, whatever padding is in front.
-        incomplete: "raise" refuses a series that is too short, or has a missing or infinite value
-            in its last rows (or, if the model masks missing values, one in each of them or an
-            infinite one); "nan" forecasts the other series, and returns rows of NaN for that one.
-            The same holds of a series that only ``future`` has; its rows of NaN come last, at the
-            first times of its plan. A model whose windows have ``min_inputs=0`` forecasts such a
-            series from its static columns, which ``future`` then has, and its plan, at the times
-            that follow the last one of a table in memory. Defaults to "raise".
+        incomplete: "raise" refuses a series that is too short, or has an infinite or a missing
+            value in its last rows (an infinite one or no value, if the model masks missing ones);
+            "nan" forecasts the other series, and returns rows of NaN for that one. A series that
+            only ``future`` has is treated likewise; its rows of NaN come last, at the first times
+            of its plan. If the windows have ``min_inputs=0`` and ``series`` is a table in memory,
+            such a series is forecast from its plan and its static columns in ``future``, at the
+            times that follow the table's last one. Defaults to "raise".
         num_samples: Number of sample paths to draw in place of quantiles, for totals of several
             steps or series, which ``aggregate`` computes. The model is one of
-            ``calibrate(..., joint=True)``. At each step they are equally spaced quantiles of its
-            forecast: linear between its own, and beyond them as large as the calibration errors
-            were. Across steps, targets and series that begin at the same time they are in the order
-            of whole error paths. Defaults to None: the model's outputs.
+            ``calibrate(..., joint=True)``. At each step the samples are equally spaced quantiles:
+            interpolated linearly between those of the model, and beyond them extended by its
+            calibration errors. Whole error paths order them across steps, targets and the series
+            that begin at the same time. Defaults to None: the model's outputs.
         seed: Seed of the draws. They depend on it and on the time at which a series' forecast
             begins, so that parts of a panel may be forecast apart with one seed. Without timestamps
             series are independent, by their ids; those of arrays are numbered from 0 in each call,
@@ -176,7 +176,7 @@ class Prepared:
         incomplete: str,
         sampling: Sampling | None = None,
     ) -> Self:
-        """Read and check the series, as ``forecast`` does. There may be none."""
+        """Read and check the data of a forecast; a panel may have no series."""
         # A model that knows no columns takes those of a panel.
         if interface.carried is not None and interface.columns is None:
             windows = with_columns(interface.windows, series)
@@ -188,7 +188,7 @@ class Prepared:
         return cls(given_of(series), history, plan, incomplete, sampling)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
-        """Yield the last rows of some series at a time, and the model's inputs, or refuse these."""
+        """Yield the last rows of some series at a time, with inputs in the model's precision."""
         columns, interface = self.history.columns, self.history.interface
         dtype = at_least_float32(interface.model)
         roles = columns.input_shapes(interface.windows.geometry, self.plan.rounds.steps)
@@ -203,18 +203,17 @@ class Prepared:
         values = np.full(shape, np.nan, at_least_float32(model))
         progress = ProgressBar(len(history.chosen), "series")
         for part, inputs in self.parts():
-            closed, hollow = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
-            if self.incomplete == "raise" and hollow.any():
+            closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
+            if self.incomplete == "raise" and unknown.any():
                 raise ValueError(
                     "future closes so many steps in a row of "
-                    f"{panel.series(int(part.chosen[hollow.any(axis=1).argmax()]))} that past the "
-                    "horizon a whole window has no value of a target to go on from. Ask for fewer "
-                    'steps, train with a longer window or horizon, or pass incomplete="nan" for '
-                    "NaN there."
+                    f"{panel.series(int(part.chosen[unknown.any(axis=1).argmax()]))} that a window "
+                    "past the horizon has no value of a target. Ask for fewer steps, train with a "
+                    'longer window or horizon, or pass incomplete="nan" for NaN there.'
                 )
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
-            _check_sizes(made[:, : plan.steps], closed | hollow, inputs, part)
+            _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part)
             values[part.chosen] = made
         values = values[:, : plan.steps]
         if self.sampling is not None:
@@ -252,36 +251,29 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:
-    """Return which steps a plan closes, and which have no value to be forecast from.
-
-    A plan may close all steps of a window that a later round reads. What follows is then as unknown
-    as after a series without a value. Both are ``(chosen, steps)``.
-    """
+    """Return ``(chosen, steps)``: those that a plan closes, those after an empty window."""
     horizon = rounds.geometry.horizon
     closed: BoolArray = np.zeros((len(inputs["past"]), rounds.steps), bool)
-    hollow = closed.copy()
+    unknown = closed.copy()
     if not rounds.planned:
-        return closed, hollow
+        return closed, unknown
     closed = np.logical_or.reduce(np.isnan(inputs["future"][..., : rounds.planned]), axis=2)
     if rounds.count == 1 or not closed.any():
-        return closed, hollow
+        return closed, unknown
+    # A plan may close all steps of the window that a later round reads.
     present = np.isfinite(inputs["past"][..., rounds.target_places])
     for begin in range(0, rounds.steps, horizon):
         ahead = np.repeat(~closed[:, begin : begin + horizon, None], present.shape[2], axis=2)
         if begin:
-            levels = present[:, :: rounds.geometry.sampling_rate].any(axis=1, keepdims=True)
-            hollow[:, begin : begin + horizon] = (ahead & ~levels).any(axis=2)
-            ahead = ahead & levels
+            known = present[:, :: rounds.geometry.sampling_rate].any(axis=1, keepdims=True)
+            unknown[:, begin : begin + horizon] = (ahead & ~known).any(axis=2)
+            ahead = ahead & known
         present = np.concatenate([present, ahead], axis=1)[:, -rounds.geometry.reach :]
-    return closed, hollow
+    return closed, unknown
 
 
 def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], part: History) -> None:
-    """Refuse a forecast of values that are too large or too small to be squared.
-
-    One of too large values is not finite. From missing inputs that are not masked, and at steps
-    ``without`` a forecast, it may be so.
-    """
+    """Refuse values that are too small to be squared, and a forecast that is not finite."""
     panel, interface = part.panel, part.interface
     if interface.normalizes:
         past = inputs["past"].reshape(*inputs["past"].shape[:2], -1)
@@ -300,6 +292,7 @@ def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], par
             )
     finite = np.isfinite(ahead).reshape(*ahead.shape[:2], -1).all(axis=2)
     bad: Any = ~(finite | without).all(axis=1)
+    # Missing inputs that are not masked make a forecast NaN.
     if bad.any() and interface.masked is None:
         for values in inputs.values():
             bad &= ~missing_rows(values.reshape(len(values), -1))

@@ -19,7 +19,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def matched(series: Any, interface: Interface) -> Any:
-    """Return what reads the model's columns, in its order; anything without names unchanged."""
+    """Return a series of the model's columns, in their order; one without names as it is."""
     columns, needed = interface.columns, None
     if columns is not None:
         needed = collapsed(columns.table, interface.windows.categories)
@@ -41,11 +41,11 @@ def matched(series: Any, interface: Interface) -> Any:
     if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
     # The columns of a panel on disk cannot be moved.
-    own = [name for name in series.settings.names if name not in series.settings.static]
-    if sorted(needed) != sorted(series.settings.names) or needed[: len(own)] != own:
+    varying = [name for name in series.settings.names if name not in series.settings.static]
+    if sorted(needed) != sorted(series.settings.names) or needed[: len(varying)] != varying:
         raise ValueError(
             f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
-            f"{_checks.shown([*own, *series.settings.static])}. Write another store from these "
+            f"{_checks.shown([*varying, *series.settings.static])}. Write another store from these "
             "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
         )
     return series
@@ -78,7 +78,7 @@ def as_frames(
     values: Array,
     drawn: bool = False,
 ) -> Any:
-    """Return a forecast, or samples of it, as a frame like what was forecast, or as a list."""
+    """Return a forecast, or its samples, as a frame like ``series``, or a list of them."""
     windows, columns = interface.windows, _columns(panel, interface, values, drawn)
     if drawn and times is not None:
         times = np.repeat(times, values.shape[-1], axis=1)
@@ -113,16 +113,16 @@ def with_plan_alone(
     if times is not None:
         if times not in plan.columns:
             raise ValueError(
-                f"future lacks time_column={times!r}, so that the rows of NaN of "
-                f"{_checks.shown(list(rows))} have no times. Add it, or what these series lack."
+                f"future lacks time_column={times!r}, which the rows of NaN need for "
+                f"{_checks.shown(list(rows))}. Add it, or leave these series out."
             )
         plan = plan.sort(times)
     for row, name in enumerate(plan[ids].to_list()):
         if name in rows and len(rows[name]) < steps:
             rows[name].append(row)
-    order = [row for own in rows.values() for row in own for _ in range(samples or 1)]
-    each = [rows_of_a_series(len(own), samples) for own in rows.values()]
-    alone: dict[str, Any] = {name: np.concatenate([own[name] for own in each]) for name in each[0]}
+    order = [row for ahead in rows.values() for row in ahead for _ in range(samples or 1)]
+    parts = [rows_of_a_series(len(ahead), samples) for ahead in rows.values()]
+    alone: dict[str, Any] = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
     for name in (ids, times):
         if name is not None:
             alone[name] = plan[name][order].to_list()
@@ -131,18 +131,12 @@ def with_plan_alone(
 
 
 def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: str) -> Any:
-    """Return a table with a row for each series that only the plan has, where targets are missing.
-
-    It stands at the last time of the table, so that all series are forecast for the same time. The
-    plan says what its static columns are. Columns known ahead and others are those of another row,
-    which the model masks.
-    """
+    """Return a table with one more row, without targets, for each series that only the plan has."""
     if isinstance(series, Panel):
         with_columns(windows, series)
     given = given_of(series)
-    if windows.id_column is None or not all(map(is_frame, (given, future))):
-        return series
-    if isinstance(given, list | tuple) or isinstance(future, list | tuple):
+    frames = all(is_frame(t) and not isinstance(t, list | tuple) for t in (given, future))
+    if windows.id_column is None or not frames:
         return series
     table, plan, ids = open_frame(given), open_frame(future), windows.id_column
     if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:
@@ -179,9 +173,11 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     targets: Any = windows.target_columns or [c for c in table.columns if c not in others]
     targets = [targets] if isinstance(targets, str) else list(targets)
     rows = list(first.values())
+    # The new rows copy the one of the last time, so that all series are forecast for the same time.
+    # The model masks them, but for the static columns, which are those of the plan.
     last = 0 if windows.time_column is None else int(table[windows.time_column].arg_max())
-    alike = table[[last] * len(rows)]
-    made: dict[str, Any] = {name: alike[name].to_list() for name in table.columns}
+    copies = table[[last] * len(rows)]
+    made: dict[str, Any] = {name: copies[name].to_list() for name in table.columns}
     made |= {name: plan[name][rows].to_list() for name in (ids, *static)}
     made |= dict.fromkeys(targets, [float("nan")] * len(rows))
     return _joined(table.with_columns(nw.col(*targets).cast(nw.Float64)), made, windows)
@@ -194,7 +190,7 @@ def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
     further, pandas = {}, table.implementation.is_pandas_like()
     for name, values in columns.items():
         column = nw.new_series(name, values, backend=table.implementation)
-        # narwhals knows some time zones of pandas not by their name.
+        # narwhals does not know all time zones of pandas by name.
         if pandas and name == windows.time_column:
             column = nw.from_native(
                 column.to_native().astype(table[name].to_native().dtype), series_only=True
@@ -236,7 +232,7 @@ def _columns(
         )
     flat = values.reshape(series, len(numbers["step"]), len(names))
     return {
-        **{name: np.broadcast_to(own, (series, len(own))) for name, own in numbers.items()},
+        **{name: np.broadcast_to(rows, (series, len(rows))) for name, rows in numbers.items()},
         **{name: flat[:, :, place] for place, name in enumerate(names)},
     }
 
@@ -244,7 +240,7 @@ def _columns(
 def _frame(
     table: Any, first: Array, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return ids and times of the types in ``table``, by their first rows; then the columns."""
+    """Return ids (those of rows ``first``) and times, typed as in ``table``, and the columns."""
     import narwhals as nw
 
     made = []
@@ -257,7 +253,7 @@ def _frame(
         nw.new_series(name, np.ascontiguousarray(column.ravel()), backend=table.implementation)
         for name, column in columns.items()
     ]
-    if table.implementation.is_pandas():  # It would copy columns of one type into one array.
+    if table.implementation.is_pandas():  # narwhals would copy columns of one type into one array.
         frame = table.implementation.to_native_namespace().DataFrame
         return frame({column.name: column.to_native() for column in made}, copy=False)
     return nw.from_dict({column.name: column for column in made}).to_native()

@@ -1,7 +1,7 @@
 """The season of a window: how each phase of a period departs from the level about it.
 
-Phases and years (periods) are counted back from the last step that counts. So the step after a
-window always has phase 0, however many steps the window lacks.
+A year is one period, and steps of weight 0 do not count. Years and phases are numbered back from
+the last step that counts, so the step after a window always has phase 0.
 
 With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` whole years:
 
@@ -39,14 +39,14 @@ def amplitude(levels: Any, growth: Any) -> Any:
 
 
 def season(
-    values: Any, weights: Any, last: Any, period: int, whole: bool, base: Any = None
+    values: Any, weights: Any, last: Any, period: int, complete: bool, base: Any = None
 ) -> tuple[Any, Any, Any]:
     """Return the season by phase and by step, and its growth ``(batch, 1, features)``."""
     # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
-    # 1)``, is the position of the last step that counts. ``whole`` says that all count: the first
-    # round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was subtracted
-    # from the values; with it, the season is multiplicative in windows without a negative value.
-    # The growth is one over the mean level, 0 for an additive season.
+    # 1)``, is the position of the last step that counts. ``complete`` says that all count: the
+    # first round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was
+    # subtracted from the values; with it, the season is multiplicative in windows without a
+    # negative value. The growth is one over the mean level, 0 for an additive season.
     length = values.shape[1]
     values = weights * values
     # Constants come from NumPy: jax2onnx takes no ``ops.arange``.
@@ -57,9 +57,9 @@ def season(
     year = ops.cast(ops.floor((ops.cast(back, values.dtype) + 0.5) / period), "int32")
     phases = _one_hot(period - 1 - (back - period * year), period, values.dtype)
     years = _one_hot(year, -(-length // period), values.dtype)
-    both = weights[:, period:] * weights[:, :-period]
-    rise = ops.sum(both * (values[:, period:] - values[:, :-period]), axis=1, keepdims=True)
-    slope = rise / (ops.maximum(ops.sum(both, axis=1, keepdims=True), 1.0) * period)
+    pairs = weights[:, period:] * weights[:, :-period]
+    rise = ops.sum(pairs * (values[:, period:] - values[:, :-period]), axis=1, keepdims=True)
+    slope = rise / (ops.maximum(ops.sum(pairs, axis=1, keepdims=True), 1.0) * period)
     middle = (period - 1) / 2
     centred = ops.convert_to_tensor(np.arange(period).reshape(period, 1) - middle, values.dtype)
     tilt = slope * ops.matmul(phases, centred)
@@ -74,7 +74,7 @@ def season(
     values = weights * (values - tilt)
     seasonal = ops.zeros_like(values[:, :period])
     at_steps, sizes = ops.zeros_like(values), ops.ones_like(values)
-    for _ in range(1 if whole and base is None else _ROUNDS):
+    for _ in range(1 if complete and base is None else _ROUNDS):
         level = _means(years, values - weights * at_steps, weights)
         departures = weights * (values - ops.matmul(years, level))
         if base is not None:
@@ -83,9 +83,9 @@ def season(
         seasonal = seasonal - ops.mean(seasonal, axis=1, keepdims=True)
         at_steps = sizes * ops.matmul(phases, seasonal)
     left = weights * (departures - at_steps)
-    many = ops.maximum(count / period, 1.0)  # Years that count.
+    num_years = ops.maximum(count / period, 1.0)
     noise = ops.sum(ops.square(left), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
-    size = ops.mean(ops.square(seasonal), axis=1, keepdims=True) * many
+    size = ops.mean(ops.square(seasonal), axis=1, keepdims=True) * num_years
     # In a window without a season or any change, or of less than two years, nothing is
     # subtracted.
     evident = ops.logical_and(size > noise, count >= 2 * period)

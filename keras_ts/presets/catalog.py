@@ -20,19 +20,19 @@ _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=2
 _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
 _SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9, window=20)
 _DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True, window=20)
-# At most 6,000 updates, as many as 3,200 windows make. Further updates on more windows take longer,
-# and with a calendar they forecast no better.
+# At most 6,000 updates: 60 epochs of 100 batches. More updates take longer, and with a calendar
+# they forecast no better.
 _LONG = Recipe(
     "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16,
     most_steps=100,
 )  # fmt: skip
-# Training moves a forecast that is good at first: the fewer windows, the fewer updates. A panel of
-# a thousand series has 8 epochs of 20,000 windows, one of five a single batch in each.
+# The forecast is good before training, so few windows make few updates. An epoch of a thousand
+# series has 20,000 windows, an epoch of five series a single batch.
 _PANEL = Recipe(
     "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
     most_steps=79,
 )  # fmt: skip
-# Solved, not trained: the recipe chooses the windows, and says by what ``evaluate`` judges.
+# Solved, not trained: the recipe chooses the windows, and the loss that ``evaluate`` returns.
 _SOLVED = Recipe(
     "mae", "adamw", 1e-3, 256, 1, window=12, window_share=1 / 16, window_periods=6,
 )  # fmt: skip

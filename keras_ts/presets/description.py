@@ -56,8 +56,8 @@ class RecurrentPreset(PresetSettings):
     - The recurrent layers read all columns of ``past`` side by side, and the static columns at
       every step. One dense layer then forecasts all steps.
     - Each step's columns known ahead add an effect to the forecast of that step alone, by a small
-      dense net that all steps share. For a single series the effect is in units of the training
-      part, for a panel in units of each window.
+      dense net that all steps share. For a single series the training part scales the effect, for
+      a panel each window does.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
     - With ``smoothing="mixed"``, quantiles begin as far apart as those of the errors that this
@@ -69,14 +69,14 @@ class RecurrentPreset(PresetSettings):
     - For a single series, the regression of ``smoothing="linear"`` also reads those cycles of a
       ``calendar`` that are longer than the window.
     - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``: dates
-      of ``"year"``, or for a single series phases of any cycle, at which the forecasts before
-      training err each time, such as a holiday. A date must have been seen twice. In rows of days
-      with ``"week"`` and ``"year"``, the n-th weekday of a month is found as well. In a panel, two
-      of three series must share an event, whose effect is relative to the root mean square of each
-      window. What other columns known ahead explain, by a ridge regression, is no event.
+      of ``"year"`` (for a single series, phases of any cycle), such as a holiday, at which the
+      untrained model errs each time. A date must have been seen twice. In rows of days with
+      ``"week"`` and ``"year"``, the n-th weekday of a month is found as well. In a panel, two of
+      three series must share an event, whose effect is relative to the root mean square of each
+      window. Errors that a ridge regression on other columns known ahead explains are no event.
     - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is
-      masked. At other steps a missing value becomes the last value of its column in the window, or
-      before the first, the column's level in the window (``window_norm``) or its mean over the
+      masked. At other steps a missing value becomes the column's last value in the window; before
+      the first one, the column's level in the window (``window_norm``) or its mean over the
       training part. ``build`` warns if ``"keep"`` lets through a missing value among targets or
       ``future``, since the loss is then NaN.
     - The outputs are in the units of their targets, and quantiles are sorted. Outside of training
@@ -135,7 +135,7 @@ class RecurrentPreset(PresetSettings):
     Output shape:
         ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence. With a
         dataset it is that of its targets, and a single value keeps its axis: ``(batch, 1)``,
-        ``(batch, window, 1)``. Quantiles are a last axis more.
+        ``(batch, window, 1)``. Quantiles add a last axis.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -147,10 +147,10 @@ class RecurrentPreset(PresetSettings):
     ) -> WindowedSeries:
         """Return the windows that this preset is trained by, for a table of one's own.
 
-        - ``window``: as the recipe says, by the rows of the longest series before ``at``. A recipe
-          that takes a share of them, as that of ``smooth_gru``, may miss a longer season of a
-          single series. If there is one, of up to 672 rows and three times before ``at``, the
-          window is an eighth longer than the season.
+        - ``window``: as the recipe says, by the rows of the longest series before ``at``. If the
+          recipe takes a share of them, as that of ``smooth_gru``, and a single series has a longer
+          season, of up to 672 rows and three times before ``at``, the window is an eighth longer
+          than the season.
         - ``missing``: ``"raise"`` for one series in which nothing is missing and nothing known
           ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
@@ -242,8 +242,8 @@ class RecurrentPreset(PresetSettings):
         overlap would lead it astray: if they do not fill one batch of the recipe, the rate is
         lowered by the share that they fill. Columns known ahead keep the full rate.
 
-        If ``min_inputs`` is less than a window, two fifths of the windows are cut short, in each
-        epoch others: their oldest inputs are missing, as those of a series that has just begun.
+        If ``min_inputs`` is less than a window, each epoch cuts two fifths of the windows short,
+        drawn anew: their oldest inputs are missing, as those of a series that has just begun.
 
         Example:
 
@@ -268,18 +268,18 @@ class RecurrentPreset(PresetSettings):
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
                 ``validation_data``. ``epochs`` and ``steps_per_epoch`` override the recipe's, and a
                 rate that decays does so over them. ``shuffle`` defaults to False, since the dataset
-                shuffles its windows. ``verbose`` defaults to None: one line for each net, which
-                renews itself, shows the steps, the time left and the losses; in a file, only its
-                end is written. 0, 1 and 2 mean the same as in Keras.
+                shuffles its windows. ``verbose`` defaults to None: one line for each net,
+                updated in place, shows the steps, the time left and the losses; a file gets only
+                its last state. 0, 1 and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.
 
         Raises:
-            TypeError: ``members`` is no integer, or has more than one and a ``CallbackList``.
+            TypeError: ``members`` is no integer, or several members get a ``CallbackList``.
             ValueError: The preset has no recipe, or one for a sweep of the learning rate; the
-                dataset does not fit the preset; or several members would share ``core``, or need
-                no seed, as those of ``cell="linear"``.
+                dataset does not fit the preset; or several members would share ``core``, or be
+                alike, as with ``cell="linear"``.
         """
         if self.recipe is None or self.recipe.steps_per_decade is not None:
             kind = "no recipe" if self.recipe is None else "a recipe for a learning-rate sweep"
@@ -338,11 +338,11 @@ class RecurrentPreset(PresetSettings):
                   of the features.
 
                 If windows may lack values, a layer whose ``call`` has an argument ``mask``, such as
-                Keras's recurrent layers, gets the mask by it. Any other core, and any model, gets a
-                column more, 1 at steps with values and 0 at the others, where all columns are 0
-                (``MaskAsColumn``). In sequence to sequence a core that looks ahead is refused:
-                ``build`` changes every step and those after it in a random window, and the outputs
-                before it must stay. The core reads the last ``memory`` steps. ``cell``,
+                Keras's recurrent layers, gets the mask by it. Any other core, and any model, gets
+                one more column (``MaskAsColumn``): 1 at steps with values, and 0 at the others,
+                where all columns are 0. In sequence to sequence a core that looks ahead is refused:
+                ``build`` changes a random window from each step on, and the outputs before that
+                step must stay. The core reads the last ``memory`` steps. ``cell``,
                 ``bidirectional`` and ``dropout`` have no effect, and of ``units`` the last alone,
                 as the width of the effect of columns known ahead. Defaults to None: the recurrent
                 layers.

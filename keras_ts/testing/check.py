@@ -159,26 +159,22 @@ def _read(result: Any, case: _Case) -> list[str]:
         named, y = isinstance(x, dict), np.asarray(y)
         x = {name: np.asarray(part) for name, part in x.items()} if named else np.asarray(x)
         past: Any = x["past"] if named else x
-        one = past.ndim == (2 if named else case.axes) and len(past) > 0
-        if (y.shape if one else y.shape[1:]) != case.targets:
-            expected = case.targets if one else (len(y), *case.targets)
+        single = past.ndim == (2 if named else case.axes) and len(past) > 0
+        if (y.shape if single else y.shape[1:]) != case.targets:
+            expected = case.targets if single else (len(y), *case.targets)
             raise ValueError(f"y has the shape {y.shape}, and must have the shape {expected}")
-        if one:
+        if single:
             texts.append(_text(x, y))
             continue
         if len(past) != len(y):
             raise ValueError(f"{len(past)} inputs and {len(y)} targets")
         counted = np.ravel(weights[0]) > 0 if weights else np.ones(len(y), dtype=bool)
         for row in np.flatnonzero(counted):
-            texts.append(_text(_row_of(x, row), y[row]))
+            one = {name: part[row] for name, part in x.items()} if isinstance(x, dict) else x[row]
+            texts.append(_text(one, y[row]))
         if len(texts) > 2 * sum(map(len, case.parts.values())):
             break
     return texts
-
-
-def _row_of(x: Any, row: Any) -> Any:
-    """Return one window of an array or of a dict of arrays."""
-    return {name: part[row] for name, part in x.items()} if isinstance(x, dict) else x[row]
 
 
 def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:

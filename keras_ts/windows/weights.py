@@ -1,4 +1,4 @@
-"""One weight per window: given, averaged over its targets, times the inverse of a series' scale."""
+"""Weighs windows by the mean of the weights given for their targets, and by inverse scales."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,16 +29,14 @@ class WindowWeights:
     of_series: Array | None = None  # float32; None for 1.
 
     def of(self, windows: IntArray, unknown: BoolArray | None = None) -> Array:
-        """Return the weights of windows, given their numbers.
-
-        A window without a value does not tell how large its series is. By the weights of series the
-        smallest would decide its forecast, so it has that of the median series.
-        """
+        """Return the weights of windows, given their numbers; those without a value are unknown."""
         parts: list[Array] = []
         if self.of_windows is not None:
             parts.append(self.of_windows[windows])
         if self.of_series is not None:
             of_series = self.of_series[self.ranges.series_of(windows)]
+            # Windows without a value look the same in every series. By the weights of series, the
+            # smallest series would decide their forecast.
             if unknown is not None:
                 of_series = np.where(unknown, np.median(self.of_series), of_series)
             parts.append(of_series)
@@ -59,7 +57,7 @@ class WindowWeights:
 def read_weights(
     panel: FlatSeries, ranges: WindowRanges, spec: WindowSpec, sample_weight: Any
 ) -> Callable[[Part], WindowWeights | None]:
-    """Return a function of a training part that returns the weights of all windows."""
+    """Return a function from the training part to the weights of all windows."""
     weights = None
     if sample_weight is not None:
         weights = _of_windows(panel, ranges, spec.geometry, sample_weight)
@@ -135,10 +133,10 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
     unfit = (weights > limits.max) | (weights < limits.tiny)
     if unfit.any():
         series = int(unfit.argmax())
-        apart = "one position to the next" if lag == 1 else f"a position to that {lag} later"
+        lagged = "one position to the next" if lag == 1 else f"a position to that {lag} later"
         raise ValueError(
             f"weighting={weighting!r}: {panel.series(series)} moves by {scales[series]:.2g} "
-            f"from {apart}, and the inverse of that does not fit float32. Convert the series to "
+            f"from {lagged}, and the inverse of that does not fit float32. Convert the series to "
             "other units."
         )
     return weights.astype(np.float32)

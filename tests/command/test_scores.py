@@ -56,4 +56,4 @@ def test_no_line_without_a_skill(report):
     table = scores_by_series(report, "store")
     assert worst_series(table.assign(skill=np.nan), Path("scores.csv")) == ""
     line = worst_series(table.assign(skill=-np.inf), Path("scores.csv"))
-    assert "b without a share, since the baseline has no error (loses to it)" in line
+    assert "b without a percentage, since the baseline has no error (loses to it)" in line

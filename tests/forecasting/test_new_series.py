@@ -83,7 +83,7 @@ NAMELESS = model_of(future_columns=None)
         (NAMED[["store"]], r"lacks its static columns \['type'\]", {}),
         (
             NAMED[["store"]],
-            r"time_column='day', so that the rows of NaN of \['store 1'\]",
+            r"time_column='day', which the rows of NaN need for \['store 1'\]",
             {"incomplete": "nan"},
         ),
         (

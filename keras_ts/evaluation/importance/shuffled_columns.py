@@ -17,14 +17,14 @@ from keras_ts.windows.roles import Columns, as_x, parts_of
 class ShuffledColumns:
     """Columns that are shuffled together, all from the same other window."""
 
-    name: Any  # in the table; of several, all names
+    name: Any  # as in the table; of several columns, their names joined
     label: str  # in a sentence
     part: str  # "future", "past", "target", "calendar" or "static"
     places: dict[str, tuple[int, ...]]  # on the last axis of each part of the inputs
 
     @property
     def varies(self) -> bool:
-        """True if a column varies within a series, so that another window of it gives values."""
+        """True if a column varies over time: another window of the same series gives its values."""
         return "past" in self.places
 
     @classmethod
@@ -53,7 +53,7 @@ class ShuffledColumns:
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
             before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
             if part == "future":
-                # No model is told of a step that it has a target for without the plan of that step.
+                # A step with a target has a plan. Where the other window has none, it stays.
                 other = np.where(np.isfinite(other), other, before)
             same = (before == other) | ((before != before) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
@@ -61,18 +61,18 @@ class ShuffledColumns:
         return as_x(parts), changed
 
 
-def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColumns]:
+def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
     """Return the columns of a panel that are shuffled: those named, or each one by itself."""
     columns = [*_calendar(panel), *_varying(panel), *_constant(panel)]
-    if wanted is None:
+    if names is None:
         return columns
     by_name = {column.name: column for column in columns}
-    if isinstance(wanted, str) or not isinstance(wanted, Sequence) or not wanted:
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         raise TypeError(
             "columns must be a list of names, or of lists of names to shuffle together. Received: "
-            f"{_checks.shown(wanted)}."
+            f"{_checks.shown(names)}."
         )
-    groups = [item if isinstance(item, list | tuple) else [item] for item in wanted]
+    groups = [item if isinstance(item, list | tuple) else [item] for item in names]
     for group in groups:
         unknown = [name for name in group if name not in by_name]
         if unknown or not group:
@@ -91,9 +91,9 @@ def shuffled_columns(panel: FlatSeries, wanted: Any = None) -> list[ShuffledColu
 def _calendar(panel: FlatSeries) -> list[ShuffledColumns]:
     roles = panel.columns
     places = tuple(range(len(roles.read), len(roles.past)))
-    return [ShuffledColumns("calendar", "calendar", "calendar", _within(roles, places))] * bool(
-        places
-    )
+    if not places:
+        return []
+    return [ShuffledColumns("calendar", "calendar", "calendar", _within(roles, places))]
 
 
 def _varying(panel: FlatSeries) -> list[ShuffledColumns]:
@@ -109,7 +109,7 @@ def _varying(panel: FlatSeries) -> list[ShuffledColumns]:
 
 
 def _within(roles: Columns, places: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Return where columns that vary stand in the past and, if they are known ahead, in those."""
+    """Return where columns stand in ``past`` and, if they are known ahead, in ``future``."""
     ahead = tuple(roles.ahead.index(place) for place in places if place in roles.ahead)
     return {"past": tuple(places)} | ({"future": ahead} if ahead else {})
 

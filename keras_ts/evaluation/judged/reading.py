@@ -1,8 +1,4 @@
-"""The windows of a dataset that are judged: their targets, origins, scales and predictions.
-
-Targets and predictions become ``(windows, steps, targets)`` in float64, whatever axes a model and
-its dataset leave out. With ``targets="sequence"`` only a window's last step counts, its origin.
-"""
+"""The windows of a dataset that are judged: their targets, origins, scales and predictions."""
 
 import hashlib
 from collections.abc import Sequence
@@ -29,7 +25,7 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.split import Part
 
-# By so many of its first rows a series without timestamps is recognized.
+# Without timestamps, a series is recognized by so many of its first rows.
 _FIRST_ROWS = 8
 
 
@@ -67,7 +63,7 @@ class JudgedWindows(WindowBlocks):
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """The least number of inputs of each class of windows; one class without young series."""
+        """The least number of inputs in each class of windows; one class if all are full."""
         spec = self._source.spec
         if not self.geometry.before or spec.min_inputs is None:
             return (spec.window,)
@@ -76,12 +72,12 @@ class JudgedWindows(WindowBlocks):
     def beyond_targets(self) -> list[str]:
         """Name the inputs other than the past of the targets, in words for a report."""
         columns, spec = self.panel.columns, self._source.spec
-        own = [columns.past[place] for place in columns.own if place not in columns.targets]
+        others = [columns.past[place] for place in columns.own if place not in columns.targets]
         parts = {
             "known ahead": [columns.past[place] for place in columns.planned],
             "the calendar": spec.calendar_entries,
             "static": columns.static,
-            "the past of other columns": own,
+            "the past of other columns": others,
         }
         read = {part: collapsed(names, self.panel.categories) for part, names in parts.items()}
         return [f"{part} ({', '.join(map(str, names))})" for part, names in read.items() if names]
@@ -103,14 +99,10 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return forecasts in float64, ``(windows, steps, targets[, levels])``.
-
-        Of ``targets="sequence"``, it is the last step of each sequence.
-        """
+        """Return forecasts ``(windows, steps, targets[, levels])``, of a sequence's last step."""
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
-        fitting = shapes_of(shape, self.geometry)
-        if outputs.shape not in [(*own, *tail) for own in fitting]:
+        if outputs.shape not in [(*axes, *tail) for axes in shapes_of(shape, self.geometry)]:
             quantile = " and quantile" if tail else ""
             raise ValueError(
                 f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
@@ -123,17 +115,17 @@ class JudgedWindows(WindowBlocks):
         return last.reshape(steps).astype(np.float64)
 
     def in_last_step(self, name: str, forecasts: Array) -> Array:
-        """Return what ``in_steps`` does, of forecasts that leave out a sequence's earlier steps."""
+        """Return what ``in_steps`` does, also of forecasts of the last step of a sequence alone."""
         shape = (len(forecasts), self.geometry.horizon, len(self.columns))
-        whole = self._target_shape(len(forecasts))
-        if self.geometry.sequence and forecasts.shape != whole:
-            whole = whole[:1] + whole[2:]
-            if forecasts.shape in (whole, (*whole, 1)):
+        given = self._target_shape(len(forecasts))
+        if self.geometry.sequence and forecasts.shape != given:
+            of_step = given[:1] + given[2:]
+            if forecasts.shape in (of_step, (*of_step, 1)):
                 return forecasts.reshape(shape).astype(np.float64)
         return self.in_steps(name, forecasts, None)
 
     def as_targets(self, forecasts: Array) -> Array:
-        """Return ``(windows, steps, targets)`` in the shape that one step's targets have."""
+        """Return forecasts with the axes of the dataset's targets; of a sequence, of one step's."""
         shape = self._target_shape(len(forecasts))
         return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
 
@@ -163,11 +155,11 @@ class JudgedWindows(WindowBlocks):
         return last.table(self.targets(), predictions)
 
     def first_targets(self) -> Array:
-        """Return the time or position of each series' first target; the latest without windows."""
+        """Return the time or position of each series' first target; int64's highest for none."""
         return self._moments_of(np.minimum.reduceat, 0, self.ahead[0])
 
     def last_targets(self) -> Array:
-        """Return the time or position of each series' last target; the earliest without windows."""
+        """Return the time or position of each series' last target; int64's lowest for none."""
         return self._moments_of(np.maximum.reduceat, 1, self.ahead[-1])
 
     def _moments_of(self, reduced: Any, last: int, ahead: int) -> Array:
@@ -178,10 +170,9 @@ class JudgedWindows(WindowBlocks):
         flat = reduced(starts[order], begin) + self.geometry.reach - 1 + ahead
         clock = self.panel.clock
         times = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
-        number = times.astype(np.int64)
         limit = np.iinfo(np.int64)
         moments = np.full(len(self.panel.lengths), limit.min + 1 if last else limit.max)
-        moments[series] = number
+        moments[series] = times.astype(np.int64)
         return moments if times.dtype.kind != "M" else moments.view(times.dtype)
 
     def targets(self) -> Array:
@@ -189,10 +180,7 @@ class JudgedWindows(WindowBlocks):
         return self.last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
-        """Return seasonal naive forecasts, and True for windows without a gap since the values.
-
-        They are ``(windows, steps, targets)``; a masked value is replaced by the window's last one.
-        """
+        """Return seasonal naive forecasts, and True for windows without a gap since the values."""
         back = periods_back(self.ahead, period)
         begin = block.origins - back.max()
         starts = self.panel.offsets[block.series]
@@ -240,10 +228,7 @@ class JudgedWindows(WindowBlocks):
 
 
 def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array:
-    """Return the scales of MASE and of RMSSE, ``(series, targets, 2)``; NaN where no step counts.
-
-    They are the mean absolute and the mean squared step.
-    """
+    """Return the scales of MASE and RMSSE, ``(series, targets, 2)``; NaN without a change."""
     rows = part or Part(panel.offsets[:-1], panel.offsets[1:])
     scales = mean_steps(panel, rows, period, squares=True)
     return np.where(scales > 0, scales, np.nan)

@@ -1,9 +1,9 @@
 """Days of a year that move: the n-th weekday of a month, and a date on one day of the week alone.
 
-"The last Monday of May" is a Monday among seven dates, other ones in a leap year if it is February;
-so is the day after. The Monday on which a holiday is observed is one date, if it is a Monday. So
-each is a day of the week among some dates of the 365 or 366 of a year, which the calendar's "week"
-and "year" tell.
+"The last Monday of May" is the Monday among seven dates, and the day after it the Tuesday among the
+next seven. The Monday on which a holiday is observed is one date, in the years in which that is a
+Monday. So an event is a day of the week among some of the 365 or 366 days of a year, and the
+calendar's "week" and "year" tell both.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,12 +22,12 @@ _COUNTED = (("first", "second", "third", "fourth"),
             ("last", "second to last", "third to last", "fourth to last"))  # fmt: skip
 # The days of a year, and those of a leap year; a day's place among them is its code.
 _DAYS = np.arange("2023-01-01", "2025-01-01", dtype="datetime64[D]")
-# Places in a month, counted in sevens: a fifth week is hardly ever there.
+# Weeks of a month, by sevens from its first day or its last; the fifth has at most three days.
 _WEEKS = 5
-# An event has neighbours so many days before and after it.
+# The neighbours of an event: days after it, negative before it.
 _NEAR = (1, -1, 2, -2, 3, -3, 4)
-# When a date falls on the weekend, its own effect, and those of the days on which it is observed:
-# days later, and the day of the week.
+# A date on a weekend, and the days on which it is then observed: days after the date, and the day
+# of the week there.
 _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
 
@@ -58,7 +58,7 @@ class MovingEvent:
             yield _event((self.weekday + away) % 7, codes)
 
     def points(self, moment: np.timedelta64) -> tuple[Array, Array]:
-        """Return sine and cosine of ``"year"``, and of ``"week"``, at a time of its days."""
+        """Return its sines and cosines of ``"year"`` and of ``"week"``, at a time of day."""
         year = waves(["year"], _DAYS[list(self.codes)] + moment, None)
         # January 1st is one point in every year.
         year = year[np.unique(year.round(6), axis=0, return_index=True)[1]]
@@ -130,7 +130,7 @@ def _event(day: int, here: BoolArray) -> MovingEvent:
 
 @cache
 def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
-    """Return the codes of the days some days after a week of a month."""
+    """Return the codes of the days ``away`` days after those of a week."""
     return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
 
 
@@ -143,13 +143,10 @@ def _code(days: Array) -> IntArray:
 
 
 def _week(days: Array, side: int) -> IntArray:
-    """Return the month, and the place in it counted in sevens, as one number."""
-    month = days.astype("datetime64[M]")
-    last = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(
-        np.int64
-    ) - 1
-    day = _day(days)
-    week: IntArray = _month(days) * _WEEKS + (last - day if side else day) // 7
+    """Number the weeks of all months, five a month, from the first day (side 0) or the last."""
+    end = (days.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
+    day = _day(end) - _day(days) if side else _day(days)
+    week: IntArray = _month(days) * _WEEKS + day // 7
     return week
 
 
