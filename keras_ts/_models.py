@@ -1,4 +1,4 @@
-"""Checks models for the whole package, and predicts with them in a run of several devices."""
+"""Checks models for the whole package, and predicts by one process of a distributed run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -68,15 +68,15 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
 
 
 def variables_of(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a key that changes if the model gets other variables, or other trainable ones."""
-    # A compiled model takes the values of both lists by their order, and would not notice that
-    # another layer was frozen, or that LoRA or quantization replaced variables.
+    """Return a key that changes with a model's variables, or with which of them are trainable."""
+    # A compiled function takes variables by position. It would not notice that a layer was frozen,
+    # or that LoRA or quantization replaced variables.
     return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A compiled model. Keras would track a tuple as part of the model."""
+    """A compiled model, in a class of ours: Keras would track a tuple as part of the model."""
 
     key: Any
     run: Run
@@ -98,9 +98,9 @@ def _rows(inputs: Any, begin: int, end: int) -> Any:
 
 @contextmanager
 def undistributed() -> Iterator[None]:
-    """Let this process do alone what Keras would do together with others."""
-    # Keras makes objects to compare with while it saves a model. Under a distribution all processes
-    # would have to make their variables at the same time.
+    """Hide the distribution from Keras, so that this process makes variables alone."""
+    # While it saves a model, Keras makes new objects to compare with. Under a distribution all
+    # processes would have to make the variables of these at the same time.
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:

@@ -55,6 +55,8 @@ def test_every_morning_example(tmp_path):
     assert result.returncode == 0, result.stderr[-2000:]
     assert len(list(tmp_path.glob("forecast-*.csv"))) == 30
     assert (tmp_path / "every_morning.svg").exists()
+    (remark,) = scorecard(tmp_path / "model.keras").remarks
+    assert remark.startswith("Its bands follow what came since 2024-12-")
 
 
 def verdict_by_hand(files, table, card):

@@ -29,7 +29,8 @@ def compare(
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
-    - ``"median"``: the median of the window, by phase where that is better within the window.
+    - ``"median"``: the median of the window, by phase where that is better within the window and
+      on ``train``; always 0 where most targets of ``train`` are 0 and that is better on it.
     - ``"theta"``: the optimised theta method, fitted to each window by itself; not for sequences.
     - ``"linear regression"``: a ridge regression of each step, fitted on ``train``. It reads what
       models read: the window of every column, the columns known ahead, the calendar and the static

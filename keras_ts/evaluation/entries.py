@@ -19,6 +19,7 @@ from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.scores.report import percent, whole_percent
+from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.arithmetic.spans import Spans, overlap
 
@@ -112,9 +113,9 @@ class Entries:
                 [~lacking(values).all(axis=(1, 2)) for values, _ in tables.values()]
             )
             if not covered.any():
+                who = " and ".join(tables)
                 raise ValueError(
-                    f"{' and '.join(tables)} have no window in common: no series and origin is "
-                    "forecast by all of them."
+                    f"There is no series and origin of which all columns of {who} have a forecast."
                 )
             common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
             tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
@@ -274,7 +275,7 @@ def check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
 
 
 def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]) -> None:
-    """Warn of models that were trained further, or calibrated, on targets that are judged."""
+    """Warn of models that learnt of targets that are judged: their nets, or their intervals."""
     here: dict[JudgedWindows, Spans] = {}
     for name, interface in interfaces.items():
         calibrated_on = getattr(interface.last_layer, "calibrated_on", None)
@@ -294,3 +295,23 @@ def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedW
                 "windows.",
                 stacklevel=4,
             )
+        if _followed(getattr(interface.last_layer, "followed", None), part):
+            warnings.warn(
+                f"{name} has intervals that follow targets that validation holds, so their "
+                "coverage there says little. Judge them on later windows, or each fold before they "
+                "move: backtest(..., follow=True).",
+                stacklevel=4,
+            )
+
+
+def _followed(followed: Followed | None, judged: JudgedWindows) -> bool:
+    """Return True if a target of an origin that intervals followed is judged."""
+    clock = judged.panel.clock
+    if followed is None or not followed.origins or clock is None:
+        return False
+    regular = clock.frequencies.codes >= 0
+    origins = judged.origins()[regular[judged.ranges.series_of(np.arange(judged.count))]]
+    numbers = clock.numbers(clock.frequencies)
+    first, last = (numbers[origins + int(ahead)] for ahead in judged.ahead[[0, -1]])
+    within = (first <= followed.origins[-1] + len(judged.ahead)) & (last > followed.origins[0])
+    return bool(within.any())

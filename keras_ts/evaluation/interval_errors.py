@@ -55,11 +55,13 @@ def errors_of(
         usable = (present.any if judged.partial else present.all)(axis=(1, 2))
         actual = np.where(present, block.actual, np.nan)[..., None]
         past, known = block.past_as_read, known_steps(block.past_as_read)
-        scales = window_scales(past)
+        scales, point = window_scales(past), predicted[..., middle, None]
+        if len(judged.classes) > 1 and judged.classes[0] <= 1:
+            # One value makes no step: the window is in units of its forecast.
+            scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if shares is not None:
-            # A series without a value is in units of its forecast, and left out of the fit.
-            empty, point = known == 0, predicted[..., middle, None]
-            scales = np.where(empty, np.abs(point[..., 0]).mean(axis=1), scales)
+            # A series without a value is left out of the fit.
+            empty = known == 0
             alone = point + (actual - point) / shares[block.series, None, None, None]
             actual = np.where(empty[:, None, :, None], alone, actual)
         parts.append(IntervalErrors(*(

@@ -114,9 +114,7 @@ class Judge:
         by = measure_of(self._by, judged)
         scored = np.concatenate([part.scored for part in judgements])
         if not scored.any():
-            raise NoVerdictError(
-                "validation must have a window without a missing value to judge on. It has none."
-            )
+            raise NoVerdictError(_nothing_judged(judgements))
         tallies = {
             name: Tally.joined([part.tallies[name] for part in judgements])
             for name in first.tallies
@@ -163,6 +161,7 @@ class Judge:
                 *self._left_out,
                 *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
+                *_unscaled(tallies, first),
                 *_without_levels(self._pointed),
                 *single_time_note(origins),
             ],
@@ -186,6 +185,19 @@ class Judge:
             judged_on=on,
             _evidence=evidence,
         )
+
+
+def _nothing_judged(judgements: Sequence[Judgement]) -> str:
+    """Return why no window is judged, in a sentence."""
+    first = judgements[0]
+    lacking = [name for name in first.lacking if any(part.lacking[name] for part in judgements)]
+    if not lacking:
+        return "validation must have a window without a missing value to judge on. It has none."
+    what = f"totals of {first.summed} steps" if first.summed else "targets"
+    return (
+        f"There are no {what} that all forecast: they are missing in {' and '.join(lacking)}. "
+        "Judge on windows of the same origins and horizon."
+    )
 
 
 def _table(
@@ -230,6 +242,11 @@ def _notes(
             f"Judged is the total of each window's {first.summed} steps, in MASE over as many "
             "times the scale."
         )
+    if any_tally.columns > 1:
+        yield (
+            f"MAE and other errors without a scale are means over {any_tally.columns} targets, "
+            'whatever their units: scores(by="target") has each.'
+        )
     if period is not None:
         yield f"MASE is scaled by steps {period} rows apart."
     what = "totals" if first.summed else "targets"
@@ -252,9 +269,22 @@ def _notes(
                 f"Pinball loss and interval score leave out the levels {others} of {name}, which "
                 "others lack."
             )
+
+
+def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
+    """Yield sentences on series without a scale, and on further targets without one."""
+    any_tally = next(iter(tallies.values()))
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
+    # A target of several, or those of an early fold.
+    judged, scaled = (any_tally.totals(name, "series")[1] for name in ("mae", "mase"))
+    more = int(np.delete(judged - scaled, unscaled).sum())
+    if more:
+        yield (
+            f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train in a series "
+            "that has others; WAPE does not."
+        )
 
 
 def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:

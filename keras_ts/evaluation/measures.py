@@ -54,10 +54,12 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
 
 def check_errors(name: str, losses: Array, present: BoolArray) -> None:
     """Refuse to judge by a metric that is no error of each value."""
-    if not (losses[present] >= 0).all():
+    values = losses[present]
+    wrong = values[~(np.isfinite(values) & (values >= 0))]
+    if len(wrong):
         raise ValueError(
-            f"by={name!r} needs an error of 0 or more for each value. Received: "
-            f"{_checks.shown(losses[present].min())} as the smallest of {name}."
+            f"by={name!r} needs a finite error of 0 or more for each value. Received: "
+            f"{wrong[0]:g} from {name}, and {len(wrong)} of {len(values)} such values."
         )
 
 

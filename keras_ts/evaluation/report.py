@@ -321,10 +321,14 @@ class ComparisonReport(Report):
         if -np.inf < skill.value < -1:
             times = f" (its error is {1 - skill.value:.1f} times as large)"
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
+        said = (
+            f": skill {percent(skill.value)} by {heading(self.by)}{times}, "
+            f"{_too_few(skill) if np.isnan(skill.low) else ends},"
+        )
+        if skill.value == -np.inf:
+            said = f", whose {heading(self.by)} is 0,"
         return (
-            f"{name} {skill.verdict} the best baseline, {self.best}: skill "
-            f"{percent(skill.value)} by {heading(self.by)}{times}, "
-            f"{_too_few(skill) if np.isnan(skill.low) else ends}, over "
+            f"{name} {skill.verdict} the best baseline, {self.best}{said} over "
             f"{len(self._evidence.origins.series)} windows{self._panel()}."
         )
 
@@ -345,11 +349,17 @@ class ComparisonReport(Report):
         evidence = self._evidence
         if len(evidence.targets) < 2 or Naive.name not in evidence.tallies:
             return
-        pair = (evidence.tallies[each].metric(self.by, "target") for each in (name, Naive.name))
-        for target, own, naive in zip(evidence.targets, *pair, strict=True):
+        # A target without a scale has a MAE.
+        scaled, plain = (
+            [evidence.tallies[each].metric(by, "target") for each in (name, Naive.name)]
+            for by in (self.by, "mae")
+        )
+        for target, *errors in zip(evidence.targets, *scaled, *plain, strict=True):
+            by = "mae" if np.isnan(errors[1]) else self.by
+            own, naive = errors[2:] if np.isnan(errors[1]) else errors[:2]
             if own >= naive:
                 yield (
-                    f"On {target}, {name} is no better than the last value: {heading(self.by)} "
+                    f"On {target}, {name} is no better than the last value: {heading(by)} "
                     f"{number(own)}, of naive {number(naive)}."
                 )
 

@@ -44,8 +44,8 @@ class ConformalInterval(SeriesLayer):
       or inwards: conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
 
     The scale of a window is the mean absolute step of the target's past within the window. Steps
-    to or from a value that is not finite are left out. A class of 0 inputs has no such steps: its
-    unit is the mean absolute value of the window's own forecast, ``floor`` at least.
+    to or from a value that is not finite are left out. A window of 0 or 1 inputs has none: where a
+    class is of so few, its unit is the mean absolute value of its own forecast, ``floor`` at least.
 
     Example:
 
@@ -186,10 +186,10 @@ class ConformalInterval(SeriesLayer):
             point = forecasts[..., self.given_quantiles.index(0.5)]
         while len(scale.shape) < len(point.shape):
             scale, known = ops.expand_dims(scale, 1), ops.expand_dims(known, 1)
-        if self.inputs is not None and self.inputs[0] == 0:
+        if self.inputs is not None and self.inputs[0] <= 1:
             level = ops.mean(ops.abs(point), axis=1, keepdims=True)
             floor = ops.zeros_like(scale) + self.floor
-            scale = ops.where(known > 0, scale, ops.maximum(level, floor))
+            scale = ops.where(known > 1, scale, ops.maximum(level, floor))
         margins = ops.convert_to_tensor(self.margins)
         if self._moved is not None:
             margins = ops.where(self._moved[0], ops.cast(self._moved[1], margins.dtype), margins)

@@ -340,12 +340,10 @@ class RecurrentPreset(PresetSettings):
                 If windows may lack values, a layer whose ``call`` has an argument ``mask``, such as
                 Keras's recurrent layers, gets the mask by it. Any other core, and any model, gets
                 one more column (``MaskAsColumn``): 1 at steps with values, and 0 at the others,
-                where all columns are 0. In sequence to sequence a core that looks ahead is refused:
-                ``build`` changes a random window from each step on, and the outputs before that
-                step must stay. The core reads the last ``memory`` steps. ``cell``,
-                ``bidirectional`` and ``dropout`` have no effect, and of ``units`` the last alone,
-                as the width of the effect of columns known ahead. Defaults to None: the recurrent
-                layers.
+                where all columns are 0. In sequence to sequence a core that looks ahead is refused.
+                The core reads the last ``memory`` steps. ``cell``, ``bidirectional`` and
+                ``dropout`` have no effect, and of ``units`` the last alone, as the width of the
+                effect of columns known ahead. Defaults to None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Values forecast at once: a horizon, the target columns, or with several of both
                 their product. Defaults to None: 1.

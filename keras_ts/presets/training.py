@@ -15,8 +15,9 @@ from keras_ts.presets.initial_fit.level import fit_level
 from keras_ts.presets.initial_fit.linear import fit_linear
 from keras_ts.presets.initial_fit.spread import fit_spread
 from keras_ts.presets.requirements import Requirements
+from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire
-from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, with_short_pasts
+from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of
 
 # Of the windows of an epoch, if young series may come: chosen on folds of generated stores.

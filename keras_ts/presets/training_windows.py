@@ -5,12 +5,14 @@ are and if values are missing. The rules that need both are here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from keras_ts import _checks
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
+from keras_ts.windows.arithmetic.short import ShortPasts
+from keras_ts.windows.dataset import WindowDataset, of_source
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
 from keras_ts.windows.reading.panel import Panel, read_panel, source_of
 from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
@@ -102,6 +104,17 @@ def training_windows(
         most = min(_checks.integer("window", chosen["window"], 1), longest - ahead)
         chosen.setdefault("min_inputs", max(min(fewest, most), 1))
     return WindowedSeries(**chosen)
+
+
+def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:
+    """Return a dataset in which a share of the windows is cut short, if young series may come."""
+    source = dataset._source
+    geometry, fewest = source.spec.geometry, source.spec.min_inputs
+    # A net of sequences sees every length anyway, at the steps of each window.
+    if fewest is None or not geometry.before or geometry.sequence:
+        return dataset
+    short = ShortPasts(share, fewest, geometry.window, source.sampler.total)
+    return of_source(dataset, replace(source, kept=short))
 
 
 def _missing(panel: FlatSeries) -> str:

@@ -14,7 +14,7 @@ from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
-from keras_ts.layers.plumbing import LevelByStatic
+from keras_ts.layers.plumbing import LastSteps, LevelByStatic
 from keras_ts.presets.blocks.core import RecurrentCore
 from keras_ts.presets.blocks.covariates import Covariates, inputs_of
 from keras_ts.presets.blocks.custom_core import CustomCore
@@ -53,6 +53,9 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     static = [inputs[part] for part in needs.series_constants]
     normal, _, scale, restore = normalize(window, static)
     columns, ahead = covariates(inputs, window, normal)
+    memory = settings.memory
+    if memory is not None and (needs.window is None or memory < needs.window):
+        columns = LastSteps(memory)(columns)
     state, smoothed, linear = covariates.told(read(columns)), None, None
     fitted_on: tuple[Any, ...] = ()
     if smooth is not None:

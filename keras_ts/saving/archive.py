@@ -20,7 +20,7 @@ from keras_ts._files import existing, replacing
 ZIP = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
-# zipfile raises these where bits are flipped: in signatures, versions and methods, or offsets.
+# What zipfile raises for flipped bits in signatures, in versions or methods, and in offsets.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsing JSON can take twenty times its size in memory. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
@@ -58,7 +58,7 @@ def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     if size > _MOST_JSON:
         raise ValueError(
             f"{where} takes {size:,} bytes, more than any sensible model's ({_MOST_JSON:,}). "
-            "If you made the file yourself, keras.saving.load_model takes it."
+            "If you made the file yourself, keras.saving.load_model loads it."
         )
     try:
         value = json.loads(read(archive, name))
@@ -91,13 +91,13 @@ def rewrite(
 
 
 def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
-    """Set ``values`` in a JSON member of a file that nobody else sees yet; copy no others."""
+    """Set ``values`` in a JSON member, in place: for files that nobody else reads yet."""
     # The bytes of the old member stay in the file, but the table of contents no longer lists them.
     with zipfile.ZipFile(path, "a") as archive:
         content = json.dumps({**read_json(archive, name), **values}, allow_nan=False).encode()
         if len(content) > _MOST_JSON:
             raise ValueError(
-                f"{name} would take {len(content):,} bytes, and loads up to {_MOST_JSON:,}."
+                f"{name} would take {len(content):,} bytes; keras_ts loads up to {_MOST_JSON:,}."
             )
         archive.filelist.remove(archive.NameToInfo.pop(name))
         archive.writestr(name, content)

@@ -52,7 +52,7 @@ def check_model(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         text, version = file.attrs.get("model_config"), file.attrs.get("keras_version")
     if text is None:
         raise ValueError(
-            f"{where} holds no model, at most weights: build the model first, then "
+            f"{where} holds no model. If it holds weights, build the model first, then call "
             "model.load_weights(filepath)."
         )
     try:
@@ -100,13 +100,13 @@ def _check(file: Any, size: int, where: str) -> None:
         seen += 1
         if info.type != h5l.TYPE_HARD:
             return f"{name!r} is a link"
-        return "it lists too much" if seen > _MOST_OBJECTS else None
+        return "it holds too many objects" if seen > _MOST_OBJECTS else None
 
     def entry(name: bytes, info: Any) -> str | None:
         if info.type != h5o.TYPE_DATASET:
             return None
         data = h5d.open(file, name)
-        # Keras writes every data set in one piece, in this file; further questions cost time.
+        # In one piece, in this file, as Keras writes every data set; more checks cost time.
         if data.get_offset() is not None:
             return None
         plist = data.get_create_plist()

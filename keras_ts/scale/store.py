@@ -58,7 +58,7 @@ class PanelStore(StoredPanel):
     Raises:
         FileNotFoundError: There is no such folder.
         ImportError: polars, pyarrow or narwhals is not installed.
-        ValueError: The folder holds no store, or an unfinished one, or a file of it is cut.
+        ValueError: The folder holds no store, or an unfinished one, or one of its files is cut off.
     """
 
     @classmethod
@@ -66,9 +66,9 @@ class PanelStore(StoredPanel):
         """Write a store from rows in any order, of which only some are in memory at a time.
 
         DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. It needs
-        some hundred megabytes of memory, or that of the longest series. On disk, the folder takes
-        twice the size of the rows as numbers until the store is whole, and a compressed copy of
-        rows that lie in no Parquet file.
+        some hundred megabytes of memory, or that of the longest series. Until the store is whole,
+        the folder takes twice the size of the rows as numbers, and holds a compressed copy of
+        rows that came from no Parquet file.
 
         An interrupted write leaves a folder that cannot be opened, and the same call begins again.
         A write that takes more than some seconds shows its progress.
@@ -119,8 +119,8 @@ class PanelStore(StoredPanel):
     def verify(self) -> None:
         """Read all files of the store once, and refuse any whose bytes are not those written.
 
-        Opening a store only compares sizes, so that a large one opens as fast. Verify a store that
-        was copied, or that lies on a doubtful disk, before you train on it.
+        Opening a store compares only the sizes of its files, which is as fast for a large one.
+        Verify a store that was copied, or that lies on a doubtful disk, before you train on it.
 
         Example:
 
@@ -163,8 +163,6 @@ def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
         look_at(survey, rows, windows)
         if len(survey.files) == 1:
             Layout.of(survey, windows, whole=False)
-    if not survey.files:
-        raise ValueError("source has no row, so there is no series to store.")
     read_series(survey, windows)
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
     for frame in sorted_blocks(survey, work, windows):

@@ -217,6 +217,8 @@ def interval(low: float | None, high: float | None, instead: str) -> str:
     """Return a skill's interval, whose lower end may be infinite; ``instead`` if it has none."""
     if high is None or np.isnan(high):
         return instead
+    if high == -np.inf:  # An error beside one of 0.
+        return "-"
     no_end = low is None or not np.isfinite(low)
     return f"below {percent(high)}" if no_end else f"{percent(low)} to {percent(high)}"
 

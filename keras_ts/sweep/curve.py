@@ -41,7 +41,7 @@ class RecordedCurve:
     smoothing: float = _of_curve("smoothing")
     """Weight of the past in the smoothed loss."""
     stop_factor: float | None = _of_curve("stop_factor")
-    """A rise this many times the fall of the smoothed loss stops the sweep; None: no rise does."""
+    """The sweep stops if the smoothed loss rises by this many times its fall; None: at no rise."""
 
     @property
     def stopped(self) -> str | None:
@@ -69,8 +69,8 @@ class RecordedCurve:
 
         All rules read one curve: the losses without outliers, up to the divergence or the first
         loss that is not finite, smoothed from both sides. A moving average would lag behind the
-        losses. ``b`` is the rate where the curve is lowest, ``r`` the first rate where it has
-        fallen seven tenths of the way from its top to there.
+        losses. ``b`` is the rate where the curve is lowest, ``r`` the first rate where the curve
+        has made seven tenths of its fall to there.
 
         Args:
             rule: ``"valley"``: ``sqrt(r * b) / 1.5``.

@@ -33,7 +33,6 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.arithmetic.short import ShortPasts
 from keras_ts.windows.feeding.source import WindowSource, checked_state, run_state
 from keras_ts.windows.feeding.to_grain import to_grain
 from keras_ts.windows.feeding.to_tf import to_tf
@@ -383,19 +382,6 @@ def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
     part = of_source(dataset, dataset._source)
     part._steps = steps
     return part
-
-
-def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:
-    """Return a dataset in which a share of the windows is cut short, if young series may come.
-
-    A net of sequences sees every length anyway, at the steps of each window.
-    """
-    source = dataset._source
-    geometry, fewest = source.spec.geometry, source.spec.min_inputs
-    if fewest is None or not geometry.before or geometry.sequence:
-        return dataset
-    short = ShortPasts(share, fewest, geometry.window, source.sampler.total)
-    return of_source(dataset, replace(source, kept=short))
 
 
 def of_source(dataset: WindowDataset, source: WindowSource) -> WindowDataset:

@@ -311,6 +311,15 @@ def test_a_constant_series_has_no_scale():
     assert np.isfinite(report.table["mase"]).all()
 
 
+def test_beside_a_baseline_without_an_error_there_is_no_skill():
+    train, held = WindowedSeries(5).split([np.ones(100)] * 8, at=80)
+    forecast = held.align(np.full(held.to_numpy()[1].shape, 3.0))
+    lines = str(compare({"three": forecast}, train, held, by="mae")).splitlines()
+    assert lines[1].split()[-2:] == ["-", "-"]
+    expected = "three loses to the best baseline, naive, whose MAE is 0, over 160 windows of 8"
+    assert any(line.startswith(expected) for line in lines)
+
+
 def test_models_are_judged_by_the_period_that_they_carry():
     parts = WindowedSeries(24, 3).split(course_series(200), at=150)
     monthly, weekly, plain = (

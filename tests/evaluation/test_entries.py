@@ -129,6 +129,10 @@ def test_misuse_is_refused():
             compare(models, *parts)
     with pytest.raises(ValueError, match="by must be one of 'mae', 'mase'"):
         compare(None, train, held, by="rmse")
+    rows = held.align(np.zeros(held.num_windows))
+    rows |= {"prediction_0.1": np.full(held.num_windows, np.nan), "prediction_0.9": rows["actual"]}
+    with pytest.raises(ValueError, match="of which all columns of forecast have a forecast"):
+        compare(rows, train, held)
 
 
 def test_a_part_that_models_were_trained_on_is_named():

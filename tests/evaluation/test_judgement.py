@@ -103,6 +103,15 @@ def test_levels_of_a_total_are_those_of_sample_paths(model):
     assert report.table["coverage"][0] == pytest.approx(np.mean(held), abs=0.011)
 
 
+def test_a_total_needs_each_of_its_steps():
+    train, held = WindowedSeries(4, 3).split(np.sin(np.arange(60)), at=40)
+    rows = held.align(np.zeros((held.num_windows, 3)))
+    short = {name: values[rows["step"] < 3] for name, values in rows.items()}
+    assert compare({"short": short}, train, held).windows == held.num_windows
+    with pytest.raises(ValueError, match=r"no totals of 3 steps that all forecast: .* in short"):
+        compare({"short": short}, train, held, total=True)
+
+
 def test_levels_of_a_baseline_are_those_of_its_own_totals():
     report = compare(None, TRAIN, HELD, baselines=["naive"], total=True)
     assert "pinball" not in report.table

@@ -83,12 +83,17 @@ def signed(actual, prediction, scale):
     return actual - prediction
 
 
+def endless(actual, prediction, scale):
+    return np.full(actual.shape, np.inf)
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
         ({"by": "smape"}, "by must be one of"),
         ({"by": "signed"}, "by must be one of"),
-        ({"by": "signed", "metrics": [signed]}, "needs an error of 0 or more for each value"),
+        ({"by": "signed", "metrics": [signed]}, "needs a finite error of 0 or more for"),
+        ({"by": "endless", "metrics": [endless]}, "Received: inf from endless, and 398 of 398"),
         ({"by": "sql"}, "model and naive and drift .* forecast points. Give models quantiles"),
     ],
 )
@@ -126,6 +131,16 @@ def test_each_target_has_its_row_and_a_sentence_where_the_last_value_is_as_good(
     text = str(report)
     assert "On 1, model is no better than the last value: MASE" in text
     assert "On 0, model" not in text
+
+
+def test_a_target_that_is_constant_in_train_is_told_and_judged_by_mae():
+    walk = np.random.default_rng(0).normal(size=(160, 2)).cumsum(axis=0)
+    walk[:, 1] = 0.0
+    train, held = WindowedSeries(12, 4).split(walk, at=100)
+    actual = held.to_numpy()[1]
+    text = str(compare({"model": align(held, actual + np.array([0.1, 9.0]))}, train, held))
+    assert f"MASE leaves out {actual.size // 2} of {actual.size} targets, constant in" in text
+    assert "On 1, model is no better than the last value: MAE 9, of naive 0." in text
 
 
 def test_a_report_says_how_many_targets_are_zero():

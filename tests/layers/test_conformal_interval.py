@@ -241,13 +241,14 @@ def test_each_target_counts_its_own_inputs():
     assert out[:, 0, 0, :, 2].tolist() == [[1.0, 8.0], [2.0, 4.0], [6.0, 2.0]]
 
 
-def test_without_an_input_the_unit_is_the_level_of_the_forecast():
-    past = np.array([[np.nan, np.nan, np.nan], [1.0, 3.0, 5.0]])
-    layer = ConformalInterval(0.8, inputs=[0, 1])
+@pytest.mark.parametrize(("fewest", "oldest"), [(0, np.nan), (1, np.nan), (1, 7.0)])
+def test_without_a_step_the_unit_is_the_level_of_the_forecast(fewest, oldest):
+    past = np.array([[np.nan, np.nan, oldest], [1.0, 3.0, 5.0]])
+    layer = ConformalInterval(0.8, inputs=[fewest, 2])
     out = bands(layer, [[[0.5, 1.0], [2.0, 3.0]]], np.array([[30.0, -50.0]] * 2), past, floor=1.0)
     assert out[..., 2].tolist() == [[50.0, -10.0], [34.0, -44.0]]
     two = np.stack([past, past[::-1]], axis=-1)
-    layer = ConformalInterval(0.8, targets=[0, 1], inputs=[0, 1])
+    layer = ConformalInterval(0.8, targets=[0, 1], inputs=[fewest, 2])
     points, margins = np.array([[[10.0, 20.0]]] * 2), [[[[0.1, 0.1]], [[1.0, 1.0]]]]
     out = bands(layer, margins, points, two, floor=[3.0, 1.0])
     assert out[:, 0, :, 2].tolist() == [[11.0, 22.0], [13.0, 22.0]]

@@ -246,7 +246,7 @@ def test_other_files_are_left_alone(tmp_path):
         (
             lambda: [panel(), panel(6).with_columns(y=pl.lit("a"))],
             WINDOWS,
-            "column 'y' must be alike in all rows",
+            "column 'y' must have one type in all rows",
         ),
         (lambda: [panel(), panel(6).drop("y")], WINDOWS, "All rows of a source must have the same"),
     ],

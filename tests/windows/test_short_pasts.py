@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from keras_ts import TrainingBackup, WindowedSeries, from_preset
+from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.windows.blocks import WindowBlocks
-from keras_ts.windows.dataset import in_time_order, with_short_pasts
+from keras_ts.windows.dataset import in_time_order
 
 SERIES = [np.arange(1.0, 40.0), np.arange(101.0, 140.0), np.arange(201.0, 206.0)]
 SETTINGS = {"missing": "mask_targets", "min_inputs": 3, "shuffle": True, "seed": 1}

@@ -41,7 +41,7 @@ class Levels(NamedTuple):
         )
         gaps = [horizon / origins.overlap] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
-        return cls(coverage, moved(values, missed, coverage, gaps, count))
+        return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))
 
     def put_into(self, model: keras.Model) -> keras.Model:
         """Return a calibrated model whose intervals have these levels."""

@@ -92,7 +92,9 @@ class BacktestReport(Report):
         return rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the error by step; see ``plot_backtest``."""
+        """Draw the error by step, as ``plot_backtest`` does; of totals the verdict."""
+        if self._totals is not None:
+            return self._judged().plot(ax=ax, filepath=filepath)
         return plot_backtest(self, ax=ax, filepath=filepath)
 
     def pages(self) -> Iterator[Page]:

@@ -16,6 +16,9 @@ from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.regression import DirectRidge
 
+# Of a larger training part, so many windows tell if there is a season.
+_MOST_WINDOWS = 10_000
+
 
 class Baseline:
     """A forecaster that is fitted once, and then asked for some windows at a time.
@@ -107,6 +110,10 @@ class Median(Baseline):
     there. A window's phases are told apart if that lowers the absolute errors within the window,
     each value forecast by the median of the others of its phase. Missing values are left out.
 
+    The training part says if phases are told apart at all, and, where more than half of its targets
+    are 0, if the forecast is always 0: whatever has the smallest MASE there. Before it is fitted,
+    the baseline tells phases apart and does not forecast 0.
+
     Args:
         period: Positions in a season, such as 7 for days; 2 or more. Defaults to None: no season.
     """
@@ -115,14 +122,32 @@ class Median(Baseline):
 
     def __init__(self, period: int | None = None) -> None:
         self.period = period if period is None else _checks.integer("period", period, 2)
+        self._choice: Any = 0  # for each target: what of ``_medians`` is forecast
+
+    def learn(self, train: JudgedWindows) -> None:
+        """Choose for each target what has the smallest MASE in the training part."""
+        # Of few values a phase or a window, some differ from the others by chance alone.
+        scales, part = train.scales(1)[..., 0], train.spread(_MOST_WINDOWS)
+        errors, zeros = np.zeros((3, len(train.columns))), np.zeros(len(train.columns))
+        for block in part.blocks():
+            scaled = np.abs(self._medians(part, block) - block.actual)
+            errors += np.nansum(scaled / scales[block.series][:, None], axis=(1, 2))
+            there = np.isfinite(block.actual)
+            zeros += ((block.actual == 0) - there / 2).sum(axis=(0, 1))
+        errors[2, zeros <= 0] = np.inf
+        self._choice = errors.argmin(axis=0)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return the median of each window, or of its values at the target's phase."""
+        """Return the median of each window, or of its values at the target's phase, or 0."""
+        return np.choose(self._choice, self._medians(validation, block))
+
+    def _medians(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return medians of phases in windows with a season, those of all windows, and zeros."""
         past, ahead = block.known, validation.ahead
         whole, error, _ = _medians(past)
         forecast = np.repeat(whole[:, None], len(ahead), axis=1)
         if self.period is None:
-            return forecast
+            return np.stack([forecast, forecast, np.zeros_like(forecast)])
         back = validation.geometry.sampling_rate * np.arange(past.shape[1])[::-1]
         by_phase = forecast.copy()
         error_by_phase = np.zeros_like(error)
@@ -132,8 +157,8 @@ class Median(Baseline):
             error_by_phase += np.where(count == 1, np.abs(own - whole), own_error)
             own = np.where(count > 1, own, whole)
             by_phase[:, ahead % self.period == phase] = own[:, None]
-        # From few values, the median of a phase is a poor forecast even where there is a season.
-        return np.where((error_by_phase < error)[:, None], by_phase, forecast)
+        by_phase = np.where((error_by_phase < error)[:, None], by_phase, forecast)
+        return np.stack([by_phase, forecast, np.zeros_like(forecast)])
 
 
 def _medians(values: Array) -> tuple[Array, Array, IntArray]:

@@ -40,9 +40,15 @@ def on_windows(
         raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < judged.geometry.horizon)
     if not usable.any():
+        ids = ""
+        if (series < 0).all() and fields.id is not None:
+            ids = (
+                f" It has ids such as {_checks.shown(read.ids(fields.id)[0][0])}, and the series "
+                f"such as {_checks.shown(judged.labels[0])}."
+            )
         raise ValueError(
             f"{name} forecasts none of the targets that are judged: no row has the series, the "
-            "origin and the time of one. Judge it on the rows that it forecasts."
+            f"origin and the time of one.{ids} Judge it on the rows that it forecasts."
         )
     window, step = window[usable], step[usable]
     cells = np.bincount(window * judged.geometry.horizon + step)

@@ -34,8 +34,8 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     exceeds it: the level of the margin. For each coverage, step and target, an origin moves the
     level by 0.05 times the share of misses asked for less the share that was missed, over all
     series, and the margin is read off the held-out errors at the new level, at most at the largest
-    of them. Origins closer than ``k`` steps share errors of step ``k``, so each then counts for the
-    part that is new: daily forecasts move the level of step 7 by a seventh of that.
+    of them. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so each
+    then counts for the part that is new: daily forecasts move the level of step 7 by a seventh.
 
     The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
     origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, while
@@ -103,10 +103,10 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
             "fine_tune(model, train, calibration=...)."
         )
     matched = Matched.of(forecasts, actual, interface.carried)
-    return with_followed(model, _followed(layer, matched, interface.frequency))
+    return with_followed(model, _followed(layer, matched, interface))
 
 
-def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None) -> Followed | None:
+def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) -> Followed | None:
     """Return what a layer has followed once it has followed the new origins, too."""
     keys, codes, steps, values = matched.keys, matched.origins, matched.steps, matched.values
     scores: Any = layer.scores
@@ -122,7 +122,7 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
             f"{_checks.shown(list(matched.names.targets))} alone: pass all of them."
         )
     low, high = _bounds(layer, matched)
-    moments, regular = keys.moments(matched.rows, frequency)
+    moments, regular = keys.moments(matched.rows, interface.frequency)
     if not regular:
         raise ValueError(
             "The times of forecasts have no regular step, by which origins could be told apart: "
@@ -162,6 +162,7 @@ def _followed(layer: ConformalInterval, matched: Matched, frequency: str | None)
         layer.coverage,
         gaps_of(origins[chosen], earlier),
         scores.count,
+        0 if interface.carried is None else interface.carried.windows.gap,
     )
     since = keys.time(int(first[chosen[0]])) if before is None else before.since
     remembered_origins = sorted({*earlier, *origins[chosen].tolist()})[-MOST_ORIGINS:]

@@ -12,7 +12,6 @@ import keras
 
 from keras_ts._keras_private import mask_of
 from keras_ts.layers.masks import Unmask
-from keras_ts.layers.plumbing import LastSteps
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import CELLS
 
@@ -21,16 +20,13 @@ class RecurrentCore:
     """A stack of recurrent layers."""
 
     def __init__(self, needs: Requirements) -> None:
-        self._settings, self._needs = needs.settings, needs
+        self._settings = needs.settings
 
     def __call__(self, columns: Any) -> Any:
         """Return the state ``(batch, units)``, or ``(batch, window, units)`` for a sequence."""
-        settings, window = self._settings, self._needs.window
+        settings = self._settings
         sequence = settings.kind == "sequence_to_sequence"
-        state = columns
-        if settings.memory is not None and (window is None or settings.memory < window):
-            state = LastSteps(settings.memory)(state)
-        state, mask = without_mask(state)
+        state, mask = without_mask(columns)
         for position, units in enumerate(settings.units, start=1):
             layer = CELLS[settings.cell](
                 units,

@@ -1,11 +1,11 @@
-"""The core of the net that a person supplies: a layer, a model, or a function that makes one.
+"""The core that people pass in place of the recurrent layers: a layer, a model or a function.
 
 It reads what the recurrent layers would: all columns side by side, at the last ``memory`` steps of
 the window. If windows may lack values, a layer that takes a mask gets one. Any other core gets a
-column that says which steps have values, since Keras would drop the mask there.
+column that says which steps have values, since it would drop the mask.
 
-A function that is written with tensors becomes a model of its own, so that its layers can be
-looked at, and their names do not collide with those around them.
+A function of a tensor becomes a model of its own, so that its layers can be checked, and their
+names do not collide with those around them.
 """
 
 import functools
@@ -17,7 +17,6 @@ import keras
 
 from keras_ts import _checks, _keras_private
 from keras_ts.layers.masks import MaskAsColumn, Unmask
-from keras_ts.layers.plumbing import LastSteps
 from keras_ts.presets.blocks.core import called, without_mask
 from keras_ts.presets.blocks.look_ahead import check_causal
 from keras_ts.presets.requirements import Requirements
@@ -34,36 +33,32 @@ class CustomCore:
     """A layer, a model or a function in the place of the recurrent layers."""
 
     def __init__(self, needs: Requirements, core: Any) -> None:
-        self._settings, self._needs, self._core = needs.settings, needs, core
+        self._kind, self._masked, self._core = needs.settings.kind, needs.masked, core
 
     def __call__(self, columns: Any) -> Any:
-        """Return the state ``(batch, features)``, of a sequence ``(batch, window, features)``."""
-        settings, window = self._settings, self._needs.window
-        if settings.memory is not None and (window is None or settings.memory < window):
-            columns = LastSteps(settings.memory)(columns)
-        core = made(self._core)
-        if isinstance(core, keras.layers.Layer):
-            if self._needs.masked and not takes_mask(core):
-                columns = MaskAsColumn()(columns)
-        else:
-            columns = MaskAsColumn()(columns) if self._needs.masked else columns
+        """Return the state: ``(batch, [window,] features)``, with ``window`` for a sequence."""
+        core = _layer_or_function(self._core)
+        is_layer = isinstance(core, keras.layers.Layer)
+        if self._masked and not (is_layer and takes_mask(core)):
+            columns = MaskAsColumn()(columns)
+        if not is_layer:
             core = _as_model(core, columns)
         _check_unused(core)
         columns, mask = without_mask(columns)
         state = _attempted(functools.partial(called, core, mask=mask), columns)
-        _check_state(state, columns, settings.kind)
+        _check_state(state, columns, self._kind)
         if columns.shape[1] is not None:
             # A layer that was built for other columns fails only once it runs.
             _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
-        if settings.kind == "sequence_to_sequence":
+        if self._kind == "sequence_to_sequence":
             check_causal(core, columns)
         _used.update(_own_layers(core))
-        # Layers after it take no mask, as behind the recurrent layers of a sequence.
+        # The layers after a core take no mask.
         return state if _keras_private.mask_of(state) is None else Unmask()(state)
 
 
-def made(core: Any) -> Any:
-    """Return the layer or model that ``core`` is or returns, or the function from a tensor."""
+def _layer_or_function(core: Any) -> Any:
+    """Return the layer that ``core`` is or returns; a function of a tensor unchanged."""
     if isinstance(core, keras.layers.Layer):
         return core
     if isinstance(core, type) or not callable(core):
@@ -79,7 +74,7 @@ def made(core: Any) -> Any:
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-    if len(required) > 1 or any(of.kind is of.KEYWORD_ONLY for of in required):
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
         names = ", ".join(parameter.name for parameter in required)
         raise TypeError(f"{_TAKES}Received a function that needs the arguments {names}.")
     if required:
@@ -94,10 +89,8 @@ def made(core: Any) -> Any:
 
 def takes_mask(layer: keras.layers.Layer) -> bool:
     """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does."""
-    # A model's does, too, whatever its layers make of it: Keras drops a mask behind the first of
-    # them that passes none on.
-    takes = "mask" in inspect.signature(layer.call).parameters
-    return takes and not isinstance(layer, keras.Model)
+    # That of a model does, too, but the first layer in it that passes no mask on drops it.
+    return not isinstance(layer, keras.Model) and "mask" in inspect.signature(layer.call).parameters
 
 
 def _as_model(function: Any, columns: Any) -> keras.Model:
@@ -111,11 +104,11 @@ def _as_model(function: Any, columns: Any) -> keras.Model:
     try:
         return keras.Model(inputs, outputs, name="core")
     except ValueError as error:
-        raise ValueError(f"The function core makes no model: {error}") from error
+        raise ValueError(f"core cannot become a Keras model: {error}") from error
 
 
 def _attempted(core: Any, columns: Any) -> Any:
-    """Return what a core makes of a tensor, or raise an error that names the tensor's shape."""
+    """Return a core's output for a tensor, or raise an error that names the tensor's shape."""
     try:
         return core(columns)
     except Exception as error:
@@ -132,7 +125,7 @@ def _own_layers(core: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def _check_unused(core: keras.layers.Layer) -> None:
-    """Refuse a layer that another model has."""
+    """Refuse a core with a layer that is in another model."""
     used = [layer.name for layer in _own_layers(core) if layer in _used]
     if used:
         raise ValueError(
@@ -164,13 +157,12 @@ def _check_state(state: Any, columns: Any, kind: str) -> None:
             "set return_sequences=True."
         )
     elif len(shape) != 2 + sequence:
-        hint = "Let it flatten or pool what is between."
+        hint = "Let it flatten or pool the other axes."
     elif shape[-1] is None:
-        hint = "Their number must be known: end in a layer such as keras.layers.Dense."
+        hint = "The number of features must be known: end in a layer such as keras.layers.Dense."
     elif sequence and None not in (steps, shape[1]) and shape[1] != steps:
         hint = (
-            f"There must be one for each of the {steps} steps; for a convolution set "
-            "padding='causal', and strides=1."
+            f"It must keep all {steps} steps: for a convolution set padding='causal' and strides=1."
         )
     if hint:
         raise ValueError(f"core must return {expected}. Received: shape {shape}. {hint}")

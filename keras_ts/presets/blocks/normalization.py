@@ -1,14 +1,14 @@
 """Normalizes the columns that are not known ahead, and brings forecasts back to their units.
 
-A recurrent layer's ``tanh`` answers to nothing far from 0, so a net must not see a series in its
-own units. Without ``window_norm`` and ``output_scale``, constants of the training part standardize
+A recurrent layer's ``tanh`` saturates far from 0, so a net must not see a series in its own
+units. Without ``window_norm`` and ``output_scale``, constants of the training part standardize
 the columns.
 
 Windows may lack values. A step at which no target has a value is masked, and enters neither
 statistics nor recurrent layers. At the other steps a missing value becomes the last value of its
-column in the window, from a masked step too. Before the first value of a column in a window, it
-counts as the level of the column there (``window_norm``), or as its mean over the training part.
-With ``min_inputs=0`` a window may have no value, and gets the level of series like its own.
+column in the window, even one at a masked step. If there is none, it becomes the column's level in
+the window (``window_norm``), or its mean over the training part. With ``min_inputs=0`` a window may
+have no value at all. Its level is then that of series with like static columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,34 +32,34 @@ class Normalization:
 
     def __init__(self, needs: Requirements, filled: bool = False) -> None:
         self._settings, self._needs = needs.settings, needs
-        # True if no step is masked: the first value of a column stands before it, too.
+        # True: no step is masked, and steps before a column's first value take that value.
         self._filled = filled
-        # Of windows without a value, once there are any.
+        # Gives windows without a value a level; made in the call if there may be such windows.
         self.level: LevelByStatic | None = None
 
     def __call__(
         self, window: Any, static: Sequence[Any] = ()
     ) -> tuple[Any, Any, Any, Restore | None]:
-        """Return the columns not known ahead, normalized, location, scale, and the way back."""
-        # None if the windows have no location of their own, or the outputs are in their units.
+        """Return the normalized columns, their location and scale, and a ``Restore``."""
+        # Without ``window_norm``, location and scale are None; ``Restore`` may be None, too.
         needs = self._needs
-        own = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
+        columns = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
         if self._settings.window_norm is not None:
-            return self._by_window(own, self._settings.window_norm, self._settings.period, static)
+            return self._by_window(columns, self._settings.window_norm, static)
         constants, targets = needs.own_constants, needs.target_constants
         if constants is None or targets is None or self._settings.output_scale is not None:
-            return self._masked(own, own), None, None, None
+            return self._masked(columns, columns), None, None, None
         restore = ScaleOutput(list(targets.std), list(targets.mean))
         if len(targets.std) == 1:
             restore = ScaleOutput(targets.std[0], targets.mean[0])
-        return self._masked(own, standardization(constants)(own)), None, None, restore
+        return self._masked(columns, standardization(constants)(columns)), None, None, restore
 
     def _by_window(
-        self, own: Any, statistic: Statistic, period: int | None, static: Sequence[Any]
+        self, columns: Any, statistic: Statistic, static: Sequence[Any]
     ) -> tuple[Any, Any, Any, Restore]:
-        needs, given = self._needs, own
-        # Until its first value, a column has no level that its steps could be relative to.
-        own = self._masked(own, own, start=None)
+        needs, period = self._needs, self._settings.period
+        # Before its first value a column has no level, so its steps there stay missing.
+        masked = self._masked(columns, columns, start=None)
         causal = self._settings.kind == "sequence_to_sequence"
         normalize = NormalizeWindow(
             statistic,
@@ -69,10 +69,10 @@ class Normalization:
             masked=needs.masked and not self._filled,
             multiplicative=period is not None and period > 1,
         )
-        values, location, scale, *growth = normalize(own)
+        values, location, scale, *growth = normalize(masked)
         if needs.unseen:
             self.level = LevelByStatic()
-            location, scale = self.level([given, location, scale, *static])
+            location, scale = self.level([columns, location, scale, *static])
         feature = restored_feature(needs)
         layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
 
@@ -81,7 +81,7 @@ class Normalization:
 
         return values, location, scale, restore
 
-    def _masked(self, own: Any, values: Any, start: float | None = 0.0) -> Any:
+    def _masked(self, columns: Any, values: Any, start: float | None = 0.0) -> Any:
         """Return the columns with a mask of the steps at which no target has a value."""
         needs = self._needs
         if not needs.masked:
@@ -91,7 +91,7 @@ class Normalization:
         if values.shape[-1] == 1:
             return MaskMissing("all")(values)
         assert needs.targets is not None
-        steps = MaskMissing("all")(SelectColumns(needs.targets)(own))
+        steps = MaskMissing("all")(SelectColumns(needs.targets)(columns))
         return MaskLike()([CarryForward(start)(values), steps])
 
 
@@ -100,7 +100,8 @@ def standardization(constants: Constants) -> Callable[[Any], Any]:
     if constants.idle:
         return lambda columns: columns
     # ``keras.layers.Normalization`` keeps its constants outside of the graph, and an ONNX file from
-    # TensorFlow then asks for them as inputs. Subtracted first, a level costs no precision.
+    # TensorFlow then asks for them as inputs. The mean goes first: to scale a high level costs
+    # precision.
     center = ScaleOutput(1.0, [-mean for mean in constants.mean])
     spread = ScaleOutput([1 / std for std in constants.std])
     return lambda columns: spread(center(columns))
@@ -112,14 +113,13 @@ def restored_feature(needs: Requirements) -> int | list[int] | None:
         return 0 if needs.targets_per_step == 1 and needs.settings.quantiles is not None else None
     if len(needs.targets) == 1:
         return needs.targets[0]
-    every = needs.own is not None and needs.targets == tuple(range(len(needs.own)))
-    return None if every else list(needs.targets)
+    all_columns = needs.own is not None and needs.targets == tuple(range(len(needs.own)))
+    return None if all_columns else list(needs.targets)
 
 
 def _epsilon(needs: Requirements) -> float:
     """Return what is added to the variance of a window: less if a series has small units."""
-    # Beside the steps of an exchange rate, or of a column in tons that moves by grams, 1e-6 is no
-    # small number. It would leave nothing of a window for the net to see, and what the net adds
-    # would be large beside the series.
+    # Beside 1e-6 the variance of an exchange rate, or of a column in tons that moves by grams, may
+    # vanish. The net would see windows near 0, and its outputs would be scaled up too far.
     smallest = 1.0 if needs.own_step is None else min(1.0, needs.own_step)
     return max(1e-6 * smallest**2, 1e-37)  # Nearly the smallest that float32 holds.

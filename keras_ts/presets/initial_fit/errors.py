@@ -1,7 +1,7 @@
-"""Reads the windows of a dataset, and what a model that is not trained yet leaves of their targets.
+"""Reads the windows of a dataset with the errors of an untrained model's forecasts.
 
-Both fits begin from these errors. They read at most 65,536 windows: more tell no more about a few
-dozen weights, and would keep a user of a million series waiting.
+The fits of ``linear`` and of ``events`` begin from these errors. They read at most 65,536 windows:
+more would hardly change a few dozen weights, and would keep users of a million series waiting.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,9 +19,9 @@ from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import Inputs
 
 _CHUNK, _MOST_CHUNKS = 1024, 64
-# To the regression, an error is at most this many times the usual one. A series that begins to sell
-# has errors of many times the size of its window.
-_MOST = 100.0
+# The regression clips errors at this many times their median: those of a series that begins to sell
+# are many times the size of its window.
+_LARGEST = 100.0
 
 
 class Chunk(NamedTuple):
@@ -30,7 +30,7 @@ class Chunk(NamedTuple):
     starts: IntArray  # rows of the panel
     windows: Array
     scale: Array
-    ahead: Array  # at the last step to forecast, ``(windows, columns)``
+    ahead: Array  # columns known ahead, at the last step, ``(windows, columns)``
     errors: Array  # targets less forecasts, ``(windows, steps, targets)``, float64
     weights: Array  # squared, float64
     units: Array | None = None  # of the events, ``(windows, 1, targets)``, in a panel with events
@@ -42,7 +42,7 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
     total, horizon = source.sampler.size, dataset.windows.horizon
     for begin in range(0, total, max(_CHUNK, -(-total // _MOST_CHUNKS))):
         end = min(begin + _CHUNK, total)
-        # The last chunk is read from earlier on: for one of another length JAX would compile anew.
+        # The last chunk begins earlier, to be as long: for another length JAX would compile anew.
         first = max(end - _CHUNK, 0)
         x, y, *weights = source.read(0, first, end)
         probed = predict(probe, with_exact_integers(x))
@@ -51,26 +51,26 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         parts = [np.asarray(part)[begin - first :] for part in (y, ahead, *weights, *probed)]
         y, ahead, *weights = parts[: 2 + len(weights)]
         windows, scale, forecasts, *units = parts[-len(probed) :]
-        # Quantiles are the last axis, and all alike before training.
+        # Quantiles are the last axis, and all equal before training.
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
         errors = errors.reshape(len(y), horizon, -1)
         starts = source.sampler.ranges.starts(np.arange(begin, end))
         squares = np.square(weights[0].ravel(), dtype="float64") if weights else np.ones(len(y))
-        if dataset.windows.min_inputs == 0:  # A window without a value tells nothing of windows.
+        if dataset.windows.min_inputs == 0:  # A window without a value counts for nothing.
             past = Inputs.of(x).past[begin - first :].reshape(len(y), dataset.windows.window, -1)
             squares *= np.isfinite(past[..., source.panel.columns.targets]).any(axis=(1, 2))
         yield Chunk(starts, windows, scale, ahead, errors, squares, *units)
 
 
-# A row is forecast by as many windows as there are steps. A step that has no forecast of a row,
-# since the window was left out or would begin too early, gets the error of the next earlier
-# forecast, or else of the next later one.
+# Each row is forecast at every step of the horizon, by different windows. If the window of a step
+# was left out or would begin too early, the error there is that of the next earlier forecast, or
+# else of the next later one.
 def errors_by_row(
     probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
 ) -> tuple[IntArray, Array]:
     """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
-    # Windows that weigh nothing or have a unit of 0 are left out, and rows at which a target is
-    # missing. ``units`` None: the units of each window.
+    # Windows of weight or unit 0 are left out, and so are rows that lack a target. If each window
+    # has its own units, ``units`` is None.
     starts, parts = [], []
     for chunk in chunks(probe, dataset):
         counted = chunk.weights > 0
@@ -81,29 +81,29 @@ def errors_by_row(
         parts.append((chunk.errors[counted] / scale).astype("float32"))
     first, errors = np.concatenate(starts), np.concatenate(parts)
     errors[~np.isfinite(errors).all(axis=2)] = np.nan
-    _take_off_columns(errors, first, dataset)
+    _subtract_explained(errors, first, dataset)
     return _by_row(first + dataset.windows.geometry.first_target, errors)
 
 
-# Other columns known ahead may explain errors, such as those of a promotion on the same date each
-# year. So what a ridge regression on these columns explains is taken off, for each step: on their
-# values at the row, and at the last row of the window, which has seen some of their effect.
-def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
-    """Subtract in place what columns known ahead, but no calendar, explain of the errors."""
+# A promotion on the same date each year would pass for an event. So a ridge regression at each
+# step explains errors by such columns at the row, and at the last row of the window, which
+# has seen some of their effect.
+def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
+    """Subtract from errors, in place, what columns known ahead other than the calendar explain."""
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
-    others = panel.columns.planned
+    planned = panel.columns.planned
     present = np.isfinite(errors)
-    if not others or not present.any():
+    if not planned or not present.any():
         return
-    most = _MOST * np.median(np.abs(errors[present]))
+    limit = _LARGEST * np.median(np.abs(errors[present]))
     centers = np.nanmedian(errors, axis=(0, 1))
-    limited = np.clip(errors - centers, -most, most)
-    seen = panel.values[starts + geometry.reach - 1][:, others]
-    mean, std = moments(seen, [(0, len(seen))])
+    limited = np.clip(errors - centers, -limit, limit)
+    last_values = panel.values[starts + geometry.reach - 1][:, planned]
+    mean, std = moments(last_values, [(0, len(last_values))])
     std = np.where(std > 0, std, np.inf)
 
     def columns(rows: IntArray) -> Array:
-        return np.nan_to_num((panel.values[rows][:, others] - mean) / std)
+        return np.nan_to_num((panel.values[rows][:, planned] - mean) / std)
 
     at_last, ones = columns(starts + geometry.reach - 1), np.ones(len(starts))
     for step in range(geometry.horizon):
@@ -116,10 +116,10 @@ def _take_off_columns(errors: Array, starts: IntArray, dataset: WindowDataset) -
 def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
     """Return rows and their errors by step, from windows whose first steps are at ``first``."""
     horizon = errors.shape[1]
-    # From each window, the rows before the next one's.
+    # Each row once: of a window, the steps before the next window's first.
     counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
-    ahead = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    rows = np.repeat(first, counts) + ahead
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = np.repeat(first, counts) + offsets
     table = np.full((len(rows), *errors.shape[1:]), np.nan, errors.dtype)
     for step in range(horizon):
         table[np.searchsorted(rows, first + step), step] = errors[:, step]

@@ -17,7 +17,7 @@ from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.reading.texts import named_ahead
 from keras_ts.windows.spec import WindowSpec
 
-# About the bytes of a block of sorted rows, and of the rows that enter or leave DuckDB at once.
+# Bytes, about, in a block of sorted rows, and in a batch of rows that enters or leaves DuckDB.
 BLOCK_BYTES, BATCH_BYTES = 1 << 25, 1 << 22
 # What DuckDB may use; more threads would need more memory.
 _MEMORY, _THREADS = "200MB", 2
@@ -34,7 +34,7 @@ def opened_duckdb() -> Any:
 class Survey:
     """What is known of the rows of a source."""
 
-    files: list[Rows] = field(default_factory=list)  # The files of rows.
+    files: list[Rows] = field(default_factory=list)
     empty: Any = None  # A frame without rows, with types that hold the values of all rows.
     # A frame with the id and the static columns of each series, in the order of ids.
     series: Any = None
@@ -77,12 +77,13 @@ def look_at(survey: Survey, rows: Rows, spec: WindowSpec) -> None:
 
 def read_series(survey: Survey, spec: WindowSpec) -> None:
     """Read the ids and the static columns of all rows into a survey."""
-    polars = opened_polars()
-    static = spec.per_series
-    names = [spec.id_column, *static]
+    polars, names = opened_polars(), [spec.id_column, *spec.per_series]
+    count = sum(rows.count() for rows in survey.files)
+    if not count:
+        raise ValueError("source has no row, so there is no series to store.")
     series = survey.empty.select(names)
     types = series.schema
-    progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
+    progress = ProgressBar(count, "row")
     for rows in survey.files:
         for frame in rows.frames(names):
             refuse_missing(frame[spec.id_column], "id_column", rows.name)
@@ -90,8 +91,6 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
             series = polars.concat([series, new.unique()])
             progress.add(len(frame))
     series = series.sort(spec.id_column)
-    if not len(series):
-        raise ValueError("source has no row, so there is no series to store.")
     again = series.filter(~series[spec.id_column].is_first_distinct())
     for name in names[1:] if len(again) else ():
         label = again[spec.id_column][0]
@@ -108,29 +107,29 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
 
 def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
     """Yield frames of whole series, in the order of the ids and of time within each."""
-    # Without timestamps, rows keep their order within a series. The survey is complete when the
-    # first frame comes.
+    # Without timestamps, rows keep their order within a series. DuckDB reads all rows, and so
+    # completes the survey, before the first frame comes.
     import pyarrow
 
     duckdb = opened_duckdb()
     ids, failed = survey.series[spec.id_column], list[BaseException]()
     names = survey.varying
     # Columns are renamed, since DuckDB treats "Y" and "y" as equal.
-    given = {f"c{number}": name for number, name in enumerate(names)}
+    originals = {f"c{number}": name for number, name in enumerate(names)}
     first = _to_arrow(_prepared(survey.empty, survey, spec, 0))
-    most = max(BATCH_BYTES // (8 * (len(names) + 2)), 1)
+    batch_rows = max(BATCH_BYTES // (8 * (len(names) + 2)), 1)
     settings = {
         "memory_limit": _MEMORY,
         "temp_directory": str(work.path / "sorting"),
         "threads": _THREADS,
         "preserve_insertion_order": False,
-        # Otherwise DuckDB might build its lookup table of all rows, and not of the series.
+        # Otherwise DuckDB might hash all rows for the join in place of the series.
         "disabled_optimizers": "join_order,build_side_probe_side",
     }
 
     def batches() -> Iterator[Any]:
         try:
-            yield from _batches(survey, spec, most)
+            yield from _batches(survey, spec, batch_rows)
         except BaseException as error:
             failed.append(error)
             raise
@@ -145,11 +144,11 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
             ordered = connection.sql(
                 "SELECT * EXCLUDE (id) FROM source JOIN series USING (id) ORDER BY number, place"
             )
-            size = BLOCK_BYTES // (8 * (len(names) + 1))
-            for frame in _of_whole_series(ordered.to_arrow_reader(most), size):
+            block_rows = BLOCK_BYTES // (8 * (len(names) + 1))
+            for frame in _of_whole_series(ordered.to_arrow_reader(batch_rows), block_rows):
                 label = ids[frame["number"]].alias(spec.id_column)
-                own = frame.select(*given).rename(given).with_columns(label)
-                yield own.select(n for n in survey.empty.columns if n in own.columns)
+                block = frame.select(*originals).rename(originals).with_columns(label)
+                yield block.select(n for n in survey.empty.columns if n in block.columns)
     except duckdb.Error as error:
         if failed:
             raise failed[0] from None
@@ -196,12 +195,12 @@ def _of_whole_series(batches: Iterable[Any], most: int) -> Iterator[Any]:
         held.append(polars.from_arrow(batch))
         if sum(map(len, held)) < enough:
             continue
-        whole = polars.concat(held)
-        last = int(whole["number"].search_sorted(whole["number"][-1]))
+        joined = polars.concat(held)
+        last = int(joined["number"].search_sorted(joined["number"][-1]))
         if last:
-            yield whole[:last]
-        held = [whole[last:]]
-        enough = max(most, 2 * len(held[0]))  # A long series is not joined for each batch.
+            yield joined[:last]
+        held = [joined[last:]]
+        enough = max(most, 2 * len(held[0]))  # Else a long series is joined at each batch.
     if held:
         yield polars.concat(held)
 
@@ -220,21 +219,21 @@ def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
     polars = opened_polars()
     for column, kind in other.schema.items():
         before = like.schema[column]
-        alike = len({_family(kind), _family(before)} - {""}) < 2
+        compatible = len({_family(kind), _family(before)} - {""}) < 2
         if column == spec.id_column and kind != before:
             # Converting types could merge two ids or split one.
-            alike = (
+            compatible = (
                 kind.is_integer() and before.is_integer() and polars.UInt64 not in (kind, before)
             )
-        if not alike:
+        if not compatible:
             raise TypeError(
-                f"column {column!r} must be alike in all rows. Received {before}, and in {name} "
-                f"{kind}. Convert one of the two."
+                f"column {column!r} must have one type in all rows. Received {before}, and {kind} "
+                f"in {name}. Convert one of the two."
             )
 
 
 def _family(kind: Any) -> str:
-    """Name the family of types that have a common type for all their values."""
+    """Name the types that one column may mix: numbers, or a single type; "" if all is missing."""
     if kind == opened_polars().Null:
         return ""
     return "numbers" if kind.is_numeric() or kind == opened_polars().Boolean else str(kind)

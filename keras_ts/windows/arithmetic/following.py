@@ -137,24 +137,29 @@ def unmoved(coverage: Sequence[float], steps: int, targets: int) -> Array:
 
 
 def moved(
-    levels: Array, misses: Array, coverage: Sequence[float], gaps: Sequence[float], count: int
+    levels: Array,
+    misses: Array,
+    coverage: Sequence[float],
+    gaps: Sequence[float],
+    count: int,
+    gap: int = 0,
 ) -> Array:
     """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn.
 
     ``misses`` are the shares ``(origins, coverages, steps, targets)``, NaN where no value came, of
     intervals that were made at ``levels``; ``gaps`` the steps from the origin before to each.
-    ``count`` is the number of held-out scores.
+    ``count`` is the number of held-out scores; the first target lies ``gap`` + 1 steps ahead.
     """
     # A step that lies k ahead shares k - 1 of its steps with that of the next origin, and its row
     # comes k steps later. At the full rate, a single spell of large errors would count k times
     # before any interval has answered, and levels would swing from one end to the other.
-    ahead = np.arange(1, levels.shape[1] + 1)[:, None]
+    ahead = gap + np.arange(1, levels.shape[1] + 1)[:, None]
     shares = unmoved(coverage, *levels.shape[1:])
     made_at = levels
-    for missed, gap in zip(misses, gaps, strict=True):
+    for missed, since in zip(misses, gaps, strict=True):
         # Intervals at the level that has been reached would have missed so much more.
         missed = missed + (levels - made_at)
-        rate = _RATE * np.minimum(gap / ahead, 1.0)
+        rate = _RATE * np.minimum(since / ahead, 1.0)
         levels = levels + np.where(np.isnan(missed), 0.0, rate * (shares - missed))
         levels = np.clip(levels, 1 / (count + 1), 1.0)
     return levels

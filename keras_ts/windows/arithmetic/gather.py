@@ -1,7 +1,7 @@
 """Reads windows out of an array: strided views, and one fancy index per batch.
 
-NumPy copies a window whose values lie side by side as one opaque item, which is faster than
-``sliding_window_view(values, span)[starts]``, a copy of rows of numbers.
+NumPy copies a window whose values lie side by side as one opaque item. That is faster than
+``sliding_window_view(values, span)[starts]``, which copies it number by number.
 """
 
 from dataclasses import dataclass
@@ -63,64 +63,61 @@ class StridedWindows(PickledByFields):
 class Gather(PickledByFields):
     """Turns flat window starts into the arrays of a batch."""
 
-    # Windows that begin before their series are NaN there. Only they are read one position at a
-    # time, and no array is padded; integers become floats in all windows, so that batches have one
-    # dtype.
+    # A window that begins before its series is NaN there, and is read one position at a time, so
+    # that no array is padded. Integers then become floats in all windows: batches have one dtype.
 
     values: Array  # ``(positions,)`` or ``(positions, columns)``.
     # Columns that are targets: None for all, a tuple, or an int for one column without its axis.
     targets: int | tuple[int, ...] | None
     future: tuple[int, ...]  # Columns known ahead, read at the targets' positions.
     geometry: Geometry
-    # Where each series begins, and the last ends, if windows may begin before their series.
+    # The first position of each series and the end of the last; needed if ``geometry.before``.
     offsets: IntArray | None = None
 
     def past(self, starts: Any) -> Array:
         """Return the inputs, ``(batch, window, ...)``."""
-        shape = self.geometry
-        return self._read(self._inputs, None, starts, shape.sampling_rate * np.arange(shape.window))
+        places = self.geometry.sampling_rate * np.arange(self.geometry.window)
+        return self._read(self._inputs, None, starts, places)
 
     def ahead(self, starts: Any) -> Array:
         """Return the columns known ahead, ``(batch, horizon, columns)``, after the last input."""
-        shape = self.geometry
-        places = shape.reach + shape.gap + np.arange(shape.horizon)
+        geometry = self.geometry
+        places = geometry.reach + geometry.gap + np.arange(geometry.horizon)
         return self._read(self._horizons, self.future, starts, places)
 
     def target(self, starts: Any) -> Array:
         """Return the targets, ``(batch, [window,] [horizon,] [columns])``."""
-        shape = self.geometry
-        origins = (
-            shape.sampling_rate * np.arange(shape.window) if shape.sequence else shape.reach - 1
-        )
-        places = np.add.outer(origins, shape.gap + 1 + np.arange(shape.horizon))
-        places = places[..., 0] if shape.horizon == 1 else places
+        geometry = self.geometry
+        steps = geometry.sampling_rate * np.arange(geometry.window)
+        origins = steps if geometry.sequence else geometry.reach - 1
+        places = np.add.outer(origins, geometry.gap + 1 + np.arange(geometry.horizon))
+        places = places[..., 0] if geometry.horizon == 1 else places
         return self._read(self._targets, self.targets, starts, places)
 
-    def _read(self, within: Any, columns: Any, starts: Any, places: IntArray) -> Array:
+    def _read(self, windows: Any, columns: Any, starts: Any, places: IntArray) -> Array:
         """Return columns of windows at some ``places`` after their starts."""
-        # A slice of starts has no window that begins before its series, and returns views.
         if not self.geometry.before:
-            return _chosen(within[starts], columns)
-        kind = self.values.dtype
-        kind = kind if kind.kind == "f" else np.result_type(kind, np.float32)
+            return _chosen(windows[starts], columns)
+        dtype = self.values.dtype
+        dtype = dtype if dtype.kind == "f" else np.result_type(dtype, np.float32)
         early = np.zeros(1, bool)
-        if not isinstance(starts, slice):
+        if not isinstance(starts, slice):  # In a slice no window begins before its series.
             assert self.offsets is not None
             # The last target of a window is always a row of its series.
             last = starts + (self.geometry.span - 1)
             begins = self.offsets[np.searchsorted(self.offsets, last, side="right") - 1]
             early = starts < begins
         if not early.any():
-            return _chosen(within[starts], columns).astype(kind, copy=False)
+            return _chosen(windows[starts], columns).astype(dtype, copy=False)
         axes = (-1, *[1] * places.ndim)
-        flat, first = starts[early].reshape(axes) + places, begins[early].reshape(axes)
-        values = self.values[np.maximum(flat, first)].astype(kind)
-        values[flat < first] = np.nan
+        positions, first = starts[early].reshape(axes) + places, begins[early].reshape(axes)
+        values = self.values[np.maximum(positions, first)].astype(dtype)
+        values[positions < first] = np.nan
         values = _chosen(values, columns)
         if early.all():
             return values
-        read = np.empty((len(starts), *values.shape[1:]), kind)
-        read[early], read[~early] = values, _chosen(within[starts[~early]], columns)
+        read = np.empty((len(starts), *values.shape[1:]), dtype)
+        read[early], read[~early] = values, _chosen(windows[starts[~early]], columns)
         return read
 
     @cached_property
@@ -129,23 +126,23 @@ class Gather(PickledByFields):
 
     @cached_property
     def _horizons(self) -> StridedWindows:
-        shape = self.geometry
-        return StridedWindows(self.values, shape.reach + shape.gap, shape.horizon)
+        geometry = self.geometry
+        return StridedWindows(self.values, geometry.reach + geometry.gap, geometry.horizon)
 
     @cached_property
     def _targets(self) -> Any:
         """An array which, indexed by starts, returns the targets in every column."""
-        shape, first = self.geometry, self.geometry.first_target
-        if not shape.sequence:
-            if shape.horizon > 1:
+        geometry, first = self.geometry, self.geometry.first_target
+        if not geometry.sequence:
+            if geometry.horizon > 1:
                 return self._horizons
             ahead = np.asarray(self.values)[first:]
             ahead.flags.writeable = False
             return ahead
-        if shape.horizon == 1:
-            return StridedWindows(self.values, first, shape.window, shape.sampling_rate)
-        horizons = StridedWindows(self.values, first, shape.horizon)[:]
-        return StridedWindows(horizons, 0, shape.window, shape.sampling_rate)
+        if geometry.horizon == 1:
+            return StridedWindows(self.values, first, geometry.window, geometry.sampling_rate)
+        horizons = StridedWindows(self.values, first, geometry.horizon)[:]
+        return StridedWindows(horizons, 0, geometry.window, geometry.sampling_rate)
 
 
 def _chosen(read: Array, columns: int | tuple[int, ...] | None) -> Array:

@@ -266,4 +266,7 @@ def _quantiles_of(distances: Array, weights: Array) -> Array:
     cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
     sums = np.cumsum([0, *(sizes * shares)])
     means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
+    # A value of sparse demand exceeds by a unit at least. Samples begin at the outermost quantile
+    # all the same, or that of the samples would lie half a unit further out.
+    means[0] = 0.0
     return np.maximum.accumulate(means)

@@ -1,4 +1,4 @@
-"""Divides batches among the workers of a run, and refuses what several of them would read wrong."""
+"""Divides batches among the workers of a run, and refuses batches that they cannot share."""
 
 from dataclasses import dataclass, replace
 
@@ -29,40 +29,40 @@ class Workers:
             raise ValueError(
                 f"The batches of this distribution cannot be divided among {processes} processes: "
                 f"the axis of the batch, {distribution.batch_dim_name!r}, has {copies} parts. Make "
-                "that number a multiple or a divisor of the number of processes in its mesh."
+                "one of the two numbers a multiple of the other."
             )
         # With fewer copies of the model than processes, those that share a copy read the same rows.
         count = min(copies, processes)
         return cls(count, process * count // processes, max(copies // processes, 1))
 
 
-def cut(whole: BatchSampler, count: int, index: int, drawn: bool) -> BatchSampler:
+def cut(sampler: BatchSampler, count: int, index: int, drawn: bool) -> BatchSampler:
     """Return the part of every batch that worker ``index`` of ``count`` reads."""
     count, index = _checks.integer("count", count, 1), _checks.integer("index", index, 0)
     if index >= count:
         raise ValueError(f"index must be < count. Received: count={count}, index={index}.")
-    if whole.shards > 1:
+    if sampler.shards > 1:
         raise ValueError("This dataset is a shard already; call shard on the whole dataset.")
     workers = Workers.of_this_run()
-    if drawn and whole.shuffle and workers.count > 1:
+    if drawn and sampler.shuffle and workers.count > 1:
         raise ValueError(
             "Each process of this run has drawn a seed of its own, so that the shards of a batch "
             "would overlap. Pass a seed to WindowedSeries, the same in every process. Received: "
             "seed=None."
         )
-    if whole.batch_size % (count * workers.devices):
+    if sampler.batch_size % (count * workers.devices):
         sharing = f"count={count} workers"
         if workers.devices > 1:
             sharing += f" of {workers.devices} devices each"
         raise ValueError(
             f"batch_size must be a multiple of {count * workers.devices}, since {sharing} share "
-            f"every batch. Received: batch_size={whole.batch_size}."
+            f"every batch. Received: batch_size={sampler.batch_size}."
         )
-    return replace(whole, shards=count, shard=index, devices=workers.devices)
+    return replace(sampler, shards=count, shard=index, devices=workers.devices)
 
 
 def check_share(sampler: BatchSampler) -> None:
-    """Refuse batches that Keras, in this process of a run, would train on wrongly or not at all."""
+    """Refuse batches on which Keras would train wrongly, or not at all, in this process."""
     workers = Workers.of_this_run()
     averages = _backends.averages_gradients()
     if averages is not None:
@@ -80,10 +80,9 @@ def check_share(sampler: BatchSampler) -> None:
         line = f"ds.shard({workers.count}, {workers.index})"
         raise ValueError(
             f"This is process {workers.index} of the {workers.count} that share the batches of "
-            f"this run, and reads only its own rows: pass {line}, in general "
-            "ds.shard(jax.process_count(), jax.process_index()), to fit and as validation_data, "
-            "under keras.distribution.DataParallel(auto_shard_dataset=False). Received: "
-            f"{part}."
+            f"this run, and must read only its own rows: pass {line} to fit and as validation_data "
+            "(in general ds.shard(jax.process_count(), jax.process_index())), under "
+            f"keras.distribution.DataParallel(auto_shard_dataset=False). Received: {part}."
         )
     first, last = sampler.bounds(0), sampler.bounds(sampler.batches - 1)
     for rows, cure in (

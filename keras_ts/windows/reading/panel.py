@@ -22,7 +22,7 @@ from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowS
 
 Spec = TypeVar("Spec", bound=WindowSpec)
 
-# Ids, categories and frequencies that are printed, and the rows that are counted at once.
+# Most ids, categories or frequencies that are printed; rows that are counted at once.
 _SHOWN, _BLOCK = 3, 1 << 20
 
 
@@ -37,8 +37,8 @@ class Panel:
 
     Each of them gives the same result as with the table, and does not read the columns of text,
     ids and timestamps again. Rows are sorted by time within each series; series stand
-    in the order of their first rows, and two rows at one time are refused. A later change of the
-    table, other than of an array, does not change the panel.
+    in the order of their first rows, and two rows at one time are refused. Later changes of a frame
+    do not change the panel; those of an array may.
 
     Print it to get to know a new table: its series, rows, span and frequency, gaps and missing
     values, the share of zeros, and the role of each column.
@@ -110,9 +110,9 @@ class Panel:
             spec = _as_stored(spec, table)
         elif is_frame(table):
             listed = isinstance(table, list | tuple)
-            kept = [open_frame(frame).clone() for frame in (table if listed else [table])]
-            natives = [frame.to_native() for frame in kept]
-            table = Frames(natives if listed else natives[0], spec, in_order=False)
+            frames = table if listed else [table]
+            copies = [open_frame(frame).clone().to_native() for frame in frames]
+            table = Frames(copies if listed else copies[0], spec, in_order=False)
         self._spec, self._source = spec, source_of(table, spec)
         self._flat: FlatSeries = self._source.read(spec)
 
@@ -175,7 +175,7 @@ class Panel:
 
     @cached_property
     def gaps(self) -> int:
-        """Number of steps in time that leave out rows, or are irregular."""
+        """Number of places in time where rows are left out, or where the step is irregular."""
         if self._flat.clock is None or self._flat.given is not None:
             return 0
         return len(self._source.read(replace(self._spec, missing="drop")).gaps)
@@ -195,32 +195,32 @@ class Panel:
     def _counts(self) -> dict[Any, tuple[int, int]]:
         """The numbers of missing values and of zeros of each column that varies."""
         flat, categories = self._flat, self._flat.categories or {}
-        others = {name for of in categories.items() for name in made_columns(*of)[1:]}
+        repeated = {name for item in categories.items() for name in made_columns(*item)[1:]}
         names, missing = flat.columns.past, np.zeros(flat.num_columns, np.int64)
         zeros = missing.copy()
         for begin in range(0, len(flat.values), _BLOCK):
             rows = flat.values[begin : begin + _BLOCK].reshape(-1, flat.num_columns)
             missing += np.isnan(rows).sum(axis=0)
             zeros += (rows == 0).sum(axis=0)
-        missing -= int(flat.lengths.sum()) - self.num_rows  # Rows that fill gaps of a store.
+        missing -= int(flat.lengths.sum()) - self.num_rows  # Not rows that fill gaps in a store.
         counts = zip(names, missing.tolist(), zeros.tolist(), strict=True)
         return {
             collapsed([name], categories)[0]: (count, zero)
             for name, count, zero in counts
-            if name not in others
+            if name not in repeated
         }
 
     def _named(self, name: str, among: Sequence[Any] | None) -> Any:
         """Return the columns in a role, as a setting takes them; only those in ``among``."""
-        ours = getattr(self._spec, name)
-        if among is None or ours is None or isinstance(ours, str | int):
-            return ours
-        if isinstance(ours, Mapping):
-            return {column: texts for column, texts in ours.items() if column in among} or None
-        return tuple(column for column in ours if column in among) or None
+        columns = getattr(self._spec, name)
+        if among is None or columns is None or isinstance(columns, str | int):
+            return columns
+        if isinstance(columns, Mapping):
+            return {column: texts for column, texts in columns.items() if column in among} or None
+        return tuple(column for column in columns if column in among) or None
 
     def _comparable(self, columns: Any) -> Any:
-        """Return names of columns in a form that is equal for the same columns."""
+        """Return the set of columns, with an index from the end as one from the start."""
         if columns is None or isinstance(columns, Mapping):
             return columns
         width = self._flat.num_columns + len(self._flat.columns.static)
@@ -290,7 +290,7 @@ def _listed(items: Sequence[Any]) -> str:
 
 
 def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
-    """Return settings that take what they do not name from the settings of a store."""
+    """Return settings with the columns of a store wherever they name none."""
     settings = store.settings
     return replace(
         spec,
@@ -302,20 +302,20 @@ def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
 
 
 def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:
-    """Return settings with the columns of a panel, all or some, or refuse those of others."""
+    """Return settings with a panel's columns, all or those in ``among``; refuse other columns."""
     if not isinstance(series, Panel):
         return spec
     taken: dict[str, Any] = {}
     for name in OF_THE_TABLE:
-        ours, theirs = series._named(name, among), getattr(spec, name)
-        if theirs is None:
-            taken |= {} if ours is None else {name: ours}
-        elif series._comparable(ours) != series._comparable(theirs) and (
-            ours is not None or name in ("id_column", "time_column")
+        in_panel, in_spec = series._named(name, among), getattr(spec, name)
+        if in_spec is None:
+            taken |= {} if in_panel is None else {name: in_panel}
+        elif series._comparable(in_panel) != series._comparable(in_spec) and (
+            in_panel is not None or name in ("id_column", "time_column")
         ):
-            made = f"with {name}={_checks.shown(ours)}" if ours is not None else "without it"
+            made = "without it" if in_panel is None else f"with {name}={_checks.shown(in_panel)}"
             raise ValueError(
-                f"{name}={_checks.shown(theirs)} disagrees with the Panel, which was made {made}. "
+                f"{name}={_checks.shown(in_spec)} disagrees with the Panel, which was made {made}. "
                 f"Leave {name} out, or make a Panel with it."
             )
     return replace(spec, **taken) if taken else spec
@@ -333,7 +333,7 @@ def table_of(series: Any) -> Any:
 
 
 def source_of(series: Any, spec: WindowSpec) -> Any:
-    """Return what reads a series by the settings of windows."""
+    """Return the reader of a series: that of its panel, or a new one."""
     if isinstance(series, Panel):
         return series._source
     if isinstance(series, Frames | Arrays | StoredPanel):

@@ -150,6 +150,7 @@ def test_a_target_without_a_forecast_counts_for_nobody(held):
         (lambda t: t.drop(columns=["origin", "step"]), "forecasts from several origins"),
         (lambda t: pd.concat([t, t]), "it has 2 forecasts of one series, origin and step"),
         (lambda t: t.assign(series="x"), "it forecasts none of the targets that are judged"),
+        (lambda t: t.assign(series=7), "It has ids such as 7, and the series such as '"),
         (
             lambda t: t.assign(target=1, origin=0),
             "are dates without a time zone, and those of it are num",

@@ -1,5 +1,7 @@
 """Intervals follow the rows that came: each origin once, whatever the job does in between."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -296,3 +298,19 @@ def test_what_is_refused(model, table, refusal):
             of_ahead(ahead) if of_ahead else ahead,
             of_came(came) if of_came else came,
         )
+
+
+# Keras's variables warn of it, which pytest.warns lets through.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
+def test_compare_warns_of_rows_that_intervals_followed(model, table):
+    """Of those of a followed origin, not of earlier or later ones."""
+    day = LAST + DAY
+    moved = follow(model, morning(model, table, day), rows_before(table, day + 3 * DAY))
+    split = WINDOWS.split(table, at=["2024-03-01", LAST + DAY, LAST + 4 * DAY])
+    train, _, followed, later = split
+    with pytest.warns(UserWarning, match="follow targets that validation holds"):
+        compare(moved, train, followed, baselines=["naive"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        compare(moved, train, later, baselines=["naive"])
+        compare(model, train, followed, baselines=["naive"])

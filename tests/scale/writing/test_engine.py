@@ -78,5 +78,5 @@ def test_columns_are_matched_by_name_and_types_are_widened(tmp_path):
 def test_types_that_might_not_stay_apart_are_refused(tmp_path, column, before, after):
     frame = panel().with_columns(id=pl.col("id").str.slice(1).cast(int))
     pieces = [frame.with_columns(pl.col(column).cast(kind)) for kind in (before, after)]
-    with pytest.raises(TypeError, match=f"column '{column}' must be alike in all rows.*frame 1"):
+    with pytest.raises(TypeError, match=f"'{column}' must have one type in all rows.*frame 1"):
         PanelStore.write(pieces, tmp_path, WINDOWS)

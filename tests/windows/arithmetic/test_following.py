@@ -72,6 +72,9 @@ def test_a_miss_moves_a_level_by_the_rate_and_further_ahead_by_what_is_new():
     for gap, shares in ((1, [1, 1 / 2, 1 / 3, 1 / 4]), (3, [1, 1, 1, 3 / 4]), (9, [1, 1, 1, 1])):
         got = moved(levels, missed, [0.8], [gap], 99)[0, :, 0]
         np.testing.assert_allclose(got, 0.2 + 0.05 * (0.2 - 0.5) * np.array(shares))
+    # After a gap of three steps, the first step lies four ahead.
+    got = moved(levels, missed, [0.8], [1], 99, 3)[0, :, 0]
+    np.testing.assert_allclose(got, 0.2 - 0.015 / np.array([4, 5, 6, 7]))
     missed[0, 0, 1] = np.nan
     got = moved(levels, missed, [0.8], [9], 99)
     assert got[0, 1, 0] == 0.2

@@ -157,7 +157,15 @@ def test_exceedances_are_those_of_the_errors():
         own = past[past > 0]
         np.testing.assert_allclose(size[16], np.median(own), rtol=0.01)
         assert np.quantile(own, 0.9) < size[-1] < own.max()
-        np.testing.assert_allclose(np.trapezoid(size, dx=1 / 32), own.mean())
+        np.testing.assert_allclose(np.trapezoid(size, dx=1 / 32), own.mean(), rtol=1e-3)
+
+
+def test_outermost_quantiles_of_samples_are_those_given_where_each_value_exceeds_by_far():
+    errors = np.where(np.arange(400) % 20, 0.0, 3.0).reshape(400, 1, 1)
+    paths = paths_of(errors, np.arange(400), np.zeros(400, int), KEYS[:1])
+    samples = np.array([0.0, 0.0, 1.0]) @ paths.weights((0.05, 0.5, 0.95), 2000)
+    assert np.quantile(samples, 0.95, method="hazen") == pytest.approx(1, abs=0.07)
+    assert samples[-1] == pytest.approx(1 + 1.7 / 2)
 
 
 def test_exceedances_of_intervals_without_width_decide_nothing():
