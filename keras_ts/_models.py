@@ -43,6 +43,7 @@ def has_own_step(model: keras.Model) -> bool:
 
 def build_optimizer(model: keras.Model) -> None:
     """Make the variables of a model's optimizer, in the scope of its distribution strategy."""
+    # Made in the first step of a fit, they would have TensorFlow trace that step twice.
     if not model.optimizer.built:
         strategy = getattr(model, "distribute_strategy", None)
         with nullcontext() if strategy is None else strategy.scope():

@@ -27,6 +27,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 backends.iterate_untuned()
 backends.build_untraced()
+backends.trace_once()
 
 
 @pytest.hookimpl(tryfirst=True)

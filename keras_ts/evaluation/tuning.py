@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+from keras_ts._models import build_optimizer
 from keras_ts._progress import ProgressBar, told
 from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
@@ -116,6 +117,7 @@ def trained_further(
     judged.in_steps("model", np.empty((1, *outputs.shape[1:])), interface.quantiles)
     copied.set_weights(model.get_weights())
     copied.compile(**arguments)
+    build_optimizer(copied)
     source = train._source
     batches = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
     bar = ProgressBar(epochs * len(batches), "batch")

@@ -245,8 +245,15 @@ class NormalizeWindow(SeriesLayer):
         return previous_mask, None, None, *[None] * self.multiplicative
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        """Trace ``call``, which has three or four outputs."""
-        return keras.Operation.compute_output_spec(self, inputs, mask)
+        """Return the shapes of the windows, of locations and scales and, if any, of growths."""
+        # By hand, since tracing the arithmetic of a season took most of the time to build a preset.
+        if mask is not None:
+            check_mask(tuple(mask.shape), tuple(inputs.shape))
+        batch, steps, *rest = inputs.shape
+        steps = steps if self.causal else 1
+        shapes = [inputs.shape, (batch, self._season or steps, *rest)]
+        shapes += [(batch, steps, *rest)] * (1 + self.multiplicative)
+        return tuple(keras.KerasTensor(shape, dtype=self._float_dtype) for shape in shapes)
 
 
 def checked_period(statistic: str | None, name: str, period: Any) -> int | None:

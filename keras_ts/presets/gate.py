@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_ts._dtypes import whole_precision, with_exact_integers
-from keras_ts._models import build_optimizer, predict
+from keras_ts._models import predict
 from keras_ts._progress import FitLine
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
@@ -133,7 +133,6 @@ def _share(
 ) -> Array:
     """Return by step and target the share of the net, from 0 to 1; the net stays as it is."""
     early, late = _parts(train)
-    build_optimizer(net)
     variables = [*net.variables, *net.optimizer.variables]
     # Copied, since some backends return views.
     kept = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]

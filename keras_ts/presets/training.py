@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._models import build_optimizer
 from keras_ts._progress import FitLine
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
@@ -65,6 +66,7 @@ def trained(
         filled = min(1.0, in_time_order(train).sampler.size / recipe.batch_size)
         recipe = replace(recipe, learning_rate=filled * recipe.learning_rate)
     recipe.compile(model, steps)
+    build_optimizer(model)
     epochs = recipe.epochs_for(steps, known_ahead)
     read = with_short_pasts(train, _CUT_SHORT)
     read = read if steps == len(train) else in_stretches(read, steps)

@@ -203,8 +203,7 @@ def same_without_us(folder, builders):
 def test_the_same_results_without_keras_ts(tmp_path):
     names = (
         "plain", "nested", "mask_behind", "masked_sequential", "called_twice", "quantiles",
-        "quantiles_of_sequences",
-        "sequence_to_sequence_last_2",
+        "quantiles_of_sequences", "sequence_to_sequence_last_2",
     )  # fmt: skip
     same_without_us(tmp_path, {name: MODELS[name] for name in names})
 
@@ -360,10 +359,6 @@ def own_loss():
     return model
 
 
-def unbuilt():
-    return keras.Sequential([layers.Dense(1)])
-
-
 class Subclass(keras.Model):
     def call(self, inputs):
         return inputs
@@ -386,7 +381,7 @@ class Subclass(keras.Model):
         (foreign, "'padded' needs .*Padded, which is neither"),
         (own_loss, "The model's loss needs squares, which is neither"),
         (trained_for_quantiles, r"compiled with QuantileLoss.*save it uncompiled.*compile=False"),
-        (unbuilt, "not built yet"),
+        (lambda: keras.Sequential([layers.Dense(1)]), "not built yet"),
         (Subclass, "functional or sequential"),
     ],
 )

@@ -1,5 +1,7 @@
 """A backtest ends in the verdict of ``compare`` over all folds; presets and intervals take part."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
@@ -10,6 +12,8 @@ from keras_ts import Recipe, RecurrentPreset, backtest, calibrate, compare, cour
 from keras_ts.scores.report import percent
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.split import FoldSizes
+
+pytestmark = pytest.mark.usefixtures("untraced_models")
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +34,11 @@ def test_of_one_fold_the_verdict_is_that_of_compare(series):
 
     panel = [series + 10 * place for place in range(7)]
     cases = [{}, {"period": 5}, {"by": "mase"}, {"baselines": ["drift"], "metrics": [twice]}]
+    windows = replace(WINDOWS, batch_size=128)
     for own in (series, panel):
-        pair = next(WINDOWS.folds(own, 1))
+        pair = next(windows.folds(own, 1))
         for settings in cases:
-            report = run(own, n_splits=1, maker=kept, **settings)
+            report = run(own, windows, n_splits=1, maker=kept, **settings)
             expected = compare(models[-1], *pair, **settings)
             assert report.verdicts == expected.verdicts
             assert report.best == expected.best

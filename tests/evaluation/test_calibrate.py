@@ -148,17 +148,14 @@ def test_series_a_thousand_times_larger(levels):
 def test_bands_equal_a_plain_computation(columns, horizon, targets, levels):
     shape = (60,) if columns is None else (60, 3)
     series = np.random.default_rng(0).normal(size=shape).cumsum(axis=0)
-    windows = WindowedSeries(5, horizon, targets=targets, target_columns=columns, batch_size=7)
+    windows = WindowedSeries(5, horizon, targets=targets, target_columns=columns, batch_size=30)
     dataset = windows.build(series)
     model = RecurrentPreset(f"sequence_to_{targets}", units=(2,), quantiles=levels).build(dataset)
     coverage = (0.5, 0.8)
-    calibrated = calibrate(model, dataset, coverage)
+    calibrated = calibrate(untraced(model), dataset, coverage)
     x, y = dataset.to_numpy()
     before, bands = (np.asarray(called(one, x), float) for one in (model, calibrated))
-    places = {None: None, 1: [1], (1,): [1], (2, 0): [2, 0]}[
-        tuple(columns) if isinstance(columns, list) else columns
-    ]
-    past = x[..., None] if places is None else x[..., places]
+    past = x[..., None] if columns is None else x[..., np.atleast_1d(columns)]
     count = len(past[0, 0])
     lead = (len(x), *((5,) if targets == "sequence" else ()))
     outputs = before.reshape(*lead, horizon, count, *before.shape[-1:] * (levels is not None))
@@ -167,14 +164,11 @@ def test_bands_equal_a_plain_computation(columns, horizon, targets, levels):
     if targets == "sequence":
         outputs, actual, got = outputs[:, -1], actual[:, -1], got[:, -1]
     scale = np.abs(np.diff(past, axis=1)).mean(axis=1)[:, None]
-    point = outputs if levels is None else outputs[..., 2]
+    sides = [outputs] * 5 if levels is None else np.moveaxis(outputs, -1, 0)
+    point = sides[2]
     np.testing.assert_allclose(got[..., 2], point, rtol=1e-5, atol=1e-5)
     for number, share in enumerate(coverage):
-        low, high = (
-            (point, point)
-            if levels is None
-            else (outputs[..., 1 - number], outputs[..., 3 + number])
-        )
+        low, high = sides[1 - number], sides[3 + number]
         scores = np.maximum(low - actual, actual - high) / scale
         rank = int(np.ceil((len(x) + 1) * share))
         margin = np.sort(scores, axis=0)[rank - 1]
@@ -232,10 +226,8 @@ def test_portable_files_are_refused(tmp_path):
     windows = WindowedSeries(6, horizon=2)
     dataset = windows.build(np.random.default_rng(0).normal(size=60))
     calibrated = calibrate(persistence(windows), dataset, coverage=0.8)
-    with pytest.raises(
-        ValueError,
-        match="keras_ts>ConformalInterval, which is neither Keras's nor has a stock form",
-    ):
+    says = "keras_ts>ConformalInterval, which is neither Keras's nor has a stock form"
+    with pytest.raises(ValueError, match=says):
         save_portable(calibrated, tmp_path / "model.keras")
     assert not list(tmp_path.iterdir())
 
@@ -313,29 +305,27 @@ def test_sequential_models(first):
 
 def test_mistakes(built):
     model, calibrated, (_, validation), _, _ = built
-    with pytest.raises(ValueError, match=r"calibrated already: .* Calibrate the model that"):
-        calibrate(calibrated, validation)
-    with pytest.raises(TypeError, match="validation must be a WindowDataset"):
-        calibrate(model, np.zeros(9))
-    with pytest.raises(TypeError, match="model must be a Keras model"):
-        calibrate("model", validation)
-    for coverage in (0, 1, 1.5, [0.9, 0.8], [], float("nan")):
-        with pytest.raises(ValueError, match="coverage must be"):
-            calibrate(model, validation, coverage)
+    few = WindowedSeries(6, horizon=2).build(np.arange(20.0))
+    series = WindowedSeries(6, horizon=2).build(np.random.default_rng(0).normal(size=60))
+    quantiles = RecurrentPreset(units=(2,), quantiles=(0.1, 0.5, 0.9)).build(series)
+    median = RecurrentPreset(units=(2,), quantiles=(0.5, 0.9)).build(series)
+    wrong = (0, 1, 1.5, [0.9, 0.8], [], float("nan"))
+    for error, says, *given in [
+        (ValueError, "calibrated already: .* Calibrate the model that", calibrated, validation),
+        (TypeError, "validation must be a WindowDataset", model, np.zeros(9)),
+        (TypeError, "model must be a Keras model", "model", validation),
+        *((ValueError, "coverage must be", model, validation, coverage) for coverage in wrong),
+        (ValueError, "13 windows .* and coverage=0.95 needs at least 19",
+         persistence(few.windows), few),
+        (ValueError, r"coverage=0.95 needs the levels \[0.025, 0.975\]", quantiles, series, 0.95),
+        (ValueError, r"quantiles \[0.5, 0.9\], which hold both levels of no", median, series),
+    ]:  # fmt: skip
+        with pytest.raises(error, match=says):
+            calibrate(*given)
     with pytest.raises(TypeError, match="train_on must be a WindowDataset"):
         calibrate(model, validation, 0.8, train_on=np.zeros(9))
     with pytest.raises(ValueError, match="cannot be trained, since it is not compiled"):
         calibrate(model, validation, 0.8, train_on=validation)
-    few = WindowedSeries(6, horizon=2).build(np.arange(20.0))
-    with pytest.raises(ValueError, match=r"13 windows .* and coverage=0.95 needs at least 19"):
-        calibrate(persistence(few.windows), few)
-    series = WindowedSeries(6, horizon=2).build(np.random.default_rng(0).normal(size=60))
-    quantiles = RecurrentPreset(units=(2,), quantiles=(0.1, 0.5, 0.9)).build(series)
-    with pytest.raises(ValueError, match=r"coverage=0.95 needs the levels \[0.025, 0.975\], and"):
-        calibrate(quantiles, series, 0.95)
-    median = RecurrentPreset(units=(2,), quantiles=(0.5, 0.9)).build(series)
-    with pytest.raises(ValueError, match=r"quantiles \[0.5, 0.9\], which hold both levels of no"):
-        calibrate(median, series)
 
 
 @pytest.mark.parametrize(

@@ -262,3 +262,18 @@ def test_a_config_from_before_period_was_reserved():
 def test_masks_of_another_shape_are_not_broadcast(shape, causal):
     with pytest.raises(ValueError, match=r"mask must be \(batch, time\), as inputs \(2, 4, 1\)"):
         NormalizeWindow("mean", causal=causal)(np.ones((2, 4, 1)), mask=np.ones(shape, bool))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("settings", [
+    *({"statistic": statistic, "causal": causal} for statistic, causal in FORMS),
+    *({"statistic": "seasonal", "period": period} for period in (1, 3)),
+    {"statistic": "seasonal", "period": 3, "multiplicative": True},
+])  # fmt: skip
+def test_a_model_is_built_of_the_shapes_that_the_layer_gives(settings, masked):
+    """Nothing is traced for them."""
+    layer = NormalizeWindow(**settings, masked=masked)
+    given = layer(np.ones((2, 6, 3), "float32"))
+    for symbol, result in zip(layer(keras.Input((6, 3))), given, strict=True):
+        assert symbol.shape[1:] == tuple(result.shape)[1:]
+        assert symbol.dtype == keras.backend.standardize_dtype(result.dtype)

@@ -12,6 +12,8 @@ import pytest
 
 from keras_ts import WindowedSeries, forecast, from_preset, preset_names
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 PAGE = Path(__file__).parents[2] / "docs" / "models" / "presets.md"
 WINDOW = 14
 
@@ -128,9 +130,9 @@ def sizes(factor):
 @functools.cache
 def trained(name, factor):
     """Return a preset's model, trained at a high rate on the panel, that many times as large."""
-    recipe = dataclasses.replace(from_preset(name).recipe, learning_rate=0.02, epochs=3)
+    recipe = dataclasses.replace(from_preset(name).recipe, learning_rate=0.05, epochs=3)
     keras.utils.set_random_seed(3)
-    dataset = WindowedSeries(WINDOW, 3, batch_size=32).build(sizes(factor))
+    dataset = WindowedSeries(WINDOW, 3, batch_size=128).build(sizes(factor))
     return preset_of(name, units=(4,), recipe=recipe).fit(dataset, verbose=0)
 
 

@@ -18,7 +18,9 @@ from keras_ts.presets import gate
 from keras_ts.presets.gate import blended
 from keras_ts.presets.members import members_of
 
-WINDOWS = WindowedSeries(6, 2, batch_size=8, shuffle=True, seed=3)
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
+WINDOWS = WindowedSeries(6, 2, batch_size=16, shuffle=True, seed=3)
 
 
 def chaos(rows=90):
@@ -104,9 +106,11 @@ def test_no_target_of_the_rows_that_choose_is_trained_on():
     ("settings", "columns"),
     [({}, None), ({"quantiles": (0.1, 0.5, 0.9), "minimum": 0}, None), ({}, [1, 0])],
 )
-def test_a_fit_is_the_line_and_a_share_of_the_net_that_is_trained_by_hand(settings, columns):
+def test_a_fit_is_the_line_and_a_share_of_the_net_that_is_trained_by_hand(
+    settings, columns, forked_reload
+):
     series = SERIES if columns is None else np.stack([SERIES, 100 * SERIES[::-1]], axis=1)
-    windows = WindowedSeries(6, 2, batch_size=8, shuffle=True, seed=3, target_columns=columns)
+    windows = WindowedSeries(6, 2, batch_size=16, shuffle=True, seed=3, target_columns=columns)
     train = windows.build(series)
     model = fitted(train, settings=settings)
     net, line, share = blended(model)

@@ -23,7 +23,7 @@ from keras_ts.presets.members import members_of
 pytestmark = pytest.mark.usefixtures("untraced_models")
 
 SERIES = 5 * np.random.default_rng(0).random(70)
-WINDOWS = WindowedSeries(6, 2, batch_size=16, shuffle=True, seed=3)
+WINDOWS = WindowedSeries(6, 2, batch_size=32, shuffle=True, seed=3)
 SMALL = {"units": (3,), "minimum": 0}
 
 

@@ -53,7 +53,7 @@ def windows(**settings):
             "time_column": "day",
             "id_column": "shop",
             "missing": "mask_targets",
-            "batch_size": 16,
+            "batch_size": 64,
         }
         | settings,
     )

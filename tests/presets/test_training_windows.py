@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_ts import WindowedSeries, forecast, from_preset
+from helpers import only_tensorflow
+from keras_ts import WindowedSeries, fine_tune, forecast, from_preset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.windows.reading import frames, read_once
 
@@ -252,3 +253,25 @@ def test_the_window_of_a_single_series_holds_a_season_that_repeats():
     assert preset.windows_for(series, 24, at=168 * 2).window == 21
     assert preset.windows_for(series, 24, at=168 * 8, window=30).window == 30
     assert preset.windows_for([series, series], 24, at=168 * 8).window == 84
+
+
+@only_tensorflow
+def test_a_fit_begins_with_the_variables_of_its_optimizer(monkeypatch):
+    """A step that makes them is traced twice, which takes as long as a hundred batches."""
+    monkeypatch.setattr(keras.Model, "fit", keras.Model.fit.__wrapped__)  # As backends.py found it.
+    begun = []
+
+    class Begins(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            begun.append(self.model.optimizer.built)
+
+    train = WindowedSeries(4, batch_size=64).build(panel(60)[0])
+    model = from_preset("gru_32x2", units=(2,)).fit(
+        train, epochs=1, callbacks=[Begins()], verbose=0
+    )
+    further = keras.callbacks.LambdaCallback
+    monkeypatch.setattr(
+        keras.callbacks, "LambdaCallback", lambda **arguments: [further(**arguments), Begins()]
+    )
+    fine_tune(model, train, epochs=1)
+    assert begun == [True, True]

@@ -15,6 +15,8 @@ from keras_ts import (
 )
 from keras_ts.saving.scorecard import Weights, digests_in
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 
 @pytest.fixture
 def model():

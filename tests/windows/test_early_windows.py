@@ -10,10 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from helpers import called, only_tensorflow, untraced
+from helpers import called, only_tensorflow
 from keras_ts import QuantileLoss, RecurrentPreset, WindowedSeries, compare, forecast
 from keras_ts.testing import check_windowing, reference_windows
 from keras_ts.testing.strategies import panels, windowed_series
+
+pytestmark = pytest.mark.usefixtures("untraced_models")
 
 VARYING = (
     "horizon", "gap", "stride", "sampling_rate", "targets", "target_columns", "calendar",
@@ -205,7 +207,7 @@ def test_series_too_short(rate):
 SETTINGS = {
     "target_columns": "sold", "future_columns": "promo", "static_columns": "size",
     "calendar": ["week"], "id_column": "shop", "time_column": "day", "missing": "mask",
-    "weighting": "inverse_scale", "batch_size": 16,
+    "weighting": "inverse_scale", "batch_size": 64,
 }  # fmt: skip
 
 
@@ -272,7 +274,7 @@ def test_a_fit_is_that_of_the_panel_padded_by_hand(case):
         keras.utils.set_random_seed(0)
         whole = cut.build(series)
         train, held_out = (whole, whole) if case == "sequence" else cut.split(series, -4)
-        model = untraced(preset.build(train))
+        model = preset.build(train)
         levels = preset.quantiles
         model.compile("adam", present_error if levels is None else QuantileLoss(levels))
         losses = model.fit(train, epochs=2, verbose=0).history["loss"]

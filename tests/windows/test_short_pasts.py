@@ -9,6 +9,8 @@ from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import in_time_order
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 SERIES = [np.arange(1.0, 40.0), np.arange(101.0, 140.0), np.arange(201.0, 206.0)]
 SETTINGS = {"missing": "mask_targets", "min_inputs": 3, "shuffle": True, "seed": 1}
 
@@ -57,11 +59,11 @@ def test_nothing_is_cut_where_no_window_is_short_or_each_step_forecasts(settings
 
 def test_a_fit_that_was_killed_ends_where_it_would_have(tmp_path):
     def fit(*callbacks):
-        train = WindowedSeries(12, **SETTINGS).build(SERIES)
+        train = WindowedSeries(12, batch_size=64, **SETTINGS).build(SERIES)
         backup = TrainingBackup(train, tmp_path / "backup")
         keras.utils.set_random_seed(1)
         preset = from_preset("seasonal_gru", units=(2,))
-        return preset.fit(train, epochs=4, callbacks=[*callbacks, backup], verbose=0)
+        return preset.fit(train, epochs=3, callbacks=[*callbacks, backup], verbose=0)
 
     def end(epoch, logs):
         if epoch == 2:

@@ -7,6 +7,8 @@ import pytest
 from backtest_helpers import equal, run
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 WINDOWS = WindowedSeries(4, 2, seed=3, batch_size=32)
 CALIBRATED = {
     "n_splits": 3,

@@ -10,6 +10,8 @@ from backtest_helpers import build, equal, run
 from keras_ts import Recipe, RecurrentPreset, course_series
 from keras_ts.evaluation.backtests.training import Trainer
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 
 @pytest.fixture(scope="module")
 def series():

@@ -14,6 +14,8 @@ from keras_ts.datasets import store_sales
 from keras_ts.layers import SortedQuantiles
 from keras_ts.windows import blocks
 
+pytestmark = pytest.mark.usefixtures("untraced_models")
+
 AHEAD = ["offer", "copy", "noise", "closed"]
 OFFER, COPY, NOISE, CLOSED = range(4)
 

@@ -86,7 +86,7 @@ def test_static_columns_reach_the_forecast_and_a_panel_of_constants_stays_finite
         values[:, 4] = 0.0  # constant, known ahead
         values[:, 5] = 3e5  # static, and the same for all
     dataset = WindowedSeries(
-        8, 2, target_columns=0, future_columns=[3, 4], static_columns=[2, 5], batch_size=16
+        8, 2, target_columns=0, future_columns=[3, 4], static_columns=[2, 5], batch_size=64
     ).build(series)
     for window_norm in (None, "last", "mean", "standard"):
         model = RecurrentPreset(units=(4,), window_norm=window_norm).build(dataset)

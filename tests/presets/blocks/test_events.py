@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import untraced
+from helpers import called
 from keras_ts import RecurrentPreset, WindowedSeries
 from keras_ts.layers import CalendarEvents
 
@@ -34,13 +34,13 @@ def test_an_event_of_a_panel_adds_its_share_of_each_window(targets, quantiles):
     ).build(dataset)  # fmt: skip
     [layer] = [layer for layer in model.layers if isinstance(layer, CalendarEvents)]
     x = dataset.to_numpy()[0]
-    before = untraced(model).predict(x, verbose=0)
+    before = called(model, x)
     # The first step of the first window of each series, by its point of the year.
     point = x["future"][:1, 0, -2:]
     effects = np.zeros((1, 3, layer.outputs))
     effects[:, 0] = np.tile(np.arange(1.0, len(targets) + 1), layer.outputs // len(targets))
     layer.set_events(1, point, effects)
-    added = untraced(model).predict(x, verbose=0) - before
+    added = called(model, x) - before
     added = added.reshape(len(added), 3, len(targets), -1)
     here = np.flatnonzero(added.any(axis=(1, 2, 3)))
     assert here.tolist() == [0, len(x["past"]) // 2]

@@ -61,7 +61,7 @@ def test_days_that_move_are_known_before_any_training(frequency):
     table = moving(days)
     model, layer = built(table[days < "2023-02-01"])
     assert set(layer.names) == NAMES
-    dataset = windows().build(table)
+    dataset = windows(batch_size=1024).build(table)
     told = dataset.align(untraced(model).predict(dataset, verbose=0))
     first = told["step"] == 1
     told = pd.Series(told["prediction"][first], pd.Index(told["target"][first]))
@@ -86,9 +86,7 @@ def test_shops_share_days_that_move_and_files_keep_them(tmp_path):
     assert again.names == layer.names
     x = windows(7, id_column="id").build(panel).to_numpy()[0]
     x = {key: part[:400] for key, part in x.items()}
-    np.testing.assert_array_equal(
-        *(untraced(each).predict(x, verbose=0) for each in (model, loaded))
-    )
+    np.testing.assert_array_equal(*(untraced(each).predict_on_batch(x) for each in (model, loaded)))
     parts |= {name: shop(days, seed=seed) for seed, name in enumerate("bc", 10)}
     one = pd.concat([part.assign(id=name) for name, part in parts.items()])
     assert built(one, "seasonal_gru", id_column="id", horizon=7)[1].names == ()
