@@ -25,8 +25,8 @@ _HOUR, _DAY = 3_600, 86_400
 _SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
 # Months and quarters differ in length by this share at most.
 _UNEVEN = 0.05
-# Without so many seasons, and some horizons, a window that holds two is hardly ever whole.
-_FEWEST_SEASONS = 2
+# A window holds two seasons. A horizon follows it, and another one may be held out.
+_FEWEST_SEASONS, _FEWEST_HORIZONS = 2, 2
 # A window holds two seasons at least, so a longer one would make it too long to read.
 _MOST_ROWS = 150
 
@@ -123,7 +123,7 @@ def _season(panel: FlatSeries, horizon: int) -> tuple[int, str]:
     """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))
-    if period > 1 and longest < _FEWEST_SEASONS * period + 3 * horizon:
+    if period > 1 and longest < _FEWEST_SEASONS * period + _FEWEST_HORIZONS * horizon:
         return 1, f", and {longest} rows are few for a season of {period}"
     return period, origin
 

@@ -60,6 +60,8 @@ class RecurrentPreset(PresetSettings):
       a panel each window does.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
+    - With ``smoothing="mixed"``, quantiles begin as far apart as those of the errors that this
+      forecast has on the training part.
     - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression of the window on what
       smoothing leaves. It is fitted on up to 65,536 windows, evenly spread over the training part,
       with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
@@ -235,6 +237,10 @@ class RecurrentPreset(PresetSettings):
         and target. ``model.get_layer("net")`` is then the net, and ``"gate"`` holds the shares.
         Nothing is mixed for a panel, with a ``core``, or if the last quarter or the rest has fewer
         windows than a batch.
+
+        With ``smoothing``, a forecast is good before training, and a few windows of one series that
+        overlap would lead it astray: if they do not fill one batch of the recipe, the rate is
+        lowered by the share that they fill. Columns known ahead keep the full rate.
 
         If ``min_inputs`` is less than a window, each epoch cuts two fifths of the windows short,
         drawn anew: their oldest inputs are missing, as those of a series that has just begun.

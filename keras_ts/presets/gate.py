@@ -25,7 +25,7 @@ from keras_ts.presets.initial_fit.regression import ridge_of, solved
 from keras_ts.presets.members import fitted, free, side_by_side, unfitted
 from keras_ts.presets.requirements import required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.training import begun
+from keras_ts.presets.training import begun, of_one_series
 from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
@@ -48,7 +48,7 @@ def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
         return False
     if train.windows.min_inputs == 0:  # No line reads a window without a value.
         return False
-    if len(np.unique(in_time_order(train).sampler.ranges.series)) > 1:
+    if not of_one_series(train):
         return False
     early, late = _parts(train)
     return min(early.num_windows, late.num_windows) >= train.windows.batch_size

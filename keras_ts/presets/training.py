@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_ts import _checks
 from keras_ts._models import build_optimizer
@@ -13,10 +14,11 @@ from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.level import fit_level
 from keras_ts.presets.initial_fit.linear import fit_linear
+from keras_ts.presets.initial_fit.spread import fit_spread
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire
-from keras_ts.windows.dataset import WindowDataset, in_stretches
+from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of
 
 # Of the windows of an epoch, if young series may come: chosen on folds of generated stores.
@@ -36,6 +38,8 @@ def begun(needs: Requirements, core: Any, dataset: WindowDataset) -> keras.Model
             fit_linear(wired.linear, wired.season, wired.probe, dataset, needs.seasons, needs.units)
         if wired.events is not None:
             fit_events(wired.events, wired.probe, dataset, needs.units)
+        if wired.head is not None and needs.settings.quantiles is not None:
+            fit_spread(wired.head, wired.probe, dataset, needs.settings.quantiles)
     return wired.model
 
 
@@ -55,9 +59,15 @@ def trained(
     if (epochs := fit_arguments.pop("epochs", None)) is not None:
         epochs = _checks.integer("epochs", epochs, 1)
         recipe = replace(recipe, epochs=epochs, least_updates=0)
+    known_ahead = Interface.of(model).known_ahead
+    if preset.smoothing is not None and not known_ahead and of_one_series(train):
+        # An update moves a forecast that is good at first by its rate, however few windows ask for
+        # it. Those of a single series overlap: a batch that is not full counts by its share.
+        filled = min(1.0, in_time_order(train).sampler.size / recipe.batch_size)
+        recipe = replace(recipe, learning_rate=filled * recipe.learning_rate)
     recipe.compile(model, steps)
     build_optimizer(model)
-    epochs = recipe.epochs_for(steps, Interface.of(model).known_ahead)
+    epochs = recipe.epochs_for(steps, known_ahead)
     read = with_short_pasts(train, _CUT_SHORT)
     read = read if steps == len(train) else in_stretches(read, steps)
     callbacks, line = fit_arguments.pop("callbacks", None), None
@@ -79,3 +89,8 @@ def trained(
     if line is not None:
         line.end()
     return model
+
+
+def of_one_series(dataset: WindowDataset) -> bool:
+    """Return True if all windows are of the same series."""
+    return len(np.unique(in_time_order(dataset).sampler.ranges.series)) == 1

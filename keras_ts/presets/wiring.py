@@ -39,6 +39,7 @@ class Wired:
     season: keras.layers.Dense | None = None  # of a calendar's long cycles; goes with ``linear``
     events: CalendarEvents | None = None
     level: LevelByStatic | None = None  # of windows without a value
+    head: keras.layers.Dense | None = None  # of quantiles that begin with what smoothing forecasts
 
 
 def wire(needs: Requirements, core: Any = None) -> Wired:
@@ -64,11 +65,12 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     effects = None if events is None else events.effects
     outputs = head(state, smoothed, effect, restore, effects)
     model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
-    if needs.carrier is None or (linear is None and events is None):
+    spread = head.layer if settings.smoothing == "mixed" and settings.quantiles else None
+    if needs.carrier is None or (linear is None and events is None and spread is None):
         return Wired(model, level=normalize.level)
     units, layer = ([], None) if events is None else (events.units, events.layer)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])
-    return Wired(model, linear, probe, season, layer, normalize.level)
+    return Wired(model, linear, probe, season, layer, normalize.level, spread)
 
 
 def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:

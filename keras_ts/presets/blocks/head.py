@@ -29,6 +29,7 @@ class Head:
             len(needs.settings.quantiles or (0.5,)),
             needs.targets_per_step,
         )
+        self.layer: keras.layers.Dense | None = None
 
     def __call__(
         self,
@@ -52,7 +53,8 @@ class Head:
             outputs = keras.layers.Dense(flat[-1])(state)
         else:
             # The net's own part begins at 0, so that smoothing alone leads at first.
-            outputs = keras.layers.Dense(flat[-1], kernel_initializer="zeros")(state)
+            self.layer = keras.layers.Dense(flat[-1], kernel_initializer="zeros")
+            outputs = self.layer(state)
             both = [_shaped(outputs, *self._values), _shaped(smoothed, steps, 1, targets)]
             outputs = _shaped(keras.layers.Add(dtype=whole_precision())(both), *flat)
         effect = None if effect is None else _shaped(effect, *flat)
