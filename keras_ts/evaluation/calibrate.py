@@ -57,9 +57,9 @@ def calibrate(
     not moved, except where they would cross a moved one. A warning names them.
 
     Where ``min_inputs`` of the windows lets young series come, each class of windows has widths of
-    its own, by the number of their inputs: 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to 23 and
-    so on, from ``min_inputs`` up to full windows. A class of fewer than 2000 windows is filled with
-    longer ones that are cut short, as if their series had just begun. That assumes that young
+    its own, by the number of their inputs: 0, 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to 23
+    and so on, from ``min_inputs`` up to full windows. A class of fewer than 2000 windows is filled
+    with longer ones that are cut short, as if their series had just begun. That assumes that young
     series behave as old ones cut short. A class that still has too few is joined to the next.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns

@@ -55,7 +55,8 @@ def choose_preset(
     several steps are forecast without a calendar: 24 steps ahead, ``smooth_gru`` then lost to it on
     two of the five long series of "Benchmarks", and one step ahead on none. A shorter series, or
     several, get ``seasonal_gru``, with the season that the frequency suggests: 24 for hours, 7 for
-    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters.
+    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. In fewer rows
+    than two seasons and two horizons there is none.
 
     Example:
 

@@ -157,8 +157,8 @@ class RecurrentPreset(PresetSettings):
           series, but at least 4: short series give windows too, and are forecast. ``weighting`` is
           the preset's period, or ``"inverse_scale"`` without one, so that large series do not drown
           small ones. ``remainder`` is ``"pad"``.
-        - ``batch_size`` is the recipe's, ``shuffle`` is True, and ``targets`` are of the preset's
-          kind.
+        - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind,
+          and ``unseen`` is ``"mean"``, unless ``categories`` are given.
 
         Example:
 

@@ -98,9 +98,9 @@ class WindowedSeries(WindowSpec):
             Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
         remainder: ``"keep"`` a last batch that is not full, ``"drop"`` it, or ``"pad"`` it: fill
             it up with windows of weight 0, so that every batch has one shape and JAX compiles one
-            step. The others then weigh a little more, so that the loss and ``weighted_metrics``
-            stay the same; plain ``metrics`` count the padding, and ``predict`` returns its rows
-            too, which ``align`` drops. Defaults to ``"keep"``.
+            step. The others in it weigh more, so that its loss stays the same; plain ``metrics``
+            count the padding, and ``predict`` returns its rows too, which ``align`` drops. Defaults
+            to ``"keep"``.
         unseen: What a category that the training part lacks becomes: ``"raise"`` an error that
             names it, or ``"mean"``, the mean of those seen (each column holds one over their
             number; of ``categories`` by hand, the mean of all of these), with a warning that names
