@@ -142,8 +142,8 @@ def backtest(
         baselines: As for ``compare``. Each is fitted on one fold after the other. Defaults to None:
             the usual ones.
         metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
-        by: The measure of the verdict, as for ``compare``. Defaults to None: ``"mase"`` for a
-            panel, else ``"mae"``.
+        by: The measure of the verdict, as for ``compare``. Defaults to None: ``"mase"`` for a panel
+            or several targets, else ``"mae"``.
         folder: A folder that keeps the predictions of finished folds and, unless every fold is
             trained on, the weights of the latest model. After an interruption, the same call
             resumes from it, with the same result; a call with other settings or data is refused.
