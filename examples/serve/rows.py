@@ -9,7 +9,6 @@ from datetime import UTC, timedelta
 from functools import partial
 from itertools import pairwise
 from math import cos, pi, sin
-from operator import eq
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -29,6 +28,18 @@ PHASES = {  # The description has them in words. Columns of other cycles come fr
 def wave(formula, cycle, t):
     """Return the value of a column of the calendar."""
     return (sin if formula.startswith("sin") else cos)(2 * pi * PHASES[cycle](t))
+
+
+def on_holiday(days, years, ahead, t):
+    """Return 1 if a day of a holiday is so many days ahead, else 0; refuse an unknown year."""
+    if not years[0] <= t.year <= years[1]:
+        raise ValueError(f"{t}: the file has the holidays of {years[0]} to {years[1]}.")
+    return float((t.date() + timedelta(days=ahead)).isoformat() in days)
+
+
+def is_text(text, texts, given):
+    """Return 1 if it is the text that is given, else 0; of one that is unknown, the mean."""
+    return float(given == text) if given in texts else 1 / len(texts)
 
 
 def record(fields):
@@ -56,10 +67,15 @@ class Reader:
             for name, formula in entry["columns"].items()
             if entry["cycle"] in PHASES
         }
+        for entry in about["calendar"]:
+            for ahead, name in enumerate(entry["columns"] if "days" in entry else []):
+                read = partial(on_holiday, set(entry["days"]), entry["years"], ahead)
+                made[name] = self.time, instant, read
         self.timed = bool(made) or not frequency.startswith("steps of ")
         for column, texts in about["categories"].items():
+            kind = str if about.get("unseen") == "mean" else Literal[tuple(texts)]
             for text, name in texts.items():
-                made[name] = column, Literal[tuple(texts)], partial(eq, text)
+                made[name] = column, kind, partial(is_text, text, texts)
         fields, self.columns = {}, {}
         for role, entry in self.inputs.items():
             names, nulls = entry["columns"], entry["may_be_missing"]
