@@ -122,7 +122,7 @@ class Median(Baseline):
 
     def __init__(self, period: int | None = None) -> None:
         self.period = period if period is None else _checks.integer("period", period, 2)
-        self._choice: Any = 0  # for each target: what of ``_medians`` is forecast
+        self._choice: Any = 0  # for each target: what of ``_candidates`` is forecast
 
     def learn(self, train: JudgedWindows) -> None:
         """Choose for each target what has the smallest MASE in the training part."""
@@ -130,7 +130,7 @@ class Median(Baseline):
         scales, part = train.scales(1)[..., 0], train.spread(_MOST_WINDOWS)
         errors, zeros = np.zeros((3, len(train.columns))), np.zeros(len(train.columns))
         for block in part.blocks():
-            scaled = np.abs(self._medians(part, block) - block.actual)
+            scaled = np.abs(self._candidates(part, block) - block.actual)
             errors += np.nansum(scaled / scales[block.series][:, None], axis=(1, 2))
             there = np.isfinite(block.actual)
             zeros += ((block.actual == 0) - there / 2).sum(axis=(0, 1))
@@ -139,9 +139,9 @@ class Median(Baseline):
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the median of each window, or of its values at the target's phase, or 0."""
-        return np.choose(self._choice, self._medians(validation, block))
+        return np.choose(self._choice, self._candidates(validation, block))
 
-    def _medians(self, validation: JudgedWindows, block: Block) -> Array:
+    def _candidates(self, validation: JudgedWindows, block: Block) -> Array:
         """Return medians of phases in windows with a season, those of all windows, and zeros."""
         past, ahead = block.known, validation.ahead
         whole, error, _ = _medians(past)
