@@ -1,5 +1,6 @@
 """``follow``: a calibrated model whose intervals follow what has come since."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._quantiles import output_names, pair_of
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.score.matched import Matched
 from keras_ts.interface import Interface
@@ -43,7 +44,8 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     come: the answer is delayed by as many steps, and so is the guarantee.
 
     An origin counts once, when the rows of all its steps have come: a row counts as come if the
-    series has a value of each target at its time or later, so that closed days hold nothing up.
+    series has a value of each target at its time or later, so that closed days hold nothing up. A
+    warning names series that hold origins up because ``actual`` has no value of them.
     Origins that the model has followed are ignored, so the same files may be passed each morning:
     those of more mornings than the horizon has steps, or no origin is ever whole. If nothing new
     has come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those
@@ -143,8 +145,11 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
         known, later = keys.later_than(matched.rows, counted)
         outstanding |= later & np.isfinite(bound).any(axis=1)
         series_known |= known
-    outstanding |= ~series_known & np.isfinite(low).any(axis=(1, 2))
     waiting = np.bincount(codes, outstanding) > 0
+    lacking = ~series_known & np.isfinite(low).any(axis=(1, 2))
+    if series_known.any():
+        _warn_of_series(matched, lacking & ~waiting[codes])
+    waiting |= np.bincount(codes, lacking) > 0
     before = layer.followed
     earlier = () if before is None else before.origins
     new = ~waiting & ~np.isin(origins, earlier)
@@ -167,6 +172,20 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     since = keys.time(int(first[chosen[0]])) if before is None else before.since
     remembered_origins = sorted({*earlier, *origins[chosen].tolist()})[-MOST_ORIGINS:]
     return Followed(levels, tuple(remembered_origins), since)
+
+
+def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:
+    """Name the series without a row that alone keep origins from counting, as a wrong id would."""
+    keys, rows = matched.keys, matched.rows
+    if held_up.any():
+        ids = [keys.labels[number] for number in np.unique(keys.series[held_up])]
+        warnings.warn(
+            f"follow waits for values of the series {_checks.shown(ids)}, of which actual has "
+            f"none: it has ids such as {_checks.shown(rows.labels[0])}. Until one has come, no "
+            "origin with their forecasts counts: write ids alike in both tables, and leave out the "
+            "forecasts of series that have ended.",
+            stacklevel=4,
+        )
 
 
 def _bounds(layer: ConformalInterval, matched: Matched) -> tuple[Array, Array]:
