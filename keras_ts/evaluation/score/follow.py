@@ -110,7 +110,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
 def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) -> Followed | None:
     """Return what a layer has followed once it has followed the new origins, too."""
-    keys, codes, steps, values = matched.keys, matched.origins, matched.steps, matched.values
+    keys, steps, values, before = matched.keys, matched.steps, matched.values, layer.followed
     scores: Any = layer.scores
     horizon, targets = scores.quantiles.shape[2:4]
     if matched.fields.step is None:
@@ -124,7 +124,8 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
             f"{_checks.shown(list(matched.names.targets))} alone: pass all of them."
         )
     low, high = _bounds(layer, matched)
-    moments, regular = keys.moments(matched.rows, interface.frequency)
+    zone = (matched.rows.zone or keys.zone) if before is None else before.zone
+    moments, regular = keys.moments(matched.rows, interface.frequency, zone)
     if not regular:
         raise ValueError(
             "The times of forecasts have no regular step, by which origins could be told apart: "
@@ -135,10 +136,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
             f"forecasts goes {steps.max()} steps ahead, and model {horizon}: these are forecasts "
             "of another model."
         )
-    # The origin of each code, by the earliest of its rows.
-    order = np.lexsort([moments, codes])
-    first = order[np.unique(codes[order], return_index=True)[1]]
-    origins = (moments - steps)[first]
+    origins, codes = np.unique(moments - steps, return_inverse=True)
     # A row that ends in missing values is a plan, and has not come; one target may be late.
     outstanding, series_known = np.zeros(codes.shape, bool), np.zeros(codes.shape, bool)
     for counted, bound in zip(matched.counted.T, np.moveaxis(low, 1, 0), strict=True):
@@ -150,7 +148,6 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     if series_known.any():
         _warn_of_series(matched, lacking & ~waiting[codes])
     waiting |= np.bincount(codes, lacking) > 0
-    before = layer.followed
     earlier = () if before is None else before.origins
     new = ~waiting & ~np.isin(origins, earlier)
     if len(earlier) == MOST_ORIGINS:
@@ -158,7 +155,6 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     shares = shares_missed(values, low, high, codes, steps, horizon)
     new &= ~np.isnan(shares).all(axis=(1, 2, 3))
     chosen = np.flatnonzero(new)
-    chosen = chosen[np.argsort(origins[chosen], kind="stable")]
     if not len(chosen):
         return before
     levels = moved(
@@ -169,9 +165,11 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
         scores.count,
         0 if interface.carried is None else interface.carried.windows.gap,
     )
-    since = keys.time(int(first[chosen[0]])) if before is None else before.since
+    first = np.flatnonzero(codes == chosen[0])
+    first_row = int(first[steps[first].argmin()])
+    since = keys.time(first_row) if before is None else before.since
     remembered_origins = sorted({*earlier, *origins[chosen].tolist()})[-MOST_ORIGINS:]
-    return Followed(levels, tuple(remembered_origins), since)
+    return Followed(levels, tuple(remembered_origins), since, zone)
 
 
 def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:

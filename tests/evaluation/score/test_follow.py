@@ -158,6 +158,26 @@ def test_rows_that_are_late_planned_or_missing(model, table):
     assert len(interval(follow(model, shut, rows_before(table, LAST + 3 * DAY))).followed.origins)
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_an_origin_counts_once_whatever_zone_its_table_has(table, zone, library, tmp_path):
+    """Days of Berlin begin on another day of UTC."""
+    local = table.assign(day=table["day"].dt.tz_localize(zone))
+    past = local[table["day"] <= LAST]
+    train, held_out = WINDOWS.split(past, at="2024-03-01")
+    model = calibrate(RecurrentPreset(units=(2,)).build(train), held_out, coverage=0.8)
+    frames = [forecast(model, past), local]
+    moved = follow(model, *frames)
+    moved.save(tmp_path / "moved.keras")
+    once, moved = interval(moved).followed, load_model(tmp_path / "moved.keras")
+    assert len(once.origins) == 1
+    for other in ("UTC", "America/New_York"):
+        there = [own.assign(day=own["day"].dt.tz_convert(other)) for own in frames]
+        for pair in ([frames[0], there[1]], [there[0], frames[1]], there):
+            pair = [polars.from_pandas(own) if library == "polars" else own for own in pair]
+            assert interval(follow(moved, *pair)).followed.get_config() == once.get_config()
+
+
 @pytest.mark.parametrize("missing", ["no row", "an id of another type", "no value"])
 def test_a_series_that_never_comes_is_named_once_it_alone_is_waited_for(model, table, missing):
     day = LAST + DAY
