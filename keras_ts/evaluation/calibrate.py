@@ -197,7 +197,7 @@ def _error_paths(
     keys = np.array([key_of(label) for label in judged.labels], np.uint64)
     series = judged.ranges.series_of(np.arange(judged.count))
     origins = judged.origins_of(np.arange(judged.count)).times
-    windows = kept_paths(origins, series, keys, judged.shape[1] * judged.shape[2])
+    windows = kept_paths(origins, series, keys, *judged.shape[1:3])
     part, middle = judged.only(windows), quantiles.index(0.5)
     errors, below, above, widths = [], [], [], []
     for block in part.blocks():
@@ -205,13 +205,13 @@ def _error_paths(
         low, high, actual = predicted[..., 0], predicted[..., -1], block.actual
         actual = np.where(np.isfinite(actual), actual, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = 2 / (high - low)
+            half = (high - low) / 2
             # An error of an interval without width ranks outermost, none in the middle.
-            error = (actual - predicted[..., middle]) * inverse
-            errors.append(np.where(actual == predicted[..., middle], 0.0, error))
-            below.append((low - actual) * inverse)
-            above.append((actual - high) * inverse)
-            widths.append(high - low)
+            error = (actual - predicted[..., middle]) / half
+        errors.append(np.where(actual == predicted[..., middle], 0.0, error))
+        below.append(low - actual)
+        above.append(actual - high)
+        widths.append(half)
     made, low, high, wide = map(np.concatenate, (errors, below, above, widths))
     has = ~np.isnan(made).all(axis=(1, 2))
     rows = windows[has]

@@ -109,9 +109,8 @@ def forecast(
             steps or series, which ``aggregate`` computes. The model is one of
             ``calibrate(..., joint=True)``. At each step the samples are equally spaced quantiles:
             interpolated linearly between those of the model, and beyond them extended by its
-            calibration errors, which is too far where most values are 0. Whole error paths order
-            them across steps, targets and the series that begin at the same time. Defaults to
-            None: the model's outputs.
+            calibration errors. Whole error paths order them across steps, targets and the series
+            that begin at the same time. Defaults to None: the model's outputs.
         seed: Seed of the draws. They depend on it and on the time at which a series' forecast
             begins, so that parts of a panel may be forecast apart with one seed. Without timestamps
             series are independent, by their ids; those of arrays are numbered from 0 in each call,

@@ -52,8 +52,9 @@ class Sampling:
         """
         donors, (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
-        flat = values.reshape(*values.shape[:2], -1, len(weights))
+        flat = values.reshape(*values.shape[:2], -1, len(self.quantiles))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
+        flat = self.paths.with_units(flat, keys)
         first, numbers = distinct_rows([events, donors])
         order, ends = np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))
         for row, series in zip(first, np.split(order, ends)[:-1], strict=True):

@@ -24,8 +24,8 @@ from keras_ts._typing import Array, IntArray
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
-# The indices of a path, and the key of a series, in bytes.
-_INDEX, _KEY = 8, 8
+# The indices of a path, the key of a series and its unit by target, in bytes.
+_INDEX, _KEY, _UNIT = 8, 8, 4
 # Beyond this, more series show better than more origins how errors belong together.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
@@ -42,15 +42,20 @@ class ErrorPaths:
         origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
-        exceedances: ``(2, knots)``, evenly spaced quantiles of how far values lay below the lowest
-            quantile, and above the highest one, in units of half the distance between the two. An
-            exceedance weighs by that distance, relative to the mean of its series.
+        units: ``(series, targets)``, each series' mean half distance between the outermost
+            quantiles, 0 where it has none.
+        shares: ``(2,)``, how far exceedances below the lowest quantile, and above the highest one,
+            grow with the half distance of their own step: from 0, not at all, to 1, in proportion.
+        exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the shares'
+            mix of the step's own half distance and its series' mean.
     """
 
     ranks: Array
     origins: IntArray
     series: IntArray
     keys: Array
+    units: Array
+    shares: Array
     exceedances: Array
 
     @classmethod
@@ -65,15 +70,18 @@ class ErrorPaths:
         keys: Array,
     ) -> Self:
         """Rank errors ``(paths, steps, targets)``; NaN is missing."""
-        # ``below`` and ``above`` are distances past the outermost quantiles, negative within, in
-        # units of half of ``widths``.
+        # ``below`` and ``above`` are distances past the outermost quantiles, negative within, and
+        # ``widths`` half of what lies between these.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
+        units = _means_of(widths, places)
+        typical = np.where(units > 0, units, np.nan)[places][:, None]
+        tails = [_tail_of(past / typical, widths / typical) for past in (below, above)]
+        shares, sizes = zip(*tails, strict=True)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
-        weights = _relative(widths, series)
-        sizes = np.stack([_quantiles_of(below, weights), _quantiles_of(above, weights)])
-        return cls(_ranks_of(errors[order], origins, places), origins, places, keys, sizes)
+        ranks = _ranks_of(errors[order], origins, places)
+        return cls(ranks, origins, places, keys, units, np.array(shares), np.stack(sizes))
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
         """Return the places of ``count`` increasing samples, ``(steps, targets, count)``."""
@@ -112,8 +120,21 @@ class ErrorPaths:
         """The first path of each origin, and the number of all paths."""
         return np.searchsorted(self.origins, np.arange(int(self.origins[-1]) + 2))
 
+    def with_units(self, values: Array, keys: Array) -> Array:
+        """Return forecasts ``(series, steps, targets, quantiles)`` beside the units of both tails.
+
+        A series that is not kept is measured by the mean half distance of the forecast's own steps.
+        """
+        half = (values[..., -1] - values[..., 0]) / 2
+        means = _means_of(half, np.arange(len(half)))
+        places = np.searchsorted(self.keys, keys) % len(self.keys)
+        kept = (self.keys[places] == keys)[:, None] & (self.units[places] > 0)
+        means = np.where(kept, self.units[places], means)[:, None]
+        tails = [share * half + (1 - share) * means for share in self.shares]
+        return np.concatenate([values, np.stack(tails, axis=-1).astype(values.dtype)], axis=-1)
+
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
-        """Return weights ``(quantiles, count)``, by which ``values @ weights`` are samples."""
+        """Return weights ``(quantiles + 2, count)``: values with units times these are samples."""
         # The samples are ``count`` equally spaced quantiles, interpolated between those of
         # ``values``; beyond the outermost ones they follow the exceedances.
         levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
@@ -121,17 +142,16 @@ class ErrorPaths:
         knots = np.linspace(0, 1, _KNOTS)
         lower = np.interp(1 - wanted / levels[0], knots, self.exceedances[0])
         upper = np.interp(1 - (1 - wanted) / (1 - levels[-1]), knots, self.exceedances[1])
-        beyond = np.where(wanted > levels[-1], upper, np.where(wanted < levels[0], -lower, 0.0))
-        weights[0] -= beyond / 2
-        weights[-1] += beyond / 2
-        return weights
+        lower, upper = lower * (wanted < levels[0]), upper * (wanted > levels[-1])
+        return np.concatenate([weights, [-lower, upper]])
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
         parts = [self.keys.astype("<u8"), *(a.astype("<i4") for a in (self.origins, self.series))]
-        data = b"".join(part.tobytes() for part in (*parts, self.ranks))
+        data = b"".join(part.tobytes() for part in (*parts, self.units.astype("<f4"), self.ranks))
         return {
             "shape": [len(self.keys), *self.ranks.shape],
+            "shares": self.shares.tolist(),
             "exceedances": self.exceedances.tolist(),
             "data": packed(data),
         }
@@ -141,15 +161,20 @@ class ErrorPaths:
         """Return the paths of a config, which may come from an untrusted file."""
         with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
-            size = count * _KEY + paths * (_INDEX + steps * targets)
+            size = count * (_KEY + _UNIT * targets) + paths * (_INDEX + steps * targets)
             if size > MOST_BYTES:  # More than was written may not be unpacked.
                 raise ValueError
             data = unpacked(config["data"], size)
             keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
             origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(int).reshape(2, paths)
-            ranks = np.frombuffer(rest, np.uint8, offset=paths * _INDEX)
+            rest = rest[paths * _INDEX :]
+            units = np.frombuffer(rest, "<f4", count * targets).reshape(count, targets)
+            ranks = np.frombuffer(rest, np.uint8, offset=units.nbytes)
             sizes, turns = np.array(config["exceedances"], np.float64), np.diff(origins)
+            shares = np.array(config["shares"], np.float64)
             fits = (
+                shares.shape == (2,) and ((shares >= 0) & (shares <= 1)).all(),
+                np.isfinite(units).all() and (units >= 0).all(),
                 sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
                 (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all(),
                 (keys[1:] > keys[:-1]).all() and (series >= 0).all() and (series < count).all(),
@@ -157,7 +182,8 @@ class ErrorPaths:
                 (np.diff(origins * count + series) > 0).all(),
             )
             if all(fits):
-                return cls(ranks.reshape(paths, steps, targets), origins, series, keys, sizes)
+                ranks = ranks.reshape(paths, steps, targets)
+                return cls(ranks, origins, series, keys, units.astype(float), shares, sizes)
         raise ValueError(
             "paths must be what calibrate(..., joint=True) made, or None. Received: "
             f"paths={_checks.shown(config)}."
@@ -180,22 +206,21 @@ def unpacked(text: Any, size: int) -> bytes:
     return data
 
 
-def kept_paths(origins: Array, series: IntArray, keys: Array, width: int) -> IntArray:
-    """Return the windows whose paths of ``width`` errors are kept: all, if they fit into 1 MB."""
+def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
+    """Return the windows whose paths are kept: all, if they fit into 1 MB."""
     # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
     # Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
-    cost = width + _INDEX
-    if len(windows) * cost + len(keys) * _KEY > MOST_BYTES:
+    of_path, of_series = steps * targets + _INDEX, _KEY + _UNIT * targets
+    if len(windows) * of_path + len(keys) * of_series > MOST_BYTES:
         some = np.random.default_rng(0).permutation(np.unique(origins))[:_ORIGINS]
         windows = windows[np.isin(origins, some)]
     order = np.argsort(keys, kind="stable")
     counts = np.bincount(series[windows], minlength=len(keys))[order]
-    costs = np.cumsum(counts * cost + _KEY * (counts > 0))
-    fitting = order[costs <= MOST_BYTES]
+    fitting = order[np.cumsum(counts * of_path + of_series * (counts > 0)) <= MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
-    # A single window of a long horizon with many targets may exceed the file's share.
-    return chosen if len(chosen) else windows[: max(MOST_BYTES // cost, 1)]
+    # A single series of a long horizon with many targets may exceed the file's share.
+    return chosen if len(chosen) else windows[: max(MOST_BYTES // (of_path + of_series), 1)]
 
 
 def key_of(label: Any) -> int:
@@ -241,28 +266,40 @@ def _ranked(errors: Array) -> Array:
     return ranks
 
 
-def _relative(widths: Array, series: IntArray) -> Array:
-    """Return widths in units of their series' mean, by target; 0 where there is none."""
-    numbers, rows = np.unique(series, return_inverse=True)
+def _means_of(widths: Array, series: IntArray) -> Array:
+    """Return the mean width of each series, by target; 0 without one."""
+    count = int(series.max()) + 1
+    sums, counts = np.zeros((2, count, widths.shape[2]))
     present = np.isfinite(widths)
-    sums, counts = np.zeros((2, len(numbers), widths.shape[2]))
-    np.add.at(sums, rows, np.where(present, widths, 0).sum(axis=1))
-    np.add.at(counts, rows, present.sum(axis=1))
-    means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)[rows][:, None]
-    return np.divide(widths, means, out=np.zeros_like(widths), where=present & (means > 0))
+    np.add.at(sums, series, np.where(present, widths, 0).sum(axis=1))
+    np.add.at(counts, series, present.sum(axis=1))
+    return sums / np.maximum(counts, 1)
+
+
+def _tail_of(distances: Array, widths: Array) -> tuple[float, Array]:
+    """Return the share by which exceedances grow with widths, and quantiles of their sizes."""
+    # In proportion to the widths they are where a series varies more on some days. Of a demand that
+    # is mostly zero they are as large where the interval has hardly any width, so that a ratio is
+    # huge, and another day's width times it would be a number that never occurs. The line of least
+    # squares through the exceedances says where between the two a model is.
+    past = np.isfinite(distances) & (distances > 0)
+    if not past.any():
+        return 1.0, np.zeros(_KNOTS)
+    distances, widths = distances[past], widths[past]
+    mean, gaps = widths.mean(), widths - widths.mean()
+    slope = max(gaps @ distances, 0.0) / max(gaps @ gaps, 1e-300)
+    constant = max(distances.mean() - slope * mean, 0.0)
+    share = slope / (slope + constant)
+    units = share * widths + (1 - share)
+    return share, _quantiles_of(distances[units > 0] / units[units > 0], units[units > 0])
 
 
 def _quantiles_of(distances: Array, weights: Array) -> Array:
-    """Return quantiles of the finite distances above 0, means around each knot; zeros without."""
-    # Distances are ratios. Where an interval has hardly any width, as on days that are mostly zero,
-    # a ratio is huge, and another day's width times it would be a number that never occurs. So a
-    # distance weighs by its width: then the exceedances of samples are as large in the mean as
+    """Return quantiles of distances, means around each knot."""
+    # A distance weighs by its unit: then the exceedances of samples are as large in the mean as
     # those of the errors, and no single ratio decides the last knot.
-    past = np.isfinite(distances) & (distances > 0) & (weights > 0)
-    if not past.any():
-        return np.zeros(_KNOTS)
-    order = np.argsort(distances[past], kind="stable")
-    sizes, shares = distances[past][order], weights[past][order] / weights[past].sum()
+    order = np.argsort(distances, kind="stable")
+    sizes, shares = distances[order], weights[order] / weights.sum()
     cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
     sums = np.cumsum([0, *(sizes * shares)])
     means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
