@@ -108,7 +108,7 @@ class Reader:
             # Two times of one zone differ by its clock, two in UTC by what has passed.
             begin, end = (t.astimezone(UTC) if self.in_utc else t for t in (earlier, later))
             if end - begin != (n - m) * self.step if self.step else end <= begin:
-                wanted = f"{n - m} x {self.step} after it" if self.step else "after it"
+                wanted = f"of {begin + (n - m) * self.step}" if self.step else "after it"
                 raise ValueError(f"{self.time}: {later} follows {earlier}. Send the row {wanted}.")
 
     def _array(self, role, rows):
