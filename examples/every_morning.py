@@ -55,7 +55,7 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
             return held_out.align(predictions, quantiles=(0.1, 0.5, 0.9))
 
         report = kt.compare(new, before, latest, baselines=[served])
-        if report.table["skill"][0] > 0:
+        if report.table["skill"][0] > 0.05:
             kt.save_model(new, path, report=report)
             log["model"] = "swapped"
     if week and log["model"] == "kept":

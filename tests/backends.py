@@ -150,7 +150,7 @@ def unoptimized():
 def untraced():
     """Let TensorFlow run models op by op meanwhile, in training and in predictions.
 
-    Tracing a small recurrent preset takes as long as training it op by op on 150 batches. Files
+    Tracing a small recurrent preset takes as long as training it op by op on 20 batches. Files
     whose models see fewer, and which are not about what Keras compiles, ask for it.
     """
     if keras.backend.backend() != "tensorflow":

@@ -41,6 +41,10 @@ def rerun(path: Path) -> None:
             else:
                 printed = run(part, path, names) or printed
                 plt.close("all")
+    if path.read_text() != page:
+        raise SystemExit(
+            f"{path} was changed while its code ran, and stays as it is. Run it again."
+        )
     path.write_text(new + page[written:])
 
 

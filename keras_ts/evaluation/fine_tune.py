@@ -35,7 +35,8 @@ def fine_tune(
     The copy begins with the weights of ``model``, which stays as it is. It is trained with the loss
     that ``model`` was compiled with, and by an optimizer of the same settings, which is new and has
     a small rate of its own: a schedule that has come to its end, or to 0, does not stop it. Layers
-    that are frozen stay so. The windows are read in random order.
+    that are frozen stay so. The windows are read in random order, and where ``min_inputs`` lets
+    young series come, two fifths are cut short, as ``preset.fit`` does.
 
     A calibrated model is trained without its intervals, and calibrated again afterwards, on
     ``calibration``. Its ``ConformalInterval`` keeps what the net was compiled with, also in a file.

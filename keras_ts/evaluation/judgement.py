@@ -144,6 +144,8 @@ def judge(
                 quantiles = forecaster.around(by_part[forecaster.judged], forecast)
             point = where_present(name, point[usable], present)
             losses = point_losses(actual, point, scale)
+            if measure == "rmsse":
+                _check_squares(name, losses)
             if levels is not None:
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
@@ -156,6 +158,16 @@ def judge(
                 check_errors(measure, losses[measure], present)
             result.tallies[name].add(numbers, series, losses, present, classes)
     return result._replace(missing=missing, zeros=zeros)
+
+
+def _check_squares(name: str, losses: Mapping[str, Array]) -> None:
+    """Refuse errors, or steps of train, whose squares no number holds: they would count nowhere."""
+    if (np.isfinite(losses["mase"]) & ~np.isfinite(losses["rmsse"])).any():
+        raise NoVerdictError(
+            f'by="rmsse" squares the errors of {name} and the steps of train, and the squares are '
+            f"no numbers: errors reach {np.nanmax(losses['mae']):.4g}. Look for wrong values, "
+            'rescale the series, or pass by="mase".'
+        )
 
 
 def _name_of(part: JudgedWindows, forecasters: Sequence[Forecaster]) -> str:

@@ -23,6 +23,7 @@ from keras_ts.scores.report import (
     Report,
     interval,
     number,
+    one_decimal,
     percent,
     printed,
     whole_percent,
@@ -319,7 +320,7 @@ class ComparisonReport(Report):
         skill = self._evidence.skills[name]
         times = ""
         if -np.inf < skill.value < -1:
-            times = f" (its error is {1 - skill.value:.1f} times as large)"
+            times = f" (its error is {one_decimal(1 - skill.value)} times as large)"
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
         said = (
             f": skill {percent(skill.value)} by {heading(self.by)}{times}, "

@@ -21,6 +21,8 @@ from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.gate import blend, blended
 from keras_ts.presets.members import mean_of, members_of
+from keras_ts.presets.training import CUT_SHORT
+from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
 from keras_ts.windows.arithmetic.spans import joined
@@ -119,7 +121,8 @@ def trained_further(
     copied.compile(**arguments)
     build_optimizer(copied)
     source = train._source
-    batches = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
+    shuffled = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
+    batches = with_short_pasts(shuffled, CUT_SHORT)  # or a preset would forget young series
     bar = ProgressBar(epochs * len(batches), "batch")
     count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.add(1))
     with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):

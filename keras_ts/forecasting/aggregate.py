@@ -54,7 +54,8 @@ def aggregate(
             that all of them have; a warning names the others.
         groups: The group of each series, over whose series alone is summed: a dict from id to
             group, which makes a column ``group``, or a frame of ids and one column, which keeps
-            both names. Defaults to None: all series are one group.
+            both names. Ids that ``samples`` lacks count nowhere, so that a panel may be summed in
+            parts. Defaults to None: all series are one group.
         quantiles: Levels of the quantiles to return, increasing, between 0 and 1. None returns the
             totals of each sample. Defaults to (0.1, 0.5, 0.9).
         above: A number in the units of the target: a column ``above`` has the probability that the

@@ -91,9 +91,9 @@ class NormalizeWindow(SeriesLayer):
         scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. For
         ``"seasonal"`` the location is ``(batch, period, features)``, from the phase that follows
         the window on. ``"last"`` is the last step that is not masked. Location is 0 and scale 1 as
-        long as every step is masked. With ``multiplicative``, a fourth array, the growth of the
-        season: one over the mean level of the window, or 0 if the season is added; ``location`` has
-        the season at the mean level. Under a half-precision policy all are float32.
+        long as every step is masked. With ``multiplicative``, a fourth array, the inverse level:
+        one over the mean level of the window, or 0 if the season is added; ``location`` has the
+        season at the mean level. Under a half-precision policy all are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -152,7 +152,7 @@ class NormalizeWindow(SeriesLayer):
         super().build(input_shape)
 
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
-        """Return the normalized windows, their locations, scales and, if any, growths."""
+        """Return the normalized windows, their locations, scales and, if any, inverse levels."""
         inputs = ops.cast(inputs, self._float_dtype)
         present = None
         if self.masked:
@@ -196,7 +196,7 @@ class NormalizeWindow(SeriesLayer):
             results = self._stepwise(_taken(inputs, order))
             latest = ops.maximum(counts - 1, 0)
             normal, location, scale = (_taken(result, latest) for result in results)
-            growth = []
+            inverse_level = []
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(present, positions, 0), axis=1, keepdims=True)
@@ -210,13 +210,13 @@ class NormalizeWindow(SeriesLayer):
                 inputs = zero_unless(present, inputs - seasonal[1])
             steps = of_present(inputs, self.epsilon, present, at_last, counts)
             results = self._normalized(inputs, steps)
-            normal, location, scale, *growth = self._in_phases(results, seasonal)
+            normal, location, scale, *inverse_level = self._in_phases(results, seasonal)
         started = counts > 0
         return (
             zero_unless(present, normal),
             zero_unless(started, location),
             ops.where(started, scale, ops.ones_like(scale)),
-            *growth,
+            *inverse_level,
         )
 
     def _normalized(self, inputs: Any, steps: Steps) -> tuple[Any, Any, Any]:
@@ -245,7 +245,7 @@ class NormalizeWindow(SeriesLayer):
         return previous_mask, None, None, *[None] * self.multiplicative
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        """Return the shapes of the windows, of locations and scales and, if any, of growths."""
+        """Return the shapes of windows, of locations and scales and, if any, of inverse levels."""
         # By hand, since tracing the arithmetic of a season took most of the time to build a preset.
         if mask is not None:
             check_mask(tuple(mask.shape), tuple(inputs.shape))

@@ -18,8 +18,8 @@ from keras_ts.layers.season import amplitude
 class RestoreWindow(SeriesLayer):
     """Brings a normalized output back: ``output * scale + location``.
 
-    With the growth of a multiplicative season, the season in ``location`` is multiplied by the
-    level that is restored, relative to the mean level of the window, from a third to 3.
+    With the inverse level of a multiplicative season, the season in ``location`` is multiplied by
+    the level that is restored, relative to the mean level of the window, from a third to 3.
 
     Example:
 
@@ -40,11 +40,11 @@ class RestoreWindow(SeriesLayer):
 
     Input shape:
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
-        and scale that ``NormalizeWindow`` returned, and the growth if it did. With ``period``,
-        outputs are
-        ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single feature, and
-        ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes with them, or
-        as an argument after layers that pass none on, such as recurrent ones of Keras 3.16.
+        and scale that ``NormalizeWindow`` returned, and the inverse level if it did. With
+        ``period``, outputs are ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single
+        feature, and ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes
+        with them, or as an argument after layers that pass none on, such as recurrent ones of Keras
+        3.16.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.
@@ -79,7 +79,7 @@ class RestoreWindow(SeriesLayer):
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Scale and shift each output by the statistics of its window."""
-        outputs, location, scale, *growth = (ops.cast(x, self._float_dtype) for x in inputs)
+        outputs, location, scale, *inverse_level = (ops.cast(x, self._float_dtype) for x in inputs)
         feature, features = self.feature, location.shape[-1]
         if feature is not None and np.max(feature) >= features:
             raise ValueError(
@@ -97,9 +97,9 @@ class RestoreWindow(SeriesLayer):
         first = self.gap % self.period
         end = first + int(outputs.shape[1])
         seasons = ops.concatenate([location] * -(-end // self.period), axis=1)[:, first:end]
-        if growth:
+        if inverse_level:
             level = ops.mean(location, axis=1, keepdims=True)
-            outputs = self._grown(outputs, level, scale, seasons - level, growth[0])
+            outputs = self._multiplied(outputs, level, scale, seasons - level, inverse_level[0])
         else:
             outputs = self._restored(outputs, seasons, scale)
         return ops.squeeze(outputs, axis) if bare else outputs
@@ -133,11 +133,15 @@ class RestoreWindow(SeriesLayer):
         location, scale = self._by_output(outputs, location, scale)
         return outputs * scale + location
 
-    def _grown(self, outputs: Any, level: Any, scale: Any, season: Any, growth: Any) -> Any:
+    def _multiplied(
+        self, outputs: Any, level: Any, scale: Any, season: Any, inverse_level: Any
+    ) -> Any:
         """Restore the levels, and add a season whose size follows them."""
-        level, scale, season, growth = self._by_output(outputs, level, scale, season, growth)
+        level, scale, season, inverse_level = self._by_output(
+            outputs, level, scale, season, inverse_level
+        )
         levels = outputs * scale + level
-        return levels + season * amplitude(levels * growth, growth)
+        return levels + season * amplitude(levels * inverse_level, inverse_level)
 
     def _by_output(self, outputs: Any, *statistics: Any) -> list[Any]:
         """Return the statistics of each output's feature, in the shape of the outputs."""

@@ -33,20 +33,22 @@ _ROUNDS = 5
 _SMALLEST, _LARGEST = 1 / 3, 3.0
 
 
-def amplitude(levels: Any, growth: Any) -> Any:
-    """Return the size of a season at levels that are relative to their mean; 1 without growth."""
-    return ops.where(growth > 0, ops.clip(levels, _SMALLEST, _LARGEST), ops.ones_like(levels))
+def amplitude(levels: Any, inverse_level: Any) -> Any:
+    """Return the size of a season at levels that are relative to their mean; 1 if it is added."""
+    return ops.where(
+        inverse_level > 0, ops.clip(levels, _SMALLEST, _LARGEST), ops.ones_like(levels)
+    )
 
 
 def season(
     values: Any, weights: Any, last: Any, period: int, complete: bool, base: Any = None
 ) -> tuple[Any, Any, Any]:
-    """Return the season by phase and by step, and its growth ``(batch, 1, features)``."""
+    """Return the season by phase and by step, and the inverse level ``(batch, 1, features)``."""
     # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
     # 1)``, is the position of the last step that counts. ``complete`` says that all count: the
     # first round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was
     # subtracted from the values; with it, the season is multiplicative in windows without a
-    # negative value. The growth is one over the mean level, 0 for an additive season.
+    # negative value. The inverse level is one over the mean level, 0 for an additive season.
     length = values.shape[1]
     values = weights * values
     # Constants come from NumPy: jax2onnx takes no ``ops.arange``.
@@ -64,13 +66,13 @@ def season(
     centred = ops.convert_to_tensor(np.arange(period).reshape(period, 1) - middle, values.dtype)
     tilt = slope * ops.matmul(phases, centred)
     count = ops.sum(weights, axis=1, keepdims=True)
-    growth = ops.zeros_like(rise)
+    inverse_level = ops.zeros_like(rise)
     if base is not None:
         mean = base + ops.sum(values, axis=1, keepdims=True) / ops.maximum(count, 1.0)
         lowest = ops.min(weights * (values + base), axis=1, keepdims=True)
         # Rounding may turn a 0 into less than 0.
         positive = ops.logical_and(lowest >= -1e-6 * mean, mean > 0)
-        growth = ops.where(positive, 1.0 / ops.where(positive, mean, 1.0), 0.0)
+        inverse_level = ops.where(positive, 1.0 / ops.where(positive, mean, 1.0), 0.0)
     values = weights * (values - tilt)
     seasonal = ops.zeros_like(values[:, :period])
     at_steps, sizes = ops.zeros_like(values), ops.ones_like(values)
@@ -78,7 +80,9 @@ def season(
         level = _means(years, values - weights * at_steps, weights)
         departures = weights * (values - ops.matmul(years, level))
         if base is not None:
-            sizes = amplitude((ops.matmul(years, level) + tilt + base) * growth, growth)
+            sizes = amplitude(
+                (ops.matmul(years, level) + tilt + base) * inverse_level, inverse_level
+            )
         seasonal = _means(phases, departures, weights, sizes)
         seasonal = seasonal - ops.mean(seasonal, axis=1, keepdims=True)
         at_steps = sizes * ops.matmul(phases, seasonal)
@@ -92,9 +96,9 @@ def season(
     share = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
     # A multiplicative season subtracts the level at most, so that no sales become negative. If it
     # subtracted more, a higher level would give a lower value.
-    deepest = ops.max(-seasonal, axis=1, keepdims=True) * growth * share
+    deepest = ops.max(-seasonal, axis=1, keepdims=True) * inverse_level * share
     share = share / ops.maximum(deepest, 1.0)
-    return share * seasonal, share * at_steps, growth
+    return share * seasonal, share * at_steps, inverse_level
 
 
 def _one_hot(numbers: Any, count: int, dtype: str) -> Any:

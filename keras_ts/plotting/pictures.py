@@ -99,18 +99,21 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
     if sampled:
         first = ahead.filter(ahead["sample"] == 0)
     id_column, time_column = _key_columns(first, history, keys)
-    labels = [None] if id_column is None else ahead[id_column].unique(maintain_order=True).to_list()
+    labels = [None]
+    if id_column is not None:
+        labels = ahead[id_column].unique(maintain_order=True).to_list()
+        known = set(history[id_column].to_list())
+        if not known.intersection(labels):
+            raise ValueError(
+                "series must have the rows that predictions continue. It has no row of "
+                f"{id_column}={labels[0]!r} or any other id in predictions."
+            )
     drawn = []
     for label in _wanted(labels, ids):
         past, future = history, ahead
         if id_column is not None:
             past = history.filter(history[id_column] == label)
             future = ahead.filter(ahead[id_column] == label)
-            if not len(past):
-                raise ValueError(
-                    "series must have rows of every series in predictions. It has no row of "
-                    f"{id_column}={label!r}."
-                )
         samples = None
         if sampled:
             future = future.sort("step", "sample")

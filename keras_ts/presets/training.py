@@ -22,7 +22,7 @@ from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of
 
 # Of the windows of an epoch, if young series may come: chosen on folds of generated stores.
-_CUT_SHORT = 0.4
+CUT_SHORT = 0.4
 # Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back. It
 # shows its own steps on the line, if there is one.
 Rehearsal = Callable[[keras.Model, int, int, FitLine | None], None]
@@ -68,7 +68,7 @@ def trained(
     recipe.compile(model, steps)
     build_optimizer(model)
     epochs = recipe.epochs_for(steps, known_ahead)
-    read = with_short_pasts(train, _CUT_SHORT)
+    read = with_short_pasts(train, CUT_SHORT)
     read = read if steps == len(train) else in_stretches(read, steps)
     callbacks, line = fit_arguments.pop("callbacks", None), None
     if not isinstance(callbacks, keras.callbacks.CallbackList):

@@ -95,7 +95,8 @@ class Batch:
         past = ~self.table[self.plan_column].to_numpy()
         rows = np.add.reduceat(past, self.offsets[:-1], dtype=np.int64)
         return {
-            int(number): f"the series has only rows known ahead, by {self.plan_column!r}"
+            int(number): f"the series has only rows known ahead, by {self.plan_column!r}, and a "
+            "BatchForecaster needs a row of its own"
             for number in np.flatnonzero(rows == 0)
         }
 

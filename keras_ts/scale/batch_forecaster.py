@@ -86,7 +86,8 @@ class BatchForecaster:
         future: The name of a column of the batch that is True in the rows known ahead, which follow
             each series, and False in its own rows. Needed if the windows have ``future_columns``.
             With ``missing="mask_targets"`` the last step needs a row in every series, with missing
-            values if it is closed, since other series may be in other batches.
+            values if it is closed, since other series may be in other batches. A series with such
+            rows alone is not forecast, also by a model with ``min_inputs=0``: ``forecast`` does.
         incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
             "raise" raises an error, which ends the job. Defaults to "nan".
         num_samples: As in ``forecast``. Defaults to None: no sample paths.

@@ -136,8 +136,9 @@ def all_losses(
 
 def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT``."""
-    # A series that is constant in train has a scale of NaN, one of 0 / 0 none.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # A series that is constant in train has a scale of NaN, one of 0 / 0 none. The square of an
+    # error above 1e154 is infinite, and so then are RMSE and RMSSE.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
 
 

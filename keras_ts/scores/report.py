@@ -17,6 +17,8 @@ from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
 from keras_ts.windows.align import label_column
 from keras_ts.windows.arithmetic.labels import distinct_rows
 
+_HUGE = 1e6
+
 
 class Page(NamedTuple):
     """A printed table, of which ``left`` columns are aligned left, and the sentences below it."""
@@ -209,8 +211,13 @@ def percent(share: float | None) -> str:
     """Return a share in per cent, and ``-`` if it is None or not finite."""
     if share is None or not np.isfinite(share):
         return "-"
+    return f"{one_decimal(100 * share)} %"
+
+
+def one_decimal(value: float) -> str:
+    """Return a number with one decimal, or with four digits and its power if it is huge."""
     # Adding 0.0 takes the sign off a zero.
-    return f"{round(100 * share, 1) + 0.0:.1f} %"
+    return f"{round(value, 1) + 0.0:.1f}" if abs(value) < _HUGE else f"{value:.4g}"
 
 
 def interval(low: float | None, high: float | None, instead: str) -> str:

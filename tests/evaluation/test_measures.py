@@ -41,6 +41,17 @@ def test_the_skill_by_rmsse_is_that_of_the_roots(parts, noisy):
     assert "RMSSE" not in str(compare({"model": align(parts[1], noisy)}, *parts))
 
 
+def test_errors_without_a_square_are_no_reason_to_blame_train(parts, noisy):
+    wild = align(parts[1], noisy.copy())
+    wild["prediction"][7] = 1e200
+    says = 'by="rmsse" squares the errors of wild .* errors reach 1e\\+200'
+    with pytest.raises(ValueError, match=says):
+        compare({"wild": wild}, *parts, by="rmsse")
+    report = str(compare({"wild": wild}, *parts, by="mae"))
+    assert "e+196 times as large)" in report
+    assert max(map(len, report.splitlines()[:3])) < 120
+
+
 def test_the_verdict_by_sql_is_on_distributions(parts, noisy):
     """The same points, in intervals far too wide: only the distribution is worse."""
     models = {"sharp": align(parts[1], noisy, 3.0), "vague": align(parts[1], noisy, 300.0)}

@@ -158,6 +158,27 @@ def test_the_order_is_random_though_the_dataset_keeps_time_order(monkeypatch):
     assert np.array_equal(np.sort(first, axis=0), np.sort(others, axis=0))
 
 
+def test_windows_are_cut_short_where_young_series_may_come(monkeypatch):
+    datasets, fit = [], keras.Model.fit
+
+    def spied(model, dataset, *arguments, **others):
+        datasets.append(dataset)
+        return fit(untraced(model), dataset, *arguments, **others)
+
+    windows = WindowedSeries(6, 2, missing="mask_targets", min_inputs=2, batch_size=64)
+    train = windows.build([SERIES[:50], SERIES[50:]])
+    preset = from_preset("seasonal_gru", units=(2,))
+    model = preset.fit(train, epochs=1, verbose=0)
+    monkeypatch.setattr(keras.Model, "fit", spied)
+    further(model, train)
+    given, read = (
+        sum(np.isfinite(own[i][0]).all(axis=1).sum() for i in range(len(own)))
+        for own in (train, *datasets)
+    )
+    assert given == 86
+    assert 40 < read < 65
+
+
 @keras.saving.register_keras_serializable(package="tests")
 def registered_loss(y, outputs):
     return keras.ops.mean(keras.ops.abs(y - outputs), axis=-1)

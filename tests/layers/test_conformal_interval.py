@@ -162,6 +162,7 @@ def test_margins_that_have_moved_are_read_off_the_scores():
                 {**LEVELS, "levels": [[[0.2], [np.nan]]]},
                 {**LEVELS, "levels": [[[0.2], [1.2]]]},
                 {**LEVELS, "levels": [[["a"], ["b"]]]},
+                {**LEVELS, "zone": 7},
                 {**LEVELS, "origins": [2, 1]},
                 {**LEVELS, "origins": [1.5]},
                 {**LEVELS, "origins": list(range(1001))},

@@ -217,17 +217,17 @@ def test_a_season_that_grows_with_the_level_is_taken_off_and_grows_on(padding):
     series = growing(levels, season)
     mask = np.arange(32 + padding)[None] >= padding
     window = np.concatenate([np.full(padding, 7.0), series[:32]])
-    normal, location, scale, growth = multiplied(window, 4, mask if padding else None)
+    normal, location, scale, inverse_level = multiplied(window, 4, mask if padding else None)
     rest = normal[0, padding:, 0] * scale[0, 0, 0]
     np.testing.assert_allclose(rest, levels[:32] - levels[31], atol=6.0)
-    np.testing.assert_allclose(growth, 1 / series[:32].mean(), rtol=1e-6)
+    np.testing.assert_allclose(inverse_level, 1 / series[:32].mean(), rtol=1e-6)
     # The levels that follow, as outputs in units of the window.
     outputs = ((levels[32:40] - levels[31]) / scale[0, 0, 0])[None, :, None].astype("float32")
     added = normalized(window[None, padding:, None], 4)
     errors = [
         np.abs(keras.ops.convert_to_numpy(restored)[0, :, 0] - series[32:]).max()
         for restored in (
-            RestoreWindow(period=4)([outputs, location, scale, growth]),
+            RestoreWindow(period=4)([outputs, location, scale, inverse_level]),
             RestoreWindow(period=4)([outputs, *added[1:]]),
         )
     ]
@@ -237,14 +237,14 @@ def test_a_season_that_grows_with_the_level_is_taken_off_and_grows_on(padding):
 def test_a_window_with_a_negative_value_has_an_added_season():
     generator = np.random.default_rng(0)
     window = generator.normal(size=12) + np.tile([5.0, -5.0, 0.0, 0.0], 3)
-    *same, growth = multiplied(window, 4)
-    assert (growth == 0).all()
+    *same, inverse_level = multiplied(window, 4)
+    assert (inverse_level == 0).all()
     for mine, other in zip(same, normalized(window[None, :, None], 4), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
     outputs = generator.normal(size=(1, 6, 1)).astype("float32")
     added, grown = (
         keras.ops.convert_to_numpy(RestoreWindow(period=4)([outputs, *of]))
-        for of in (same[1:], [*same[1:], growth])
+        for of in (same[1:], [*same[1:], inverse_level])
     )
     np.testing.assert_allclose(added, grown, rtol=1e-5, atol=1e-5)
 
@@ -253,10 +253,10 @@ def test_a_window_with_a_negative_value_has_an_added_season():
 def test_the_size_of_a_season_stays_within_a_third_and_three(factor, size):
     """Levels far beyond the window do not multiply its season without end."""
     location = np.array([12.0, 8.0], "float32").reshape(1, 2, 1)  # A level of 10, a season of 2.
-    scale, growth = np.ones((1, 1, 1), "float32"), np.full((1, 1, 1), 0.1, "float32")
+    scale, inverse_level = np.ones((1, 1, 1), "float32"), np.full((1, 1, 1), 0.1, "float32")
     outputs = np.full((1, 2, 1), 10.0 * factor - 10.0, "float32")
     restored = keras.ops.convert_to_numpy(
-        RestoreWindow(period=2)([outputs, location, scale, growth])
+        RestoreWindow(period=2)([outputs, location, scale, inverse_level])
     )
     expected = 10.0 * factor + size * np.array([2.0, -2.0])
     np.testing.assert_allclose(restored[0, :, 0], expected, rtol=1e-5)
@@ -277,13 +277,13 @@ def test_a_higher_level_never_has_a_lower_value(seed):
 
 
 @pytest.mark.parametrize("feature", [1, [1, 0]])
-def test_outputs_go_by_the_growth_of_their_own_feature(feature):
+def test_outputs_go_by_the_mean_level_of_their_own_feature(feature):
     location = np.stack([[12.0, 8.0], [130.0, 70.0]], axis=-1)[None].astype("float32")
     scale = np.ones((1, 1, 2), "float32")
-    growth = np.array([[[0.1, 0.01]]], "float32")
+    inverse_level = np.array([[[0.1, 0.01]]], "float32")
     outputs = np.array([[[10.0, 10.0]]], "float32")
     restored = keras.ops.convert_to_numpy(
-        RestoreWindow(feature, period=2)([outputs, location, scale, growth])
+        RestoreWindow(feature, period=2)([outputs, location, scale, inverse_level])
     )
     of = {0: 20.0 + 2.0 * 2.0, 1: 110.0 + 30.0 * 1.1}
     features = feature if isinstance(feature, list) else [feature] * 2

@@ -1,6 +1,7 @@
 """A forecast is drawn behind its series, or over it, from arrays and from frames."""
 
 import matplotlib.pyplot as plt
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -131,6 +132,22 @@ def test_each_series_of_a_panel_has_axes_of_its_own(library, tmp_path):
     assert (tmp_path / "panel.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("dated", [True, False])
+def test_the_forecast_of_a_series_without_a_row_stands_alone(library, dated):
+    series, ahead = frames(library)
+    if not dated:
+        series, ahead = (nw.from_native(own).drop("day").to_native() for own in (series, ahead))
+    begun = nw.from_native(series).filter(nw.col("shop") == "north").to_native()
+    both = plot_forecast(begun, ahead)
+    for ax in (both[1], plot_forecast(begun, ahead, ids="south", last=5)):
+        assert ax.lines[0].get_xdata().tolist() == []
+        assert ax.lines[1].get_ydata().tolist() == [130, 131, 132]
+        assert len(ax.collections) == 1
+    if dated:
+        assert both[1].lines[1].get_xdata().tolist() == both[0].lines[1].get_xdata().tolist()[1:]
+
+
 def test_an_odd_number_of_series_has_its_times_below_each_column():
     ids = ["a", "b", "c"]
     series = pd.DataFrame({"id": np.repeat(ids, 3), "x": np.arange(9.0)})
@@ -221,8 +238,8 @@ def test_mistakes():
         plot_forecast(series, series)
     with pytest.raises(ValueError, match=r"series must have the columns .*'shop'"):
         plot_forecast(series.drop(columns="shop"), ahead)
-    with pytest.raises(ValueError, match="no row of shop='south'"):
-        plot_forecast(series[series["shop"] == "north"], ahead)
+    with pytest.raises(ValueError, match="no row of shop='north' or any other id in predictions"):
+        plot_forecast(series.assign(shop="west"), ahead)
     with pytest.raises(TypeError, match="column 'units' of series must hold numbers"):
         plot_forecast(series.assign(units="many"), ahead)
     with pytest.raises(

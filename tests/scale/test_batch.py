@@ -36,7 +36,8 @@ def test_a_missing_id_is_one_series():
 def test_series_without_a_row_of_their_own():
     past, plan = rows()
     batch = Batch.of(marked(past[past["shop"] != "s03"], plan), PANEL, "planned")
-    assert batch.without_past() == {3: "the series has only rows known ahead, by 'planned'"}
+    says = "only rows known ahead, by 'planned', and a BatchForecaster needs a row of its own"
+    assert batch.without_past() == {3: f"the series has {says}"}
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -88,6 +88,7 @@ def test_pages_as_text_and_html():
 def test_numbers():
     assert [number(value) for value in (12.34567, np.nan)] == ["12.35", "-"]
     assert [percent(value) for value in (0.1234, -1e-5)] == ["12.3 %", "0.0 %"]
+    assert [percent(value) for value in (-9e3, -1e100)] == ["-900000.0 %", "-1e+102 %"]
     assert [percent(value) for value in (np.nan, -np.inf)] == ["-", "-"]
     assert interval(0.1, 0.2, "") == "10.0 % to 20.0 %"
     assert interval(-np.inf, 0.2, "") == "below 20.0 %"

@@ -39,6 +39,8 @@ def on_windows(
     if not np.isfinite(values).any():
         raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < judged.geometry.horizon)
+    if fields.origin is not None and fields.step is not None:
+        _refuse_other_steps(name, read.steps(fields.step), step + 1, usable)
     if not usable.any():
         ids = ""
         if (series < 0).all() and fields.id is not None:
@@ -60,6 +62,18 @@ def on_windows(
     forecasts[window, step] = values[usable]
     _refuse_actual(name, points_of(forecasts, fields.levels), judged.targets())
     return forecasts, fields.levels
+
+
+def _refuse_other_steps(name: str, said: IntArray, found: IntArray, usable: BoolArray) -> None:
+    """Refuse steps that are not those from origin to target, one of which is then another's."""
+    wrong = np.flatnonzero(usable & (said != found))
+    if len(wrong):
+        raise ValueError(
+            f"{name} contradicts itself in {len(wrong)} rows: row {wrong[0]} says step "
+            f"{said[wrong[0]]}, and its time is that of step {found[wrong[0]]} after its origin. "
+            "The origin is the last row known, and 'step' counts rows from 1, the first forecast. "
+            "Correct the one that is wrong, or drop that column."
+        )
 
 
 def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:

@@ -1,5 +1,6 @@
 """``follow``: a calibrated model whose intervals follow what has come since."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -8,7 +9,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._models import check_model
 from keras_ts._quantiles import output_names, pair_of
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.score.matched import Matched
 from keras_ts.interface import Interface
@@ -43,7 +44,8 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     come: the answer is delayed by as many steps, and so is the guarantee.
 
     An origin counts once, when the rows of all its steps have come: a row counts as come if the
-    series has a value of each target at its time or later, so that closed days hold nothing up.
+    series has a value of each target at its time or later, so that closed days hold nothing up. A
+    warning names series that hold origins up because ``actual`` has no value of them.
     Origins that the model has followed are ignored, so the same files may be passed each morning:
     those of more mornings than the horizon has steps, or no origin is ever whole. If nothing new
     has come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those
@@ -108,7 +110,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
 def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) -> Followed | None:
     """Return what a layer has followed once it has followed the new origins, too."""
-    keys, codes, steps, values = matched.keys, matched.origins, matched.steps, matched.values
+    keys, steps, values, before = matched.keys, matched.steps, matched.values, layer.followed
     scores: Any = layer.scores
     horizon, targets = scores.quantiles.shape[2:4]
     if matched.fields.step is None:
@@ -122,7 +124,8 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
             f"{_checks.shown(list(matched.names.targets))} alone: pass all of them."
         )
     low, high = _bounds(layer, matched)
-    moments, regular = keys.moments(matched.rows, interface.frequency)
+    zone = (matched.rows.zone or keys.zone) if before is None else before.zone
+    moments, regular = keys.moments(matched.rows, interface.frequency, zone)
     if not regular:
         raise ValueError(
             "The times of forecasts have no regular step, by which origins could be told apart: "
@@ -133,19 +136,18 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
             f"forecasts goes {steps.max()} steps ahead, and model {horizon}: these are forecasts "
             "of another model."
         )
-    # The origin of each code, by the earliest of its rows.
-    order = np.lexsort([moments, codes])
-    first = order[np.unique(codes[order], return_index=True)[1]]
-    origins = (moments - steps)[first]
+    origins, codes = np.unique(moments - steps, return_inverse=True)
     # A row that ends in missing values is a plan, and has not come; one target may be late.
     outstanding, series_known = np.zeros(codes.shape, bool), np.zeros(codes.shape, bool)
     for counted, bound in zip(matched.counted.T, np.moveaxis(low, 1, 0), strict=True):
         known, later = keys.later_than(matched.rows, counted)
         outstanding |= later & np.isfinite(bound).any(axis=1)
         series_known |= known
-    outstanding |= ~series_known & np.isfinite(low).any(axis=(1, 2))
     waiting = np.bincount(codes, outstanding) > 0
-    before = layer.followed
+    lacking = ~series_known & np.isfinite(low).any(axis=(1, 2))
+    if series_known.any():
+        _warn_of_series(matched, lacking & ~waiting[codes])
+    waiting |= np.bincount(codes, lacking) > 0
     earlier = () if before is None else before.origins
     new = ~waiting & ~np.isin(origins, earlier)
     if len(earlier) == MOST_ORIGINS:
@@ -153,7 +155,6 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     shares = shares_missed(values, low, high, codes, steps, horizon)
     new &= ~np.isnan(shares).all(axis=(1, 2, 3))
     chosen = np.flatnonzero(new)
-    chosen = chosen[np.argsort(origins[chosen], kind="stable")]
     if not len(chosen):
         return before
     levels = moved(
@@ -164,9 +165,25 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
         scores.count,
         0 if interface.carried is None else interface.carried.windows.gap,
     )
-    since = keys.time(int(first[chosen[0]])) if before is None else before.since
+    first = np.flatnonzero(codes == chosen[0])
+    first_row = int(first[steps[first].argmin()])
+    since = keys.time(first_row) if before is None else before.since
     remembered_origins = sorted({*earlier, *origins[chosen].tolist()})[-MOST_ORIGINS:]
-    return Followed(levels, tuple(remembered_origins), since)
+    return Followed(levels, tuple(remembered_origins), since, zone)
+
+
+def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:
+    """Name the series without a row that alone keep origins from counting, as a wrong id would."""
+    keys, rows = matched.keys, matched.rows
+    if held_up.any():
+        ids = [keys.labels[number] for number in np.unique(keys.series[held_up])]
+        warnings.warn(
+            f"follow waits for values of the series {_checks.shown(ids)}, of which actual has "
+            f"none: it has ids such as {_checks.shown(rows.labels[0])}. Until one has come, no "
+            "origin with their forecasts counts: write ids alike in both tables, and leave out the "
+            "forecasts of series that have ended.",
+            stacklevel=4,
+        )
 
 
 def _bounds(layer: ConformalInterval, matched: Matched) -> tuple[Array, Array]:

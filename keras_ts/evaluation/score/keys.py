@@ -77,6 +77,11 @@ class Keys:
             str(time) if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
         )
 
+    @property
+    def zone(self) -> str | None:
+        """The name of the time zone of its times, or None."""
+        return None if self._times.zone is None else str(self._times.zone.info)
+
     def time(self, row: int) -> str:
         """Return the time of a row as people write it, by the clock of its zone."""
         times, zone = self._times.values[row : row + 1], self._times.zone
@@ -96,11 +101,18 @@ class Keys:
         steps = table.steps(fields.step)
         return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
-    def moments(self, other: "Keys", frequency: str | None) -> tuple[IntArray, bool]:
-        """Return the number of the step at which each row lies, and True if counted since 1970."""
+    def moments(
+        self, other: "Keys", frequency: str | None, by: str | None = None
+    ) -> tuple[IntArray, bool]:
+        """Return the number of the step at which each row lies, and True if counted since 1970.
+
+        Days are those of the time zone named ``by``, or else of the other table's.
+        """
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone
+        if zone is not None and by not in (None, str(zone.info)):
+            zone = replace(zone, info=str(by))
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
         places, frequencies = np.searchsorted(distinct, values), clock.frequencies
         if frequencies[0] is None:  # Irregular: no step may be missing.

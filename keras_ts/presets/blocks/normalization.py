@@ -69,7 +69,7 @@ class Normalization:
             masked=needs.masked and not self._filled,
             multiplicative=period is not None and period > 1,
         )
-        values, location, scale, *growth = normalize(masked)
+        values, location, scale, *inverse_level = normalize(masked)
         if needs.unseen:
             self.level = LevelByStatic()
             location, scale = self.level([columns, location, scale, *static])
@@ -77,7 +77,7 @@ class Normalization:
         layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
 
         def restore(outputs: Any) -> Any:
-            return layer([outputs, location, scale, *growth])
+            return layer([outputs, location, scale, *inverse_level])
 
         return values, location, scale, restore
 

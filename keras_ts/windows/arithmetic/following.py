@@ -8,7 +8,7 @@ widen. Here live the scores that a file keeps for it, the levels, and the rule b
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -98,32 +98,34 @@ class Followed:
         levels: The share of misses that each margin is for, ``(coverages, steps, targets)``.
         origins: The latest origins that were followed, as numbers of steps, increasing.
         since: The first moment that was followed, as people write it.
+        zone: The time zone by whose days origins are numbered; None for times without one.
     """
 
     levels: Array
     origins: tuple[int, ...]
     since: str
+    zone: str | None = None
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
-        return {
-            "levels": self.levels.tolist(), "origins": list(self.origins), "since": self.since,
-        }  # fmt: skip
+        return {**asdict(self), "levels": self.levels.tolist(), "origins": list(self.origins)}
 
     @classmethod
     def from_config(cls, config: Any, scores: Scores | None, coverages: int) -> Self:
         """Return what a config holds, which may come from an untrusted file."""
         with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
             levels, since = np.array(config["levels"], np.float64), config["since"]
+            zone = config.get("zone")
             origins = tuple(_checks.integer("", origin, _EARLIEST) for origin in config["origins"])
             fits = (
                 levels.shape == (coverages, *scores.quantiles.shape[2:4]),  # type: ignore[union-attr]
                 ((levels >= 0) & (levels <= 1)).all(),
                 len(origins) <= MOST_ORIGINS and sorted(set(origins)) == list(origins),
                 isinstance(since, str) and len(since) <= _LONGEST_TEXT,
+                zone is None or (isinstance(zone, str) and len(zone) <= _LONGEST_TEXT),
             )
             if all(fits):
-                return cls(levels, origins, since)
+                return cls(levels, origins, since, zone)
         raise ValueError(
             "followed must be what follow made, with the scores that calibrate made, or None. "
             f"Received: followed={_checks.shown(config)}."

@@ -148,6 +148,15 @@ def test_a_target_without_a_forecast_counts_for_nobody(held):
             "it must say which rows it forecasts, in a column 'day'",
         ),
         (lambda t: t.drop(columns=["origin", "step"]), "forecasts from several origins"),
+        (
+            lambda t: t.assign(step=24 * t["step"]),
+            "contradicts itself in 90 rows: row 0 says step 24, and its time is that of step 1",
+        ),
+        (  # The day of issue, on which the first forecast lies, is no origin.
+            lambda t: t.assign(origin=t["origin"] + pd.Timedelta(days=1)),
+            "row 1 says step 2, and its time is that of step 1 after its origin. The origin is the",
+        ),
+        (lambda t: t.assign(step=t["step"] - 1), "must hold the numbers of steps, 1 for the first"),
         (lambda t: pd.concat([t, t]), "it has 2 forecasts of one series, origin and step"),
         (lambda t: t.assign(series="x"), "it forecasts none of the targets that are judged"),
         (lambda t: t.assign(series=7), "It has ids such as 7, and the series such as '"),

@@ -1,5 +1,6 @@
 """Intervals follow the rows that came: each origin once, whatever the job does in between."""
 
+import re
 import warnings
 
 import keras
@@ -155,6 +156,48 @@ def test_rows_that_are_late_planned_or_missing(model, table):
     shut = ahead.copy()
     shut.loc[shut["step"] == 3, ahead.columns[3:]] = np.nan
     assert len(interval(follow(model, shut, rows_before(table, LAST + 3 * DAY))).followed.origins)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/London"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_an_origin_counts_once_whatever_zone_its_table_has(table, zone, library, tmp_path):
+    """Days of Berlin begin on another day of UTC."""
+    local = table.assign(day=table["day"].dt.tz_localize(zone))
+    past = local[table["day"] <= LAST]
+    train, held_out = WINDOWS.split(past, at="2024-03-01")
+    model = calibrate(RecurrentPreset(units=(2,)).build(train), held_out, coverage=0.8)
+    frames = [forecast(model, past), local]
+    moved = follow(model, *frames)
+    moved.save(tmp_path / "moved.keras")
+    once, moved = interval(moved).followed, load_model(tmp_path / "moved.keras")
+    assert len(once.origins) == 1
+    for other in ("UTC", "America/New_York"):
+        there = [own.assign(day=own["day"].dt.tz_convert(other)) for own in frames]
+        for pair in ([frames[0], there[1]], [there[0], frames[1]], there):
+            pair = [polars.from_pandas(own) if library == "polars" else own for own in pair]
+            assert interval(follow(moved, *pair)).followed.get_config() == once.get_config()
+
+
+@pytest.mark.parametrize("missing", ["no row", "an id of another type", "no value"])
+def test_a_series_that_never_comes_is_named_once_it_alone_is_waited_for(model, table, missing):
+    day = LAST + DAY
+    ahead, came = morning(model, table, day), rows_before(table, day + 3 * DAY)
+    name = "c"
+    if missing == "no row":
+        came = came[came["shop"] != "c"]
+    elif missing == "no value":
+        came = came.assign(units=came["units"].where(came["shop"] != "c"))
+    else:
+        name = 7
+        ahead["shop"] = ahead["shop"].astype(object).where(ahead["shop"] != "c", name)
+    says = rf"follow waits for values of the series \[{name!r}\], .* it has ids such as 'b'"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        assert interval(follow(model, ahead, came)).followed is None
+    assert [own.filename for own in caught] == [__file__]
+    assert re.search(says, str(caught[0].message))
+    early = came[came["day"] < day + 2 * DAY]  # All shops are waited for: no word yet.
+    assert interval(follow(model, ahead, early)).followed is None
 
 
 def test_several_nights_of_one_model_at_once(model, table):

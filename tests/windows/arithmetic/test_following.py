@@ -170,7 +170,7 @@ def test_configs_survive_json():
     again = Scores.from_config(config)
     np.testing.assert_array_equal(again.quantiles, scores.quantiles)
     assert again.count == 60
-    levels = Followed(np.full((2, 5, 1), 0.1 + 0.2), (-3, 0, 19000), "2026-11-01")
+    levels = Followed(np.full((2, 5, 1), 0.1 + 0.2), (-3, 0, 19000), "2026-11-01", "Europe/Berlin")
     config = json.loads(json.dumps(levels.get_config(), allow_nan=False))
     assert Followed.from_config(config, scores, 2).get_config() == levels.get_config()
 
