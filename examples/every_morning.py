@@ -10,6 +10,7 @@ again. It prints a line a day, and draws a picture.
 import argparse
 import functools
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -28,7 +29,8 @@ DAY, MORNINGS, WEEK = pd.Timedelta(days=1), 30, 7
 
 def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: Path) -> dict:
     """Do the job of a morning, with the rows that have come and the plan; return its log."""
-    path, files = folder / "model.keras", sorted(folder.glob("forecast-*.csv"))
+    path, promise = folder / "model.keras", folder / "promised.keras"
+    files = sorted(folder.glob("forecast-*.csv"))
     log = {"day": day.date(), "error": np.nan, "promised": None, "drift": False, "model": "kept"}
     model, judged = loaded(path), kt.scorecard(path).to_dict()["judged_on"]["last"]
     # Score the last week: the forecasts of this model, beside the rows as they are today.
@@ -36,15 +38,16 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
     if week:
         stored = pd.concat(pd.read_csv(file, parse_dates=["day"]) for file in week)
         stored = stored.drop_duplicates(["store", "day", "step"])  # of a shop whose rows came late
-        report = kt.score(stored, table, train=table, filepath=path)
+        promised_by = promise if promise.exists() else path
+        report = kt.score(stored, table, train=table, filepath=promised_by)
         log["promised"] = report.promised
         log["drift"] = len(week) == WEEK and report.promised == "worse"
         yesterday = stored[stored["day"] == day - DAY]
         if yesterday["day"].isin(table["day"]).any():  # no closed day
             report = kt.score(yesterday, table, train=table, period=7)
             log["error"] = round(float(report.table["mase"][0]), 3)
-    # After a swap the file promises nothing at first: every third morning there is more to learn.
-    if log["drift"] or (log["promised"] is None and len(week) in (3, 6)):
+    # After a swap there is more to learn on the third morning, and on the sixth.
+    if log["drift"] or (promise.exists() and len(week) in (3, 6)):
         # Four open days to learn from, two to set the band by, and two to judge by.
         borders = [*np.unique(table["day"])[[-8, -4, -2]]]
         before, recent, band, latest = kt.load_windows(path).split(table, at=borders)
@@ -56,6 +59,9 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
 
         report = kt.compare(new, before, latest, baselines=[served])
         if report.table["skill"][0] > 0.05:
+            # Two days promise nothing, so the promise of the first file holds for the next ones.
+            if not promise.exists():
+                shutil.copy(path, promise)
             kt.save_model(new, path, report=report)
             log["model"] = "swapped"
     if week and log["model"] == "kept":
@@ -98,8 +104,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what it writes")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for old in arguments.out.glob("forecast-*.csv"):
-        old.unlink()
+    for old in (*arguments.out.glob("forecast-*.csv"), arguments.out / "promised.keras"):
+        old.unlink(missing_ok=True)
     keras.utils.set_random_seed(arguments.seed)
     table, later = map(pd.DataFrame, store_sales(stores=16, days=400, seed=arguments.seed))
     start = table["day"].max() - (MORNINGS - 1) * DAY
