@@ -61,6 +61,18 @@ def test_a_panel_judged_over_less_than_two_horizons_is_told_how_often(rows, step
     assert said in report if said else "not for other times" not in report
 
 
+def test_a_table_may_have_every_fourth_origin_alone():
+    """Its targets do not overlap, whatever the stride of the windows."""
+    panel = [course_series(120), 9 * course_series(120)]
+    train, held = WindowedSeries(5, 4).split(panel, at=-20)
+    rows = held.align(held.to_numpy()[1] + 1)
+    chosen = (rows["origin"] - rows["origin"].min()) % 4 == 0
+    table = {name: column[chosen] for name, column in rows.items()}
+    report = compare({"table": table}, train, held, baselines=["naive"])
+    assert report.windows == 2 * 5
+    assert "not for other times" not in str(report)
+
+
 def test_misuse_is_refused():
     parts = WindowedSeries(5).split(course_series(100), at=80)
 

@@ -78,6 +78,8 @@ def test_origins_of_a_panel_are_put_beside_each_other_by_their_times():
     assert timed.series.tolist() == [0] * 7 + [1] * 4
     assert timed.times.tolist() == [0, 1, 2, 3, 4, 5, 6, 3, 4, 5, 6]
     assert timed.overlap == 2
+    some = JudgedWindows("train", windows.build(table)).origins_of(np.array([0, 3, 6, 7, 10]))
+    assert some.overlap == 1
     arrays = WindowedSeries(4, 2, stride=2).build([np.zeros(12), np.zeros(9)])
     counted = JudgedWindows("train", arrays).origins_of(np.array([0, 2, 3, 4, 5]))
     assert counted.series.tolist() == [0, 0, 0, 1, 1]
