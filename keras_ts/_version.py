@@ -1,3 +1,3 @@
 """Holds only the version, so that building the wheel imports nothing."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -14,9 +14,19 @@ import numpy as np
 import pandas as pd
 
 import keras_ts
-from keras_ts import RecurrentPreset, Rollout, calibrate, compare, from_preset, save_model
+from keras_ts import (
+    RecurrentPreset,
+    Rollout,
+    calibrate,
+    compare,
+    follow,
+    forecast,
+    from_preset,
+    save_model,
+)
 from keras_ts.exporting.description import describe
-from keras_ts.interface import carried_by
+from keras_ts.interface import Interface, carried_by
+from keras_ts.layers.conformal_interval import ConformalInterval
 
 
 def table(series=1, rows=120):
@@ -87,13 +97,51 @@ def each_step():
     return _trained(preset.build(train), train), held_out, None
 
 
+def sampled():
+    """Sample paths and bands that have followed; series without a row; a median for a category."""
+    frame = table(series=6)
+    preset = from_preset("seasonal_gru", period=7, units=(2,), quantiles=(0.1, 0.5, 0.9))
+    windows = preset.windows_for(
+        frame, horizon=3, at="2024-03-15", window=14, min_inputs=0, unseen="mean", id_column="shop",
+        target_columns="units", future_columns="promotion", static_columns="type", calendar="week",
+        time_column="day",
+    )  # fmt: skip
+    train, held_out, judged = windows.split(frame, at=["2024-03-15", "2024-04-05"])
+    model = calibrate(preset.fit(train, epochs=1, verbose=0), held_out, joint=True)
+    known, coming = frame[frame["day"] < "2024-04-25"], frame[frame["day"] >= "2024-04-25"]
+    ahead = forecast(model, known, future=coming.drop(columns="units"))
+    return follow(model, ahead, frame), judged, None
+
+
+def averaged():
+    """The mean of two nets, each of which a gate holds to the regression that it starts from."""
+    preset = from_preset("smooth_gru", units=(2,), quantiles=(0.1, 0.5, 0.9))
+    frame, settings = table()[["day", "units"]], {"target_columns": "units", "time_column": "day"}
+    train, held_out = preset.split(
+        frame, horizon=2, at=-20, window=10, calendar=["week", "year"], **settings
+    )
+    model = preset.fit(train, epochs=1, members=2, verbose=0)
+    return model, held_out, compare(model, train, held_out)
+
+
+def line():
+    """The linear regression as a model, with holidays whose dates are in the file."""
+    frame, preset = table(series=2).drop(columns="type"), from_preset("linear")
+    train, held_out = preset.split(
+        frame, horizon=2, at="2024-04-10", window=10, calendar=["week", "holidays:DE"],
+        target_columns="units", id_column="shop", time_column="day", future_columns="promotion",
+    )  # fmt: skip
+    return preset.fit(train, verbose=0), held_out, None
+
+
 def _trained(model, train):
     model.compile("adam", "mae")
     model.fit(train, verbose=0)
     return model
 
 
-FORECASTERS = {make.__name__: make for make in (stores, smooth, holes, each_step)}
+MAKERS = (stores, smooth, holes, each_step, sampled, averaged, line)
+FORECASTERS = {make.__name__: make for make in MAKERS}
 
 
 def said(model):
@@ -106,6 +154,8 @@ def said(model):
         "quantiles": carried.quantiles,
         "description": describe(Rollout(model)),
     }
+    if isinstance(last := Interface.of(model).last_layer, ConformalInterval):
+        about["intervals"] = last.get_config()
     return json.loads(json.dumps(about))
 
 

@@ -12,7 +12,7 @@ import keras_ts
 from helpers import arrays
 from keras_ts import Rollout, WindowedSeries, follow, load_model, load_windows, scorecard
 from keras_ts.exporting.description import describe
-from keras_ts.interface import carried_by
+from keras_ts.interface import Interface, carried_by
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.roles import Columns
 from registered import REGISTERED
@@ -68,20 +68,16 @@ def test_there_are_files_of_a_release():
     assert keras_ts.__version__ in [folder.name for folder in VERSIONS]
     assert len(MODELS) >= 8 * len(VERSIONS)
     assert len(OBJECTS) >= 7 * len(VERSIONS)
-    assert len(FORECASTERS) >= 4
+    assert len(FORECASTERS) >= 4 + 7
     assert {path.parent / path.name.split(".")[0] for path in SAVED.glob("[0-9]*/*.keras.gz")} == {
         *MODELS,
         *FORECASTERS,
     }
 
 
-# These are in no file of 0.2.0, and come with those of the next version.
-LATER = {"keras_ts>LevelByStatic", "keras_ts>MissingAsColumns"}
-
-
 def test_the_newest_files_hold_every_registered_class():
     stored = json.loads((SAVED / keras_ts.__version__ / "objects.json").read_text())
-    assert {entry["registered_name"] for entry in stored.values()} == set(REGISTERED) - LATER
+    assert {entry["registered_name"] for entry in stored.values()} == set(REGISTERED)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -129,6 +125,9 @@ def test_forecasters(model, tmp_path):
     versions = about["description"].pop("versions")
     assert versions["keras_ts"] == model.parent.name
     assert _only(about["description"], described) == about["description"]
+    if "intervals" in about:  # Beside widths these hold sample paths, and what has followed.
+        layer = json.loads(json.dumps(Interface.of(again).last_layer.get_config()))
+        assert _only(about["intervals"], layer) == about["intervals"]
     if "scorecard" in about:
         for source in (again, path):
             card = json.loads(json.dumps(scorecard(source).to_dict()))
