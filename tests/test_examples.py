@@ -109,7 +109,7 @@ def test_thirty_mornings_of_shops_that_are_closed_on_sundays(tmp_path, drift, mo
     alarms = [number + 1 for number in range(7, swapped + 1) if verdicts[number] == "worse"]
     assert log["morning"][log["drift"]].tolist() == alarms
     assert bool(alarms) == bool(drift)
-    assert not drift or alarms[0] == 23
+    assert not drift or alarms[0] == 24
 
 
 def test_weather_example(tmp_path):
