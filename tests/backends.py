@@ -98,7 +98,7 @@ def keep_compiled(folder):
         os.environ[name.upper()] = str(value)
 
 
-def forget_compiled(above=7 * 2**28):
+def forget_compiled(above=9 * 2**28):
     """Let JAX forget what it compiled, if this process has grown above some bytes.
 
     It keeps all that it ever compiled, a hundred megabytes for another length of windows. What is
