@@ -74,7 +74,7 @@ class ErrorPaths:
         # ``widths`` half of what lies between these.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
-        units = _means_of(widths, places)
+        units = _means_of(widths, places).astype(np.float32)  # As in a file.
         typical = np.where(units > 0, units, np.nan)[places][:, None]
         tails = [_tail_of(past / typical, widths / typical) for past in (below, above)]
         shares, sizes = zip(*tails, strict=True)
@@ -183,7 +183,7 @@ class ErrorPaths:
             )
             if all(fits):
                 ranks = ranks.reshape(paths, steps, targets)
-                return cls(ranks, origins, series, keys, units.astype(float), shares, sizes)
+                return cls(ranks, origins, series, keys, units, shares, sizes)
         raise ValueError(
             "paths must be what calibrate(..., joint=True) made, or None. Received: "
             f"paths={_checks.shown(config)}."
