@@ -33,6 +33,8 @@ from keras_ts.windows.roles import as_x, parts_of
 
 # The coverages of a model that forecasts a point.
 _SHARES = (0.8, 0.95)
+# What each interval is wider on both sides, in units of its window's scale.
+_ROUNDING = 1e-6
 
 
 def calibrate(
@@ -145,7 +147,8 @@ def calibrate(
         shares = _calibrated(levels, shares, int(counts.min()))
     errors, bounds = with_short(whole, unbounded, judged, levels, pairs), judged.classes
     floor = floors(whole.scales).astype(np.float32)
-    scores = errors.scores(floor)[: len(shares)]
+    # A bound that lies on a value, as on zero, holds it after rounding, too.
+    scores = errors.scores(floor)[: len(shares)] + _ROUNDING
     bounds = joined_classes(scores[-1], class_of(errors.known, bounds), bounds, shares[-1])
     classes = class_of(errors.known, bounds)
     margins = [
