@@ -309,9 +309,9 @@ def single_time_note(origins: Origins) -> list[str]:
         return []
     judged = "Each series is judged at a single time"
     if origins.num_times > 1:
+        few = f", fewer than twice the {origins.overlap} in a row whose targets overlap"
         judged = (
-            f"The series are judged at {origins.num_times} origins, fewer than twice the "
-            f"{origins.overlap} in a row whose targets overlap"
+            f"The series are judged at {origins.num_times} origins{few * (origins.overlap > 1)}"
         )
     return [f"{judged}, so intervals hold for other series, not for other times."]
 

@@ -102,7 +102,8 @@ class Plan:
             )
         closing, given = history.windows.handling.partial, present
         if closing:
-            if given[:, 1:steps].any() and not given[:, 0].any() and history.panel is history.given:
+            whole = history.given.given is None and not len(history.given.gaps)
+            if whole and given[:, 1:steps].any() and not given[:, 0].any():
                 warnings.warn(
                     f"future has no row of any series for the first step ({self._shown(0, 0)}), "
                     "which is therefore closed, though no series lacks a row before. If it is not "

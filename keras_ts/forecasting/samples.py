@@ -50,7 +50,7 @@ class Sampling:
 
         ``keys`` are those of their series, ``begins`` the times of first steps, None without.
         """
-        donors, (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
+        (donors, by_lot), (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
         weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(self.quantiles))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
@@ -61,9 +61,9 @@ class Sampling:
             event, donor = int(events[row]), int(donors[row])
             places = self.paths.orders(self.seed, event, donor, self.count)[None, : flat.shape[1]]
             samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
-        for row in np.flatnonzero(~shared):  # Whole paths in another order belong to no series.
-            by_lot = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
-            samples[row] = samples[row][..., by_lot]
+        for row in np.flatnonzero(by_lot | ~shared):  # Whole paths in another order.
+            lots = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
+            samples[row] = samples[row][..., lots]
         np.clip(samples, self.minimum, self.maximum, out=samples)
         return samples.reshape(*values.shape[:-1], self.count)
 

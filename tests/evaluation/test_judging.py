@@ -51,7 +51,8 @@ def test_a_metric_may_leave_targets_out():
     # The targets of four neighbours overlap.
     (9, 1, "The series are judged at 6 origins, fewer than twice the 4 in a row whose"),
     (11, 1, None),
-    (11, 4, None),  # Origins a horizon apart share no target.
+    (11, 4, "The series are judged at 2 origins, so"),
+    (15, 4, None),  # Origins a horizon apart share no target.
 ])  # fmt: skip
 def test_a_panel_judged_over_less_than_two_horizons_is_told_how_often(rows, step, said):
     panel = [course_series(120), 9 * course_series(120)]

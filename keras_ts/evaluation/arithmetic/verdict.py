@@ -125,8 +125,8 @@ class Origins:
 
     @property
     def at_one_time(self) -> bool:
-        """True if most targets overlap, so that the errors say nothing about other times."""
-        return self.num_times < max(2 * self.overlap, 2)
+        """True if times are so few, or overlap so much, that errors say nothing of others."""
+        return self.num_times < max(2 * self.overlap, 3)
 
     @cached_property
     def pooled(self) -> "Origins":

@@ -39,7 +39,9 @@ class Levels(NamedTuple):
             np.tile(np.arange(1, horizon + 1), windows),
             horizon,
         )
-        gaps = [horizon / origins.overlap] * len(missed)
+        # Where a fold has one origin of each series, the last fold's is a horizon away at least.
+        apart = np.diff(judged.origins())[np.diff(origins.series) == 0]
+        gaps = [float(np.median(apart)) if len(apart) else float(horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))
 

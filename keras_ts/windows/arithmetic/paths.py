@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array, BoolArray, IntArray
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
@@ -30,7 +30,11 @@ _INDEX, _KEY, _UNIT = 8, 8, 4
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
+_MIDDLES = np.arange(_RANKS) + 0.5
 _KNOTS = 33  # Places at which the sizes of exceedances are kept.
+# As many exceedances as a mean half width counts for in a series' unit; and how many half widths
+# the unit of a series without errors of its own may be.
+_PRIOR, _MOST_HALVES = 5, 3.0
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,12 @@ class ErrorPaths:
         origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
-        units: ``(series, targets)``, each series' mean half distance between the outermost
-            quantiles, 0 where it has none.
+        units: ``(series, targets)``, the size of each series' exceedances, by them and by its mean
+            half distance between the outermost quantiles.
         shares: ``(2,)``, how far exceedances below the lowest quantile, and above the highest one,
             grow with the half distance of their own step: from 0, not at all, to 1, in proportion.
         exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the shares'
-            mix of the step's own half distance and its series' mean.
+            mix of the step's own half distance and its series' unit.
     """
 
     ranks: Array
@@ -74,7 +78,7 @@ class ErrorPaths:
         # ``widths`` half of what lies between these.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
-        units = _means_of(widths, places).astype(np.float32)  # As in a file.
+        units = _units_of(widths, (below, above), places)
         typical = np.where(units > 0, units, np.nan)[places][:, None]
         tails = [_tail_of(past / typical, widths / typical) for past in (below, above)]
         shares, sizes = zip(*tails, strict=True)
@@ -89,26 +93,71 @@ class ErrorPaths:
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
         drawn = drawn[np.arange(count) % origins]
-        ranks = self.ranks[self._paths(drawn, key)].astype(np.float32)
+        paths, own = self._paths(drawn, key)
+        ranks = self.ranks[paths].astype(np.float32)
         # Equal ranks are ordered at random, independently for each series: otherwise, with a single
         # origin, all series would rise together.
-        ranks += np.random.default_rng([seed, event, key]).random(ranks.shape, np.float32)
+        generator = np.random.default_rng([seed, event, key])
+        ranks += generator.random(ranks.shape, np.float32)
+        if not own.all():
+            # Without a path of its own, a series has what all had in common at an origin, and else
+            # any path: that of one other series would make the two rise and fall together.
+            others = self.ranks[generator.integers(len(self.ranks), size=int((~own).sum()))]
+            scores = np.interp(others + ranks[~own] % 1, _MIDDLES, _SCORES)
+            scores *= np.sqrt(1 - self.shared)
+            scores += np.sqrt(self.shared) * self._common[drawn[~own]]
+            ranks[~own] = np.interp(scores, _SCORES, _MIDDLES)
         order = np.argsort(np.moveaxis(ranks, 0, -1), axis=-1)
         places = np.empty_like(order)
         np.put_along_axis(places, order, np.arange(count), axis=-1)
         return places
 
-    def donors(self, keys: Array) -> Array:
-        """Return whose paths each series gets, by key: its own ones, if they were kept."""
+    def donors(self, keys: Array) -> tuple[Array, BoolArray]:
+        """Return whose order each series gets, by key, and True where it is then drawn by lot."""
+        # Where series have nothing in common, any order serves, and need not be made anew.
+        kept = np.isin(keys, self.keys)
+        if self.shared:
+            return keys, np.zeros(len(keys), bool)
         others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
-        return np.where(np.isin(keys, self.keys), keys, others)
+        return np.where(kept, keys, others), ~kept
 
-    def _paths(self, origins: IntArray, key: int) -> IntArray:
-        """Return a series' path at each origin; without one, that of the next series."""
-        place = np.searchsorted(self.keys, np.uint64(key))
-        first, after = self._begins[origins], self._begins[origins + 1]
-        found = np.searchsorted(self._numbers, origins * len(self.keys) + place)
-        return np.where(found < after, found, first)
+    @cached_property
+    def shared(self) -> float:
+        """What the errors of two series at one origin have in common: their mean correlation."""
+        scores, counts = _SCORES[self.ranks], np.diff(self._begins)
+        squares = np.add.reduceat(scores**2, self._begins[:-1])
+        products = np.add.reduceat(scores, self._begins[:-1]) ** 2 - squares
+        # Origins of one horizon overlap, so they count as one.
+        number = max(len(counts) // scores.shape[1], 1)
+        pairs, found = (
+            np.array([np.sum(part) for part in np.array_split(each, number)])
+            for each in (
+                counts * (counts - 1),
+                products.mean(axis=(1, 2)) / max(np.mean(scores**2), 1e-9),
+            )
+        )
+        if number == 1 or not pairs.any():
+            return 0.0
+        # Shrunk by how sure it is: by chance alone it would sum up over many series.
+        mean = found.sum() / pairs.sum()
+        error = np.sum((found - mean * pairs) ** 2) / pairs.sum() ** 2
+        return float(np.clip(mean**3 / (mean**2 + error), 0, 1)) if mean > 0 else 0.0
+
+    @cached_property
+    def _common(self) -> Array:
+        """What all series had in common at each origin, ``(origins, steps, targets)``."""
+        counts = np.diff(self._begins)[:, None, None]
+        means = np.add.reduceat(_SCORES[self.ranks], self._begins[:-1]) / counts
+        common: Array = means * np.sqrt(counts / (1 + (counts - 1) * self.shared))
+        return common
+
+    def _paths(self, origins: IntArray, key: int) -> tuple[IntArray, BoolArray]:
+        """Return a series' path at each origin, and True where it has one."""
+        place = int(np.searchsorted(self.keys, np.uint64(key)))
+        wanted = origins * len(self.keys) + place
+        found = np.minimum(np.searchsorted(self._numbers, wanted), len(self._numbers) - 1)
+        kept = place < len(self.keys) and int(self.keys[place]) == key
+        return found, kept & (self._numbers[found] == wanted)
 
     @cached_property
     def _numbers(self) -> IntArray:
@@ -220,7 +269,10 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, target
     fitting = order[np.cumsum(counts * of_path + of_series * (counts > 0)) <= MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
     # A single series of a long horizon with many targets may exceed the file's share.
-    return chosen if len(chosen) else windows[: max(MOST_BYTES // (of_path + of_series), 1)]
+    few = np.random.default_rng(0).permutation(windows)[
+        : max(MOST_BYTES // (of_path + of_series), 1)
+    ]
+    return chosen if len(chosen) else np.sort(few)
 
 
 def key_of(label: Any) -> int:
@@ -274,6 +326,23 @@ def _means_of(widths: Array, series: IntArray) -> Array:
     np.add.at(sums, series, np.where(present, widths, 0).sum(axis=1))
     np.add.at(counts, series, present.sum(axis=1))
     return sums / np.maximum(counts, 1)
+
+
+def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Array:
+    """Return the unit of each series' exceedances, by target."""
+    # A series that hardly varies, and then exceeds by far, is no measure for another: its few
+    # exceedances are themselves part of its unit.
+    means = _means_of(widths, series)
+    sums, counts = _PRIOR * means, np.full_like(means, _PRIOR)
+    for past in tails:
+        there = np.isfinite(past) & (past > 0)
+        np.add.at(sums, series, np.where(there, past, 0).sum(axis=1))
+        np.add.at(counts, series, there.sum(axis=1))
+    units: Array = sums / counts
+    # A series without errors of its own is measured by its half widths.
+    halves = np.median(units[means > 0] / means[means > 0]) if (means > 0).any() else 1.0
+    # As in a file.
+    return np.asarray(units / np.clip(halves, 1 / _MOST_HALVES, _MOST_HALVES), np.float32)
 
 
 def _tail_of(distances: Array, widths: Array) -> tuple[float, Array]:

@@ -12,11 +12,11 @@ from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 KEYS = np.array([key_of(name) for name in "abcde"], np.uint64)
 
 
-def panel(origins=40, steps=3, targets=2, seed=0):
-    """Errors of five series at some origins, of which one in five has no path."""
+def panel(origins=40, steps=3, targets=2, seed=0, missing=0.2):
+    """Errors of five series at some origins, of which some have no path."""
     generator = np.random.default_rng(seed)
     at, series = (grid.ravel() for grid in np.mgrid[:origins, :5])
-    chosen = generator.random(len(at)) > 0.2
+    chosen = generator.random(len(at)) >= missing
     errors = generator.normal(size=(chosen.sum(), steps, targets))
     return errors, at[chosen], series[chosen]
 
@@ -26,29 +26,25 @@ def paths_of(errors, origins, series, keys=KEYS):
     return ErrorPaths.of(errors, -1.3 - errors, errors - 1.3, widths, origins, series, keys)
 
 
-def drawn_by_hand(errors, origins, series, paths, seed, event, name, count):
+def drawn_by_hand(errors, origins, series, seed, event, name, count):
     """Return the errors of the paths that a series gets, as the docstrings say it."""
     moments = np.unique(origins)
     turn = np.random.default_rng([seed, event, 0]).permutation(len(moments))
-    order = [int(key) for key in paths.keys]
-    begin, made = order.index(key_of(name)), []
+    made = []
     for number in range(count):
         at = moments[turn[number % len(moments)]]
-        there = {
-            int(KEYS[s]): e for s, e, o in zip(series, errors, origins, strict=True) if o == at
-        }
-        cycle = order[begin:] + order[:begin]
-        made.append(there[next(key for key in cycle if key in there)])
+        rows = zip(series, errors, origins, strict=True)
+        made += [e for s, e, o in rows if o == at and int(KEYS[s]) == key_of(name)]
     return np.array(made)
 
 
 @pytest.mark.parametrize(("count", "name"), [(25, "a"), (40, "c"), (95, "e")])
 def test_samples_stand_in_the_order_of_whole_paths(count, name):
-    errors, origins, series = panel()
+    errors, origins, series = panel(missing=0)
     paths = paths_of(errors, origins, series)
     places = paths.orders(3, 17, key_of(name), count)
     assert (np.sort(places, axis=-1) == np.arange(count)).all()
-    drawn = drawn_by_hand(errors, origins, series, paths, 3, 17, name, count)
+    drawn = drawn_by_hand(errors, origins, series, 3, 17, name, count)
     for step, target in np.ndindex(places.shape[:2]):
         own = drawn[np.argsort(places[step, target]), step, target]
         assert (own[1:] >= own[:-1]).all()  # Of fewer than 255 paths, all ranks differ.
@@ -150,11 +146,10 @@ def test_samples_are_equally_spaced_quantiles():
 
 
 def test_exceedances_are_those_of_the_errors():
-    errors, origins, series = panel(400)
-    for size, past in zip(
-        paths_of(errors, origins, series).exceedances, (-1.3 - errors, errors - 1.3), strict=True
-    ):
-        own = np.sort(past[past > 0])
+    errors, origins, _ = panel(400, targets=1)
+    paths = paths_of(errors, origins, np.zeros(len(origins), int), KEYS[:1])
+    for size, past in zip(paths.exceedances, (-1.3 - errors, errors - 1.3), strict=True):
+        own = np.sort((past / paths.units[0])[past > 0])
         np.testing.assert_allclose(size[16], np.median(own), rtol=0.01)
         assert np.quantile(own, 0.9) < size[-1] < own.max()
         # Their mean, less what the smallest 64th adds to it: samples begin at the quantile itself.
@@ -199,6 +194,23 @@ def test_samples_exceed_wide_and_narrow_intervals_as_errors_did(proportional, sc
         assert samples[chosen].max() < 2 * beyond[series == own].max()
 
 
+def test_a_series_that_hardly_varies_is_no_measure_for_others():
+    """Fifty series of zeros, of which one in a hundred exceeds by 1, beside ten that sell 1000."""
+    generator = np.random.default_rng(1)
+    at, series = (grid.ravel() for grid in np.mgrid[:60, :60])
+    keys = np.array([key_of(number) for number in range(60)], np.uint64)
+    shape, large = (3600, 7, 1), (series < 10)[:, None, None]
+    widths = np.where(large, 130.0, 1e-6)
+    errors = np.where(large, 100 * generator.normal(size=shape), generator.random(shape) < 0.01)
+    tails = -widths - errors, errors - widths
+    paths = ErrorPaths.of(errors / widths, *tails, widths + 0 * errors, at, series, keys)
+    values = np.stack([-130.0, 0, 130.0])[None, None, None]
+    values = paths.with_units(np.repeat(values, 7, axis=1), keys[:1])[0, 0, 0]
+    samples = values @ paths.weights((0.1, 0.5, 0.9), 1000)
+    assert abs(samples).max() < 130 + 4 * 100
+    assert abs(samples).max() > 130 + 50
+
+
 def test_a_series_that_is_not_kept_has_the_unit_of_its_own_forecast():
     errors, origins, series = panel()
     errors[:, :, 1] = np.nan  # A target without any error has a width all the same.
@@ -210,7 +222,8 @@ def test_a_series_that_is_not_kept_has_the_unit_of_its_own_forecast():
         paths.with_units(values, np.array([key], np.uint64))[0, ..., 0, 3:]
         for key in (KEYS[0], key_of("other"))
     )
-    np.testing.assert_allclose(kept[:2], [[1, 1], [1, 2]])
+    unit = paths.units[list(paths.keys).index(KEYS[0]), 0]
+    np.testing.assert_allclose(kept[:2], [[unit, (unit + 1) / 2], [unit, (unit + 3) / 2]])
     np.testing.assert_allclose(other[:2], [[2, 1.5], [2, 2.5]])
     assert np.isnan(values[0, 2]).all()
 
@@ -233,11 +246,27 @@ def test_a_target_without_any_value_is_drawn_by_lot():
     assert abs(spearman(places[0, 0], places[0, 1])) < 0.15
 
 
-def test_an_unknown_series_gets_the_paths_of_one_that_is_known():
-    paths = paths_of(*panel())
-    assert paths.donors(KEYS).tolist() == KEYS.tolist()
-    others = paths.donors(np.array([key_of(number) for number in range(200)], np.uint64))
-    assert set(others.tolist()) == set(KEYS.tolist())
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("known", [20, 8])
+def test_series_without_paths_belong_together_as_others_do(correlation, known):
+    """Of 40 series, some have no path, or at every second origin alone."""
+    generator = np.random.default_rng(4)
+    days = generator.normal(size=(600, 41))
+    errors = np.sqrt(correlation) * days[:, :1] + np.sqrt(1 - correlation) * days[:, 1:]
+    at, series = (grid.ravel() for grid in np.mgrid[:600, :known])
+    keys = np.array([key_of(number) for number in range(40)], np.uint64)
+    kept = (series % 2 == 0) | (at % 2 == 0)
+    paths = paths_of(errors[:, :known].reshape(-1, 1, 1)[kept], at[kept], series[kept], keys)
+    donors, by_lot = paths.donors(keys)
+    samples = []
+    for number, (donor, lot) in enumerate(zip(donors.tolist(), by_lot, strict=True)):
+        places = paths.orders(0, 5, donor, 2000)[0, 0]
+        samples.append(np.random.default_rng(number).permutation(places) if lot else places)
+    found = np.corrcoef(samples)
+    for group in (np.s_[known:], np.s_[1:known:2], np.s_[:known:2]):
+        own = found[group, group]
+        assert own[np.triu_indices(len(own), 1)].mean() == pytest.approx(correlation, abs=0.06)
+    assert found[known:, :known].mean() == pytest.approx(correlation, abs=0.06)
 
 
 def test_a_file_takes_a_megabyte_at_most():
