@@ -154,6 +154,13 @@ class Entries:
                 f"All are judged on the {self.judged.count} windows that they have in common "
                 f"(of their own: {counts})."
             )
+            before, left = (
+                each.ranges.series_of(np.arange(each.count))
+                for each in (self.parts.judged, self.judged)
+            )
+            if len(gone := np.setdiff1d(before, left)):
+                names = [self.judged.labels[number] for number in gone.tolist()]
+                notes.append(f"No window is left of the series {_checks.shown(names)}.")
         if len(distinct) > 1:
             notes.append(f"The baselines read the windows of {self._called(self.parts)}.")
         if self.parts.seen:
