@@ -24,7 +24,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
-# The indices of a path, the key of a series and its unit by target, in bytes.
+# The indices of a path, the key of a series and a unit by target and tail, in bytes.
 _INDEX, _KEY, _UNIT = 8, 8, 4
 # Beyond this, more series show better than more origins how errors belong together.
 _ORIGINS = 1000
@@ -46,8 +46,8 @@ class ErrorPaths:
         origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
-        units: ``(series, targets)``, the size of each series' exceedances, by them and by its mean
-            half distance between the outermost quantiles.
+        units: ``(series, targets, 2)``, the size of each series' exceedances below the lowest
+            quantile, and above the highest one, by them and by its mean half distance between.
         shares: ``(2,)``, how far exceedances below the lowest quantile, and above the highest one,
             grow with the half distance of their own step: from 0, not at all, to 1, in proportion.
         exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the shares'
@@ -79,8 +79,11 @@ class ErrorPaths:
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         units = _units_of(widths, (below, above), places)
-        typical = np.where(units > 0, units, np.nan)[places][:, None]
-        tails = [_tail_of(past / typical, widths / typical) for past in (below, above)]
+        typical = np.moveaxis(np.where(units > 0, units, np.nan)[places][:, None], -1, 0)
+        tails = [
+            _tail_of(past / unit, widths / unit, places)
+            for past, unit in zip((below, above), typical, strict=True)
+        ]
         shares, sizes = zip(*tails, strict=True)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
@@ -100,10 +103,13 @@ class ErrorPaths:
         generator = np.random.default_rng([seed, event, key])
         ranks += generator.random(ranks.shape, np.float32)
         if not own.all():
-            # Without a path of its own, a series has what all had in common at an origin, and else
-            # any path: that of one other series would make the two rise and fall together.
-            others = self.ranks[generator.integers(len(self.ranks), size=int((~own).sum()))]
-            scores = np.interp(others + ranks[~own] % 1, _MIDDLES, _SCORES)
+            # Without a path at an origin, a series has what all had in common there, and else any
+            # of its paths, or of all: that of one other would make the two rise and fall together.
+            mine = np.flatnonzero(self.series == self.series[paths[own][0]]) if own.any() else None
+            pool = np.arange(len(self.ranks)) if mine is None else mine
+            others = self.ranks[generator.choice(pool, int((~own).sum()))]
+            spans = np.take_along_axis(self._spans, others.astype(np.intp), axis=0)
+            scores = np.interp(others + 0.5 + (ranks[~own] % 1 - 0.5) * spans, _MIDDLES, _SCORES)
             scores *= np.sqrt(1 - self.shared)
             scores += np.sqrt(self.shared) * self._common[drawn[~own]]
             ranks[~own] = np.interp(scores, _SCORES, _MIDDLES)
@@ -116,40 +122,55 @@ class ErrorPaths:
         """Return whose order each series gets, by key, and True where it is then drawn by lot."""
         # Where series have nothing in common, any order serves, and need not be made anew.
         kept = np.isin(keys, self.keys)
-        if self.shared:
+        if self.shared.any():
             return keys, np.zeros(len(keys), bool)
         others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
         return np.where(kept, keys, others), ~kept
 
     @cached_property
-    def shared(self) -> float:
-        """What the errors of two series at one origin have in common: their mean correlation."""
-        scores, counts = _SCORES[self.ranks], np.diff(self._begins)
-        squares = np.add.reduceat(scores**2, self._begins[:-1])
-        products = np.add.reduceat(scores, self._begins[:-1]) ** 2 - squares
+    def shared(self) -> Array:
+        """What errors of two series at one origin have in common: mean correlations by target."""
+        counts = np.diff(self._begins)
+        if len(counts) < 2 or counts.max() < 2:
+            return np.zeros(self.ranks.shape[2])
+        squares = np.add.reduceat(self._scores**2, self._begins[:-1])
+        products = (np.add.reduceat(self._scores, self._begins[:-1]) ** 2 - squares).mean(axis=1)
         # Origins of one horizon overlap, so they count as one.
-        number = max(len(counts) // scores.shape[1], 1)
-        pairs, found = (
-            np.array([np.sum(part) for part in np.array_split(each, number)])
-            for each in (
-                counts * (counts - 1),
-                products.mean(axis=(1, 2)) / max(np.mean(scores**2), 1e-9),
-            )
-        )
-        if number == 1 or not pairs.any():
-            return 0.0
+        number = max(len(counts) // self.ranks.shape[1], 2)
+        blocks = np.arange(len(counts)) * number // len(counts)
+        pairs = np.bincount(blocks, counts * (counts - 1))[:, None]
+        found = np.zeros((number, products.shape[1]))
+        np.add.at(found, blocks, products)
         # Shrunk by how sure it is: by chance alone it would sum up over many series.
-        mean = found.sum() / pairs.sum()
-        error = np.sum((found - mean * pairs) ** 2) / pairs.sum() ** 2
-        return float(np.clip(mean**3 / (mean**2 + error), 0, 1)) if mean > 0 else 0.0
+        mean = np.maximum(found.sum(axis=0) / pairs.sum(), 0)
+        error = np.sum((found - mean * pairs) ** 2, axis=0) / pairs.sum() ** 2
+        return np.asarray(np.clip(mean**3 / np.maximum(mean**2 + error, 1e-30), 0, 1))
+
+    @cached_property
+    def _scores(self) -> Array:
+        """Normal scores without each series' mean, of variance 1 by target."""
+        scores = _SCORES[self.ranks]
+        sums = np.zeros((len(self.keys), *scores.shape[1:]))
+        np.add.at(sums, self.series, scores)
+        scores -= (sums / np.bincount(self.series)[:, None, None])[self.series]
+        return scores / np.sqrt(np.maximum((scores**2).mean(axis=(0, 1)), 1e-9))
 
     @cached_property
     def _common(self) -> Array:
         """What all series had in common at each origin, ``(origins, steps, targets)``."""
         counts = np.diff(self._begins)[:, None, None]
-        means = np.add.reduceat(_SCORES[self.ranks], self._begins[:-1]) / counts
-        common: Array = means * np.sqrt(counts / (1 + (counts - 1) * self.shared))
-        return common
+        means = np.add.reduceat(self._scores, self._begins[:-1]) / counts
+        return np.asarray(means * np.sqrt(counts / (1 + (counts - 1) * self.shared)))
+
+    @cached_property
+    def _spans(self) -> Array:
+        """How many ranks those who share one stand for, ``(ranks, steps, targets)``."""
+        cells = self.ranks.reshape(len(self.ranks), -1).astype(np.intp)
+        cells += _RANKS * np.arange(cells.shape[1])
+        counts = np.bincount(cells.ravel(), minlength=_RANKS * cells[0].size)
+        return counts.reshape(*self.ranks.shape[1:], _RANKS).transpose(2, 0, 1) * (
+            _RANKS / len(self.ranks)
+        )
 
     def _paths(self, origins: IntArray, key: int) -> tuple[IntArray, BoolArray]:
         """Return a series' path at each origin, and True where it has one."""
@@ -177,9 +198,9 @@ class ErrorPaths:
         half = (values[..., -1] - values[..., 0]) / 2
         means = _means_of(half, np.arange(len(half)))
         places = np.searchsorted(self.keys, keys) % len(self.keys)
-        kept = (self.keys[places] == keys)[:, None] & (self.units[places] > 0)
-        means = np.where(kept, self.units[places], means)[:, None]
-        tails = [share * half + (1 - share) * means for share in self.shares]
+        kept = (self.keys[places] == keys)[:, None, None] & (self.units[places] > 0)
+        units = np.where(kept, self.units[places], means[..., None])[:, None]
+        tails = [s * half + (1 - s) * units[..., side] for side, s in enumerate(self.shares)]
         return np.concatenate([values, np.stack(tails, axis=-1).astype(values.dtype)], axis=-1)
 
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
@@ -210,14 +231,14 @@ class ErrorPaths:
         """Return the paths of a config, which may come from an untrusted file."""
         with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
-            size = count * (_KEY + _UNIT * targets) + paths * (_INDEX + steps * targets)
+            size = count * (_KEY + 2 * _UNIT * targets) + paths * (_INDEX + steps * targets)
             if size > MOST_BYTES:  # More than was written may not be unpacked.
                 raise ValueError
             data = unpacked(config["data"], size)
             keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
             origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(int).reshape(2, paths)
             rest = rest[paths * _INDEX :]
-            units = np.frombuffer(rest, "<f4", count * targets).reshape(count, targets)
+            units = np.frombuffer(rest, "<f4", 2 * count * targets).reshape(count, targets, 2)
             ranks = np.frombuffer(rest, np.uint8, offset=units.nbytes)
             sizes, turns = np.array(config["exceedances"], np.float64), np.diff(origins)
             shares = np.array(config["shares"], np.float64)
@@ -260,7 +281,7 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, target
     # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
     # Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
-    of_path, of_series = steps * targets + _INDEX, _KEY + _UNIT * targets
+    of_path, of_series = steps * targets + _INDEX, _KEY + 2 * _UNIT * targets
     if len(windows) * of_path + len(keys) * of_series > MOST_BYTES:
         some = np.random.default_rng(0).permutation(np.unique(origins))[:_ORIGINS]
         windows = windows[np.isin(origins, some)]
@@ -333,31 +354,34 @@ def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Ar
     # A series that hardly varies, and then exceeds by far, is no measure for another: its few
     # exceedances are themselves part of its unit.
     means = _means_of(widths, series)
-    sums, counts = _PRIOR * means, np.full_like(means, _PRIOR)
-    for past in tails:
+    units = np.empty((*means.shape, 2))
+    for side, past in enumerate(tails):
         there = np.isfinite(past) & (past > 0)
+        sums, counts = _PRIOR * means, np.full_like(means, _PRIOR)
         np.add.at(sums, series, np.where(there, past, 0).sum(axis=1))
         np.add.at(counts, series, there.sum(axis=1))
-    units: Array = sums / counts
-    # A series without errors of its own is measured by its half widths.
-    halves = np.median(units[means > 0] / means[means > 0]) if (means > 0).any() else 1.0
+        # A series without errors of its own is measured by its half widths.
+        own = (sums / counts)[means > 0] / means[means > 0]
+        halves = np.clip(np.median(own) if len(own) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
+        units[..., side] = sums / counts / halves
     # As in a file.
-    return np.asarray(units / np.clip(halves, 1 / _MOST_HALVES, _MOST_HALVES), np.float32)
+    return np.minimum(units, np.finfo(np.float32).max).astype(np.float32)
 
 
-def _tail_of(distances: Array, widths: Array) -> tuple[float, Array]:
+def _tail_of(distances: Array, widths: Array, series: IntArray) -> tuple[float, Array]:
     """Return the share by which exceedances grow with widths, and quantiles of their sizes."""
-    # In proportion to the widths they are where a series varies more on some days. Of a demand that
-    # is mostly zero they are as large where the interval has hardly any width, so that a ratio is
-    # huge, and another day's width times it would be a number that never occurs. The line of least
-    # squares through the exceedances says where between the two a model is.
+    # Where a series varies more on some days, they are in proportion to the widths. Of demand that
+    # is mostly zero they are as large where the interval has hardly any width. A line of least
+    # squares says where between the two a model is.
     past = np.isfinite(distances) & (distances > 0)
     if not past.any():
         return 1.0, np.zeros(_KNOTS)
-    distances, widths = distances[past], widths[past]
-    mean, gaps = widths.mean(), widths - widths.mean()
-    slope = max(gaps @ distances, 0.0) / max(gaps @ gaps, 1e-300)
-    constant = max(distances.mean() - slope * mean, 0.0)
+    owner = np.broadcast_to(series[:, None, None], past.shape)[past]
+    distances, widths, counts = distances[past], widths[past], np.bincount(owner)
+    # Within series, since what differs between them is in their units.
+    gaps = widths - (np.bincount(owner, widths) / np.maximum(counts, 1))[owner]
+    slope = max(float(gaps @ distances), 0.0) / max(float(gaps @ gaps), 1e-300)
+    constant = max(float(distances.mean()) - slope * float(widths.mean()), 0.0)
     share = slope / (slope + constant)
     units = share * widths + (1 - share)
     return share, _quantiles_of(distances[units > 0] / units[units > 0], units[units > 0])
@@ -365,14 +389,12 @@ def _tail_of(distances: Array, widths: Array) -> tuple[float, Array]:
 
 def _quantiles_of(distances: Array, weights: Array) -> Array:
     """Return quantiles of distances, means around each knot."""
-    # A distance weighs by its unit: then the exceedances of samples are as large in the mean as
-    # those of the errors, and no single ratio decides the last knot.
+    # A distance weighs by its unit: samples exceed by as much in the mean as errors did.
     order = np.argsort(distances, kind="stable")
     sizes, shares = distances[order], weights[order] / weights.sum()
     cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
     sums = np.cumsum([0, *(sizes * shares)])
     means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
-    # A value of sparse demand exceeds by a unit at least. Samples begin at the outermost quantile
-    # all the same, or that of the samples would lie half a unit further out.
+    # Samples begin at the outermost quantile, or theirs would lie further out.
     means[0] = 0.0
     return np.maximum.accumulate(means)

@@ -148,8 +148,9 @@ def test_samples_are_equally_spaced_quantiles():
 def test_exceedances_are_those_of_the_errors():
     errors, origins, _ = panel(400, targets=1)
     paths = paths_of(errors, origins, np.zeros(len(origins), int), KEYS[:1])
-    for size, past in zip(paths.exceedances, (-1.3 - errors, errors - 1.3), strict=True):
-        own = np.sort((past / paths.units[0])[past > 0])
+    for side, past in enumerate((-1.3 - errors, errors - 1.3)):
+        size = paths.exceedances[side]
+        own = np.sort((past / paths.units[0, 0, side])[past > 0])
         np.testing.assert_allclose(size[16], np.median(own), rtol=0.01)
         assert np.quantile(own, 0.9) < size[-1] < own.max()
         # Their mean, less what the smallest 64th adds to it: samples begin at the quantile itself.
@@ -222,8 +223,8 @@ def test_a_series_that_is_not_kept_has_the_unit_of_its_own_forecast():
         paths.with_units(values, np.array([key], np.uint64))[0, ..., 0, 3:]
         for key in (KEYS[0], key_of("other"))
     )
-    unit = paths.units[list(paths.keys).index(KEYS[0]), 0]
-    np.testing.assert_allclose(kept[:2], [[unit, (unit + 1) / 2], [unit, (unit + 3) / 2]])
+    low, high = paths.units[list(paths.keys).index(KEYS[0]), 0]
+    np.testing.assert_allclose(kept[:2], [[low, (high + 1) / 2], [low, (high + 3) / 2]])
     np.testing.assert_allclose(other[:2], [[2, 1.5], [2, 2.5]])
     assert np.isnan(values[0, 2]).all()
 
@@ -267,6 +268,29 @@ def test_series_without_paths_belong_together_as_others_do(correlation, known):
         own = found[group, group]
         assert own[np.triu_indices(len(own), 1)].mean() == pytest.approx(correlation, abs=0.06)
     assert found[known:, :known].mean() == pytest.approx(correlation, abs=0.06)
+
+
+def test_sparse_series_without_paths_are_as_independent_as_those_with_some():
+    """Four days in five have the same error, so that ties may not order them alike."""
+    errors = np.random.default_rng(5).poisson(0.2, size=(3000, 1, 1)).astype(float)
+    at, series = (grid.ravel() for grid in np.mgrid[:100, :30])
+    paths = paths_of(errors, at, series, np.array([key_of(n) for n in range(30)], np.uint64))
+    places = [paths.orders(0, 5, key_of(number), 1000)[0, 0] for number in range(100, 300)]
+    # Of 200 independent ones, the variance of their sum is 200 times that of one.
+    assert np.var(np.sum(places, axis=0)) < 2 * 200 * np.var(places[0])
+
+
+def test_a_series_of_some_origins_has_the_bias_of_its_own_paths():
+    generator = np.random.default_rng(6)
+    at, series = (grid.ravel() for grid in np.mgrid[:200, :20])
+    bias = np.linspace(-2, 2, 20)[series, None, None]
+    kept = (series % 2 == 0) | (at >= 100)
+    keys = np.array([key_of(number) for number in range(20)], np.uint64)
+    errors = generator.normal(size=(4000, 1, 1)) + bias
+    paths = paths_of(errors[kept], at[kept], series[kept], keys)
+    assert paths.shared < 0.05
+    places = [paths.orders(0, 5, int(key), 1000)[0, 0] for key in keys[1::2]]
+    assert np.var(np.sum(places, axis=0)) < 2 * 10 * np.var(places[0])
 
 
 def test_a_file_takes_a_megabyte_at_most():
