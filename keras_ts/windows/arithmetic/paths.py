@@ -141,10 +141,10 @@ class ErrorPaths:
         pairs = np.bincount(blocks, counts * (counts - 1))[:, None]
         found = np.zeros((number, products.shape[1]))
         np.add.at(found, blocks, products)
-        # Shrunk by how sure it is: by chance alone it would sum up over many series.
+        # What chance alone may be is 0, or it would sum up over many series.
         mean = np.maximum(found.sum(axis=0) / pairs.sum(), 0)
         error = np.sum((found - mean * pairs) ** 2, axis=0) / pairs.sum() ** 2
-        return np.asarray(np.clip(mean**3 / np.maximum(mean**2 + error, 1e-30), 0, 1))
+        return np.where(mean**2 > 4 * error, np.minimum(mean, 1), 0.0)
 
     @cached_property
     def _scores(self) -> Array:
