@@ -56,24 +56,6 @@ def test_coverage_on_new_series():
     assert (np.diff(widths[:, 0]) > 0).all()
 
 
-def test_zeros_on_a_bound_are_held_whatever_rounding_does():
-    """Each zero lies below the lower quantile by the same share of its window's scale."""
-    generator = np.random.default_rng(0)
-    shape = 2000
-    sold = np.where(generator.random(shape) < 0.4, generator.poisson(3, shape) * 1.7, 0.0)
-    windows, levels = WindowedSeries(8, 1), (0.05, 0.5, 0.95)
-    dataset = windows.build(sold)
-    inputs = keras.Input((8,))
-    past = WindowedInput.of(dataset, levels)(inputs)
-    steps = ops.mean(ops.abs(past[:, 1:] - past[:, :-1]), axis=1, keepdims=True)
-    outputs = ops.stack([0.3 * steps, 0.7 * steps, 9.0 * steps], axis=-1)
-    model = calibrate(keras.Model(inputs, outputs), dataset, 0.9)
-    zeros = dataset.to_numpy()[1].ravel() == 0
-    bands = called(model, dataset.to_numpy()[0])[zeros]
-    assert (bands[..., 0] <= 0).all()
-    assert np.median(bands[..., 0]) > -1e-4
-
-
 @pytest.mark.parametrize("levels", [None, (0.1, 0.5, 0.9)])
 @pytest.mark.parametrize("columns", [None, [0, 1]])
 def test_windows_with_holes_are_held_as_often_as_margins_say(levels, columns):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras import ops
 
 from helpers import called
 from keras_ts import (
@@ -164,3 +165,21 @@ def test_a_calibrated_model_of_several_targets_and_one_step_is_judged(targets):
     predicted = called(model, x).reshape(y.shape)
     errors = np.abs(predicted - y) if targets == "vector" else np.abs(predicted - y)[:, -1]
     assert report.table["mae"][0] == pytest.approx(errors.mean(), rel=1e-5)
+
+
+def test_zeros_on_a_bound_are_held_whatever_rounding_does():
+    """Each zero lies below the lower quantile by the same share of its window's scale."""
+    generator = np.random.default_rng(0)
+    shape = 2000
+    sold = np.where(generator.random(shape) < 0.4, generator.poisson(3, shape) * 1.7, 0.0)
+    windows, levels = WindowedSeries(8, 1), (0.25, 0.5, 0.75)
+    dataset = windows.build(sold)
+    inputs = keras.Input((8,))
+    past = WindowedInput.of(dataset, levels)(inputs)
+    steps = ops.mean(ops.abs(past[:, 1:] - past[:, :-1]), axis=1, keepdims=True)
+    outputs = ops.stack([steps / 7.0 + steps / 11.0, 0.7 * steps, 9.0 * steps], axis=-1)
+    model = calibrate(keras.Model(inputs, outputs), dataset, 0.5)
+    zeros = dataset.to_numpy()[1].ravel() == 0
+    bands = model.predict(dataset, verbose=0)[: len(zeros)][zeros]
+    assert (bands[..., 0] <= 0).all()
+    assert np.median(bands[..., 0]) > -1e-4

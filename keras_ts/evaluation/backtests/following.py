@@ -9,7 +9,7 @@ from keras_ts._quantiles import NEAR, pairs_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold
 from keras_ts.evaluation.calibrate import with_followed
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged.reading import JudgedWindows, rows_apart
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
 
@@ -40,8 +40,7 @@ class Levels(NamedTuple):
             horizon,
         )
         # Where a fold has one origin of each series, the last fold's is a horizon away at least.
-        apart = np.diff(judged.origins())[np.diff(origins.series) == 0]
-        gaps = [float(np.median(apart)) if len(apart) else float(horizon)] * len(missed)
+        gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))
 

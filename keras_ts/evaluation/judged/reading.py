@@ -141,9 +141,7 @@ class JudgedWindows(WindowBlocks):
             times = flat - first[series]
         else:
             times = self.panel.times_at(flat, series)
-        # Other people's forecasts may have every seventh origin alone.
-        apart = np.diff(flat)[np.diff(series) == 0]
-        stride = max(int(np.median(apart)) if len(apart) else 1, self.geometry.stride)
+        stride = max(int(rows_apart(series, flat, 1)), self.geometry.stride)
         return Origins.of(series, times, -(-self.geometry.horizon // stride))
 
     def mark(self) -> str:
@@ -235,6 +233,13 @@ def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array
     rows = part or Part(panel.offsets[:-1], panel.offsets[1:])
     scales = mean_steps(panel, rows, period, squares=True)
     return np.where(scales > 0, scales, np.nan)
+
+
+def rows_apart(series: IntArray, flat: IntArray, alone: int) -> float:
+    """Return how far origins of a series usually are from each other; ``alone`` if each is."""
+    # Other people's forecasts may have every seventh origin alone.
+    apart = np.diff(flat)[np.diff(series) == 0]
+    return float(np.median(apart)) if len(apart) else float(alone)
 
 
 def periods_back(ahead: IntArray, period: int) -> IntArray:
