@@ -42,6 +42,7 @@ def test_a_step_without_a_row_is_closed(model, step):
     pd.testing.assert_frame_equal(forecast(model, PAST, future=blank), wanted)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
 def test_a_plan_that_begins_a_day_late_is_named(model):
     late = PLAN[PLAN["day"] > FRAME["day"][30]]
     with pytest.warns(UserWarning, match=r"first step \(2024-01-31\).*the plan begins too late"):
