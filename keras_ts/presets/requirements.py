@@ -16,7 +16,6 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.windows.arithmetic.cycles import dates_of
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps, merged, moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.feeding.source import WindowSource
@@ -223,7 +222,7 @@ def _events(
     settings: PresetSettings, windows: WindowSpec, num_series: int
 ) -> Literal["constant", "by_step"] | None:
     """Return the kind of events to look for, which several series share by their dates alone."""
-    dated = any(dates_of(cycle) is not None for cycle in windows.cycles)
+    dated = "year" in windows.cycles
     if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
         return None
     return "by_step" if dated and windows.horizon > 1 else "constant"

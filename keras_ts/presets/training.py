@@ -12,9 +12,7 @@ from keras_ts._models import build_optimizer
 from keras_ts._progress import FitLine
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
-from keras_ts.presets.initial_fit.level import fit_level
-from keras_ts.presets.initial_fit.linear import fit_linear
-from keras_ts.presets.initial_fit.spread import fit_spread
+from keras_ts.presets.initial_fit.parts import fit_level, fit_linear, fit_spread
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire

@@ -5,8 +5,7 @@ formulas. ``sin(2 pi phase)`` and ``cos(2 pi phase)`` tell all phases apart, and
 cycle starts over.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,26 +15,6 @@ from keras_ts.windows.arithmetic.holidays import Holiday
 Cycle = str | int | float
 # With the holidays of a place, which take two columns each, as cycles do.
 Columns = Cycle | Holiday
-
-
-@dataclass(frozen=True)
-class Dates:
-    """Matches the dates of cycles whose length varies, such as years."""
-
-    # Returns the date of each time: equal for the same moment of two cycles.
-    of: Callable[[Array], Array]
-    # Returns sine and cosine of dates, ``(points, 2)``, and the index of each point's date: a date
-    # has one point for each of its phases, such as those of common years and leap years.
-    points: Callable[[Array], tuple[Array, IntArray]]
-
-
-@dataclass(frozen=True)
-class _NamedCycle:
-    """A cycle that has a name, such as ``"year"``."""
-
-    phase: Callable[[Array], Array]  # The phase of each time.
-    dates: Dates | None  # None for a cycle of fixed length.
-    formula: str  # The phase in words, for programs without this package.
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
@@ -68,7 +47,7 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
-            phase = _NAMED[cycle].phase(clock.astype(to_hours))
+            phase = _NAMED[cycle][0](clock.astype(to_hours))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -128,15 +107,13 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[apart]]), index
 
 
+# The phase of each time, and the same in words, for programs without this package.
 _NAMED = {
-    "hour": _NamedCycle(_of_hour, None, "(time since the full hour) / (1 hour)"),
-    "day": _NamedCycle(_of_day, None, "(time since midnight) / (24 hours)"),
-    "week": _NamedCycle(
-        _of_week, None, "((days since Monday) + (time since midnight) / (24 hours)) / 7"
-    ),
-    "year": _NamedCycle(
+    "hour": (_of_hour, "(time since the full hour) / (1 hour)"),
+    "day": (_of_day, "(time since midnight) / (24 hours)"),
+    "week": (_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
+    "year": (
         _of_year,
-        Dates(dates_of_2024, points_of_dates),
         "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "
         "year)",
     ),
@@ -144,13 +121,8 @@ _NAMED = {
 NAMED = tuple(_NAMED)
 
 
-def dates_of(cycle: Columns) -> Dates | None:
-    """Return the dates of a cycle whose length varies, or None for one of fixed length."""
-    return _NAMED[cycle].dates if isinstance(cycle, str) else None
-
-
 def formula(cycle: Cycle) -> str:
     """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
-        return f"{_NAMED[cycle].formula}, by the local clock of the series"
+        return f"{_NAMED[cycle][1]}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"

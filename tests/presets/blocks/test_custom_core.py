@@ -23,7 +23,7 @@ from keras_ts import (
 )
 from keras_ts.layers.masks import MaskAsColumn
 from keras_ts.layers.plumbing import LastSteps
-from keras_ts.presets.blocks.custom_core import takes_mask
+from keras_ts.presets.blocks.core import takes_mask
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 
