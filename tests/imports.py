@@ -39,7 +39,7 @@ WITHIN = {
         ["roles"],
         ["reading"],
         ["split", "pad"],
-        ["weights", "align"],
+        ["weights"],
         ["feeding"],
         ["dataset"],
         ["cut", "training_backup", "blocks"],

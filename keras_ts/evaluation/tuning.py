@@ -25,8 +25,7 @@ from keras_ts.presets.training import CUT_SHORT
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.saving.diagnose import short
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
-from keras_ts.windows.arithmetic.spans import joined
-from keras_ts.windows.carried import Carried
+from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5

@@ -8,7 +8,7 @@ from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.labels import collapsed
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import is_frame, open_frame
 from keras_ts.windows.reading.panel import Panel, given_of, source_of, with_columns

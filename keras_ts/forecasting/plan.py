@@ -13,12 +13,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.forecasting.calendar import calendar_of, check_no_start
 from keras_ts.forecasting.frames import selected
-from keras_ts.forecasting.history import Following, History
+from keras_ts.forecasting.history import Following, History, calendar_of, check_no_start
 from keras_ts.forecasting.loop import Rounds
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
-from keras_ts.windows.arithmetic.labels import Rows, places_of
+from keras_ts.windows.arithmetic.labels import Rows, collapsed, expanded, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock

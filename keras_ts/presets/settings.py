@@ -12,9 +12,8 @@ import keras
 
 from keras_ts import _checks
 from keras_ts.layers.bounded import Bounded
-from keras_ts.layers.normalize_window import checked_period
+from keras_ts.layers.normalize_window import OF_WHOLE_WINDOWS, STATISTICS, Statistic, checked_period
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS, Statistic
 from keras_ts.presets.recipe import Recipe
 
 # A cell more is a layer here, and a word in the type of ``cell``.

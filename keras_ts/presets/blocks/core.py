@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_ts import _checks, _keras_private
 from keras_ts._typing import Array
-from keras_ts.layers.masks import MaskAsColumn, Unmask
+from keras_ts.layers.plumbing import MaskAsColumn, Unmask
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import CELLS
 

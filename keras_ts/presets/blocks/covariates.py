@@ -29,8 +29,7 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
-from keras_ts.layers.masks import MaskLike
-from keras_ts.layers.plumbing import CarryForward, KnownAhead, LastSteps, SelectColumns
+from keras_ts.layers.plumbing import CarryForward, KnownAhead, LastSteps, MaskLike, SelectColumns
 from keras_ts.presets.blocks.normalization import standardization
 from keras_ts.presets.requirements import Requirements
 

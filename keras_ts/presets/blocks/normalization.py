@@ -15,12 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.layers.masks import MaskLike
-from keras_ts.layers.normalize_window import NormalizeWindow
-from keras_ts.layers.plumbing import CarryForward, LevelByStatic, SelectColumns
+from keras_ts.layers.normalize_window import NormalizeWindow, Statistic
+from keras_ts.layers.plumbing import CarryForward, LevelByStatic, MaskLike, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_statistics import Statistic
 from keras_ts.presets.requirements import Constants, Requirements
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.

@@ -17,10 +17,10 @@ from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import BLOCK_BYTES, Survey
 from keras_ts.scale.writing.unfinished import Unfinished, write_array, write_rows
-from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.inferring import refitted
+from keras_ts.windows.arithmetic.labels import expanded
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import (

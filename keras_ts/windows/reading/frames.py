@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.categories import one_hot
+from keras_ts.windows.arithmetic.labels import one_hot
 from keras_ts.windows.reading.texts import Text, distinct_values
 from keras_ts.windows.reading.timestamps import is_period, received
 from keras_ts.windows.spec import WindowSpec

@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import IntArray
-from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.labels import collapsed, made_columns
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values

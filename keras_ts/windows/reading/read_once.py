@@ -11,9 +11,9 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import disorder
+from keras_ts.windows.arithmetic.labels import collapsed, expanded
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows, static_parted
 from keras_ts.windows.reading.frames import beside, blocks_of, numbered_ids, open_frame

@@ -13,8 +13,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import IntArray
-from keras_ts.windows.arithmetic.categories import made_columns
-from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.windows.arithmetic.labels import made_columns, places_of
 from keras_ts.windows.spec import WindowSpec
 
 
