@@ -4,7 +4,6 @@
 time. A missing row is refused; with ``missing="mask_targets"`` its step is closed.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -77,10 +76,8 @@ class Plan:
             done += count
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
-        """Return the columns known ahead of the chosen series; NaN at a closed step.
-
-        After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
-        """
+        """Return the columns known ahead of the chosen series; NaN at a closed step."""
+        # After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
             values, present, inside = self._of_frames(future, names, incomplete)
@@ -100,14 +97,6 @@ class Plan:
             )
         closing, given = history.windows.handling.partial, present
         if closing:
-            whole = history.given.given is None and not len(history.given.gaps)
-            if whole and given[:, 1:steps].any() and not given[:, 0].any():
-                warnings.warn(
-                    f"future has no row of any series for the first step ({self._shown(0, 0)}), "
-                    "which is therefore closed, though no series lacks a row before. If it is not "
-                    "closed, the plan begins too late.",
-                    stacklevel=5,
-                )
             values = np.where(present[..., None], values, np.nan)
             present = present | inside
         short = ~present[:, :steps].all(axis=1)
@@ -252,11 +241,9 @@ class Plan:
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
-        """Return each row's step after its series, -1 for none, and the steps within the plan.
-
-        The plan ends at the last timestamp of all frames. It includes all earlier steps of a series
-        that has a row in it; of any other series, those after the last row of all series.
-        """
+        """Return each row's step after its series, -1 for none, and the steps within the plan."""
+        # The plan ends at the last timestamp of all frames. It includes all earlier steps of a
+        # series that has a row in it; of any other series, those after the last row of all series.
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
         assert panel.clock is not None

@@ -38,7 +38,6 @@ _RATES = 10
 _SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
 _TINY = np.finfo("float64").tiny
-_BY_HAND: dict[str, Any] = {"window": None, "outputs": None, "target": None}
 _NET, _LINE, _GATE = "net", "line", "gate"
 
 
@@ -180,7 +179,7 @@ def _train(
     state = random.getstate()
     random.seed(0)  # Keras draws the seeds of weights from it.
     try:
-        net.set_weights(begun(required_by(preset, train, _BY_HAND), None, early).get_weights())
+        net.set_weights(begun(required_by(preset, train), None, early).get_weights())
     finally:
         random.setstate(state)
     read = in_stretches(early, preset.recipe.steps_for(len(early)))
@@ -200,4 +199,4 @@ def _train(
 def _line(preset: Any, train: WindowDataset) -> keras.Model:
     """Return the linear regression of the windows of a preset, with its outputs."""
     settings = PresetSettings(cell="linear", quantiles=preset.quantiles)
-    return solved(required_by(settings, train, _BY_HAND), train)
+    return solved(required_by(settings, train), train)

@@ -15,7 +15,7 @@ from keras_ts._dtypes import whole_precision
 from keras_ts.presets.training import Rehearsal, trained
 from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.training_backup import TrainingBackup, backups_of, end_backups
+from keras_ts.windows.training_backup import TrainingBackup, backup_of, end_backups
 
 _MEAN, _MEMBER = "mean_of_members", "member_"
 
@@ -78,7 +78,7 @@ def fitted(
     callbacks = keras.tree.flatten(callbacks or [])
     parts = [_reseeded(train, number) for number in range(count)]
     backups = {
-        backup: backups_of(backup, train, parts)
+        backup: [backup_of(backup, train, part, number) for number, part in enumerate(parts)]
         for backup in callbacks
         if isinstance(backup, TrainingBackup)
     }

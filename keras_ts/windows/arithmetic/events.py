@@ -37,23 +37,16 @@ _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
 
 def returning(phases: IntArray, errors: Array, *, together: bool = False, among: int = 0) -> Array:
-    """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur.
-
-    An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
-    errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it (the
-    universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error recurs if both
-    of these hold, and is then the median of the phase's errors:
-
-    - The median is large, and so is the latest error, with the same sign.
-    - It is no coincidence. If a share ``p`` of the errors at other phases is as large, then about
-      ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``: this must be 0.05 or
-      less.
-
-    Rows are in time order: ``phases`` are their phases, from 0 on, and ``errors`` are centered at
-    0. With ``together``, large errors at several phases may have one cause, such as a week in which
-    a shop is closed: ``p`` is then the share at those phases at which the first condition fails.
-    If the phases were picked among more, ``n`` is ``among``, the number of those.
-    """
+    """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur."""
+    # An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
+    # errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it
+    # (the universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error, their
+    # median, recurs if it is large, the latest is so with the same sign, and it is no coincidence:
+    # if a share ``p`` of the errors at other phases is as large, then about ``n C(m, k) p^k``
+    # phases have ``k`` or more large errors among ``m``, and that must be 0.05 or less. Rows are in
+    # time order, and errors centered at 0. With ``together``, large errors at several phases may
+    # have one cause, such as a week in which a shop is closed: ``p`` is then the share at phases
+    # whose median or latest error is not large. Phases may be picked among more, ``among``.
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
@@ -72,14 +65,11 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
 
 
 def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
-    """Return the recurring error of each phase at each step, ``(phases, steps)``.
-
-    The rule of ``returning`` is applied to the errors of each step, and then to what is left of
-    them, since large events hide smaller ones. Large errors at one step hide an event that another
-    step shows. So if a phase's error recurs at some steps, each other step gets its median, up to
-    the size at the first of these steps, if the median is at least half as large as that.
-    The ``errors``, ``(rows, steps)``, are centered at 0 at each step.
-    """
+    """Return the recurring error of each phase at each step, ``(phases, steps)``."""
+    # Larger events are subtracted before smaller ones, which they hide, are looked for. Large
+    # errors at one step hide an event that another step shows. So if a phase's error recurs at some
+    # steps, each other step gets its median, up to the size at the first of these steps, if the
+    # median is at least half as large as that.
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
@@ -186,10 +176,8 @@ def date_names(dates: Array) -> list[str]:
 
 
 def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
-    """Number days by month, weekday and place, from the first day (side 0) or the last (1).
-
-    Returns the number of each day, and the event of each number, None for a fifth weekday.
-    """
+    """Return days numbered by month, weekday and place, and each number's event; None if fifth."""
+    # Places count from the first day of a month (side 0) or the last (1).
     known, numbers = np.unique(_week(days, side) * 7 + weekday(days), return_inverse=True)
     events: list[MovingEvent | None] = []
     for week, day in zip(*np.divmod(known, 7), strict=True):

@@ -35,21 +35,18 @@ class Spectrum:
 
 
 class RidgeSums:
-    """Sums over rows of inputs and outputs, and the ridge coefficients that follow from them.
+    """Sums over rows of inputs and outputs, and the ridge coefficients that follow from them."""
 
-    With the inputs ``X``, an output ``y`` and weights ``w``, the coefficients minimize ``sum(w (y -
-    Xb)^2) + k |b|^2``. Of 30 penalties ``k`` each output gets the one with the least corrected
-    information criterion ``log(sum(w (y - Xb)^2)) + 2 (t + 1) / (n - t - 2)``, where ``t`` is the
-    trace of the matrix that maps ``y`` to its fit, and stays below ``n - 2`` (Hurvich, Simonoff and
-    Tsai, Journal of the Royal Statistical Society B 1998). For many rows this is generalized
-    cross-validation, which overfits few rows. The number of rows ``n`` is ``sum(w)^2 / sum(w^2)``,
-    so that rows of weight 0 do not count. The largest penalty is infinite: if no inputs help, the
-    coefficients are 0. There is no intercept, so that inputs of 0 give outputs of 0.
-
-    An output may lack values: it is then fitted to the rows that have one. The last ``others`` of
-    the inputs are of another kind: each is scaled to the mean square of the first ones, so that one
-    penalty suits both.
-    """
+    # With the inputs ``X``, an output ``y`` and weights ``w``, the coefficients minimize ``sum(w (y
+    # - Xb)^2) + k |b|^2``. Of 30 penalties ``k`` each output gets the one with the least corrected
+    # information criterion ``log(sum(w (y - Xb)^2)) + 2 (t + 1) / (n - t - 2)``, where ``t`` is the
+    # trace of the matrix that maps ``y`` to its fit, and stays below ``n - 2`` (Hurvich, Simonoff
+    # and Tsai, Journal of the Royal Statistical Society B 1998). For many rows this is generalized
+    # cross-validation, which overfits few rows. The number of rows ``n`` is ``sum(w)^2 /
+    # sum(w^2)``, so that rows of weight 0 do not count. The largest penalty is infinite: if no
+    # inputs help, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs
+    # of 0. The last ``others`` of the inputs are of another kind: each is scaled to the mean square
+    # of the first ones, so that one penalty suits both.
 
     def __init__(self, inputs: int, outputs: int, others: int = 0) -> None:
         self._others = others
@@ -116,10 +113,7 @@ _IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
 
 
 def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array, float]:
-    """Return centers of inputs, ridge coefficients ``(inputs, outputs)``, and their penalty.
-
-    It is the one with the least squared errors of rows that are left out.
-    """
+    """Return centers of inputs, coefficients, and the penalty that suits left-out rows best."""
     center, scaled, size = _ranged(inputs)
     left = outputs - outputs.mean(axis=0)
     spread = np.square(left).sum(axis=0)

@@ -41,11 +41,6 @@ def open_frame(frame: Any) -> Any:
             "(collect a lazy one first, or write it into a keras_ts.scale.PanelStore). Received: "
             f"{type(frame).__name__}."
         ) from error
-    except nw.exceptions.DuplicateError:
-        raise ValueError(
-            "Columns of a frame must have different names. Received: "
-            f"{_checks.shown(list(frame.columns))}. Rename or drop the repeated ones."
-        ) from None
 
 
 def matrix(

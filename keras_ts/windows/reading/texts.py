@@ -26,17 +26,7 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     native = column.to_native()
     if column.implementation.is_pandas():
         codes, labels = native.factorize()
-        labels = labels.tolist()
-        if native.dtype == object and column.dtype == nw.String:
-            # pandas treats texts that differ only after a null character as equal.
-            texts = native.to_numpy()
-            other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
-            if (codes[other] >= 0).any():
-                places: dict[Any, int] = {}
-                rows = np.flatnonzero(codes >= 0)
-                codes[rows] = [places.setdefault(text, len(places)) for text in texts[rows]]
-                labels = list(places)
-        return labels, codes.astype(np.int64, copy=False)
+        return labels.tolist(), codes.astype(np.int64, copy=False)
     labels = column.drop_nulls().unique(maintain_order=True).to_list()
     if column.implementation.is_polars() and column.dtype == nw.String:
         enum = nw.get_native_namespace(column).Enum(labels)
@@ -70,10 +60,7 @@ class Text(NamedTuple):
         return cls(column.name, column.dtype, labels, codes, of_text)
 
     def categories(self, texts: Sequence[str], what: str, unseen: str) -> IntArray:
-        """Return the number of each row's category, or -1 for a missing text.
-
-        A category that is not among ``texts`` is refused, or has the number ``len(texts)``.
-        """
+        """Return the number of each row's category: -1 if missing, ``len(texts)`` if unseen."""
         if self.labels and not self.of_text:
             raise TypeError(
                 f"column {self.name!r} of {what} must hold text, since it has categories. Received "
@@ -134,16 +121,9 @@ def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
 
 def _holds_texts(columns: list[Text]) -> bool:
     """Return True if at least one column is of text, and the others have no value."""
-    if not any(column.of_text for column in columns) or not all(
+    return any(column.of_text for column in columns) and all(
         column.of_text or not column.labels for column in columns
-    ):
-        return False
-    if not any(column.labels for column in columns):
-        raise ValueError(
-            f"column {columns[0].name!r} has no text in any row, so it has no categories. "
-            "Fill it in, or leave the column out."
-        )
-    return True
+    )
 
 
 def _refuse_missing(columns: list[Text], name: str) -> None:
