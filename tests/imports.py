@@ -54,7 +54,6 @@ WITHIN = {
         ["wiring"],
         ["initial_fit", "training_windows"],
         ["training"],
-        ["members"],
         ["gate"],
         ["description"],
         ["catalog"],

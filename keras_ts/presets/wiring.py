@@ -12,9 +12,9 @@ from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.plumbing import LastSteps, LevelByStatic
 from keras_ts.presets.blocks.core import custom, recurrent
-from keras_ts.presets.blocks.covariates import Covariates, inputs_of
-from keras_ts.presets.blocks.head import Head
-from keras_ts.presets.blocks.normalization import Normalization
+from keras_ts.presets.blocks.covariates import effect_of, inputs_of, joined
+from keras_ts.presets.blocks.head import headed
+from keras_ts.presets.blocks.normalization import normalized
 from keras_ts.presets.blocks.smoothing import events, smooth
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import PresetSettings
@@ -39,30 +39,31 @@ class Wired:
 def wire(needs: Requirements, core: Any = None) -> Wired:
     """Return the model of a preset for the inputs and outputs that are needed."""
     settings = needs.settings
-    normalize, covariates, head = Normalization(needs), Covariates(needs), Head(needs)
     inputs, window = entrance(needs)
-    static = [inputs[part] for part in needs.series_constants]
-    normal, _, scale, restore = normalize(window, static)
-    columns, ahead = covariates(inputs, window, normal)
+    rows = [inputs[part] for part in needs.series_constants]
+    normal, _, scale, restore, level = normalized(needs, window, rows)
+    columns, ahead, static = joined(needs, inputs, window, normal)
     memory = settings.memory
     if memory is not None and (needs.window is None or memory < needs.window):
         columns = LastSteps(memory)(columns)
-    read = recurrent(needs, columns) if core is None else custom(needs, core, columns)
-    state, smoothed, linear = covariates.told(read), None, None
+    state = recurrent(needs, columns) if core is None else custom(needs, core, columns)
+    if needs.unseen and static:  # The net has read nothing in a window without a value.
+        state = keras.layers.Concatenate()([state, *static])
+    smoothed, linear = None, None
     fitted_on: tuple[Any, ...] = ()
     if settings.smoothing:
         smoothed, state, linear, fitted_on = smooth(needs, normal, scale, state)
-    effect, season = covariates.effect(inputs, ahead, state)
+    effect, season = effect_of(needs, inputs, ahead, state)
     layer, effects, units = (
         (None, None, []) if needs.events is None else events(needs, inputs, window)
     )
-    outputs = head(state, smoothed, effect, restore, effects)
+    outputs, spread = headed(needs, state, smoothed, effect, restore, effects)
     model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
-    spread = head.layer if settings.smoothing == "mixed" and settings.quantiles else None
+    spread = spread if settings.smoothing == "mixed" and settings.quantiles else None
     if needs.carrier is None or (linear is None and layer is None and spread is None):
-        return Wired(model, level=normalize.level)
+        return Wired(model, level=level)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])
-    return Wired(model, linear, probe, season, layer, normalize.level, spread)
+    return Wired(model, linear, probe, season, layer, level, spread)
 
 
 def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:
