@@ -7,7 +7,7 @@ other. The state of a run holds the epoch and number of its next batch, and what
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,17 +26,6 @@ from keras_ts.windows.roles import Inputs
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
-
-
-class Source(Protocol):
-    """What a pipeline needs: the batches of an epoch, and their order."""
-
-    @property
-    def sampler(self) -> BatchSampler:
-        """The order of the windows, and its batches."""
-
-    def read(self, epoch: int, begin: int, end: int) -> Any:
-        """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +49,11 @@ class WindowSource(PickledByFields):
         padding = self.sampler.weights(begin, end) if self.sampler.weighted else None
         kept = None if self.kept is None else self.kept(self.sampler.seed, epoch, windows)
         batch = self._assemble(windows, starts, padding, kept)
-        if self._check_reads and any(map(self._is_wrong, keras.tree.flatten(batch))):
-            check_values(self.panel, self.spec.handling)
+        if self._check_reads:
+            infinite = self.spec.handling.series
+            arrays = (array.reshape(-1) for array in keras.tree.flatten(batch))
+            if any(missing_rows(array, infinite=infinite).any() for array in arrays):
+                check_values(self.panel, self.spec.handling)
         return batch
 
     def read_all(self) -> Any:
@@ -160,9 +152,6 @@ class WindowSource(PickledByFields):
         """True for a memory map whose values are checked as they are read."""
         panel = self.panel
         return panel.on_disk and not panel.checked and not self.spec.handling.filters
-
-    def _is_wrong(self, values: Array) -> bool:
-        return bool(missing_rows(values.reshape(-1), infinite=self.spec.handling.series).any())
 
 
 # A state fits a dataset only if these are equal, since they determine the windows and their order.

@@ -5,10 +5,9 @@ import operator
 from typing import Any
 
 from keras_ts import _checks
-from keras_ts.windows.feeding.source import Source
 
 
-def to_grain(source: Source) -> Any:
+def to_grain(source: Any) -> Any:
     """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
     grain = _checks.needed("grain", "to_grain")
 
@@ -29,7 +28,7 @@ def to_grain(source: Source) -> Any:
     return Batches()
 
 
-def to_iter_dataset(source: Source, single: bool) -> Any:
+def to_iter_dataset(source: Any, single: bool) -> Any:
     """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch."""
     import grain
     from keras import device, ops, tree

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_ts.windows.feeding.source import Source
-
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -30,7 +28,7 @@ class _Reader:
     # function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
     # owns it: the series are freed with the dataset.
 
-    def __init__(self, source: Source, begin: Callable[[], int]) -> None:
+    def __init__(self, source: Any, begin: Callable[[], int]) -> None:
         sampler = source.sampler
         length = sampler.bounds(0)[1]
         # One row of each array, for its shape and dtype.
@@ -60,7 +58,7 @@ class _Reader:
 
 
 def batches(
-    source: Source,
+    source: Any,
     begin: Callable[[], int],
     with_last: Callable[[Any], Any] | None = None,
 ) -> "tf.data.Dataset":
@@ -109,7 +107,7 @@ def batches(
     return dataset
 
 
-def to_tf(source: Source) -> "tf.data.Dataset":
+def to_tf(source: Any) -> "tf.data.Dataset":
     """Return a ``tf.data.Dataset`` of which every full pass is the next epoch, from 0."""
     import tensorflow as tf
 

@@ -96,7 +96,9 @@ def with_categories(
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
         columns = [of_table(name) for of_table in read]
-        if name not in categories and _holds_texts(columns):
+        of_text = any(column.of_text for column in columns)  # The others may have no value.
+        of_text &= all(column.of_text or not column.labels for column in columns)
+        if name not in categories and of_text:
             labels = {label for column in columns for label in column.labels}
             categories[name] = tuple(sorted(labels))
         if name in categories and name in spec.per_series:
@@ -117,13 +119,6 @@ def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
     """Return the columns that may hold text: those known ahead, and the static ones."""
     ahead = {*spec.per_series, *spec.planned}
     return [name for name in names if name in ahead]
-
-
-def _holds_texts(columns: list[Text]) -> bool:
-    """Return True if at least one column is of text, and the others have no value."""
-    return any(column.of_text for column in columns) and all(
-        column.of_text or not column.labels for column in columns
-    )
 
 
 def _refuse_missing(columns: list[Text], name: str) -> None:
