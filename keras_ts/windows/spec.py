@@ -9,15 +9,18 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, TypedDict, cast
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.cycles import NAMED, Columns, Cycle, cycle_names
-from keras_ts.windows.arithmetic.geometry import Geometry
-from keras_ts.windows.arithmetic.holidays import (
+from keras_ts.windows.arithmetic.cycles import (
+    NAMED,
+    Columns,
+    Cycle,
     Holidays,
     checked_holidays,
+    cycle_names,
     holidays_at,
     is_place,
     place_of,
 )
+from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.arithmetic.sampler import Remainder
 
 

@@ -31,7 +31,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import MOST, CalendarEvents
 from keras_ts.presets.initial_fit.parts import chunks
-from keras_ts.windows.arithmetic.cycles import Columns, dates_of_2024, points_of_dates
+from keras_ts.windows.arithmetic.cycles import Columns, Holiday, dates_of_2024, points_of_dates
 from keras_ts.windows.arithmetic.events import (
     MovingEvent,
     date_names,
@@ -42,8 +42,7 @@ from keras_ts.windows.arithmetic.events import (
     returning,
     returning_by_step,
 )
-from keras_ts.windows.arithmetic.holidays import Holiday
-from keras_ts.windows.arithmetic.ridge import RidgeSums
+from keras_ts.windows.arithmetic.regression import RidgeSums
 from keras_ts.windows.arithmetic.scale import moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 

@@ -11,10 +11,16 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.cycles import Cycle, by_clock, waves
+from keras_ts.windows.arithmetic.cycles import (
+    YEARS_AHEAD,
+    Cycle,
+    by_clock,
+    is_place,
+    place_of,
+    waves,
+)
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import per_row
-from keras_ts.windows.arithmetic.holidays import YEARS_AHEAD, is_place, place_of
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
 from keras_ts.windows.reading.irregular import refuse_without
