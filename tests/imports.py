@@ -57,7 +57,6 @@ WITHIN = {
         ["gate"],
         ["description"],
         ["catalog"],
-        ["choice"],
     ],
     "exporting": [["description"], ["formats"], ["runtimes"], ["export"]],
     "evaluation": [
