@@ -189,11 +189,6 @@ class _Units(NamedTuple):
     ahead: _Unit
     y: _Unit
 
-    @classmethod
-    def of(cls, window: Array, ahead: Array, y: Array) -> Self:
-        """Return units that suit these values; all steps have the same."""
-        return cls(_Unit.of(window, (0,)), _Unit.of(ahead, (0, 1)), _Unit.of(y, (0, 1)))
-
 
 class Line(NamedTuple):
     """The coefficients of one target, by step."""
@@ -227,7 +222,9 @@ class StepSums:
         if missing.all():
             return
         if self._units is None:
-            self._units = _Units.of(window, ahead, y)
+            self._units = _Units(  # All steps have the same.
+                _Unit.of(window, (0,)), _Unit.of(ahead, (0, 1)), _Unit.of(y, (0, 1))
+            )
         window, ahead, y = (
             self._units.window.take(window),
             self._units.ahead.take(ahead),
