@@ -313,7 +313,7 @@ def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[An
         raise ValueError(
             f"future has rows of {_checks.shown(alone)}, by id_column={column.name!r}, "
             "and series has none to forecast from. Leave them out of future, add their rows to "
-            'series, or pass incomplete="nan". With min_inputs=0 a model forecasts them without rows.'
+            'series, or pass incomplete="nan". A model with min_inputs=0 forecasts them, too.'
         )
     return ids, places[codes]
 
