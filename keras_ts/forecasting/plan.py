@@ -4,7 +4,6 @@
 time. A missing row is refused; with ``missing="mask_targets"`` its step is closed.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -13,12 +12,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.forecasting.calendar import calendar_of, check_no_start
 from keras_ts.forecasting.frames import selected
-from keras_ts.forecasting.history import Following, History
+from keras_ts.forecasting.history import Following, History, calendar_of, check_no_start
 from keras_ts.forecasting.loop import Rounds
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
-from keras_ts.windows.arithmetic.labels import Rows, places_of
+from keras_ts.windows.arithmetic.labels import Rows, collapsed, expanded, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
@@ -79,10 +76,8 @@ class Plan:
             done += count
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
-        """Return the columns known ahead of the chosen series; NaN at a closed step.
-
-        After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
-        """
+        """Return the columns known ahead of the chosen series; NaN at a closed step."""
+        # After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
             values, present, inside = self._of_frames(future, names, incomplete)
@@ -102,14 +97,6 @@ class Plan:
             )
         closing, given = history.windows.handling.partial, present
         if closing:
-            whole = history.given.given is None and not len(history.given.gaps)
-            if whole and given[:, 1:steps].any() and not given[:, 0].any():
-                warnings.warn(
-                    f"future has no row of any series for the first step ({self._shown(0, 0)}), "
-                    "which is therefore closed, though no series lacks a row before. If it is not "
-                    "closed, the plan begins too late.",
-                    stacklevel=5,
-                )
             values = np.where(present[..., None], values, np.nan)
             present = present | inside
         short = ~present[:, :steps].all(axis=1)
@@ -254,11 +241,9 @@ class Plan:
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
-        """Return each row's step after its series, -1 for none, and the steps within the plan.
-
-        The plan ends at the last timestamp of all frames. It includes all earlier steps of a series
-        that has a row in it; of any other series, those after the last row of all series.
-        """
+        """Return each row's step after its series, -1 for none, and the steps within the plan."""
+        # The plan ends at the last timestamp of all frames. It includes all earlier steps of a
+        # series that has a row in it; of any other series, those after the last row of all series.
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
         assert panel.clock is not None

@@ -13,7 +13,7 @@ from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
 from keras_ts.plotting.intervals import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, interval, number, percent
-from keras_ts.windows.align import label_column
+from keras_ts.windows.arithmetic.labels import label_column
 
 MATTERS, MISLEADS = "matters", "misleads"
 NOISE = "cannot be told from noise"

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
+from keras_ts.windows.arithmetic.labels import collapsed, expanded
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.roles import Columns, as_x, parts_of
 
