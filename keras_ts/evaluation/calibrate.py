@@ -198,6 +198,11 @@ def _error_paths(
 ) -> ErrorPaths:
     """Return the errors of a calibrated model's median, in half widths of its widest interval."""
     keys = np.array([key_of(label) for label in judged.labels], np.uint64)
+    if len(np.unique(keys)) < len(keys):
+        raise ValueError(
+            "joint=True knows series by the text of their ids, which some share, as 1 and '1' do. "
+            "Rename them."
+        )
     series = judged.ranges.series_of(np.arange(judged.count))
     origins = judged.origins_of(np.arange(judged.count)).times
     windows = kept_paths(origins, series, keys, *judged.shape[1:3])

@@ -51,7 +51,8 @@ def aggregate(
             that is NaN, a closed day, counts 0 if its series has another step that is not. A series
             that is NaN throughout makes its totals NaN, and a warning names it.
         over: What is summed: "step", "series", or a list of both. Totals over series take the times
-            that all of them have; a warning names the others.
+            that all of them have; a warning names the others. Totals over steps have no times any
+            more: those of series that begin at different times add up without a warning.
         groups: The group of each series, over whose series alone is summed: a dict from id to
             group, which makes a column ``group``, or a frame of ids and one column, which keeps
             both names. Ids that ``samples`` lacks count nowhere, so that a panel may be summed in
@@ -297,6 +298,8 @@ def _regular(table: Any, keys: list[str], count: int) -> bool:
 def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
     """Return the columns of ids and of times, None for one that is not there."""
     if "step" not in heads.columns or len(others) != 1:
+        # Time comes second, unless its type says that it stands first.
+        others = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
         return (*others, None, None)[:2]  # type: ignore[return-value]
     (name,) = others
     one = heads[name].n_unique() == heads["step"].n_unique() == len(heads) > 1

@@ -50,7 +50,8 @@ class Sampling:
 
         ``keys`` are those of their series, ``begins`` the times of first steps, None without.
         """
-        (donors, by_lot), (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
+        donors, turns, by_lot = self.paths.donors(keys, self.count)
+        events, shared = _events(len(keys), begins)
         weights = self.paths.tails.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(self.quantiles))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
@@ -59,7 +60,9 @@ class Sampling:
         order, ends = np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))
         for row, series in zip(first, np.split(order, ends)[:-1], strict=True):
             event, donor = int(events[row]), int(donors[row])
-            places = self.paths.orders(self.seed, event, donor, self.count)[None, : flat.shape[1]]
+            of_each = turns[series] if turns[series].any() else (0,)
+            places = self.paths.orders(self.seed, event, donor, self.count, of_each)
+            places = places[:, : flat.shape[1]]
             samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
         for row in np.flatnonzero(by_lot | ~shared):  # Whole paths in another order.
             lots = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)

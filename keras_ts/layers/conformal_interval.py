@@ -166,6 +166,12 @@ class ConformalInterval(SeriesLayer):
     def build(self, input_shape: Any) -> None:
         """Make a margin for each coverage, class, step and target."""
         steps = self._forecast_axes(input_shape)
+        of_paths = None if self.paths is None else self.paths.ranks.shape[1:]
+        if of_paths not in (None, (*steps, 1)[:2]):
+            raise ValueError(
+                "paths must have the steps and targets of the forecast. Received: paths of "
+                f"{of_paths}, forecasts of {(*steps, 1)[:2]}."
+            )
         steps = steps if self.inputs is None else (len(self.inputs), *steps)
         targets = len(self.targets) if isinstance(self.targets, list) else 1
         shape = (len(self.coverage), *steps)

@@ -108,6 +108,8 @@ def test_rows_may_stand_in_any_order_and_groups_in_a_frame():
     )
     by_sample = samples.sort_values(["sample", "shop", "day"])
     pd.testing.assert_frame_equal(aggregate(by_sample, "step"), aggregate(samples, "step"))
+    names = ["day", "shop", *samples.columns[2:]]
+    pd.testing.assert_frame_equal(aggregate(samples[names], "step"), aggregate(samples, "step"))
 
 
 def test_a_closed_day_counts_nothing_and_a_series_without_a_forecast_is_named():

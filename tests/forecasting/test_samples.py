@@ -18,7 +18,7 @@ from keras_ts import (
     save_model,
 )
 from keras_ts.interface import Interface
-from keras_ts.layers import Bounded
+from keras_ts.layers import Bounded, ConformalInterval
 from keras_ts.windows.arithmetic.paths import key_of
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -56,7 +56,7 @@ def by_hand(model, quantiles, name, day, count, seed):
     """Return the samples of one series, ``(steps, count)``, by the docstring's own words."""
     paths = Interface.of(model).last_layer.paths
     event = int((pd.Timestamp(day) - pd.Timestamp("1970-01-01")) / pd.Timedelta("1us"))
-    places = paths.orders(seed, event, key_of(name), count)[:, 0]
+    places = paths.orders(seed, event, key_of(name), count)[0][:, 0]
     tails = paths.tails
     unit = tails.units[list(paths.keys).index(key_of(name)), 0]
     rows = []
@@ -135,6 +135,19 @@ def test_a_shop_that_calibration_lacks_moves_with_the_others(model):
     more = pd.concat([TABLE, TABLE[TABLE["shop"] == "a"].assign(shop="z")])
     samples = array_of(forecast(model, more, num_samples=1000, seed=0), 1000)
     assert np.corrcoef(samples[[0, 4], 2])[0, 1] > 0.3
+
+
+def test_ids_of_one_text_are_refused():
+    mixed = TABLE[TABLE["shop"] < "c"].replace({"shop": {"a": 1, "b": "1"}})
+    dataset = WINDOWS.build(mixed)
+    with pytest.raises(ValueError, match="text of their ids, which some share, as 1 and '1' do"):
+        calibrate(adding(dataset, LEVELS), dataset, joint=True)
+
+
+def test_paths_of_another_forecast_are_refused(model):
+    config = Interface.of(model).last_layer.get_config()
+    with pytest.raises(ValueError, match=r"Received: paths of \(3, 1\), forecasts of \(2, 1\)"):
+        ConformalInterval.from_config(config).build([(None, 2, 3), (None, 5, 1)])
 
 
 @pytest.mark.parametrize("step", [1, 2])

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -30,7 +31,7 @@ _INDEX, _KEY, _UNIT = 8, 8, 4
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
-_ORDERS = 256  # So many orders are shared by series without paths.
+_ORDERS = 256  # So many orders are made for series without paths.
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,10 @@ class ErrorPaths:
         ranks = _ranks_of(errors[order], origins, places)
         return cls(ranks, origins, places, keys, tails)
 
-    def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
-        """Return the places of ``count`` increasing samples, ``(steps, targets, count)``."""
+    def orders(
+        self, seed: int, event: int, key: int, count: int, turns: Sequence[int] = (0,)
+    ) -> IntArray:
+        """Return places of ``count`` increasing samples, ``(turns, steps, targets, count)``."""
         # Series share the drawn origins if their forecasts begin at the same time, ``event``.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
@@ -85,6 +88,7 @@ class ErrorPaths:
         # origin, all series would rise together.
         generator = np.random.default_rng([seed, event, key])
         ranks += generator.random(ranks.shape, np.float32)
+        placed = ranks[None]
         if not own.all():
             # Without a path at an origin, a series has what all had in common there, and else any
             # of its paths, or of all: that of one other would make the two rise and fall together.
@@ -92,26 +96,31 @@ class ErrorPaths:
             pool = np.arange(len(self.ranks)) if mine is None else mine
             others = self.ranks[generator.choice(pool, int((~own).sum()))]
             spans = np.take_along_axis(self._spans, others.astype(np.intp), axis=0)
-            scores = _scores_at(others + (ranks[~own] % 1 - 0.5) * spans)
-            scores *= np.sqrt(1 - self.shared)
-            scores += np.sqrt(self.shared) * self._common[drawn[~own]]
-            # Without a rank to stand beside, scores are in order as they are.
-            ranks[~own] = (
-                np.interp(scores, _SCORES, np.arange(_RANKS) + 0.5) if own.any() else scores
-            )
-        order = np.argsort(np.moveaxis(ranks, 0, -1), axis=-1)
+            scores = _scores_at(others + (ranks[~own] % 1 - 0.5) * spans).astype(np.float32)
+            scores *= np.sqrt(1 - self.shared).astype(np.float32)
+            # In another turn, each sample has the own part of another: that is as good as drawn.
+            scores = np.stack([np.roll(scores, turn, axis=0) for turn in turns])
+            scores += (np.sqrt(self.shared) * self._common[drawn[~own]]).astype(np.float32)
+            if own.any():
+                ranks[~own] = np.interp(scores[0], _SCORES, np.arange(_RANKS) + 0.5)
+            else:  # Without a rank to stand beside, scores are in order as they are.
+                placed = scores
+        order = np.argsort(np.moveaxis(placed, 1, -1), axis=-1)
         places = np.empty_like(order)
         np.put_along_axis(places, order, np.arange(count), axis=-1)
         return places
 
-    def donors(self, keys: Array) -> tuple[Array, BoolArray]:
-        """Return whose order each series gets, by key, and True where it is then drawn by lot."""
-        # Where series have nothing in common, any order serves.
+    def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
+        """Return whose order each series gets, by key, in which turn, and True for one by lot."""
+        # Where series have nothing in common, any order serves, by lot.
         kept = np.isin(keys, self.keys)
-        if self.shared.any():  # So many orders show what is in common, and take less time.
-            return np.where(kept, keys, keys % np.uint64(_ORDERS)), np.zeros(len(keys), bool)
-        others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
-        return np.where(kept, keys, others), ~kept
+        if not self.shared.any():
+            others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
+            return np.where(kept, keys, others), np.zeros(len(keys), np.int64), ~kept
+        # So many orders, each in as many turns as there are samples, take less time than one each.
+        turns = (keys // np.uint64(_ORDERS) % np.uint64(count)).astype(np.int64)
+        donors = np.where(kept, keys, keys % np.uint64(_ORDERS))
+        return donors, np.where(kept, 0, turns), np.zeros(len(keys), bool)
 
     @cached_property
     def shared(self) -> Array:
@@ -264,6 +273,9 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, target
 
 def key_of(label: Any) -> int:
     """Return the digest of a series' id, by which a file recognizes the series."""
+    # pandas makes floats of whole ids where one is missing.
+    if isinstance(label, float) and label.is_integer():
+        label = int(label)
     return int.from_bytes(hashlib.blake2b(str(label).encode(), digest_size=_KEY).digest(), "little")
 
 
