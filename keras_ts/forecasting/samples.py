@@ -61,9 +61,11 @@ class Sampling:
         for row, series in zip(first, np.split(order, ends)[:-1], strict=True):
             event, donor = int(events[row]), int(donors[row])
             of_each = turns[series] if turns[series].any() else (0,)
-            places = self.paths.orders(self.seed, event, donor, self.count, of_each)
-            places = places[:, : flat.shape[1]]
-            samples[series] = np.take_along_axis(flat[series] @ weights, places, axis=-1)
+            orders = self.paths.orders(self.seed, event, donor, self.count, of_each)
+            increasing = flat[series] @ weights
+            drawn = np.empty_like(increasing)
+            np.put_along_axis(drawn, orders[:, : flat.shape[1]], increasing, axis=-1)
+            samples[series] = drawn
         for row in np.flatnonzero(by_lot | ~shared):  # Whole paths in another order.
             lots = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
             samples[row] = samples[row][..., lots]

@@ -56,7 +56,7 @@ def by_hand(model, quantiles, name, day, count, seed):
     """Return the samples of one series, ``(steps, count)``, by the docstring's own words."""
     paths = Interface.of(model).last_layer.paths
     event = int((pd.Timestamp(day) - pd.Timestamp("1970-01-01")) / pd.Timedelta("1us"))
-    places = paths.orders(seed, event, key_of(name), count)[0][:, 0]
+    places = np.argsort(paths.orders(seed, event, key_of(name), count)[0, :, 0], axis=-1)
     tails = paths.tails
     unit = tails.units[list(paths.keys).index(key_of(name)), 0]
     rows = []

@@ -31,7 +31,7 @@ _INDEX, _KEY, _UNIT = 8, 8, 4
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
-_ORDERS = 256  # So many orders are made for series without paths.
+_ORDERS = 128  # So many orders are made for series without paths.
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ErrorPaths:
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] = (0,)
     ) -> IntArray:
-        """Return places of ``count`` increasing samples, ``(turns, steps, targets, count)``."""
+        """Return which sample is the lowest, the next ..., ``(turns, steps, targets, count)``."""
         # Series share the drawn origins if their forecasts begin at the same time, ``event``.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
@@ -88,7 +88,7 @@ class ErrorPaths:
         # origin, all series would rise together.
         generator = np.random.default_rng([seed, event, key])
         ranks += generator.random(ranks.shape, np.float32)
-        placed = ranks[None]
+        placed = ranks.T[..., None, :]  # (targets, steps, turns, samples), of which it is a view.
         if not own.all():
             # Without a path at an origin, a series has what all had in common there, and else any
             # of its paths, or of all: that of one other would make the two rise and fall together.
@@ -98,17 +98,14 @@ class ErrorPaths:
             spans = np.take_along_axis(self._spans, others.astype(np.intp), axis=0)
             scores = _scores_at(others + (ranks[~own] % 1 - 0.5) * spans).astype(np.float32)
             scores *= np.sqrt(1 - self.shared).astype(np.float32)
-            # In another turn, each sample has the own part of another: that is as good as drawn.
-            scores = np.stack([np.roll(scores, turn, axis=0) for turn in turns])
-            scores += (np.sqrt(self.shared) * self._common[drawn[~own]]).astype(np.float32)
+            common = (np.sqrt(self.shared) * self._common[drawn[~own]]).astype(np.float32)
             if own.any():
-                ranks[~own] = np.interp(scores[0], _SCORES, np.arange(_RANKS) + 0.5)
+                ranks[~own] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
             else:  # Without a rank to stand beside, scores are in order as they are.
-                placed = scores
-        order = np.argsort(np.moveaxis(placed, 1, -1), axis=-1)
-        places = np.empty_like(order)
-        np.put_along_axis(places, order, np.arange(count), axis=-1)
-        return places
+                # In another turn, each sample has the own part of another: as good as drawn anew.
+                turned = (np.arange(count) - np.reshape(turns, (-1, 1))) % count
+                placed = scores.T[..., turned] + common.T[..., None, :]
+        return np.argsort(placed, axis=-1).transpose(2, 1, 0, 3)
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
         """Return whose order each series gets, by key, in which turn, and True for one by lot."""

@@ -26,6 +26,11 @@ def paths_of(errors, origins, series, keys=KEYS):
     return ErrorPaths.of(errors, -1.3 - errors, errors - 1.3, widths, origins, series, keys)
 
 
+def places_of(paths, seed, event, key, count, turns=(0,)):
+    """Return the place of each sample among the others, ``(steps, targets, samples)``."""
+    return np.argsort(paths.orders(seed, event, key, count, turns)[0], axis=-1)
+
+
 def drawn_by_hand(errors, origins, series, seed, event, name, count):
     """Return the errors of the paths that a series gets, as the docstrings say it."""
     moments = np.unique(origins)
@@ -42,15 +47,15 @@ def drawn_by_hand(errors, origins, series, seed, event, name, count):
 def test_samples_stand_in_the_order_of_whole_paths(count, name):
     errors, origins, series = panel(missing=0)
     paths = paths_of(errors, origins, series)
-    places = paths.orders(3, 17, key_of(name), count)[0]
+    places = places_of(paths, 3, 17, key_of(name), count)
     assert (np.sort(places, axis=-1) == np.arange(count)).all()
     drawn = drawn_by_hand(errors, origins, series, 3, 17, name, count)
     for step, target in np.ndindex(places.shape[:2]):
         own = drawn[np.argsort(places[step, target]), step, target]
         assert (own[1:] >= own[:-1]).all()  # Of fewer than 255 paths, all ranks differ.
-    assert (places == paths.orders(3, 17, key_of(name), count)[0]).all()
-    assert (places != paths.orders(4, 17, key_of(name), count)[0]).any()
-    assert (places != paths.orders(3, 18, key_of(name), count)[0]).any()
+    assert (places == places_of(paths, 3, 17, key_of(name), count)).all()
+    assert (places != places_of(paths, 4, 17, key_of(name), count)).any()
+    assert (places != places_of(paths, 3, 18, key_of(name), count)).any()
 
 
 def spearman(first, second):
@@ -71,7 +76,7 @@ def test_samples_are_correlated_as_errors_were(correlation, apart):
     paths = paths_of(errors.reshape(800, 2, 2), origins, series, KEYS[:2])
     found = []
     for seed in range(20):
-        places = np.stack([paths.orders(seed, 5, int(key), 2000)[0] for key in KEYS[:2]])
+        places = np.stack([places_of(paths, seed, 5, int(key), 2000) for key in KEYS[:2]])
         found.append(spearman(*places[where[apart][1:]]))
     assert np.mean(found) == pytest.approx(spearman(*pair.T), abs=0.05)
     assert np.mean(found) == pytest.approx(6 / np.pi * np.arcsin(correlation / 2), abs=0.1)
@@ -90,7 +95,7 @@ def test_missing_errors_leave_the_correlation_of_steps(correlation):
     errors[0, 1:], errors[0, 0] = np.nan, 0.0
     errors[:, 0][np.isnan(errors).all(axis=(1, 2))] = 0.0
     paths = paths_of(errors, at, np.zeros(1500, int), KEYS[:1])
-    places = paths.orders(0, 5, int(KEYS[0]), 1500)[0][:, 0]
+    places = places_of(paths, 0, 5, int(KEYS[0]), 1500)[:, 0]
     for step, other in ((0, 1), (1, 2), (2, 3), (0, 3)):
         wanted = spearman(whole[:, step], whole[:, other])
         assert spearman(places[step], places[other]) == pytest.approx(wanted, abs=0.1)
@@ -108,7 +113,7 @@ def test_days_on_which_all_are_closed_leave_series_together(lasting):
         errors = np.lib.stride_tricks.sliding_window_view(days, 7, axis=0)
         origins, series = (grid.ravel() for grid in np.mgrid[: len(errors), :3])
         paths = paths_of(errors.reshape(-1, 7, 1), origins, series, KEYS[:3])
-        first, second = (paths.orders(0, 5, int(key), 1000)[0][:, 0] for key in KEYS[:2])
+        first, second = (places_of(paths, 0, 5, int(key), 1000)[:, 0] for key in KEYS[:2])
         shared = np.mean([spearman(first[step], second[step]) for step in range(7)])
         found.append([shared, np.mean([spearman(*first[step : step + 2]) for step in range(6)])])
     assert found[1] == pytest.approx(found[0], abs=0.05)
@@ -117,7 +122,7 @@ def test_days_on_which_all_are_closed_leave_series_together(lasting):
 def test_a_single_origin_says_nothing_and_draws_are_independent():
     errors = np.random.default_rng(0).normal(size=(2, 2, 1))
     paths = paths_of(errors, np.zeros(2, int), np.arange(2), KEYS[:2])
-    first, second = (paths.orders(0, 1, int(key), 2000)[0][:, 0] for key in KEYS[:2])
+    first, second = (places_of(paths, 0, 1, int(key), 2000)[:, 0] for key in KEYS[:2])
     for others in ((first[0], first[1]), (first[0], second[0])):
         assert abs(spearman(*others)) < 0.1
 
@@ -147,14 +152,14 @@ def test_equal_errors_share_a_rank():
     assert ranks[1, 1] < ranks[0, 1] < ranks[3, 1] < ranks[2, 1]
     zeros = paths_of(np.zeros((30, 2, 1)), np.arange(30), np.zeros(30, int), KEYS[:1])
     assert zeros.tails.exceedances.max() == 0
-    places = zeros.orders(0, 0, int(KEYS[0]), 500)[0][:, 0]
+    places = places_of(zeros, 0, 0, int(KEYS[0]), 500)[:, 0]
     assert abs(spearman(*places)) < 0.15
 
 
 def test_a_target_without_any_value_is_drawn_by_lot():
     errors, origins, series = panel(200, targets=2)
     errors[:, :, 1] = np.nan
-    places = paths_of(errors, origins, series).orders(0, 0, int(KEYS[0]), 400)[0]
+    places = places_of(paths_of(errors, origins, series), 0, 0, int(KEYS[0]), 400)
     assert abs(spearman(places[0, 0], places[0, 1])) < 0.15
 
 
@@ -172,7 +177,7 @@ def test_series_without_paths_belong_together_as_others_do(correlation, known):
     donors, turns, by_lot = paths.donors(keys, 2000)
     samples = []
     for number, (donor, turn, lot) in enumerate(zip(donors.tolist(), turns, by_lot, strict=True)):
-        places = paths.orders(0, 5, donor, 2000, [turn])[0, 0, 0]
+        places = places_of(paths, 0, 5, donor, 2000, [turn])[0, 0]
         samples.append(np.random.default_rng(number).permutation(places) if lot else places)
     found = np.corrcoef(samples)
     for group in (np.s_[known:], np.s_[1:known:2], np.s_[:known:2]):
@@ -192,7 +197,7 @@ def test_many_series_without_paths_have_a_part_of_their_own(correlation):
     paths = paths_of(errors.reshape(-1, 1, 1), at, series, keys[:12])
     donors, turns, _ = paths.donors(keys[12:], 400)
     places = np.stack([
-        paths.orders(0, 5, int(donor), 400, [turn])[0, 0, 0]
+        places_of(paths, 0, 5, int(donor), 400, [turn])[0, 0]
         for donor, turn in zip(donors, turns, strict=True)
     ])  # fmt: skip
     spread = np.var(places.sum(axis=0)) / np.var(places[0]) / 3000
@@ -211,7 +216,7 @@ def test_sparse_series_without_paths_are_as_independent_as_those_with_some():
     errors = np.random.default_rng(5).poisson(0.2, size=(3000, 1, 1)).astype(float)
     at, series = (grid.ravel() for grid in np.mgrid[:100, :30])
     paths = paths_of(errors, at, series, np.array([key_of(n) for n in range(30)], np.uint64))
-    places = [paths.orders(0, 5, key_of(number), 1000)[0][0, 0] for number in range(100, 300)]
+    places = [places_of(paths, 0, 5, key_of(number), 1000)[0, 0] for number in range(100, 300)]
     # Of 200 independent ones, the variance of their sum is 200 times that of one.
     assert np.var(np.sum(places, axis=0)) < 2 * 200 * np.var(places[0])
 
@@ -225,7 +230,7 @@ def test_a_series_of_some_origins_has_the_bias_of_its_own_paths():
     errors = generator.normal(size=(4000, 1, 1)) + bias
     paths = paths_of(errors[kept], at[kept], series[kept], keys)
     assert paths.shared < 0.05
-    places = [paths.orders(0, 5, int(key), 1000)[0][0, 0] for key in keys[1::2]]
+    places = [places_of(paths, 0, 5, int(key), 1000)[0, 0] for key in keys[1::2]]
     assert np.var(np.sum(places, axis=0)) < 2 * 10 * np.var(places[0])
 
 
@@ -254,7 +259,7 @@ def test_a_file_gives_the_paths_back():
         np.testing.assert_array_equal(getattr(again, name), getattr(paths, name))
     for name in ("units", "shares", "exceedances"):
         np.testing.assert_array_equal(getattr(again.tails, name), getattr(paths.tails, name))
-    assert (again.orders(1, 2, 3, 50)[0] == paths.orders(1, 2, 3, 50)[0]).all()
+    assert (places_of(again, 1, 2, 3, 50) == places_of(paths, 1, 2, 3, 50)).all()
 
 
 @pytest.mark.parametrize(
