@@ -65,7 +65,6 @@ WITHIN = {
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
-        ["measures", "interval_errors"],
         ["report", "judgement"],
         ["judging"],
         ["entries", "tuning", "interval_errors"],
@@ -76,7 +75,6 @@ WITHIN = {
     "sweep": [
         ["suggestion"],
         ["curve"],
-        ["optimizer_access"],
         ["session"],
         ["callback"],
         ["find"],

@@ -25,7 +25,7 @@ from keras_ts.exporting import runtimes
 from keras_ts.exporting.export import as_rollout, written
 from keras_ts.exporting.formats import FORMATS, Format, Run
 from keras_ts.interface import Interface, carried_by
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import short
 from keras_ts.windows.dataset import WindowDataset
 
 

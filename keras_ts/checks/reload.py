@@ -19,7 +19,7 @@ import numpy as np
 
 from keras_ts._models import check_model
 from keras_ts.checks.fingerprint import SEED, Fingerprint, take
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import write
 

@@ -19,7 +19,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     windows_needed,
 )
 from keras_ts.evaluation.interval_errors import errors_of, with_short
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.judged import JudgedWindows, spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded

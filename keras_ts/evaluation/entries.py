@@ -13,8 +13,7 @@ from keras_ts._models import check_model
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
 from keras_ts.evaluation.forecasters.table_windows import on_windows
-from keras_ts.evaluation.judged.common_windows import common_windows
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
 from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval

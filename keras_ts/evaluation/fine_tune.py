@@ -11,7 +11,7 @@ from keras_ts._models import check_model
 from keras_ts._progress import quiet
 from keras_ts._quantiles import pair_of
 from keras_ts.evaluation.calibrate import calibrate, check_enough
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.tuning import CURE, NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded

@@ -13,21 +13,24 @@ from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
 from keras_ts.evaluation.forecasters.forecaster import (
     Forecaster,
+    SignedErrors,
     baselines_of,
     common_levels,
     left_out_note,
     name_of,
     of_baseline,
 )
-from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.judged.reading import JudgedWindows, described
-from keras_ts.evaluation.judgement import Judgement, NoVerdictError, judge, steps_of
-from keras_ts.evaluation.measures import (
+from keras_ts.evaluation.judged import JudgedWindows, described
+from keras_ts.evaluation.judgement import (
+    Judgement,
     Metric,
+    NoVerdictError,
     checked_measure,
+    judge,
     measure_of,
     metrics_of,
     refuse_points,
+    steps_of,
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.scorecard import Weights

@@ -15,7 +15,7 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.plotting.intervals import draw_verdict
+from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (

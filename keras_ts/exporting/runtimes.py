@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_ts import _keras_private
 from keras_ts.exporting.formats import FORMATS
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import short
 
 
 def require(kind: str, run: bool) -> None:

@@ -22,8 +22,7 @@ from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text
 from keras_ts.interface import remember
 from keras_ts.saving import archive, hdf5
-from keras_ts.saving.config import entries, title, walk
-from keras_ts.saving.diagnose import explain, short
+from keras_ts.saving.config import entries, explain, short, title, walk
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 

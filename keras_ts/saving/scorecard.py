@@ -26,8 +26,7 @@ from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
 from keras_ts.saving import archive, hdf5
-from keras_ts.saving.config import entries, title
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import entries, short, title
 from keras_ts.saving.load import carried_in, located_file, look_through
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
 from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, printable, task_of

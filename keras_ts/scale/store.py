@@ -1,12 +1,15 @@
 """``PanelStore``: a panel on disk, written piece by piece and read as memory maps."""
 
+import contextlib
+import errno
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from keras_ts import _checks
-from keras_ts._files import checksum, path_text
+from keras_ts._files import checksum, locked, path_text
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.engine import Survey, look_at, opened_duckdb, read_series, sorted_blocks
 from keras_ts.scale.writing.finishing import (
@@ -18,10 +21,9 @@ from keras_ts.scale.writing.finishing import (
     write_series,
 )
 from keras_ts.scale.writing.sources import open_source
-from keras_ts.scale.writing.unfinished import Unfinished
 from keras_ts.windows.arithmetic.holidays import is_place
 from keras_ts.windows.reading.panel import table_of, with_columns
-from keras_ts.windows.reading.stored import StoredPanel, broken, opened_polars
+from keras_ts.windows.reading.stored import SETTINGS, StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -156,6 +158,66 @@ class PanelStore(StoredPanel):
         return f"PanelStore of {len(self.labels):,} series and {self.settings.rows:,} rows"
 
 
+# The files of an unfinished store. Any other file in its folder belongs to somebody else.
+_WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
+
+
+class Unfinished:
+    """The folder ``unfinished`` within that of a store, to be removed when the store is whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / "unfinished"
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make the folder, keep other processes out of it, and remove what a cut-off write left."""
+        self._refuse_whole()
+        if self.folder.is_dir() and not self.path.is_dir() and any(self.folder.iterdir()):
+            raise FileExistsError(
+                f"folder={str(self.folder)!r} holds other files. Name a new folder for the store."
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise NotADirectoryError(
+                f"folder={str(self.folder)!r} is a file, or lies below one. Name a folder."
+            ) from None
+        with locked(self.path / "lock") as alone:
+            if not alone:
+                raise RuntimeError(f"Another process is writing to folder={str(self.folder)!r}.")
+            self._refuse_whole()  # Another process may have finished in the meantime.
+            self._clear()
+            try:
+                yield
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                raise OSError(
+                    error.errno,
+                    f"{error.strerror}: the store is not whole yet. Make room, and call "
+                    "PanelStore.write again",
+                    str(self.folder),
+                ) from error
+
+    def _clear(self) -> None:
+        """Remove all files that an earlier write left, except the lock."""
+        for pattern in _WRITTEN:
+            for path in self.folder.glob(pattern):
+                path.unlink()
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "lock":
+                path.unlink()
+
+    def _refuse_whole(self) -> None:
+        if (self.folder / SETTINGS).exists():
+            raise FileExistsError(
+                f"folder={str(self.folder)!r} holds a store already: open it with "
+                "PanelStore(folder), or name another folder."
+            )
+
+
 def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
     """Write all files of a store."""
     survey, parts, row = Survey(), list[SortedSeries](), 0
@@ -165,9 +227,9 @@ def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
             Layout.of(survey, windows, whole=False)
     read_series(survey, windows)
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
-    for frame in sorted_blocks(survey, work, windows):
+    for frame in sorted_blocks(survey, work.path, windows):
         layout = Layout.of(survey, windows)
         parts.append(write_series(frame, work.folder, layout, row))
         row += len(frame)
         progress.add(len(frame))
-    finish(SortedSeries.joined(parts), read_static(survey, layout), work, layout)
+    finish(SortedSeries.joined(parts), read_static(survey, layout), work.folder, layout)

@@ -11,8 +11,7 @@ from keras_ts._backends import seed_generators
 from keras_ts._progress import progress_bar
 from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.optimizer_access import accumulation
-from keras_ts.sweep.session import check_sweepable
+from keras_ts.sweep.session import accumulation, check_sweepable
 from keras_ts.windows.dataset import WindowDataset
 
 

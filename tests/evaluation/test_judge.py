@@ -5,7 +5,7 @@ import pytest
 
 from keras_ts import WindowedSeries, course_series
 from keras_ts.evaluation.forecasters.forecaster import of_array
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.judgement import NoVerdictError
 from keras_ts.evaluation.judging import Judge
 

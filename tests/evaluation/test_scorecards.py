@@ -8,8 +8,7 @@ import pytest
 
 from judged_models import forecaster, parts
 from keras_ts import WindowedSeries, compare
-from keras_ts.evaluation.judged import reading
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows, reading
 
 
 def described(judged, windows):

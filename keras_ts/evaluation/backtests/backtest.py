@@ -21,13 +21,12 @@ from keras_ts._progress import progress_bar, quiet
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, PresetFitArguments
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
-from keras_ts.evaluation.backtests.following import Levels
 from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
-from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
+from keras_ts.evaluation.backtests.training import Build, Levels, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import of_array, of_model
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.judgement import NoVerdictError, seed_name
 from keras_ts.evaluation.judging import Judge, season_of
 from keras_ts.evaluation.report import ComparisonReport

@@ -11,7 +11,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.theta import theta
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.regression import DirectRidge

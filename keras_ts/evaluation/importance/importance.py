@@ -30,10 +30,9 @@ from keras_ts.evaluation.importance.shuffled_columns import (
     donors,
     shuffled_columns,
 )
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judgement import where_present
+from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.evaluation.judgement import measure_of, where_present
 from keras_ts.evaluation.judging import single_time_note
-from keras_ts.evaluation.measures import measure_of
 from keras_ts.interface import Interface
 from keras_ts.scores.metrics import absolute_errors
 from keras_ts.windows.blocks import Block, finite

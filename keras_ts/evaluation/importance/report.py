@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
 from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
-from keras_ts.plotting.intervals import draw_intervals
+from keras_ts.plotting.errors import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, interval, number, percent
 from keras_ts.windows.align import label_column

@@ -11,9 +11,8 @@ from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.table import ForecastTable
-from keras_ts.evaluation.judged.reading import JudgedWindows, scales_of
-from keras_ts.evaluation.score.keys import Keys
-from keras_ts.evaluation.score.matched import Matched, Names
+from keras_ts.evaluation.judged import JudgedWindows, scales_of
+from keras_ts.evaluation.score.matched import Keys, Matched, Names
 from keras_ts.evaluation.score.promise import judged
 from keras_ts.forecasting.aggregate import Samples
 from keras_ts.plotting.errors import plot_errors

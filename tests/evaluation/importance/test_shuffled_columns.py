@@ -12,7 +12,7 @@ from keras_ts.evaluation.importance.shuffled_columns import (
     donors,
     shuffled_columns,
 )
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 
 
 def panel(**settings):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.evaluation.judged.reading import JudgedWindows, periods_back
+from keras_ts.evaluation.judged import JudgedWindows, periods_back
 from keras_ts.windows.blocks import filled
 
 

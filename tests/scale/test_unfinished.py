@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_ts.scale.writing.unfinished import Unfinished, write_array
+from keras_ts.scale.store import Unfinished
+from keras_ts.scale.writing.finishing import write_array
 
 
 def test_another_process_is_kept_out(tmp_path):

@@ -1,4 +1,12 @@
-"""``log_forecaster``: one call logs a forecaster to MLflow, as a model of frames."""
+"""Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
+
+It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
+
+MLflow's own flavor for Keras saves a model of tensors, and loads it in a process that has not
+imported keras_ts, so Keras refuses its layers. Here MLflow keeps the folder that ``save_model``
+writes, and a few lines of code that run at loading: they choose a backend that is installed, import
+keras_ts, and forecast from frames.
+"""
 
 import importlib.metadata
 import json
@@ -29,6 +37,8 @@ from keras_ts.saving.scorecard import Judged, scorecard
 from keras_ts.scores.card import Scorecard
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import table_of
+
+__all__ = ["log_forecaster"]
 
 # MLflow keeps the files of a model under this name.
 _FILES = "forecaster"
