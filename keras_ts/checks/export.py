@@ -63,13 +63,8 @@ class ExportReport:
 
     def __str__(self) -> str:
         if not self.ok:
-            return "\n".join(
-                [
-                    f"The exported {self.format!r} file gives other outputs than the model:",
-                    *self.differences,
-                    self.cure,
-                ]
-            )
+            head = f"The exported {self.format!r} file gives other outputs than the model:"
+            return "\n".join([head, *self.differences, self.cure])
         ran = ", ".join(" and ".join(map(str, shapes)) for shapes in self.shapes)
         return (
             f"{self.format}: the same outputs up to {self.difference:.2g} "
@@ -126,15 +121,20 @@ def check_export(
     """
     _checks.choice("format", format, tuple(FORMATS))
     rtol = _checks.positive("rtol", rtol)
-    model = _forecaster(unwrapped(model))
+    model = unwrapped(model)
+    if isinstance(model, keras.Model) and carried_by(model) is not None:
+        model = as_rollout(model)
     inputs = _inputs(model, x)
     runtimes.require(format, run=True)
-    names = [tensor.name for tensor in model.inputs]
+    names, runs = [tensor.name for tensor in model.inputs], [inputs]
+    if any(map(_free, model.inputs)):
+        pairs = zip(inputs, model.inputs, strict=True)
+        runs.append([x[:, : x.shape[1] // 2] if _free(spec) else x for x, spec in pairs])
     with tempfile.TemporaryDirectory() as folder:
         path = written(model, x, format, Path(folder))
         load = functools.cache(lambda: FORMATS[format].run(str(path), names))
         report = ExportReport(format, rtol=rtol)
-        for arrays in _lengths(model, inputs):
+        for arrays in runs:
             count = len(report.differences)
             report = _with_run(report, model, x, load, arrays)
             # If the file differs on complete windows, missing values add nothing.
@@ -142,13 +142,6 @@ def check_export(
                 for holed in with_holes(model, arrays):
                     report = _with_run(report, model, x, load, holed, missing=True)
     return report
-
-
-def _forecaster(model: Any) -> Any:
-    """Return what ``export_model`` exports of a model with windows; other models unchanged."""
-    if not isinstance(model, keras.Model) or carried_by(model) is None:
-        return model
-    return as_rollout(model)
 
 
 def _with_run(
@@ -225,17 +218,6 @@ def _inputs(model: Any, x: Any) -> list[Array]:
 
 def _free(spec: Any) -> bool:
     return len(spec.shape) > 1 and spec.shape[1] is None
-
-
-def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
-    """Return the inputs as they came and, if lengths are free, cut to half of their steps."""
-    if not any(map(_free, model.inputs)):
-        return [inputs]
-    short = [
-        array[:, : array.shape[1] // 2] if _free(spec) else array
-        for array, spec in zip(inputs, model.inputs, strict=True)
-    ]
-    return [inputs, short]
 
 
 def _difference(expected: list[Array], results: list[Array]) -> tuple[float, float]:

@@ -39,20 +39,16 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
     variables += [v for metric in model.metrics for v in metric.variables]
     before = [(variable, _numbers(variable)) for variable in variables]
     fingerprint["Results"] = _results(model, x)
-    _forget_idle_seeds(model, x, fingerprint)
-    for variable, value in before:
-        variable.assign(value)
-    return fingerprint
-
-
-def _forget_idle_seeds(model: keras.Model, x: Any, fingerprint: Fingerprint) -> None:
-    """Leave out the state of random numbers that training never draws, as with a dropout of 0."""
+    # The state of random numbers that training never draws, as with a dropout of 0, is left out.
     model(x, training=True)
     for owner, layer in _layers(model):
         places = fingerprint[owner]
         for place, now in _inside(layer, []):
             if place.endswith(SEED) and np.array_equal(now, places[place]):
                 del places[place]
+    for variable, value in before:
+        variable.assign(value)
+    return fingerprint
 
 
 def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:

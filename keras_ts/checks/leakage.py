@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import cycle
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -229,8 +229,7 @@ def check_leakage(
     )
 
 
-@dataclass(frozen=True)
-class _Move:
+class _Move(NamedTuple):
     """The first forecast that moved in a pass: its moment and number, and how far it moved."""
 
     moment: int

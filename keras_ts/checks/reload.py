@@ -74,12 +74,8 @@ class ReloadReport:
         if self.ok:
             return f"Reloads as it is: {self.compared} settings, variables and results agree."
         count = len(self.differences)
-        return "\n".join(
-            [
-                f"Reloading loses or changes {'one thing' if count == 1 else f'{count} things'}:",
-                *map(str, self.differences),
-            ]
-        )
+        head = f"Reloading loses or changes {'one thing' if count == 1 else f'{count} things'}:"
+        return "\n".join([head, *map(str, self.differences)])
 
 
 def check_reload(model: keras.Model, x: Any) -> ReloadReport:

@@ -145,9 +145,12 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     steps = recipe.steps_for(len(train))
     epochs = recipe.epochs_for(steps, Interface.of(trial).known_ahead)
     seconds = _seconds(recipe, trial, train, steps, epochs)
+    duration = f"{max(round(seconds), 1)} s"
+    if seconds >= 90:
+        duration = f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
     say(
-        f"\nTraining for {epochs} epochs of {steps} batches takes about {_duration(seconds)} "
-        f"on {keras.backend.backend()}."
+        f"\nTraining for {epochs} epochs of {steps} batches takes about {duration} on "
+        f"{keras.backend.backend()}."
     )
     keras.utils.set_random_seed(arguments.seed)
     train.reset()
@@ -239,12 +242,6 @@ def _seconds(
     for _ in range(_TIMED_STEPS):
         trial.train_on_batch(*batch)
     return compiled - begin + (time.perf_counter() - compiled) / _TIMED_STEPS * steps * epochs
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:

@@ -59,23 +59,19 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
     config = {
         "optimizer": _entry(optimizer, "keras.optimizers"),
         "loss": _entry(training.get("loss"), "keras.losses"),
-        **{
-            name: _entry(_of_one_output(training.get(name)), "keras.metrics")
-            for name in ("metrics", "weighted_metrics")
-        },
         "loss_weights": training.get("loss_weights"),
     }
+    for name in ("metrics", "weighted_metrics"):
+        metrics = training.get(name)
+        # Keras 2 writes an outer list, which Keras 3.12 refuses.
+        if isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list):
+            metrics = metrics[0]
+        config[name] = _entry(metrics, "keras.metrics")
     # Keras 2 writes None for the default.
     for name in ("run_eagerly", "steps_per_execution", "jit_compile"):
         if training.get(name) is not None:
             config[name] = training[name]
     return config
-
-
-def _of_one_output(metrics: Any) -> Any:
-    """Return the metrics without the outer list that Keras 2 wrote and Keras 3.12 refuses."""
-    nested = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
-    return metrics[0] if nested else metrics
 
 
 def is_legacy(training: dict[str, Any]) -> bool:

@@ -85,7 +85,14 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
                 f"{place} holds {title(entry)}, which has no stock form there. Use a stock loss "
                 "and metrics, and no layer of keras_ts inside a wrapper."
             )
-    _copy_state(model, lowered)
+    _copy_variables(model.variables, lowered.variables, "The model's layers")
+    # An optimizer that has not run yet has no state beyond its settings.
+    if model.compiled and model.optimizer.built:
+        _copy_variables(
+            model.optimizer.variables,
+            lowered.optimizer.variables,
+            "A layer was frozen or freed after the optimizer was built, and its state",
+        )
     write(lowered, filepath, carried_by(model))
 
 
@@ -119,7 +126,12 @@ def _check_stock(model: keras.Model) -> None:
 
 def _check_masks(model: keras.Model) -> None:
     """Refuse a mask that crosses a layer whose stock form would drop it."""
-    reached = reached_layers(model, _drops_masks)
+
+    def drops_masks(layer: Any) -> bool:
+        keeps = type(layer) is WindowedInput or (type(layer) is ScaleOutput and _is_scalar(layer))
+        return type(layer) in _STOCK and not keeps
+
+    reached = reached_layers(model, drops_masks)
     if reached is None:
         raise ValueError(
             "model masks its input, and the layers that the mask reaches are unknown: the model "
@@ -132,11 +144,6 @@ def _check_masks(model: keras.Model) -> None:
             "drop it: later layers would read the padding. Mask after this layer, or save with "
             "keras_ts.save_model."
         )
-
-
-def _drops_masks(layer: keras.layers.Layer) -> bool:
-    keeps = type(layer) is WindowedInput or (type(layer) is ScaleOutput and _is_scalar(layer))
-    return type(layer) in _STOCK and not keeps
 
 
 def _is_scalar(layer: ScaleOutput) -> bool:
@@ -188,18 +195,6 @@ _STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
     Bounded: _traced,
     WindowedInput: _identity,
 }
-
-
-def _copy_state(model: keras.Model, lowered: keras.Model) -> None:
-    """Copy the weights, the state of seeds, and the state of the optimizer."""
-    _copy_variables(model.variables, lowered.variables, "The model's layers")
-    # An optimizer that has not run yet has no state beyond its settings.
-    if model.compiled and model.optimizer.built:
-        _copy_variables(
-            model.optimizer.variables,
-            lowered.optimizer.variables,
-            "A layer was frozen or freed after the optimizer was built, and its state",
-        )
 
 
 def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:

@@ -185,7 +185,8 @@ class JudgedWindows(WindowBlocks):
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
         """Return seasonal naive forecasts, and True for windows without a gap since the values."""
-        back = periods_back(self.ahead, period)
+        # How far before the origin each step's forecast lies.
+        back = -(-self.ahead // period) * period - self.ahead
         begin = block.origins - back.max()
         starts = self.panel.offsets[block.series]
         early = begin < starts
@@ -243,12 +244,6 @@ def rows_apart(series: IntArray, flat: IntArray, alone: int) -> float:
     # Other people's forecasts may have every seventh origin alone.
     apart = np.diff(flat)[np.diff(series) == 0]
     return float(np.median(apart)) if len(apart) else float(alone)
-
-
-def periods_back(ahead: IntArray, period: int) -> IntArray:
-    """Return how far before the origin each step's seasonal naive forecast lies."""
-    distances: IntArray = -(-ahead // period) * period - ahead
-    return distances
 
 
 def spans_of(judged: JudgedWindows) -> Spans:

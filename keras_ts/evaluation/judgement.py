@@ -20,7 +20,7 @@ from keras_ts.windows.blocks import Block, finite, totals
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
 # By what a verdict may compare, beside one's own metrics.
-_MEASURES = [name for name, metric in METRICS.items() if metric.measure]
+MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 # The columns of scores and what they are called, which no metric of one's own may be.
 _TAKEN = {
     *METRICS,
@@ -34,11 +34,6 @@ _TAKEN = {
     "target",
     "verdict",
 }
-
-
-def checked_measure(by: Any, metrics: Mapping[str, Metric]) -> str | None:
-    """Return the measure of a verdict, or raise an error."""
-    return by if by is None else _checks.choice("by", by, (*_MEASURES, *metrics))
 
 
 def measure_of(by: str | None, judged: JudgedWindows) -> str:

@@ -8,6 +8,7 @@ after a reload. A model that is compiled is described by the same values.
 import copy
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -74,26 +75,18 @@ def trained_further(
             "model has no weights to train: it is solved in closed form, or frozen. Fit the preset "
             "again, on all rows: preset.fit(windows.build(table))."
         )
-    if members := members_of(model):
-        tuned = mean_of(
-            [
-                trained_further(
-                    each, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
-                )
-                for each in members
-            ],
-            Interface(model, None).bounds,
-        )
-        tuned.compile(**_objects(settings))
-        return tuned
-    if parts := blended(model):
-        net, line, share = parts
-        net = trained_further(
-            net, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
-        )
-        copied = _copied(line, train)
-        copied.set_weights(line.get_weights())
-        tuned = blend(net, copied, share, Interface(model, None).bounds)
+    members, parts = members_of(model), blended(model)
+    if members or parts:
+        arguments = {"name": name, "epochs": epochs, "learning_rate": learning_rate}
+        again = partial(trained_further, train=train, settings=settings, **arguments)
+        bounds = Interface(model, None).bounds
+        if parts:
+            net, line, share = again(parts[0]), *parts[1:]
+            copied = _copied(line, train)
+            copied.set_weights(line.get_weights())
+            tuned = blend(net, copied, share, bounds)
+        else:
+            tuned = mean_of([again(each) for each in members], bounds)
         tuned.compile(**_objects(settings))
         return tuned
     # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of

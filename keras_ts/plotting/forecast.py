@@ -115,7 +115,7 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
         colors = (ink(), MODEL) if len(shown) == 1 else (f"C{number}", f"C{number}")
         name = "series" if pair.label is None else written(pair.label)
         _draw(ax, pair, last, colors, name, top=1 - _LEGEND)
-    label_time(ax, _times(picture))
+    label_time(ax, picture.times)
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
         columns = _columns(ax)
@@ -123,8 +123,8 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
         ax.legend(frameon=False, loc="upper left", ncols=columns)
         return ax
     ax.legend(frameon=False, loc="best")
-    if len(shown) < picture.count and not picture.chosen:
-        ax.set_title(_first_of(picture), fontsize="medium", loc="left")
+    if picture.left_out:
+        ax.set_title(picture.left_out, fontsize="medium", loc="left")
     return ax
 
 
@@ -139,7 +139,7 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
     for ax, pair in zip(axes, picture.drawn, strict=True):
         _draw(ax, pair, last, (ink(), MODEL), "series")
         ax.set_title(written(pair.label), fontsize="medium", loc="left")
-        label_time(ax, _times(picture))
+        label_time(ax, picture.times)
         ax.label_outer(remove_inner_ticks=True)
         ax.tick_params(left=True, labelleft=True)
     for ax in grid.ravel()[len(picture.drawn) :]:
@@ -151,8 +151,8 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
     figure.legend(
         handles, labels, frameon=False, loc="outside lower center", ncols=_columns(axes[0])
     )
-    if len(picture.drawn) < picture.count and not picture.chosen:
-        figure.suptitle(_first_of(picture), fontsize="medium")
+    if picture.left_out:
+        figure.suptitle(picture.left_out, fontsize="medium")
     return axes
 
 
@@ -168,14 +168,6 @@ def _leave_room(ax: Any, rows: int) -> None:
     if np.isfinite(high - low):
         ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
         ax.autoscale_view()
-
-
-def _first_of(picture: Picture) -> str:
-    return f"The first {len(picture.drawn)} of {picture.count:,} series"
-
-
-def _times(picture: Picture) -> Array | None:
-    return picture.drawn[0].ahead_moments if picture.timed else None
 
 
 def _draw(

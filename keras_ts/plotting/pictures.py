@@ -40,9 +40,8 @@ class Picture:
 
     drawn: list[Drawn]
     name: str = "value"  # The label of the vertical axis.
-    timed: bool = False  # False if the horizontal axis shows positions.
-    count: int = 1  # Number of series in the forecast, drawn or not.
-    chosen: bool = False  # True if a person chose the series that are drawn.
+    times: Array | None = None  # Of a forecast; None if the horizontal axis shows positions.
+    left_out: str = ""  # A title that says that other series are not drawn.
 
 
 def read_arrays(
@@ -79,7 +78,7 @@ def read_arrays(
     if moments is None:
         moments = np.arange(max(len(values), end))
     pair = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
-    return Picture([pair], timed=times is not None)
+    return Picture([pair], times=None if times is None else pair.ahead_moments)
 
 
 def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
@@ -134,7 +133,13 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             fan = np.quantile(samples, _FAN, axis=1).T
             outer, shown, paths = _bands(_FAN, fan), fan[:, _FAN.index(0.5)], samples.T[:_PATHS]
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer, paths))
-    return Picture(drawn, target, time_column is not None, len(labels), ids is not None)
+    left_out = f"The first {len(drawn)} of {len(labels):,} series"
+    return Picture(
+        drawn,
+        target,
+        None if time_column is None else drawn[0].ahead_moments,
+        left_out if len(drawn) < len(labels) and ids is None else "",
+    )
 
 
 def _table(frame: Any, argument: str) -> Any:

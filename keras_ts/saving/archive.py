@@ -82,11 +82,11 @@ def rewrite(
             with (
                 _readable(f"{str(source)!r}: {info.filename}"),
                 old.open(info) as reader,
-                _writer(new, info.filename) as writer,
+                new.open(info.filename, "w", force_zip64=True) as writer,
             ):
                 shutil.copyfileobj(reader, writer, 1 << 20)
         for name, content in members.items():
-            with _writer(new, name) as writer:
+            with new.open(name, "w", force_zip64=True) as writer:
                 writer.write(content)
 
 
@@ -110,10 +110,6 @@ def _readable(where: str) -> Iterator[None]:
         yield
     except (*_DAMAGE, zlib.error, EOFError) as error:
         raise ValueError(f"{where} is damaged ({error}); copy the file again.") from None
-
-
-def _writer(archive: zipfile.ZipFile, name: str) -> Any:
-    return archive.open(name, "w", force_zip64=True)
 
 
 def _kind(path: Path) -> str:

@@ -15,7 +15,7 @@ from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.saving import archive
-from keras_ts.saving.load import IN_FOLDER, MASKS_MARK, masks_passed_on, put_carried
+from keras_ts.saving.load import IN_FOLDER, KEY, MASKS_MARK, masks_passed_on
 from keras_ts.saving.scorecard import Judged, card_beside, with_scorecard
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -182,6 +182,6 @@ def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None
     with undistributed():
         keras.saving.save_model(model, temporary)
     if carried is not None:
-        put_carried(temporary, carried)
+        archive.update_json(temporary, archive.METADATA, {KEY: carried.get_config()})
     if masks_passed_on(model):
         archive.update_json(temporary, archive.METADATA, MASKS_MARK)

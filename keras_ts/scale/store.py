@@ -186,7 +186,15 @@ class Unfinished:
             if not alone:
                 raise RuntimeError(f"Another process is writing to folder={str(self.folder)!r}.")
             self._refuse_whole()  # Another process may have finished in the meantime.
-            self._clear()
+            # All files that an earlier write left go, except the lock.
+            for pattern in _WRITTEN:
+                for path in self.folder.glob(pattern):
+                    path.unlink()
+            for path in self.path.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != "lock":
+                    path.unlink()
             try:
                 yield
             except OSError as error:
@@ -198,17 +206,6 @@ class Unfinished:
                     "PanelStore.write again",
                     str(self.folder),
                 ) from error
-
-    def _clear(self) -> None:
-        """Remove all files that an earlier write left, except the lock."""
-        for pattern in _WRITTEN:
-            for path in self.folder.glob(pattern):
-                path.unlink()
-        for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != "lock":
-                path.unlink()
 
     def _refuse_whole(self) -> None:
         if (self.folder / SETTINGS).exists():

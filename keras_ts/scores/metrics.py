@@ -52,11 +52,9 @@ def covered(actual: Array, low: Array, high: Array) -> BoolArray:
 
 
 def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Array:
-    """Return ``(high - low) + 2 / (1 - share) d``, ``d`` the distance of ``y`` from the interval.
-
-    Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
-    Statistical Association 67 (1972).
-    """
+    """Return ``(high - low) + 2 / (1 - share) d``, with the distance ``d`` from the interval."""
+    # Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
+    # Statistical Association 67 (1972).
     outside = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
     scores: Array = high - low + 2 / (1 - share) * outside
     return scores
@@ -124,10 +122,8 @@ def heading(name: str) -> str:
 def all_losses(
     actual: Array, predicted: Array, scale: Array, levels: Sequence[float] | None = None
 ) -> dict[str, Array]:
-    """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``.
-
-    With levels, ``predicted`` has a last axis of quantiles, and the median is the point forecast.
-    """
+    """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``."""
+    # With levels, ``predicted`` has a last axis of quantiles, whose median is the point forecast.
     losses = point_losses(actual, points_of(predicted, levels), scale)
     if levels is not None:
         losses |= quantile_losses(actual, predicted, scale, levels, levels)

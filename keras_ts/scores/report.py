@@ -62,10 +62,9 @@ class Page(NamedTuple):
 
 
 class Report:
-    """Scores in columns of equal length, and what is said of them.
+    """Scores in columns of equal length, and what is said of them."""
 
-    A subclass is a frozen dataclass of ``table`` and the facts that it holds under.
-    """
+    # A subclass is a frozen dataclass of ``table`` and the facts that it holds under.
 
     table: dict[str, Array]
 
@@ -130,10 +129,8 @@ class Rows(NamedTuple):
         )
 
     def totals(self, by: Sequence[str]) -> "Rows":
-        """Return a row for the total of the rows that are alike in some columns.
-
-        Steps without a value are left out. Scales are those of single steps times their number.
-        """
+        """Return a row for the total of the rows that are alike in some columns."""
+        # Steps without a value are left out. Scales are those of single steps times their number.
         first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
         order = np.argsort(numbers, kind="stable")
         starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
@@ -153,10 +150,8 @@ class Rows(NamedTuple):
         )
 
     def scores(self, by: str | None = None) -> dict[str, Array]:
-        """Return the scores of all rows, or of those with each value of a column.
-
-        Targets that are not finite are left out. Values come as they appear, steps in their order.
-        """
+        """Return the scores of all rows, or of those with each value of a column."""
+        # Targets that are not finite are left out. Values come as they appear, steps in order.
         if by == "step" and (np.diff(self.columns[by]) < 0).any():
             return self.only(np.argsort(self.columns[by], kind="stable")).scores(by)
         rows, scores = len(self.actual), dict[str, Array]()

@@ -9,7 +9,7 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.sweep.curve import RecordedCurve, SweepCurve, read_sweep, write_sweep
+from keras_ts.sweep.curve import SweepCurve, read_sweep, write_sweep
 from keras_ts.sweep.session import (
     GeometricSchedule,
     Snapshot,
@@ -20,7 +20,7 @@ from keras_ts.sweep.session import (
 
 
 @registered
-class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
+class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     """Trains at rates that grow by a constant factor, and records the loss at each rate.
 
     At the end it puts the model, its optimizer and the random state back as they were.
@@ -80,11 +80,10 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         restore: bool = True,
         backup: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__()
+        keras.callbacks.Callback.__init__(self)
         self.schedule = GeometricSchedule(start_lr, end_lr, steps, steps_per_decade)
-        self.curve = SweepCurve(
-            _checks.choice("every", every, ("batch", "epoch")), smoothing, stop_factor
-        )
+        every_text = _checks.choice("every", every, ("batch", "epoch"))
+        SweepCurve.__init__(self, every_text, smoothing, stop_factor)
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
         # The running fit, or an interrupted one whose model has not been put back yet.
@@ -115,8 +114,8 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         else:
             self._earlier = None, None
         self._swept = model
-        self.curve = self.curve.emptied()
-        self._session = SweepSession(model, self.curve)
+        self._empty()
+        self._session = SweepSession(model, self)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Continue an interrupted curve, at the first epoch; let the next batch set the rate."""
@@ -199,7 +198,7 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         """Return the schedule with its number of steps: as set, or as many as the fit has left."""
         if self.schedule.steps is not None:
             return self.schedule
-        first = min(self.curve.epoch_starts, default=epoch + 1) - 1
+        first = min(self._epoch_starts, default=epoch + 1) - 1
         epochs, batches = self.params["epochs"] - first, self.params.get("steps")
         steps = steps_of_fit(self.model, self.every, epochs, batches)
         if not steps or steps < 2:
@@ -214,21 +213,21 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         return {
             "config": self.get_config(),
             "curve": self.to_dict(),
-            "began": self.curve.batches_before,
-            "epoch_starts": list(self.curve.epoch_starts.items()),
+            "began": self._batches_before,
+            "epoch_starts": list(self._epoch_starts.items()),
         }
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
         """Take over a sweep's first ``points`` points, or all, from what ``_content`` returned."""
-        self.curve.read_dict(content["curve"], points)
-        self.curve.batches_before = content["began"]
-        self.curve.epoch_starts = dict(content["epoch_starts"])
+        self._read_dict(content["curve"], points)
+        self._batches_before = content["began"]
+        self._epoch_starts = dict(content["epoch_starts"])
 
     def _earlier_content(self) -> dict[str, Any] | None:
         """Return the content of an interrupted fit, from this object or its backup, or None."""
-        if self.curve.stopped == "interrupted":
+        if self._state == "interrupted":
             return self._content()
-        if self.curve.stopped is None and self.backup is not None and Path(self.backup).exists():
+        if self._state is None and self.backup is not None and Path(self.backup).exists():
             return read_sweep(self.backup)
         return None
 
@@ -245,10 +244,10 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
             )
         if snapshot is not None:
             session.snapshot = snapshot
-        elif self.curve.batches_before != earlier["began"]:
+        elif self._batches_before != earlier["began"]:
             raise ValueError(
                 "The model has been trained since the interrupted sweep began, so the sweep cannot "
                 "put it back. Put the sweep before TrainingBackup in the list of callbacks."
             )
         self._read(earlier, starts[epoch])
-        self.curve.stopped = "running"
+        self._state = "running"

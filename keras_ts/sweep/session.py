@@ -240,8 +240,8 @@ class SweepSession:
         self._schedule: GeometricSchedule | None = None
         self._rate: HeldRate | None = None
         self._rate_due = False
-        curve.batches_before = batches_seen(model.optimizer)
-        curve.stopped = "running"
+        curve._batches_before = batches_seen(model.optimizer)
+        curve._state = "running"
 
     @property
     def begun(self) -> bool:
@@ -269,11 +269,11 @@ class SweepSession:
             self._record(_logged_loss(logs))
         else:
             self._loss.end_epoch(logs)
-        self.curve.epoch_starts[epoch + 1] = len(self.curve.lrs)
+        self.curve._epoch_starts[epoch + 1] = len(self.curve.lrs)
 
     def set_rate(self) -> None:
         """Set the rate before the first batch of each rate and of each epoch."""
-        if self._rate_due and self._rate is not None and self.curve.stopped == "running":
+        if self._rate_due and self._rate is not None and self.curve._state == "running":
             self._rate.set(len(self.curve.lrs))
         self._rate_due = False
 
@@ -295,8 +295,8 @@ class SweepSession:
         if self._rate is not None:
             self._rate.release()
             self._rate = None
-        if self.curve.stopped == "running":
-            self.curve.stopped = "interrupted"
+        if self.curve._state == "running":
+            self.curve._state = "interrupted"
 
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as they were before the fit."""
@@ -305,16 +305,16 @@ class SweepSession:
 
     def _record(self, loss: float) -> None:
         curve = self.curve
-        if curve.stopped != "running" or self._schedule is None:
+        if curve._state != "running" or self._schedule is None:
             return
-        curve.record(self._schedule.rate(len(curve.lrs)), loss)
+        curve._record(self._schedule.rate(len(curve.lrs)), loss)
         smoothed = moving_average(without_outliers(curve.losses), curve.smoothing)
         if not math.isfinite(loss):
-            curve.stopped = "non-finite"
+            curve._state = "non-finite"
         elif divergence(curve.losses, smoothed, curve.stop_factor) is not None:
-            curve.stopped = "diverged"
+            curve._state = "diverged"
         elif len(curve.lrs) == self._schedule.steps:
-            curve.stopped = "finished"
+            curve._state = "finished"
         else:
             return
         self.model.stop_training = True
@@ -375,16 +375,9 @@ class Snapshot:
 def _variables(model: keras.Model) -> list[Any]:
     # model.get_weights() leaves out the states of seed generators, such as those of dropout, and
     # optimizer.set_weights() leaves out the variables of a wrapped optimizer.
-    return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
-
-
-def _recurrent_states(model: keras.Model) -> list[Any]:
-    return [
-        state
-        for layer in _keras_private.layers_within(model, keras.layers.RNN)
-        if layer.states is not None
-        for state in keras.tree.flatten(layer.states)
-    ]
+    layers = _keras_private.layers_within(model, keras.layers.RNN)
+    states = keras.tree.flatten([layer.states for layer in layers if layer.states is not None])
+    return [*model.variables, *states, *model.optimizer.variables]
 
 
 def _copy(variable: Any) -> Array:

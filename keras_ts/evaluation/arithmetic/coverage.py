@@ -9,7 +9,7 @@ or over series, whichever vary more.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,10 +35,8 @@ def windows_needed(coverage: float) -> int:
 
 
 def margins(scores: Array, coverage: float) -> Array:
-    """Return the margin of each step that holds a new error with probability ``coverage``.
-
-    Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
-    """
+    """Return the margin of each step that holds a new error with probability ``coverage``."""
+    # Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
     # The ``ceil((n + 1) * coverage)``-th smallest of ``n`` exchangeable scores holds exactly that
     # share of new ones: Lei and others, 2018, theorem 2.2.
     for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
@@ -49,23 +47,21 @@ def margins(scores: Array, coverage: float) -> Array:
 
 
 def class_margins(scores: Array, classes: IntArray, number: int, coverage: float) -> Array:
-    """Return the margins of each class, ``(classes, steps, targets)``.
+    """Return the margins of each class, ``(classes, steps, targets)``."""
+    return np.stack([margins(own, coverage) for own in by_class(scores, classes, number)])
 
-    ``classes`` are those of scores, ``(windows, targets)``, from 0 to ``number - 1``.
-    """
-    return np.stack([
-        margins(np.where((classes == place)[:, None], scores, np.nan), coverage)
-        for place in range(number)
-    ])  # fmt: skip
+
+def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
+    """Yield the scores of each class, of ``(windows, targets)``; NaN for those of others."""
+    for place in range(number):
+        yield np.where((classes == place)[:, None], scores, np.nan)
 
 
 def joined_classes(
     scores: Array, classes: IntArray, bounds: tuple[int, ...], coverage: float
 ) -> tuple[int, ...]:
-    """Return the bounds of classes that have scores enough at each step.
-
-    A class with too few is joined to the next one, and the last to the one before it.
-    """
+    """Return the bounds of classes that have scores enough at each step."""
+    # A class with too few is joined to the next one, and the last to the one before it.
     begins, begin = [], 0
     for place in range(len(bounds)):
         inside = (classes >= begin) & (classes <= place)
@@ -77,10 +73,8 @@ def joined_classes(
 
 
 def ranked(scores: Array, levels: Sequence[float]) -> Array:
-    """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level.
-
-    From ``(windows, ...)`` to ``(..., levels)``; NaN is left out, and stands for no score.
-    """
+    """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level."""
+    # From ``(windows, ...)`` to ``(..., levels)``; NaN is left out, and stands for no score.
     if not len(scores):
         return np.full((*scores.shape[1:], len(levels)), np.nan)
     counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)
@@ -117,11 +111,9 @@ class Coverage(NamedTuple):
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
-    """Return a coverage with its interval, from values inside and values in all.
-
-    These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
-    ``overlap`` neighbouring times overlap.
-    """
+    """Return a coverage with its interval, from values inside and values in all."""
+    # These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
+    # ``overlap`` neighbouring times overlap.
     times, series = (totals[:, totals[1] > 0] for totals in (times, series))
     inside, count = times.sum(axis=1)
     share = float(inside / count)

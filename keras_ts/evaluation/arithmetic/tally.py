@@ -13,12 +13,10 @@ _MOST_NUMBERS = 1 << 22
 
 
 class Tally:
-    """Sums of one forecaster's losses; memory grows only with steps, series and windows.
+    """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
-    With the ``times`` of the windows' origins, numbered from 0 without a gap, losses of the measure
-    and the coverage are summed for each time and step, too.
-    """
-
+    # With the ``times`` of the windows' origins, numbered from 0 without a gap, losses of the
+    # measure and the coverage are summed for each time and step, too.
     def __init__(
         self,
         windows: int,
@@ -79,12 +77,9 @@ class Tally:
         series: IntArray,
         losses: dict[str, Array],
         present: BoolArray | None = None,
-        classes: IntArray | None = None,
+        classes: IntArray | None = None,  # (windows, targets), of the numbers of inputs
     ) -> None:
-        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets.
-
-        ``classes`` are those of the numbers of inputs, ``(windows, targets)``.
-        """
+        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets."""
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -40,6 +40,7 @@ from keras_ts.windows.reading.frames import NotNumbersError
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
+_Made = tuple[FoldParts, JudgedWindows, Fold]
 # The name of the backtested model in its report.
 _MODEL = "model"
 # The seeds of further runs are numbered from here on, past those of folds.
@@ -262,7 +263,7 @@ def backtest(
                     model = model if moved is None else moved.put_into(model)
                 done = _predicted(model, judged, total)
                 if store is not None:
-                    store.save(number, *done)
+                    store.save(number, done)
             if number and done.levels != levels:
                 raise ValueError(
                     "build must return models with the same quantiles for every fold. Received: "
@@ -271,7 +272,7 @@ def backtest(
             levels = done.levels
             if follow and fold.validation is not None:
                 moved = Levels.after(moved, done, judged, fold.validation.num_windows)
-            yield _Made(fold, judged, done)
+            yield fold, judged, done
 
     runs = [
         trained(
@@ -292,19 +293,15 @@ def backtest(
         # A forecast that is NaN has failed; it is none that the model lacks.
         forecasters = [
             of_array(
-                seed_name(_MODEL, place),
-                one.done.predictions,
-                one.done.levels,
-                one.done.totals,
-                judged,
+                seed_name(_MODEL, place), done.predictions, done.levels, judged, done.totals
             )._replace(lacks="nothing")
-            for place, one in enumerate(made)
+            for place, (_, _, done) in enumerate(made)
         ]
         with quiet():
             judge.add(forecasters, before, judged, scales)
-        for place, one in enumerate(made):
+        for place, (_, _, done) in enumerate(made):
             keys = {"fold": number} if seeds == 1 else {"fold": number, "seed": place}
-            parts.append(_part(keys, scales, judged, one.done))
+            parts.append(_part(keys, scales, judged, done))
         bar.update(number + 1)
     try:
         notes = covariates_note(judged.beyond_targets(), judge.baselines)
@@ -312,14 +309,6 @@ def backtest(
     except NoVerdictError as error:
         outcome = error
     return joined(parts, outcome, range(0, n_splits, every), total)
-
-
-class _Made(NamedTuple):
-    """The parts of a fold, and what its model forecasts."""
-
-    fold: FoldParts
-    judged: JudgedWindows
-    done: Fold
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:

@@ -17,6 +17,7 @@ from keras_ts import _checks
 from keras_ts._files import path_text, replacing
 from keras_ts._typing import Array
 from keras_ts.presets.description import RecurrentPreset
+from keras_ts.saving.config import short
 from keras_ts.windows.reading.flat_series import FlatSeries
 
 _SETTINGS = "backtest.json"
@@ -102,19 +103,12 @@ class FoldStore:
                 raise ValueError(f"its totals have the shape {totals.shape}")
         return Fold(predictions, levels or None, totals)
 
-    def save(
-        self,
-        fold: int,
-        predictions: Array,
-        levels: tuple[float, ...] | None,
-        totals: Array | None = None,
-    ) -> None:
+    def save(self, number: int, fold: Fold) -> None:
         """Keep a fold's predictions."""
-        kept: dict[str, Any] = {"predictions": predictions, "levels": np.array(levels or ())}
-        if totals is not None:
-            kept["totals"] = totals
-        with replacing(self._path(fold)) as path:
-            np.savez(path, **kept)
+        totals = {} if fold.totals is None else {"totals": fold.totals}
+        levels = np.array(fold.levels or ())
+        with replacing(self._path(number)) as path:
+            np.savez(path, predictions=fold.predictions, levels=levels, **totals)
 
     def load_model(self, first: int) -> list[Array] | None:
         """Return the model that the folds from ``first`` on share, or None without a file."""
@@ -152,7 +146,7 @@ def _settings(path: Path) -> dict[str, Any]:
         _checks.integer("seed", settings["seed"], 0)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{str(path)!r} does not hold the settings of a backtest ({_short(error)}), which say "
+            f"{str(path)!r} does not hold the settings of a backtest ({short(error)}), which say "
             "what backtest the folds belong to. Name another folder, or remove this one."
         ) from None
     return settings
@@ -164,7 +158,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{str(path)!r} is broken ({_short(error)}). Remove that file, and the same call "
+            f"{str(path)!r} is broken ({short(error)}). Remove that file, and the same call "
             "writes it again."
         ) from None
 
@@ -173,11 +167,6 @@ def _arrays(path: Path) -> dict[str, Array]:
     # Opened here, since NumPy leaves a file open that it cannot read.
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return dict(file)
-
-
-def _short(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:100] if lines else type(error).__name__
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -16,7 +16,7 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
-from keras_ts.evaluation.forecasters.table_windows import on_windows
+from keras_ts.evaluation.forecasters.table import on_windows
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.forecasting.samples import Sampling, keys_of, paths_of
 from keras_ts.interface import Interface
@@ -47,11 +47,9 @@ class Forecaster(NamedTuple):
     totals: Callable[[Block, Array, slice], Array] | None = None
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
-        """Return the forecaster of some steps, or of their total.
-
-        A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
-        points. Steps without a value are left out of it.
-        """
+        """Return the forecaster of some steps, or of their total."""
+        # A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
+        # points. Steps without a value are left out of it.
         if not total:
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
         levels = None if self.around else self.levels
@@ -169,13 +167,10 @@ def of_array(
     name: str,
     forecasts: Array,
     levels: tuple[float, ...] | None,
-    totals_of: Array | None,
     judged: JudgedWindows,
+    totals_of: Array | None = None,
 ) -> Forecaster:
-    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster.
-
-    The quantiles of totals may be known, too.
-    """
+    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
 
     def of(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
@@ -193,10 +188,8 @@ def of_array(
 def of_baseline(
     baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
-    """Fit a baseline, a function or another library's object, and return it as a forecaster.
-
-    A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
-    """
+    """Fit a baseline, a function or another library's object, and return it as a forecaster."""
+    # A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
     name = name_of(baseline)
     if isinstance(baseline, Baseline):
         around = None if errors is None else errors.around(baseline)
@@ -215,14 +208,14 @@ def of_baseline(
     else:
         forecasts = baseline(train.dataset, judged.dataset)
     if isinstance(forecasts, Mapping) or hasattr(forecasts, "columns"):
-        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), None, judged)
+        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), judged)
     values = _checks.numeric(keras.ops.convert_to_numpy(forecasts), f"what {name} returns")
     if values.shape[:1] != (judged.count,):
         raise ValueError(
             f"{name} must return a forecast of each of {judged.count} windows, in time order. "
             f"Received shape {values.shape}."
         )
-    return of_array(name, judged.in_last_step(name, values), None, None, judged)
+    return of_array(name, judged.in_last_step(name, values), None, judged)
 
 
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
@@ -256,8 +249,8 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
 
 def left_out_note(baselines: Any, sequence: bool) -> list[str]:
     """Return a sentence on each usual baseline that forecasts no sequences, if it is left out."""
-    left_out = default_baselines(None) if baselines is None and sequence else []
-    names = [one.name for one in left_out if not one.sequences]
+    usual = default_baselines(None) if baselines is None and sequence else []
+    names = [one.name for one in usual if not one.sequences]
     return [f"{name} is left out: it forecasts no sequences." for name in names]
 
 

@@ -121,11 +121,9 @@ class ImportanceReport(Report):
         for verdict, (singular, plural) in _SENTENCES.items():
             labels = [row.columns.label for row in self._rows if row.verdict == verdict]
             if labels:
-                yield (singular if len(labels) == 1 else plural).format(_listed(labels))
-        yield from self._cures()
-
-    def _cures(self) -> Iterator[str]:
-        """Return what it takes to get an interval, in sentences, where there is none."""
+                listed = " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
+                yield (singular if len(labels) == 1 else plural).format(listed)
+        # What it takes to get an interval, where there is none.
         skills = [row.skill for row in self._rows]
         stretch = max((few.stretch for few in skills if few.few == "windows"), default=0)
         if stretch:
@@ -138,10 +136,6 @@ class ImportanceReport(Report):
                 f"An interval needs {FEWEST} series, or a single one: add series, not held-out "
                 "rows, or judge each series by itself."
             )
-
-
-def _listed(labels: list[str]) -> str:
-    return " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
 
 
 def report_of(

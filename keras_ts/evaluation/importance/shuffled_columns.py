@@ -63,7 +63,10 @@ class ShuffledColumns:
 
 def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
     """Return the columns of a panel that are shuffled: those named, or each one by itself."""
-    columns = [*_calendar(panel), *_varying(panel), *_constant(panel)]
+    roles, columns = panel.columns, [*_varying(panel), *_constant(panel)]
+    if cycles := range(len(roles.read), len(roles.past)):
+        within = _within(roles, cycles)
+        columns.insert(0, ShuffledColumns("calendar", "calendar", "calendar", within))
     if names is None:
         return columns
     by_name = {column.name: column for column in columns}
@@ -86,14 +89,6 @@ def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColum
                 f"columns names {_checks.shown(twice[0] if twice else group)} twice. Name it once."
             )
     return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
-
-
-def _calendar(panel: FlatSeries) -> list[ShuffledColumns]:
-    roles = panel.columns
-    places = tuple(range(len(roles.read), len(roles.past)))
-    if not places:
-        return []
-    return [ShuffledColumns("calendar", "calendar", "calendar", _within(roles, places))]
 
 
 def _varying(panel: FlatSeries) -> list[ShuffledColumns]:

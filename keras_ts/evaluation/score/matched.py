@@ -41,10 +41,8 @@ class Keys:
     def later_than(
         self, other: "Keys", counted: BoolArray | None = None
     ) -> tuple[BoolArray, BoolArray]:
-        """Return which rows are of a series that another table has, and later than all its rows.
-
-        Rows of the other table that are not ``counted`` are as if they were not there.
-        """
+        """Return which rows are of a series that another table has, and later than all its rows."""
+        # Rows of the other table that are not ``counted`` are as if they were not there.
         numbers, times = other.series, other._times.values
         if counted is not None:
             numbers, times = numbers[counted], times[counted]
@@ -95,10 +93,8 @@ class Keys:
     def origins(
         self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
     ) -> IntArray:
-        """Return a number for the origin of each row, the same for all series.
-
-        Steps are counted by ``frequency``, or by that of the times of both tables.
-        """
+        """Return a number for the origin of each row, the same for all series."""
+        # Steps are counted by ``frequency``, or by that of the times of both tables.
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
         if fields.step is None:
@@ -109,10 +105,8 @@ class Keys:
     def moments(
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
-        """Return the number of the step at which each row lies, and True if counted since 1970.
-
-        Days are those of the time zone named ``by``, or else of the other table's.
-        """
+        """Return the number of the step at which each row lies, and True if counted since 1970."""
+        # Days are those of the time zone named ``by``, or else of the other table's.
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone

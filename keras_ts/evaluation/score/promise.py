@@ -5,7 +5,6 @@ was judged. So a forecast is compared with it by the same steps and the same ser
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,10 +24,8 @@ _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
 def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
-    """Return the verdict on what a scorecard promised, or None, and a sentence on it.
-
-    Their columns hold the ``series``, ``origin`` (a number) and ``step`` of each forecast.
-    """
+    """Return the verdict on what a scorecard promised, or None, and a sentence on it."""
+    # The columns of ``rows`` hold the ``series``, ``origin`` (a number) and ``step`` of each.
     if not card.ok:
         return None, (
             "The weights of the model were trained further since they were judged, so its "
@@ -59,75 +56,58 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
             f"The model was judged at {promised['origins']} origins only, and from {fewest} on its "
             f"scorecard promises how much errors over {longest} steps vary."
         )
-    compared = _Compared.of(by, rows.columns, errors, np.asarray(expected.any(axis=1)), longest)
-    if not len(compared.errors):
-        return None, compared.lacking
-    steps, count = compared.steps, len(compared.errors)
-    error, (low, high) = compared.errors.mean(), ranges[:, steps - 1].mean(axis=1)
+    expected = np.asarray(expected.any(axis=1))
+    means, steps, left_out, lacking = _compared(by, rows.columns, errors, expected, longest)
+    if not len(means):
+        return None, lacking
+    error, (low, high) = means.mean(), ranges[:, steps - 1].mean(axis=1)
     verdict = "better" if error < low else "worse" if error > high else "as promised"
     where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
     first = f"{steps.max()} steps" if steps.max() > 1 else "step"
-    several = f", from {count} origins," if count > 1 else ""
-    left_out = f" Left out are {compared.left_out} origins that lack steps or series."
+    several = f", from {len(means)} origins," if len(means) > 1 else ""
+    without = f" Left out are {left_out} origins that lack steps or series."
     return verdict, (
         f"The {heading(by)} over the first {first}{several} is {error:.4g}. It "
         f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
-        f"95 % of {promised['origins']} held-out origins.{left_out * (compared.left_out > 0)}"
+        f"95 % of {promised['origins']} held-out origins.{without * (left_out > 0)}"
     )
 
 
-class _Compared(NamedTuple):
-    """The errors of the origins that can be compared with a promise."""
+def _compared(
+    by: str, columns: Mapping[str, Array], errors: Array, expected: BoolArray, longest: int
+) -> tuple[Array, IntArray, int, str]:
+    """Return each origin's mean error over its first steps, and their number."""
+    # Then how many origins lack some of these steps, and what they lack, in a sentence.
+    # Tables of origins and steps, which count from 1; those beyond the longest are one.
+    origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
+    shape = int(origins.max()) + 1, longest + 2
+    places = np.ravel_multi_index((origins, steps), shape)
 
-    errors: Array  # the mean of each origin over its first steps
-    steps: IntArray  # the number of these steps, by origin
-    left_out: int  # number of origins that lack some of them
-    lacking: str  # what these lack, in a sentence
+    def summed(weights: Array) -> Array:
+        return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
 
-    @classmethod
-    def of(
-        cls,
-        by: str,
-        columns: Mapping[str, Array],
-        errors: Array,
-        expected: BoolArray,
-        longest: int,
-    ) -> "_Compared":
-        """Average the errors of each origin; arguments as those of ``judged``."""
-        # Tables of origins and steps, which count from 1; those beyond the longest are one.
-        origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
-        shape = int(origins.max()) + 1, longest + 2
-        places = np.ravel_multi_index((origins, steps), shape)
-
-        def summed(weights: Array) -> Array:
-            return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
-
-        there = ~np.isnan(errors)
-        rows = summed(np.any(there, axis=1))
-        forecast = summed(np.ones(len(origins))) > 0
-        complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
-        ids = columns["series"][expected].tolist()
-        series = len(set(ids))
-        needed = int(np.ceil(_FEWEST_SERIES[by] * series))
-        # A day that no series has, such as a holiday, is passed over. One that some lack is an end.
-        ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
-        used = (rows > 0) & ~ended & complete[:, None]
-        compared, some = used.any(axis=1), (rows > 0).any(axis=1)
-        total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
-        count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
-        last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
+    there = ~np.isnan(errors)
+    rows = summed(np.any(there, axis=1))
+    forecast = summed(np.ones(len(origins))) > 0
+    complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
+    ids = columns["series"][expected].tolist()
+    series = len(set(ids))
+    needed = int(np.ceil(_FEWEST_SERIES[by] * series))
+    # A day that no series has, such as a holiday, is passed over. One that some lack is an end.
+    ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
+    used = (rows > 0) & ~ended & complete[:, None]
+    compared, some = used.any(axis=1), (rows > 0).any(axis=1)
+    total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
+    count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
+    last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
+    lacking = (
+        "The scorecard promises the error over the first steps of a forecast, and the table of "
+        "forecasts lacks some of these."
+    )
+    if (complete & some).any():
         lacking = (
-            "The scorecard promises the error over the first steps of a forecast, and the table of "
-            "forecasts lacks some of these."
+            f"The scorecard promises the error over all series: of {series}, rows of {needed} "
+            "at least must have come. From no origin have so many come for the first step."
         )
-        if (complete & some).any():
-            lacking = (
-                f"The scorecard promises the error over all series: of {series}, rows of {needed} "
-                "at least must have come. From no origin have so many come for the first step."
-            )
-        return cls(
-            total[compared] / count[compared],
-            last[compared],
-            int((some & ~compared).sum()),
-            lacking,
-        )
+    means = total[compared] / count[compared]
+    return means, last[compared], int((some & ~compared).sum()), lacking

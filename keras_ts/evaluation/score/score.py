@@ -210,10 +210,8 @@ def score(
 def _totals(
     made: Rows, past: BoolArray, drawn: bool, promised: bool
 ) -> tuple[Rows, BoolArray, str]:
-    """Return totals of the forecasts whose last step is past, their rows, and a sentence.
-
-    Of sample paths, ``drawn``, they are quantiles; ``promised`` says if there is a scorecard.
-    """
+    """Return totals of the forecasts whose last step is past, their rows, and a sentence."""
+    # Of sample paths, ``drawn``, they are quantiles; ``promised`` says if there is a scorecard.
     keys = [grouped(made.columns[name])[1] for name in _KEYS]
     first, numbers = distinct_rows(keys)
     last = np.zeros(len(first), made.columns["step"].dtype)

@@ -74,11 +74,6 @@ class Layout:
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
 
     @property
-    def row_bytes(self) -> int:
-        """The bytes of a row as numbers, with those of a calendar."""
-        return 8 * (len(self.columns.names) + 2 * len(self.spec.cycles))
-
-    @property
     def reading(self) -> WindowSpec:
         """The settings by which the columns that vary are read, without a calendar; gaps stay."""
         spec = self.spec
@@ -282,7 +277,8 @@ def _rewritten(
         kind = np.result_type(kind, np.float32)
     lengths, row = [], 0
     progress = ProgressBar(len(panel.values), "row")
-    for series in in_blocks(panel.lengths, max(BLOCK_BYTES // layout.row_bytes, 1)):
+    row_bytes = 8 * (len(layout.columns.names) + 2 * len(spec.cycles))
+    for series in in_blocks(panel.lengths, max(BLOCK_BYTES // row_bytes, 1)):
         begin, end = series.start, series.stop
         part = part_of_panel(panel, series)
         if fills:
