@@ -60,7 +60,7 @@ WITHIN = {
         ["catalog"],
         ["choice"],
     ],
-    "exporting": [["description"], ["formats"], ["runtimes"], ["export"]],
+    "exporting": [["description"], ["formats"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],

@@ -21,8 +21,7 @@ from keras_ts import _checks
 from keras_ts._backends import unwrapped
 from keras_ts._models import check_graph, predict
 from keras_ts._typing import Array, BoolArray
-from keras_ts.exporting import runtimes
-from keras_ts.exporting.export import as_rollout, written
+from keras_ts.exporting.export import as_rollout, check_imports, cure, require, written
 from keras_ts.exporting.formats import FORMATS, Format, Run
 from keras_ts.interface import Interface, carried_by
 from keras_ts.saving.config import short
@@ -54,7 +53,7 @@ class ExportReport:
     @property
     def cure(self) -> str:
         """The likely reason of a difference, and what to do."""
-        return runtimes.cure(self.format) if self.differences else ""
+        return cure(self.format) if self.differences else ""
 
     @property
     def ok(self) -> bool:
@@ -125,7 +124,7 @@ def check_export(
     if isinstance(model, keras.Model) and carried_by(model) is not None:
         model = as_rollout(model)
     inputs = _inputs(model, x)
-    runtimes.require(format, run=True)
+    require(format, run=True)
     names, runs = [tensor.name for tensor in model.inputs], [inputs]
     if any(map(_free, model.inputs)):
         pairs = zip(inputs, model.inputs, strict=True)
@@ -162,7 +161,7 @@ def _with_run(
     try:
         results = load()(arrays)
     except Exception as error:
-        runtimes.check_imports(report.format, error)
+        check_imports(report.format, error)
         differences = (*differences, f"{where}, the file does not run: {short(error)}")
         return replace(report, differences=differences, difference=float("inf"))
     worst, largest = _difference(outputs, results)

@@ -8,7 +8,6 @@ after a reload. A model that is compiled is described by the same values.
 import copy
 import json
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import keras
@@ -77,8 +76,12 @@ def trained_further(
         )
     members, parts = members_of(model), blended(model)
     if members or parts:
-        arguments = {"name": name, "epochs": epochs, "learning_rate": learning_rate}
-        again = partial(trained_further, train=train, settings=settings, **arguments)
+
+        def again(part: keras.Model) -> keras.Model:
+            return trained_further(
+                part, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
+            )
+
         bounds = Interface(model, None).bounds
         if parts:
             net, line, share = again(parts[0]), *parts[1:]

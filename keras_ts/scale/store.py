@@ -108,13 +108,13 @@ class PanelStore(StoredPanel):
                 f"calendar={list(windows.calendar_entries)}: a store has no holidays, which are "
                 "learned from a training part. Give them as columns of 0 and 1 in future_columns."
             )
-        work = Unfinished(Path(path_text("folder", folder)).absolute())
-        with work.writing():
-            _write(source, work, windows)
+        place = Path(path_text("folder", folder)).absolute()
+        with unfinished(place) as work:
+            _write(source, place, work, windows)
         store = cls(folder)
-        shutil.rmtree(work.path, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
         if store.settings.files != SORTED:
-            for path in work.folder.glob(f"{SORTED}.*"):
+            for path in place.glob(f"{SORTED}.*"):
                 path.unlink()
         return store
 
@@ -162,71 +162,67 @@ class PanelStore(StoredPanel):
 _WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
 
 
-class Unfinished:
-    """The folder ``unfinished`` within that of a store, to be removed when the store is whole."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / "unfinished"
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Make the folder, keep other processes out of it, and remove what a cut-off write left."""
-        self._refuse_whole()
-        if self.folder.is_dir() and not self.path.is_dir() and any(self.folder.iterdir()):
-            raise FileExistsError(
-                f"folder={str(self.folder)!r} holds other files. Name a new folder for the store."
-            )
+@contextlib.contextmanager
+def unfinished(folder: Path) -> Iterator[Path]:
+    """Yield the folder of an unfinished store, within that of the store, to one process alone."""
+    path = folder / "unfinished"
+    _refuse_whole(folder)
+    if folder.is_dir() and not path.is_dir() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"folder={str(folder)!r} holds other files. Name a new folder for the store."
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(
+            f"folder={str(folder)!r} is a file, or lies below one. Name a folder."
+        ) from None
+    with locked(path / "lock") as alone:
+        if not alone:
+            raise RuntimeError(f"Another process is writing to folder={str(folder)!r}.")
+        _refuse_whole(folder)  # Another process may have finished in the meantime.
+        # All files that an earlier write left go, except the lock.
+        for pattern in _WRITTEN:
+            for left in folder.glob(pattern):
+                left.unlink()
+        for left in path.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != "lock":
+                left.unlink()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise NotADirectoryError(
-                f"folder={str(self.folder)!r} is a file, or lies below one. Name a folder."
-            ) from None
-        with locked(self.path / "lock") as alone:
-            if not alone:
-                raise RuntimeError(f"Another process is writing to folder={str(self.folder)!r}.")
-            self._refuse_whole()  # Another process may have finished in the meantime.
-            # All files that an earlier write left go, except the lock.
-            for pattern in _WRITTEN:
-                for path in self.folder.glob(pattern):
-                    path.unlink()
-            for path in self.path.iterdir():
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != "lock":
-                    path.unlink()
-            try:
-                yield
-            except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                raise OSError(
-                    error.errno,
-                    f"{error.strerror}: the store is not whole yet. Make room, and call "
-                    "PanelStore.write again",
-                    str(self.folder),
-                ) from error
-
-    def _refuse_whole(self) -> None:
-        if (self.folder / SETTINGS).exists():
-            raise FileExistsError(
-                f"folder={str(self.folder)!r} holds a store already: open it with "
-                "PanelStore(folder), or name another folder."
-            )
+            yield path
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise OSError(
+                error.errno,
+                f"{error.strerror}: the store is not whole yet. Make room, and call "
+                "PanelStore.write again",
+                str(folder),
+            ) from error
 
 
-def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
+def _refuse_whole(folder: Path) -> None:
+    if (folder / SETTINGS).exists():
+        raise FileExistsError(
+            f"folder={str(folder)!r} holds a store already: open it with PanelStore(folder), or "
+            "name another folder."
+        )
+
+
+def _write(source: Any, folder: Path, work: Path, windows: WindowedSeries) -> None:
     """Write all files of a store."""
     survey, parts, row = Survey(), list[SortedSeries](), 0
-    for rows in open_source(source, work.path):
+    for rows in open_source(source, work):
         look_at(survey, rows, windows)
         if len(survey.files) == 1:
             Layout.of(survey, windows, whole=False)
     read_series(survey, windows)
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
-    for frame in sorted_blocks(survey, work.path, windows):
+    for frame in sorted_blocks(survey, work, windows):
         layout = Layout.of(survey, windows)
-        parts.append(write_series(frame, work.folder, layout, row))
+        parts.append(write_series(frame, folder, layout, row))
         row += len(frame)
         progress.add(len(frame))
-    finish(SortedSeries.joined(parts), read_static(survey, layout), work.folder, layout)
+    finish(SortedSeries.joined(parts), read_static(survey, layout), folder, layout)

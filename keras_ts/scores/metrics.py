@@ -16,8 +16,7 @@ from keras_ts._typing import Array, BoolArray
 
 def absolute_errors(actual: Array, predicted: Array) -> Array:
     """Return ``|y - f|``. Their mean is MAE, the mean absolute error."""
-    errors: Array = np.abs(actual - predicted)
-    return errors
+    return np.abs(actual - predicted)
 
 
 def scaled_errors(actual: Array, predicted: Array, scale: Array) -> Array:
@@ -41,14 +40,12 @@ def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> 
     # Koenker and Bassett, *Regression quantiles*, Econometrica 46 (1978).
     errors = actual[..., None] - quantiles
     share = np.asarray(levels)
-    losses: Array = np.maximum(share * errors, (share - 1.0) * errors).mean(axis=-1)
-    return losses
+    return np.maximum(share * errors, (share - 1.0) * errors).mean(axis=-1)
 
 
 def covered(actual: Array, low: Array, high: Array) -> BoolArray:
     """Return True where ``low <= y <= high``. The mean is the coverage of the interval."""
-    inside: BoolArray = (low <= actual) & (actual <= high)
-    return inside
+    return (low <= actual) & (actual <= high)
 
 
 def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Array:
@@ -56,8 +53,7 @@ def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Arr
     # Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
     # Statistical Association 67 (1972).
     outside = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
-    scores: Array = high - low + 2 / (1 - share) * outside
-    return scores
+    return high - low + 2 / (1 - share) * outside
 
 
 class Metric(NamedTuple):
@@ -156,8 +152,9 @@ def quantile_losses(
     }
 
 
-def of_means(name: str, means: Array) -> Array:
-    """Return a metric from the means of its losses."""
+def of_sums(name: str, totals: Array, counts: Array) -> Array:
+    """Return a metric from the sums of its losses and their numbers; NaN without any."""
+    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
     return np.sqrt(means) if is_rooted(name) else means
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
+from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
 from keras_ts.windows.align import label_column
 from keras_ts.windows.arithmetic.labels import distinct_rows
 
@@ -138,8 +138,7 @@ class Rows(NamedTuple):
 
         def summed(values: Array) -> Array:
             wide = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
-            made: Array = np.add.reduceat(np.where(wide, values, 0.0)[order], starts, axis=0)
-            return made
+            return np.add.reduceat(np.where(wide, values, 0.0)[order], starts, axis=0)
 
         count = summed(np.ones(self.actual.shape))
         return self._replace(
@@ -170,8 +169,7 @@ class Rows(NamedTuple):
             totals[metric] = total
             if metric in RATIOS:
                 total, number = totals[RATIOS[metric]], total
-            means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-            scores[metric] = of_means(metric, means)
+            scores[metric] = of_sums(metric, total, number)
         return scores
 
 

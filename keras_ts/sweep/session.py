@@ -1,4 +1,4 @@
-"""Runs the sweep of one fit: sets rates, records losses, and puts the model back bit for bit."""
+"""What a sweep does in a fit: sets rates, reads losses, and puts the model back bit for bit."""
 
 import math
 import random
@@ -12,10 +12,8 @@ from keras import ops
 
 from keras_ts import _checks, _keras_private
 from keras_ts._backends import generator_states, set_generator_states
-from keras_ts._models import build_optimizer, check_model
+from keras_ts._models import check_model
 from keras_ts._typing import Array
-from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
 
 
 class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
@@ -134,7 +132,7 @@ class GeometricSchedule:
 # with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
 # another name. Such a metric is found after an epoch's first batch: its mean equals the logged
 # loss. If a model keeps no mean, its logs hold the batch's own loss.
-class _UpdateLoss:
+class UpdateLoss:
     """Reads the mean loss of the batches that make one update of the weights."""
 
     def __init__(self, batches: int, seen: int) -> None:
@@ -190,9 +188,9 @@ class _UpdateLoss:
                 fed = total, count
                 self._epoch = held
         if fed is None and self._first:
-            fed = self._find(model, _logged_loss(logs))
+            fed = self._find(model, logged_loss(logs))
         self._first = False
-        return fed or (_logged_loss(logs), 1.0)
+        return fed or (logged_loss(logs), 1.0)
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
         """Find the metric whose mean is ``loss``, to be read from now on; return sum and weight."""
@@ -207,7 +205,7 @@ class _UpdateLoss:
         return None
 
 
-def _logged_loss(logs: Any) -> float:
+def logged_loss(logs: Any) -> float:
     """Return the loss in the logs of a batch or an epoch."""
     if "loss" not in (logs or {}):
         raise ValueError(
@@ -225,99 +223,6 @@ def _means(model: keras.Model, name: str) -> list[Any]:
 def _read(mean: Any) -> list[float]:
     # On TensorFlow, numpy() takes two thirds of the time of convert_to_numpy.
     return [float(variable.numpy()) for variable in mean.variables]
-
-
-# It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
-# begins: in between, callbacks such as ``TrainingBackup`` may load another state into the model.
-class SweepSession:
-    """Sets the rates of one fit, records its losses, and puts the model back after it."""
-
-    def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
-        build_optimizer(model)
-        self.model = model
-        self.curve = curve
-        self.snapshot = Snapshot(model)
-        self._schedule: GeometricSchedule | None = None
-        self._rate: HeldRate | None = None
-        self._rate_due = False
-        curve._batches_before = batches_seen(model.optimizer)
-        curve._state = "running"
-
-    @property
-    def begun(self) -> bool:
-        """True once the first epoch has begun."""
-        return self._schedule is not None
-
-    def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
-        """Take the rates, from the first without a loss; ``batches`` make an epoch, if known."""
-        self._schedule = schedule
-        optimizer = self.model.optimizer
-        self._loss = _UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
-        assert schedule.steps is not None
-        rates = [schedule.rate(number) for number in range(schedule.steps)]
-        held = batches if self.curve.every == "epoch" else batches_of_rate(self.model)
-        self._rate = HeldRate(self.model, rates, held or 1)
-
-    def begin_epoch(self) -> None:
-        """Let the first batch set the rate, since other callbacks may still set it before then."""
-        self._rate_due = True
-        self._loss.begin_epoch()
-
-    def end_epoch(self, epoch: int, logs: Any) -> None:
-        """Record the epoch's loss if each rate takes an epoch; else log the epoch's mean loss."""
-        if self.curve.every == "epoch":
-            self._record(_logged_loss(logs))
-        else:
-            self._loss.end_epoch(logs)
-        self.curve._epoch_starts[epoch + 1] = len(self.curve.lrs)
-
-    def set_rate(self) -> None:
-        """Set the rate before the first batch of each rate and of each epoch."""
-        if self._rate_due and self._rate is not None and self.curve._state == "running":
-            self._rate.set(len(self.curve.lrs))
-        self._rate_due = False
-
-    def begin_batch(self, model: keras.Model, batch: int) -> None:
-        """Begin to read the batch's own loss, unless each rate takes an epoch."""
-        if self.curve.every == "batch":
-            self._loss.begin(model, batch)
-
-    def end_batch(self, model: keras.Model, batch: int, logs: Any) -> None:
-        """Record the loss if the batch finishes an update, unless each rate takes an epoch."""
-        if self.curve.every == "batch":
-            loss = self._loss.end(model, batch, logs)
-            if loss is not None:
-                self._record(loss)
-                self._rate_due = True
-
-    def release(self) -> None:
-        """End the sweep, and give the rate back to the optimizer's schedule, if it has one."""
-        if self._rate is not None:
-            self._rate.release()
-            self._rate = None
-        if self.curve._state == "running":
-            self.curve._state = "interrupted"
-
-    def restore(self) -> None:
-        """Put the model, its optimizer and the random state back as they were before the fit."""
-        self.release()
-        self.snapshot.restore(self.model)
-
-    def _record(self, loss: float) -> None:
-        curve = self.curve
-        if curve._state != "running" or self._schedule is None:
-            return
-        curve._record(self._schedule.rate(len(curve.lrs)), loss)
-        smoothed = moving_average(without_outliers(curve.losses), curve.smoothing)
-        if not math.isfinite(loss):
-            curve._state = "non-finite"
-        elif divergence(curve.losses, smoothed, curve.stop_factor) is not None:
-            curve._state = "diverged"
-        elif len(curve.lrs) == self._schedule.steps:
-            curve._state = "finished"
-        else:
-            return
-        self.model.stop_training = True
 
 
 def check_sweepable(model: keras.Model) -> None:

@@ -42,8 +42,7 @@ def margins(scores: Array, coverage: float) -> Array:
     for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
         if _rank(count, coverage) > count:
             raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
-    margin: Array = ranked(scores, (coverage,))[..., 0]
-    return margin
+    return ranked(scores, (coverage,))[..., 0]
 
 
 def class_margins(scores: Array, classes: IntArray, number: int, coverage: float) -> Array:
@@ -84,8 +83,7 @@ def ranked(scores: Array, levels: Sequence[float]) -> Array:
     # NaN is put last.
     ordered = np.partition(scores, np.unique(places), axis=0)
     of_levels = np.moveaxis(places[column.reshape(scores.shape[1:])], -1, 0)
-    found: Array = np.moveaxis(np.take_along_axis(ordered, of_levels, axis=0), 0, -1)
-    return found
+    return np.moveaxis(np.take_along_axis(ordered, of_levels, axis=0), 0, -1)
 
 
 def floors(scales: Array) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.scores.metrics import RATIOS, of_means
+from keras_ts.scores.metrics import RATIOS, of_sums
 
 # The most numbers in the sums over origins: of a long series some origins are left out, evenly.
 _MOST_NUMBERS = 1 << 22
@@ -125,8 +125,7 @@ class Tally:
             # Both losses are counted at the same targets.
             over = self._total(RATIOS[name], by or "step")[0]
             total, count = (over if by else over.sum()), total
-        means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-        return of_means(name, means)
+        return of_sums(name, total, count)
 
     def totals(self, name: str, by: str) -> Array:
         """Return the sum of a metric's losses and their number: ``(2, series)``, or origins."""
@@ -136,8 +135,7 @@ class Tally:
     def promise(self, name: str) -> dict[str, Array]:
         """Return mean and 95 % range, over origins, of a metric of the first h steps."""
         totals, counts = self._total(name, "origin").cumsum(axis=2)
-        means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-        means, course = of_means(name, means), np.full((3, self.steps), np.nan)
+        means, course = of_sums(name, totals, counts), np.full((3, self.steps), np.nan)
         for step, column in enumerate(means.T):
             losses = column[~np.isnan(column)]
             if len(losses):

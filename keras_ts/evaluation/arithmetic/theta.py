@@ -139,8 +139,7 @@ def _optimised(values: Array, starts: IntArray, ahead: Array) -> Array:
     share, level = share[rows, best], (level + first * powers[ages])[rows, best]
     power, total = (table[ages, best] for table in (powers, sums))
     start = level + share * (power * intercept + (total - 1) * slope)
-    forecasts: Array = base + start[:, None] + (share * slope)[:, None] * ahead
-    return forecasts
+    return base + start[:, None] + (share * slope)[:, None] * ahead
 
 
 def _line(values: Array, live: Array, count: Array) -> tuple[Array, Array]:

@@ -65,8 +65,8 @@ class Skill(NamedTuple):
 
     def rooted(self) -> "Skill":
         """Return the skill of the roots of mean squares, from that of the squares."""
-        ends = (1 - np.sqrt(1 - np.asarray(end))[()] for end in self[:3])
-        return Skill(*ends, *self[3:])
+        value, low, high = (1 - np.sqrt(1 - np.asarray(end))[()] for end in self[:3])
+        return self._replace(value=value, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,7 @@ def _with_luck(distances: Array, by_seed: Array) -> Array:
     logs = np.log(np.maximum(by_seed.sum(axis=-1), np.finfo(float).tiny))
     spread = np.sqrt(logs.var(axis=0, ddof=1) / seeds)
     draws = np.random.default_rng(2).standard_t(seeds - 1, size=DRAWS)
-    with_luck: Array = np.abs(distances + spread[:, None] * draws)
-    return with_luck
+    return np.abs(distances + spread[:, None] * draws)
 
 
 def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:

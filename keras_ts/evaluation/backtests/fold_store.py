@@ -105,10 +105,10 @@ class FoldStore:
 
     def save(self, number: int, fold: Fold) -> None:
         """Keep a fold's predictions."""
-        totals = {} if fold.totals is None else {"totals": fold.totals}
-        levels = np.array(fold.levels or ())
+        kept: dict[str, Any] = {} if fold.totals is None else {"totals": fold.totals}
+        kept |= {"predictions": fold.predictions, "levels": np.array(fold.levels or ())}
         with replacing(self._path(number)) as path:
-            np.savez(path, predictions=fold.predictions, levels=levels, **totals)
+            np.savez(path, **kept)
 
     def load_model(self, first: int) -> list[Array] | None:
         """Return the model that the folds from ``first`` on share, or None without a file."""

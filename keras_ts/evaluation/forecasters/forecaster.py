@@ -103,8 +103,7 @@ class SignedErrors:
 
         def quantiles(block: Block, point: Array) -> Array:
             scales = _scales(block, self._floors_judged)[:, None, :, None]
-            made: Array = point[..., None] + scales * of_levels
-            return made
+            return point[..., None] + scales * of_levels
 
         return quantiles
 

@@ -293,8 +293,7 @@ class _Measured:
         """Return the absolute error of each window: missing targets add 0, as in ``Tally``."""
         errors = absolute_errors(block.actual, points_of(predicted, self._quantiles))
         errors = errors / self._scales[block.series][:, None]
-        means: Array = np.where(present, errors, 0.0).mean(axis=(1, 2))
-        return means
+        return np.where(present, errors, 0.0).mean(axis=(1, 2))
 
 
 def _other_series(series: IntArray, generator: np.random.Generator) -> IntArray:

@@ -158,11 +158,6 @@ class Names(NamedTuple):
     time: str
     targets: tuple[str, ...]
 
-    @property
-    def all(self) -> list[str]:
-        """All the columns."""
-        return [*([] if self.id is None else [self.id]), self.time, *self.targets]
-
     @classmethod
     def of(cls, ahead: ForecastTable, came: ForecastTable, windows: WindowSpec | None) -> "Names":
         """Return the names that the model's windows have, or else those that the tables suggest."""
@@ -226,7 +221,8 @@ class Matched(NamedTuple):
             shared = tuple(name for name in own if name in names.targets)
             names = names._replace(targets=shared or names.targets)
         fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-        for table, columns in ((came, names.all), (ahead, [fields.time or names.time])):
+        all_names = [name for name in (names.id, names.time, *names.targets) if name is not None]
+        for table, columns in ((came, all_names), (ahead, [fields.time or names.time])):
             lacking = [column for column in columns if column not in table.columns]
             if lacking:
                 raise ValueError(
