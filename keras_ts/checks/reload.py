@@ -239,21 +239,17 @@ def _change(place: str, was: Any, now: Any) -> str:
 
 def _differs(was: Any, now: Any) -> bool:
     if isinstance(was, np.ndarray):
-        return not _close(was, now)
+        if not isinstance(now, np.ndarray) or was.shape != now.shape:
+            return True
+        if was.dtype.kind not in "fc":
+            return not np.array_equal(was, now)
+        largest = np.abs(was[np.isfinite(was)]).max(initial=0.0)
+        return not np.allclose(now, was, rtol=_RTOL, atol=_RTOL * largest, equal_nan=True)
     if isinstance(now, np.ndarray):
         return was is not None
     # Keras sets some attributes at first use, so a missing attribute counts as an unset one.
     unset = (None, "None", "False")
     return was != now and not (was in unset and now in unset)
-
-
-def _close(was: Any, now: Any) -> bool:
-    if not isinstance(now, np.ndarray) or was.shape != now.shape:
-        return False
-    if was.dtype.kind not in "fc":
-        return bool(np.array_equal(was, now))
-    largest = np.abs(was[np.isfinite(was)]).max(initial=0.0)
-    return bool(np.allclose(now, was, rtol=_RTOL, atol=_RTOL * largest, equal_nan=True))
 
 
 def _readable(place: str) -> str:

@@ -19,8 +19,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _checks, _keras_private
+from keras_ts import _checks
 from keras_ts._files import file_target, folder_target, path_text, put_folder, replacing
+from keras_ts._keras_private import layers_within
 from keras_ts._models import check_graph, check_model
 from keras_ts._progress import quiet, say, told
 from keras_ts.exporting.description import describe
@@ -119,7 +120,12 @@ def export_model(
         if file.is_dir():
             put_folder(file, path, _MARK)
         else:
-            _put(file, path, FORMATS[format].beside)
+            beside = FORMATS[format].beside
+            with contextlib.ExitStack() as stack:
+                # The named file is put in place last, and the one that belongs to it before.
+                for end in [file.suffix] if beside is None else [file.suffix, beside]:
+                    temporary = stack.enter_context(replacing(path.with_suffix(end)))
+                    shutil.copyfile(file.with_suffix(end), temporary)
         say(f"Wrote {path}, {size / 1000:.1f} kB.")
 
 
@@ -141,16 +147,6 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
     path = exported(model, x, kind, folder, **options)
     FORMATS[kind].describe(path, describe(model))
     return path
-
-
-def _put(file: Path, path: Path, beside: str | None) -> None:
-    """Move a file, and the one that belongs to it, to ``path``."""
-    with contextlib.ExitStack() as stack:
-        # The named file is put in place last.
-        suffixes = [file.suffix] if beside is None else [file.suffix, beside]
-        for suffix in suffixes:
-            temporary = stack.enter_context(replacing(path.with_suffix(suffix)))
-            shutil.copyfile(file.with_suffix(suffix), temporary)
 
 
 def require(kind: str, run: bool) -> None:
@@ -202,24 +198,16 @@ def check_loads(model: keras.Model, kind: str, path: Path) -> None:
             form.check(str(path))
     except Exception as error:
         check_imports(kind, error)
+        what, used = cure(kind), {layer.compute_dtype for layer in layers_within(model)}
+        if halves := used & {"float16", "bfloat16"}:
+            what = (
+                f"The model computes in {halves.pop()}. Build it again after "
+                "keras.config.set_dtype_policy('float32'), and set_weights(model.get_weights())."
+            )
         raise ValueError(
             f"The file that was exported as {kind!r} from the {keras.backend.backend()} backend "
-            f"does not load: {short(error)}\n{_half(model) or cure(kind)}"
+            f"does not load: {short(error)}\n{what}"
         ) from error
-
-
-def _half(model: keras.Model) -> str:
-    """Return what to do about a model that computes in half precision; "" for another."""
-    halves = {layer.compute_dtype for layer in _keras_private.layers_within(model)} & {
-        "float16",
-        "bfloat16",
-    }
-    if not halves:
-        return ""
-    return (
-        f"The model computes in {halves.pop()}. Build it again after "
-        "keras.config.set_dtype_policy('float32'), and set_weights(model.get_weights())."
-    )
 
 
 def check_imports(kind: str, error: Exception) -> None:

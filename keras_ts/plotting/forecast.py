@@ -119,7 +119,12 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
         columns = _columns(ax)
-        _leave_room(ax, rows=-(-len(ax.get_legend_handles_labels()[1]) // columns))
+        rows = -(-len(ax.get_legend_handles_labels()[1]) // columns)
+        low, high = ax.dataLim.intervaly
+        if np.isfinite(high - low):
+            # Room for the legend above what is drawn; the axes still adapt to what comes later.
+            ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
+            ax.autoscale_view()
         ax.legend(frameon=False, loc="upper left", ncols=columns)
         return ax
     ax.legend(frameon=False, loc="best")
@@ -160,14 +165,6 @@ def _columns(ax: Any) -> int:
     """Return how many columns a legend has: all names in one row if the figure is wide enough."""
     names = len(ax.get_legend_handles_labels()[1])
     return names if names < 5 else 3
-
-
-def _leave_room(ax: Any, rows: int) -> None:
-    """Leave room for a legend above what is drawn; the axes still adapt to what comes later."""
-    low, high = ax.dataLim.intervaly
-    if np.isfinite(high - low):
-        ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
-        ax.autoscale_view()
 
 
 def _draw(

@@ -113,7 +113,21 @@ def save_model(
 
 def _kept(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the model is to carry, or None without windows."""
-    passed, in_model, old = _carried(model, windows), in_layers(model), remembered(model)
+    passed, in_model, old = None, in_layers(model), remembered(model)
+    if windows is not None:
+        quantiles = Interface(model, None).quantiles
+        if isinstance(windows, WindowDataset):
+            passed = Carried.of(windows, quantiles)
+        elif isinstance(windows, WindowedSeries):
+            passed = Carried(windows, quantiles=quantiles)
+        else:
+            kind = type(windows).__name__
+            hint = " Pass it as report=." if callable(getattr(windows, "scorecards", None)) else ""
+            received = f"a {kind}" if hint else f"{_checks.shown(windows)} ({kind})"
+            raise TypeError(
+                "windows must be a WindowedSeries, a WindowDataset or None. Received: "
+                f"{received}.{hint}"
+            )
     if passed is not None and in_model is not None:
         disagreement = in_model.disagreement(passed)
         if disagreement is not None:
@@ -144,32 +158,6 @@ def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | No
             layer.carried = carried
         remember(model, before[1])
         raise
-
-
-def _carried(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what ``windows`` asks to keep with a model, or None."""
-    if windows is None:
-        return None
-    quantiles = Interface(model, None).quantiles
-    if isinstance(windows, WindowDataset):
-        return Carried.of(windows, quantiles)
-    if isinstance(windows, WindowedSeries):
-        return Carried(windows, quantiles=quantiles)
-    kind = type(windows).__name__
-    hint = " Pass it as report=." if callable(getattr(windows, "scorecards", None)) else ""
-    received = f"a {kind}" if hint else f"{_checks.shown(windows)} ({kind})"
-    raise TypeError(
-        f"windows must be a WindowedSeries, a WindowDataset or None. Received: {received}.{hint}"
-    )
-
-
-def check_saveable(model: Any, filepath: Any) -> keras.Model:
-    """Return a model; refuse anything else, and a path that does not end in ``.keras``."""
-    model = check_model(model)
-    path = path_text("filepath", filepath)
-    if not path.endswith(".keras"):
-        raise ValueError(f"filepath must end in .keras. Received: filepath={path!r}.")
-    return model
 
 
 def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:

@@ -5,7 +5,6 @@ the facts that the scores hold under; ``scorecard`` reads one from a file.
 """
 
 import html
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -70,18 +69,6 @@ class Report:
 
     def pages(self) -> Iterator[Page]:
         """Yield what is printed."""
-        raise NotImplementedError
-
-    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the errors by step; those of ``importance`` are the increases, with intervals.
-
-        Args:
-            ax: Axes to draw on. Defaults to a new figure's.
-            filepath: File to save the picture in. Defaults to None: no file.
-
-        Returns:
-            The axes.
-        """
         raise NotImplementedError
 
     def to_frame(self, library: str = "pandas") -> Any:

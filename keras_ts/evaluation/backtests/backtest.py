@@ -274,14 +274,11 @@ def backtest(
                 moved = Levels.after(moved, done, judged, fold.validation.num_windows)
             yield fold, judged, done
 
-    runs = [
-        trained(
-            windows if number == 0 else replace(windows, seed=_seed_of(seed, _RUNS + number)),
-            seed if number == 0 else _seed_of(seed, _RUNS + number),
-            store,
-        )
-        for number, store in enumerate(stores)
-    ]
+    runs = []
+    for number, store in enumerate(stores):
+        own_seed = _seed_of(seed, _RUNS + number) if number else seed
+        own_windows = replace(windows, seed=own_seed) if number else windows
+        runs.append(trained(own_windows, own_seed, store))
     bar = progress_bar(n_splits, "fold", fit_arguments.get("verbose") in (None, "auto"))
     parts: list[Part] = []
     for number, made in enumerate(zip(*runs, strict=True)):

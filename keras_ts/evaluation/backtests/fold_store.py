@@ -112,7 +112,7 @@ class FoldStore:
 
     def load_model(self, first: int) -> list[Array] | None:
         """Return the model that the folds from ``first`` on share, or None without a file."""
-        path = self._model_path(first)
+        path = self._path(first, "model")
         if not path.is_file():
             return None
         with _reading(path):
@@ -125,19 +125,16 @@ class FoldStore:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
         storable = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
-        with replacing(self._model_path(folds.start)) as path:
+        with replacing(self._path(folds.start, "model")) as path:
             np.savez(path, *storable)
-        for other in set(self._kept("model")) - {self._model_path(folds.start)}:
+        for other in set(self._kept("model")) - {self._path(folds.start, "model")}:
             other.unlink()
 
     def _kept(self, kind: str) -> list[Path]:
         return sorted(self._folder.glob(f"{kind}_*.npz"))
 
-    def _path(self, fold: int) -> Path:
-        return self._folder / f"fold_{fold}.npz"
-
-    def _model_path(self, first: int) -> Path:
-        return self._folder / f"model_{first}.npz"
+    def _path(self, fold: int, kind: str = "fold") -> Path:
+        return self._folder / f"{kind}_{fold}.npz"
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -239,13 +239,36 @@ def on_windows(
             f"{name} must say which rows it forecasts, in a column {spec.time_column or 'target'!r}"
             f". It has {_checks.shown(read.columns)}."
         )
-    rows = _Rows(judged)
-    target = rows.flat(series, read.times(fields.time))
-    window, step = _windows_and_steps(read, fields, judged, rows, series, target)
+    clock, gap, horizon = panel.clock, judged.geometry.gap, judged.geometry.horizon
+    numbers = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
+    times = np.arange(len(numbers)) - panel.offsets[numbers] if clock is None else clock.times
+    panel_times = Times("the series", times, clock is not None and bool(clock.zones))
+    panel_rows = Rows(numbers, times)
+
+    def flat(column: str) -> IntArray:
+        """Return the flat position of each time in its series, -1 if it has no such row."""
+        given = read.times(column)
+        panel_times.check_alike(given)
+        return panel_rows.locate(series, given.values)
+
+    target = flat(fields.time)
+    present: BoolArray = target >= 0
+    if fields.origin is not None:
+        origin = flat(fields.origin)
+        present = present & (origin >= 0)
+    elif fields.step is not None:
+        origin = target - gap - read.steps(fields.step)
+    elif horizon == 1:
+        origin = target - gap - 1
+    else:
+        origin = _one_run(name, judged, series, target, present) - gap - 1
+    windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
+    window = windows.locate(np.where(present, series, -1), origin)
+    step = target - origin - gap - 1
     values = read.forecasts(fields)
     if not np.isfinite(values).any():
         raise ValueError(f"{name} has no forecast that is a number.")
-    usable = (window >= 0) & (step >= 0) & (step < judged.geometry.horizon)
+    usable = (window >= 0) & (step >= 0) & (step < horizon)
     if fields.origin is not None and fields.step is not None:
         _refuse_other_steps(name, read.steps(fields.step), step + 1, usable)
     if not usable.any():
@@ -260,13 +283,13 @@ def on_windows(
             f"origin and the time of one.{ids} Judge it on the rows that it forecasts."
         )
     window, step = window[usable], step[usable]
-    cells = np.bincount(window * judged.geometry.horizon + step)
+    cells = np.bincount(window * horizon + step)
     if cells.max() > 1:
         raise ValueError(
             f"{name} has {int(cells.max())} forecasts of one series, origin and step. Keep one."
         )
     # (windows, steps, targets[, levels])
-    forecasts = np.full((judged.count, judged.geometry.horizon, *values.shape[1:]), np.nan)
+    forecasts = np.full((judged.count, horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
     _refuse_actual(name, points_of(forecasts, fields.levels), judged.targets())
     return forecasts, fields.levels
@@ -295,22 +318,6 @@ def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
         )
 
 
-class _Rows:
-    """The rows of a panel by series and time, or by their positions in the series."""
-
-    def __init__(self, judged: JudgedWindows) -> None:
-        panel, clock = judged.panel, judged.panel.clock
-        series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
-        times = np.arange(len(series)) - panel.offsets[series] if clock is None else clock.times
-        self._times = Times("the series", times, clock is not None and bool(clock.zones))
-        self._rows = Rows(series, times)
-
-    def flat(self, series: IntArray, times: Times) -> IntArray:
-        """Return the flat position of each time in its series, -1 if it has no such row."""
-        self._times.check_alike(times)
-        return self._rows.locate(series, times.values)
-
-
 def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
     """Return the number of the series of each row, -1 for a series that is not judged."""
     if fields.id is None:
@@ -327,37 +334,8 @@ def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntAr
     return places_of(ids, judged.labels)[codes]
 
 
-def _windows_and_steps(
-    read: ForecastTable,
-    fields: Fields,
-    judged: JudgedWindows,
-    rows: _Rows,
-    series: IntArray,
-    target: IntArray,
-) -> tuple[IntArray, IntArray]:
-    """Return the window of each row, -1 if it is not judged, and its step from 0."""
-    gap = judged.geometry.gap
-    present: BoolArray = target >= 0
-    if fields.origin is not None:
-        origin = rows.flat(series, read.times(fields.origin))
-        present = present & (origin >= 0)
-    elif fields.step is not None:
-        origin = target - gap - read.steps(fields.step)
-    elif judged.geometry.horizon == 1:
-        origin = target - gap - 1
-    else:
-        origin = _one_run(read, judged, series, target, present) - gap - 1
-    windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
-    window = windows.locate(np.where(present, series, -1), origin)
-    return window, target - origin - gap - 1
-
-
 def _one_run(
-    read: ForecastTable,
-    judged: JudgedWindows,
-    series: IntArray,
-    target: IntArray,
-    present: BoolArray,
+    name: str, judged: JudgedWindows, series: IntArray, target: IntArray, present: BoolArray
 ) -> IntArray:
     """Return the first target of each row's series, for a table without origins and steps."""
     none = np.iinfo(np.int64).max
@@ -367,7 +345,7 @@ def _one_run(
     steps = (target - begin)[present]
     if len(np.unique(target[present])) < len(steps) or (steps >= judged.geometry.horizon).any():
         raise ValueError(
-            f"{read.name} has forecasts from several origins, or more steps than horizon="
+            f"{name} has forecasts from several origins, or more steps than horizon="
             f"{judged.geometry.horizon}, and no column that says the origin: add a column "
             "'origin' (the time of the last row known) or 'step' (1 for the first forecast)."
         )

@@ -147,30 +147,20 @@ def importance(
     repeats = _checks.integer("repeats", repeats, 1)
     generator = np.random.default_rng(_checks.integer("seed", seed, 0))
     measure = _checks.choice("by", measure_of(by, judged), ("mae", "mase"))
-    measured = _Measured(interface.model, interface.quantiles, judged, measure, shuffled)
+    measured = _Measured(interface, judged, measure, shuffled)
     measured.measure(repeats, generator, verbose)
-    return report_of(
-        measured.rows(),
-        measure,
-        measured.mean,
-        measured.num_windows,
-        measured.num_series,
-        measured.notes(),
-    )
+    windows, series = measured.num_windows, measured.num_series
+    return report_of(measured.rows(), measure, measured.mean, windows, series, measured.notes())
 
 
 class _Measured:
     """The errors of a model with and without shuffled columns, on windows that can be judged."""
 
     def __init__(
-        self,
-        model: keras.Model,
-        quantiles: tuple[float, ...] | None,
-        judged: JudgedWindows,
-        by: str,
-        shuffled: list[ShuffledColumns],
+        self, interface: Interface, judged: JudgedWindows, by: str, shuffled: list[ShuffledColumns]
     ) -> None:
-        self._model, self._quantiles, self._shuffled = model, quantiles, shuffled
+        self._model, self._quantiles = interface.model, interface.quantiles
+        self._shuffled = shuffled
         shape = len(judged.labels), judged.shape[2]
         self._scales = judged.scales(1)[..., 0] if by == "mase" else np.ones(shape)
         usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
