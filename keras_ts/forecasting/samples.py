@@ -51,7 +51,7 @@ class Sampling:
         ``keys`` are those of their series, ``begins`` the times of first steps, None without.
         """
         (donors, by_lot), (events, shared) = self.paths.donors(keys), _events(len(keys), begins)
-        weights = self.paths.weights(self.quantiles, self.count).astype(values.dtype)
+        weights = self.paths.tails.weights(self.quantiles, self.count).astype(values.dtype)
         flat = values.reshape(*values.shape[:2], -1, len(self.quantiles))
         samples = np.empty((*flat.shape[:3], self.count), values.dtype)
         flat = self.paths.with_units(flat, keys)

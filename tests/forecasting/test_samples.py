@@ -57,14 +57,15 @@ def by_hand(model, quantiles, name, day, count, seed):
     paths = Interface.of(model).last_layer.paths
     event = int((pd.Timestamp(day) - pd.Timestamp("1970-01-01")) / pd.Timedelta("1us"))
     places = paths.orders(seed, event, key_of(name), count)[:, 0]
-    unit = paths.units[list(paths.keys).index(key_of(name)), 0]
+    tails = paths.tails
+    unit = tails.units[list(paths.keys).index(key_of(name)), 0]
     rows = []
     for own, order in zip(quantiles, places, strict=True):
         levels, half = (np.arange(count) + 0.5) / count, (own[2] - own[0]) / 2
-        knots = np.linspace(0, 1, paths.exceedances.shape[1])
-        low, high = paths.shares * half + (1 - paths.shares) * unit
-        below = own[0] - low * np.interp(1 - levels / 0.1, knots, paths.exceedances[0])
-        above = own[2] + high * np.interp((levels - 0.9) / 0.1, knots, paths.exceedances[1])
+        knots = np.linspace(0, 1, tails.exceedances.shape[1])
+        low, high = tails.shares * half + (1 - tails.shares) * unit
+        below = own[0] - low * np.interp(1 - levels / 0.1, knots, tails.exceedances[0])
+        above = own[2] + high * np.interp((levels - 0.9) / 0.1, knots, tails.exceedances[1])
         inside = np.interp(levels, LEVELS, own)
         increasing = np.where(levels < 0.1, below, np.where(levels > 0.9, above, inside))
         rows.append(increasing[order])

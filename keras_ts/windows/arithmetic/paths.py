@@ -11,7 +11,6 @@ import base64
 import contextlib
 import hashlib
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -21,6 +20,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.tails import Tails
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
@@ -30,11 +30,7 @@ _INDEX, _KEY, _UNIT = 8, 8, 4
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
-_MIDDLES = np.arange(_RANKS) + 0.5
-_KNOTS = 33  # Places at which the sizes of exceedances are kept.
-# As many exceedances as a mean half width counts for in a series' unit; and how many half widths
-# the unit of a series without errors of its own may be.
-_PRIOR, _MOST_HALVES, _ORDERS = 5, 3.0, 256
+_ORDERS = 256  # So many orders are shared by series without paths.
 
 
 @dataclass(frozen=True)
@@ -46,21 +42,14 @@ class ErrorPaths:
         origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
-        units: ``(series, targets, 2)``, the size of each series' exceedances below the lowest
-            quantile, and above the highest one, by them and by its mean half distance between.
-        shares: ``(2,)``, how far exceedances below the lowest quantile, and above the highest one,
-            grow with the half distance of their own step: from 0, not at all, to 1, in proportion.
-        exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the shares'
-            mix of the step's own half distance and its series' unit.
+        tails: How far errors exceeded the outermost quantiles, by series in the order of ``keys``.
     """
 
     ranks: Array
     origins: IntArray
     series: IntArray
     keys: Array
-    units: Array
-    shares: Array
-    exceedances: Array
+    tails: Tails
 
     @classmethod
     def of(
@@ -78,17 +67,11 @@ class ErrorPaths:
         # ``widths`` half of what lies between these.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
-        units = _units_of(widths, (below, above), places)
-        typical = np.moveaxis(np.where(units > 0, units, np.nan)[places][:, None], -1, 0)
-        tails = [
-            _tail_of(past / unit, widths / unit, places)
-            for past, unit in zip((below, above), typical, strict=True)
-        ]
-        shares, sizes = zip(*tails, strict=True)
+        tails = Tails.of(below, above, widths, places)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
         ranks = _ranks_of(errors[order], origins, places)
-        return cls(ranks, origins, places, keys, units, np.array(shares), np.stack(sizes))
+        return cls(ranks, origins, places, keys, tails)
 
     def orders(self, seed: int, event: int, key: int, count: int) -> IntArray:
         """Return the places of ``count`` increasing samples, ``(steps, targets, count)``."""
@@ -109,10 +92,13 @@ class ErrorPaths:
             pool = np.arange(len(self.ranks)) if mine is None else mine
             others = self.ranks[generator.choice(pool, int((~own).sum()))]
             spans = np.take_along_axis(self._spans, others.astype(np.intp), axis=0)
-            scores = np.interp(others + 0.5 + (ranks[~own] % 1 - 0.5) * spans, _MIDDLES, _SCORES)
+            scores = _scores_at(others + (ranks[~own] % 1 - 0.5) * spans)
             scores *= np.sqrt(1 - self.shared)
             scores += np.sqrt(self.shared) * self._common[drawn[~own]]
-            ranks[~own] = np.interp(scores, _SCORES, _MIDDLES)
+            # Without a rank to stand beside, scores are in order as they are.
+            ranks[~own] = (
+                np.interp(scores, _SCORES, np.arange(_RANKS) + 0.5) if own.any() else scores
+            )
         order = np.argsort(np.moveaxis(ranks, 0, -1), axis=-1)
         places = np.empty_like(order)
         np.put_along_axis(places, order, np.arange(count), axis=-1)
@@ -195,35 +181,18 @@ class ErrorPaths:
 
         A series that is not kept is measured by the mean half distance of the forecast's own steps.
         """
-        half = (values[..., -1] - values[..., 0]) / 2
-        means = _means_of(half, np.arange(len(half)))
         places = np.searchsorted(self.keys, keys) % len(self.keys)
-        kept = (self.keys[places] == keys)[:, None, None] & (self.units[places] > 0)
-        units = np.where(kept, self.units[places], means[..., None])[:, None]
-        tails = [s * half + (1 - s) * units[..., side] for side, s in enumerate(self.shares)]
-        return np.concatenate([values, np.stack(tails, axis=-1).astype(values.dtype)], axis=-1)
-
-    def weights(self, quantiles: Sequence[float], count: int) -> Array:
-        """Return weights ``(quantiles + 2, count)``: values with units times these are samples."""
-        # The samples are ``count`` equally spaced quantiles, interpolated between those of
-        # ``values``; beyond the outermost ones they follow the exceedances.
-        levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
-        weights = np.stack([np.interp(wanted, levels, unit) for unit in np.eye(len(levels))])
-        knots = np.linspace(0, 1, _KNOTS)
-        lower = np.interp(1 - wanted / levels[0], knots, self.exceedances[0])
-        upper = np.interp(1 - (1 - wanted) / (1 - levels[-1]), knots, self.exceedances[1])
-        lower, upper = lower * (wanted < levels[0]), upper * (wanted > levels[-1])
-        return np.concatenate([weights, [-lower, upper]])
+        return self.tails.with_units(values, places, self.keys[places] == keys)
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
-        parts = [self.keys.astype("<u8"), *(a.astype("<i4") for a in (self.origins, self.series))]
-        data = b"".join(part.tobytes() for part in (*parts, self.units.astype("<f4"), self.ranks))
+        places = [part.astype("<i4") for part in (self.origins, self.series)]
+        parts = [self.keys.astype("<u8"), *places, self.tails.units.astype("<f4"), self.ranks]
         return {
             "shape": [len(self.keys), *self.ranks.shape],
-            "shares": self.shares.tolist(),
-            "exceedances": self.exceedances.tolist(),
-            "data": packed(data),
+            "shares": self.tails.shares.tolist(),
+            "exceedances": self.tails.exceedances.tolist(),
+            "data": packed(b"".join(part.tobytes() for part in parts)),
         }
 
     @classmethod
@@ -240,20 +209,17 @@ class ErrorPaths:
             rest = rest[paths * _INDEX :]
             units = np.frombuffer(rest, "<f4", 2 * count * targets).reshape(count, targets, 2)
             ranks = np.frombuffer(rest, np.uint8, offset=units.nbytes)
-            sizes, turns = np.array(config["exceedances"], np.float64), np.diff(origins)
-            shares = np.array(config["shares"], np.float64)
+            sizes, shares = (np.array(config[k], np.float64) for k in ("exceedances", "shares"))
+            tails, turns = Tails(units, shares, sizes), np.diff(origins)
             fits = (
-                shares.shape == (2,) and ((shares >= 0) & (shares <= 1)).all(),
-                np.isfinite(units).all() and (units >= 0).all(),
-                sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
-                (np.diff(sizes) >= 0).all() and (ranks < _RANKS).all(),
+                tails.sound() and (ranks < _RANKS).all(),
                 (keys[1:] > keys[:-1]).all() and (series >= 0).all() and (series < count).all(),
                 origins[0] == 0 and (turns >= 0).all() and (turns <= 1).all(),
                 (np.diff(origins * count + series) > 0).all(),
             )
             if all(fits):
                 ranks = ranks.reshape(paths, steps, targets)
-                return cls(ranks, origins, series, keys, units, shares, sizes)
+                return cls(ranks, origins, series, keys, tails)
         raise ValueError(
             "paths must be what calibrate(..., joint=True) made, or None. Received: "
             f"paths={_checks.shown(config)}."
@@ -301,6 +267,14 @@ def key_of(label: Any) -> int:
     return int.from_bytes(hashlib.blake2b(str(label).encode(), digest_size=_KEY).digest(), "little")
 
 
+def _scores_at(ranks: Array) -> Array:
+    """Return normal scores, linear between ranks."""
+    # np.interp searches for each rank, which takes six times as long.
+    ranks = np.clip(ranks, 0, _RANKS - 1)
+    floors = np.minimum(ranks.astype(np.intp), _RANKS - 2)
+    return _SCORES[floors] + (ranks - floors) * np.diff(_SCORES)[floors]
+
+
 def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
     # A missing error is what the steps beside it let expect, in normal scores, and what another
@@ -337,64 +311,3 @@ def _ranked(errors: Array) -> Array:
             middle = np.cumsum(counts) - counts / 2
             ranks[(present, *place)] = middle[codes] * _RANKS / present.sum()
     return ranks
-
-
-def _means_of(widths: Array, series: IntArray) -> Array:
-    """Return the mean width of each series, by target; 0 without one."""
-    count = int(series.max()) + 1
-    sums, counts = np.zeros((2, count, widths.shape[2]))
-    present = np.isfinite(widths)
-    np.add.at(sums, series, np.where(present, widths, 0).sum(axis=1))
-    np.add.at(counts, series, present.sum(axis=1))
-    return sums / np.maximum(counts, 1)
-
-
-def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Array:
-    """Return the unit of each series' exceedances, by target."""
-    # A series that hardly varies, and then exceeds by far, is no measure for another: its few
-    # exceedances are themselves part of its unit.
-    means = _means_of(widths, series)
-    units = np.empty((*means.shape, 2))
-    for side, past in enumerate(tails):
-        there = np.isfinite(past) & (past > 0)
-        sums, counts = _PRIOR * means, np.full_like(means, _PRIOR)
-        np.add.at(sums, series, np.where(there, past, 0).sum(axis=1))
-        np.add.at(counts, series, there.sum(axis=1))
-        # A series without errors of its own is measured by its half widths.
-        own = (sums / counts)[means > 0] / means[means > 0]
-        halves = np.clip(np.median(own) if len(own) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
-        units[..., side] = sums / counts / halves
-    # As in a file.
-    return np.minimum(units, np.finfo(np.float32).max).astype(np.float32)
-
-
-def _tail_of(distances: Array, widths: Array, series: IntArray) -> tuple[float, Array]:
-    """Return the share by which exceedances grow with widths, and quantiles of their sizes."""
-    # Where a series varies more on some days, they are in proportion to the widths. Of demand that
-    # is mostly zero they are as large where the interval has hardly any width. A line of least
-    # squares says where between the two a model is.
-    past = np.isfinite(distances) & (distances > 0)
-    if not past.any():
-        return 1.0, np.zeros(_KNOTS)
-    owner = np.broadcast_to(series[:, None, None], past.shape)[past]
-    distances, widths, counts = distances[past], widths[past], np.bincount(owner)
-    # Within series, since what differs between them is in their units.
-    gaps = widths - (np.bincount(owner, widths) / np.maximum(counts, 1))[owner]
-    slope = max(float(gaps @ distances), 0.0) / max(float(gaps @ gaps), 1e-300)
-    constant = max(float(distances.mean()) - slope * float(widths.mean()), 0.0)
-    share = slope / (slope + constant)
-    units = share * widths + (1 - share)
-    return share, _quantiles_of(distances[units > 0] / units[units > 0], units[units > 0])
-
-
-def _quantiles_of(distances: Array, weights: Array) -> Array:
-    """Return quantiles of distances, means around each knot."""
-    # A distance weighs by its unit: samples exceed by as much in the mean as errors did.
-    order = np.argsort(distances, kind="stable")
-    sizes, shares = distances[order], weights[order] / weights.sum()
-    cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
-    sums = np.cumsum([0, *(sizes * shares)])
-    means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
-    # Samples begin at the outermost quantile, or theirs would lie further out.
-    means[0] = 0.0
-    return np.maximum.accumulate(means)

@@ -122,108 +122,19 @@ def test_a_single_origin_says_nothing_and_draws_are_independent():
         assert abs(spearman(*others)) < 0.1
 
 
-def quantile_by_hand(level, levels, values, paths, half):
-    """Return a quantile: between two levels linear, past them by the sizes of exceedances."""
-    knots = np.linspace(0, 1, paths.exceedances.shape[1])
-    if level < levels[0]:
-        share = (levels[0] - level) / levels[0]
-        return values[0] - half * np.interp(share, knots, paths.exceedances[0])
-    if level > levels[-1]:
-        share = (level - levels[-1]) / (1 - levels[-1])
-        return values[-1] + half * np.interp(share, knots, paths.exceedances[1])
-    return np.interp(level, levels, values)
-
-
-def test_samples_are_equally_spaced_quantiles():
-    paths = paths_of(*panel())
-    levels, values = [0.05, 0.3, 0.5, 0.9], np.array([-7.0, -1.0, 2.0, 9.0])
-    wanted = [quantile_by_hand((n + 0.5) / 60, levels, values, paths, 8) for n in range(60)]
-    samples = [*values, 8, 8] @ paths.weights(levels, 60)
-    np.testing.assert_allclose(samples, wanted, atol=1e-12)
-    assert (np.diff(samples) >= 0).all()
-    assert samples[0] < -7 - 0.5
-    assert samples[-1] > 9 + 0.5
-
-
-def test_exceedances_are_those_of_the_errors():
-    errors, origins, _ = panel(400, targets=1)
-    paths = paths_of(errors, origins, np.zeros(len(origins), int), KEYS[:1])
-    for side, past in enumerate((-1.3 - errors, errors - 1.3)):
-        size = paths.exceedances[side]
-        own = np.sort((past / paths.units[0, 0, side])[past > 0])
-        np.testing.assert_allclose(size[16], np.median(own), rtol=0.01)
-        assert np.quantile(own, 0.9) < size[-1] < own.max()
-        # Their mean, less what the smallest 64th adds to it: samples begin at the quantile itself.
-        smallest = np.interp(len(own) / 64, range(len(own) + 1), np.cumsum([0, *own])) / len(own)
-        np.testing.assert_allclose(np.trapezoid(size, dx=1 / 32), own.mean() - smallest)
-
-
-def test_outermost_quantiles_of_samples_are_those_given_where_each_value_exceeds_by_far():
-    errors = np.where(np.arange(400) % 20, 0.0, 3.0).reshape(400, 1, 1)
-    paths = paths_of(errors, np.arange(400), np.zeros(400, int), KEYS[:1])
-    samples = np.array([0.0, 0.0, 1.0, 0.5, 0.5]) @ paths.weights((0.05, 0.5, 0.95), 2000)
-    assert np.quantile(samples, 0.95, method="hazen") == pytest.approx(1, abs=0.07)
-    assert samples[-1] == pytest.approx(1 + 1.7 / 2)
-
-
-@pytest.mark.parametrize("proportional", [False, True])
-@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e6])
-def test_samples_exceed_wide_and_narrow_intervals_as_errors_did(proportional, scale):
-    """Days that are mostly zero have hardly any width, and exceed by as much as others."""
-    generator = np.random.default_rng(0)
-    shape, sizes = (4000, 1, 1), np.array([1.0, 100.0])  # Of two series.
-    series = np.arange(4000) % 2
-    wide = generator.random(shape) < 0.5
-    widths = np.where(wide, 4.0, 0.01) * sizes[series][:, None, None]
-    units = widths if proportional else 2.0 * sizes[series][:, None, None]
-    beyond = np.where(generator.random(shape) < 0.1, generator.exponential(1, shape), -1.0) * units
-    errors, widths, beyond = beyond / widths, widths * scale, beyond * scale
-    paths = ErrorPaths.of(errors, -beyond, beyond, widths, np.arange(4000), series, KEYS[:2])
-    values = np.concatenate([-widths, 0 * widths, widths], axis=-1)[:, :, None]
-    units = paths.with_units(values, KEYS[series])
-    samples = (units @ paths.weights((0.05, 0.5, 0.95), 1000))[..., 950:] - widths[:, :, None]
-    for own, narrow in np.ndindex(2, 2):
-        chosen = (series == own) & (wide.ravel() != narrow)
-        past = beyond[chosen][beyond[chosen] > 0]
-        if narrow and proportional:  # A line of least squares is off by little of the mean.
-            assert (
-                samples[chosen].mean()
-                < 0.03 * beyond[(series == own)[:, None, None] & (beyond > 0)].mean()
-            )
-        else:
-            np.testing.assert_allclose(samples[chosen].mean(), past.mean(), rtol=0.2)
-        assert samples[chosen].max() < 2 * beyond[series == own].max()
-
-
-def test_a_series_that_hardly_varies_is_no_measure_for_others():
-    """Fifty series of zeros, of which one in a hundred exceeds by 1, beside ten that sell 1000."""
-    generator = np.random.default_rng(1)
-    at, series = (grid.ravel() for grid in np.mgrid[:60, :60])
-    keys = np.array([key_of(number) for number in range(60)], np.uint64)
-    shape, large = (3600, 7, 1), (series < 10)[:, None, None]
-    widths = np.where(large, 130.0, 1e-6)
-    errors = np.where(large, 100 * generator.normal(size=shape), generator.random(shape) < 0.01)
-    tails = -widths - errors, errors - widths
-    paths = ErrorPaths.of(errors / widths, *tails, widths + 0 * errors, at, series, keys)
-    values = np.stack([-130.0, 0, 130.0])[None, None, None]
-    values = paths.with_units(np.repeat(values, 7, axis=1), keys[:1])[0, 0, 0]
-    samples = values @ paths.weights((0.1, 0.5, 0.9), 1000)
-    assert abs(samples).max() < 130 + 4 * 100
-    assert abs(samples).max() > 130 + 50
-
-
 def test_a_series_that_is_not_kept_has_the_unit_of_its_own_forecast():
     errors, origins, series = panel()
     errors[:, :, 1] = np.nan  # A target without any error has a width all the same.
     paths = paths_of(errors, origins, series, KEYS)
     values = np.array([[-1.0, 0.0, 1.0], [-3.0, 0.0, 3.0], [np.nan] * 3])[None, :, None]
     values = np.repeat(values, 2, axis=2)
-    paths = dataclasses.replace(paths, shares=np.array([0.0, 0.5]))
+    tails = dataclasses.replace(paths.tails, shares=np.array([0.0, 0.5]))
+    paths = dataclasses.replace(paths, tails=tails)
     kept, other = (
         paths.with_units(values, np.array([key], np.uint64))[0, ..., 0, 3:]
         for key in (KEYS[0], key_of("other"))
     )
-    low, high = paths.units[list(paths.keys).index(KEYS[0]), 0]
+    low, high = paths.tails.units[list(paths.keys).index(KEYS[0]), 0]
     np.testing.assert_allclose(kept[:2], [[low, (high + 1) / 2], [low, (high + 3) / 2]])
     np.testing.assert_allclose(other[:2], [[2, 1.5], [2, 2.5]])
     assert np.isnan(values[0, 2]).all()
@@ -235,7 +146,7 @@ def test_equal_errors_share_a_rank():
     assert ranks[0, 0] == ranks[1, 0] < ranks[2, 0]
     assert ranks[1, 1] < ranks[0, 1] < ranks[3, 1] < ranks[2, 1]
     zeros = paths_of(np.zeros((30, 2, 1)), np.arange(30), np.zeros(30, int), KEYS[:1])
-    assert zeros.exceedances.max() == 0
+    assert zeros.tails.exceedances.max() == 0
     places = zeros.orders(0, 0, int(KEYS[0]), 500)[:, 0]
     assert abs(spearman(*places)) < 0.15
 
@@ -314,8 +225,10 @@ def test_a_file_takes_a_megabyte_at_most():
 def test_a_file_gives_the_paths_back():
     paths = paths_of(*panel())
     again = ErrorPaths.from_config(json.loads(json.dumps(paths.get_config())))
-    for name in ("ranks", "origins", "series", "keys", "units", "shares", "exceedances"):
+    for name in ("ranks", "origins", "series", "keys"):
         np.testing.assert_array_equal(getattr(again, name), getattr(paths, name))
+    for name in ("units", "shares", "exceedances"):
+        np.testing.assert_array_equal(getattr(again.tails, name), getattr(paths.tails, name))
     assert (again.orders(1, 2, 3, 50) == paths.orders(1, 2, 3, 50)).all()
 
 

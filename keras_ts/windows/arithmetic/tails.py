@@ -1,0 +1,144 @@
+"""Tails: how far samples lie beyond a forecast's outermost quantiles.
+
+A calibrated band says between which values an error lies in most cases, and a total depends on the
+rest, too. What errors exceeded their band by is kept in units of each series, since exceedances of
+a large shop say nothing of a small one, and with how far they grow with the width of their step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from keras_ts._typing import Array, BoolArray, IntArray
+
+_KNOTS = 33  # Places at which the sizes of exceedances are kept.
+# As many exceedances as a mean half width counts for in a series' unit; and how many half widths
+# the unit of a series without errors of its own may be.
+_PRIOR, _MOST_HALVES = 5, 3.0
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Exceedances of the lowest and the highest quantile.
+
+    Attributes:
+        units: ``(series, targets, 2)``, the size of each series' exceedances below the lowest
+            quantile, and above the highest one, by them and by its mean half distance between.
+        shares: ``(2,)``, how far exceedances grow with the half distance of their own step: from 0,
+            not at all, to 1, in proportion.
+        exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the shares'
+            mix of the step's own half distance and its series' unit.
+    """
+
+    units: Array
+    shares: Array
+    exceedances: Array
+
+    @classmethod
+    def of(cls, below: Array, above: Array, widths: Array, series: IntArray) -> Self:
+        """Measure distances ``(paths, steps, targets)`` past the outermost quantiles."""
+        # They are negative within; ``widths`` are half of what lies between these.
+        units = _units_of(widths, (below, above), series)
+        typical = np.moveaxis(np.where(units > 0, units, np.nan)[series][:, None], -1, 0)
+        tails = [
+            _tail_of(past / unit, widths / unit, series)
+            for past, unit in zip((below, above), typical, strict=True)
+        ]
+        shares, sizes = zip(*tails, strict=True)
+        return cls(units, np.array(shares), np.stack(sizes))
+
+    def sound(self) -> bool:
+        """Whether the values can be tails, since a file may hold others."""
+        shares, sizes = self.shares, self.exceedances
+        fits = (
+            shares.shape == (2,) and ((shares >= 0) & (shares <= 1)).all(),
+            np.isfinite(self.units).all() and (self.units >= 0).all(),
+            sizes.shape == (2, _KNOTS) and np.isfinite(sizes).all() and (sizes >= 0).all(),
+        )
+        return all(fits) and bool((np.diff(sizes) >= 0).all())
+
+    def with_units(self, values: Array, series: IntArray, kept: BoolArray) -> Array:
+        """Return forecasts ``(..., quantiles)`` beside the units of both tails."""
+        half = (values[..., -1] - values[..., 0]) / 2
+        means = _means_of(half, np.arange(len(half)))
+        known = kept[:, None, None] & (self.units[series] > 0)
+        units = np.where(known, self.units[series], means[..., None])[:, None]
+        tails = [s * half + (1 - s) * units[..., side] for side, s in enumerate(self.shares)]
+        return np.concatenate([values, np.stack(tails, axis=-1).astype(values.dtype)], axis=-1)
+
+    def weights(self, quantiles: Sequence[float], count: int) -> Array:
+        """Return weights ``(quantiles + 2, count)``: values with units times these are samples."""
+        # The samples are ``count`` equally spaced quantiles, interpolated between those of
+        # ``values``; beyond the outermost ones they follow the exceedances.
+        levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
+        weights = np.stack([np.interp(wanted, levels, unit) for unit in np.eye(len(levels))])
+        knots = np.linspace(0, 1, _KNOTS)
+        lower = np.interp(1 - wanted / levels[0], knots, self.exceedances[0])
+        upper = np.interp(1 - (1 - wanted) / (1 - levels[-1]), knots, self.exceedances[1])
+        lower, upper = lower * (wanted < levels[0]), upper * (wanted > levels[-1])
+        return np.concatenate([weights, [-lower, upper]])
+
+
+def _sums_of(values: Array, there: BoolArray, series: IntArray) -> tuple[Array, Array]:
+    """Return the sum of each series' values, by target, and how many there are."""
+    sums, counts = np.zeros((2, int(series.max()) + 1, values.shape[2]))
+    np.add.at(sums, series, np.where(there, values, 0).sum(axis=1))
+    np.add.at(counts, series, there.sum(axis=1))
+    return sums, counts
+
+
+def _means_of(widths: Array, series: IntArray) -> Array:
+    """Return the mean width of each series, by target; 0 without one."""
+    sums, counts = _sums_of(widths, np.isfinite(widths), series)
+    return sums / np.maximum(counts, 1)
+
+
+def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Array:
+    """Return the unit of each series' exceedances, by target."""
+    # A series that hardly varies, and then exceeds by far, is no measure for another: its few
+    # exceedances are themselves part of its unit.
+    means = _means_of(widths, series)
+    units = np.empty((*means.shape, 2))
+    for side, past in enumerate(tails):
+        sums, counts = _sums_of(past, np.isfinite(past) & (past > 0), series)
+        sizes = (_PRIOR * means + sums) / (_PRIOR + counts)
+        # A series without errors of its own is measured by its half widths.
+        own = sizes[means > 0] / means[means > 0]
+        halves = np.clip(np.median(own) if len(own) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
+        units[..., side] = sizes / halves
+    # As in a file.
+    return np.minimum(units, np.finfo(np.float32).max).astype(np.float32)
+
+
+def _tail_of(distances: Array, widths: Array, series: IntArray) -> tuple[float, Array]:
+    """Return the share by which exceedances grow with widths, and quantiles of their sizes."""
+    # Where a series varies more on some days, they are in proportion to the widths. Of demand that
+    # is mostly zero they are as large where the interval has hardly any width. A line of least
+    # squares says where between the two a model is.
+    past = np.isfinite(distances) & (distances > 0)
+    if not past.any():
+        return 1.0, np.zeros(_KNOTS)
+    owner = np.broadcast_to(series[:, None, None], past.shape)[past]
+    distances, widths, counts = distances[past], widths[past], np.bincount(owner)
+    # Within series, since what differs between them is in their units.
+    gaps = widths - (np.bincount(owner, widths) / np.maximum(counts, 1))[owner]
+    slope = max(float(gaps @ distances), 0.0) / max(float(gaps @ gaps), 1e-300)
+    constant = max(float(distances.mean()) - slope * float(widths.mean()), 0.0)
+    share = slope / (slope + constant)
+    units = share * widths + (1 - share)
+    return share, _quantiles_of(distances[units > 0] / units[units > 0], units[units > 0])
+
+
+def _quantiles_of(distances: Array, weights: Array) -> Array:
+    """Return quantiles of distances, means around each knot."""
+    # A distance weighs by its unit: samples exceed by as much in the mean as errors did.
+    order = np.argsort(distances, kind="stable")
+    sizes, shares = distances[order], weights[order] / weights.sum()
+    cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
+    sums = np.cumsum([0, *(sizes * shares)])
+    means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
+    # Samples begin at the outermost quantile, or theirs would lie further out.
+    means[0] = 0.0
+    return np.maximum.accumulate(means)
