@@ -178,7 +178,14 @@ def calibrate(
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
     layer.margins.assign(np.stack(margins).reshape(layer.margins.shape))
     layer.floor.assign(floor)
-    layer.scores = _kept_scores(scores if levels else scores[:1], classes, len(bounds))
+    # What ``follow`` reads margins off.
+    sets = scores if levels else scores[:1]
+    count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
+    kept_at = kept_levels(len(sets) * len(bounds) * sets[0][0].size)
+    quantiles = [
+        [ranked(part, kept_at) for part in by_class(own, classes, len(bounds))] for own in sets
+    ]
+    layer.scores = Scores(np.array(quantiles, np.float32), count)
     if joint:
         layer.paths = _error_paths(calibrated, layer.quantiles, judged)
     if train_on is not None and settings is not None:
@@ -186,14 +193,6 @@ def calibrate(
         interface = Interface(trained, interface.carried)
         calibrated = _attached(layer, interface, judged, calibrated.name)
     return calibrated
-
-
-def _kept_scores(sets: Array, classes: IntArray, number: int) -> Scores:
-    """Return what ``follow`` reads margins off: of scores ``(windows, steps, targets)`` by set."""
-    count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
-    kept = kept_levels(len(sets) * number * sets[0][0].size)
-    quantiles = [[ranked(part, kept) for part in by_class(own, classes, number)] for own in sets]
-    return Scores(np.array(quantiles, np.float32), count)
 
 
 def _error_paths(

@@ -151,7 +151,30 @@ class BatchForecaster:
         sorted_batch = Batch.of(batch, interface.windows, self._future)
         # Preparing no series raises those errors that concern the whole batch.
         self._prepared(interface, sorted_batch, np.empty(0, np.int64))
-        prepared, ahead, good, problems = self._forecast(interface, sorted_batch)
+        every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
+        problems: dict[int, str] = {}
+
+        def prepare(numbers: IntArray) -> None:
+            for _ in self._prepared(interface, sorted_batch, numbers).parts():
+                pass
+
+        def run(numbers: IntArray) -> None:
+            self._prepared(interface, sorted_batch, numbers).forecast()
+
+        # The first search only prepares, which raises most errors; the second runs the model.
+        searches: list[Any] = []
+        if self._incomplete == "nan":
+            problems, searches = sorted_batch.without_past(), [run, prepare]
+        while True:
+            good = np.setdiff1d(every, list(problems))
+            try:
+                prepared = self._prepared(interface, sorted_batch, good)
+                ahead = prepared.forecast()
+                break
+            except (TypeError, ValueError):
+                if not searches:
+                    raise
+                problems |= failing(good, lengths[good], searches.pop())
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
         for place in prepared.without_times():
@@ -221,34 +244,6 @@ class BatchForecaster:
                 "The windows have no future_columns, so leave future out. Received: "
                 f"future={self._future!r}."
             )
-
-    def _forecast(
-        self, interface: Interface, sorted_batch: Batch
-    ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast all series of a batch except those that raise an error."""
-
-        def prepare(numbers: IntArray) -> None:
-            for _ in self._prepared(interface, sorted_batch, numbers).parts():
-                pass
-
-        def run(numbers: IntArray) -> None:
-            self._prepared(interface, sorted_batch, numbers).forecast()
-
-        every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
-        failed: dict[int, str] = {}
-        # The first search only prepares, which raises most errors; the second runs the model.
-        searches: list[Any] = []
-        if self._incomplete == "nan":
-            failed, searches = sorted_batch.without_past(), [run, prepare]
-        while True:
-            good = np.setdiff1d(every, list(failed))
-            try:
-                prepared = self._prepared(interface, sorted_batch, good)
-                return prepared, prepared.forecast(), good, failed
-            except (TypeError, ValueError):
-                if not searches:
-                    raise
-                failed |= failing(good, lengths[good], searches.pop())
 
     def _prepared(self, interface: Interface, sorted_batch: Batch, numbers: IntArray) -> Prepared:
         series, plan = sorted_batch.parted(numbers)

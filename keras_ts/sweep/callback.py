@@ -117,13 +117,14 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Check that the model can be swept, and take a snapshot of its state."""
         model = self.model
         check_sweepable(model)
-        earlier = self._snapshot
         self._release()
+        self._earlier = None, None
         # The curve and the snapshot of another model cannot be continued.
         if self._swept is None or self._swept is model:
-            self._earlier = self._earlier_content(), earlier
-        else:
-            self._earlier = None, None
+            if self._state == "interrupted":
+                self._earlier = self._content(), self._snapshot
+            elif self._state is None and self.backup is not None and Path(self.backup).exists():
+                self._earlier = read_sweep(self.backup), self._snapshot
         self._empty()
         build_optimizer(model)
         # Nothing is recorded before the first epoch begins: in between, callbacks such as
@@ -285,14 +286,6 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._read_dict(content["curve"], points)
         self._batches_before = content["began"]
         self._epoch_starts = dict(content["epoch_starts"])
-
-    def _earlier_content(self) -> dict[str, Any] | None:
-        """Return the content of an interrupted fit, from this object or its backup, or None."""
-        if self._state == "interrupted":
-            return self._content()
-        if self._state is None and self.backup is not None and Path(self.backup).exists():
-            return read_sweep(self.backup)
-        return None
 
     def _resume(self, epoch: int) -> None:
         """Continue an earlier curve, if Keras resumes the interrupted fit that it comes from."""

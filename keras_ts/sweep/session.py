@@ -161,22 +161,7 @@ class UpdateLoss:
 
     def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
         """Return the mean loss of the update that ``batch`` finishes, or None for no update."""
-        total, count = self._since_begin(model, logs)
-        self._total, self._count = self._total + total, self._count + count
-        self._done += batch - self._begun + 1
-        if self._done < self._batches:
-            return None
-        loss = self._total / self._count if self._count else math.nan
-        self._total, self._count, self._done = 0.0, 0.0, 0
-        return loss
-
-    def end_epoch(self, logs: Any) -> None:
-        """Log the epoch's mean, since a model's own ``train_step`` may log the last batch's."""
-        if self._epoch is not None and self._epoch[1]:
-            logs["loss"] = self._epoch[0] / self._epoch[1]
-
-    def _since_begin(self, model: keras.Model, logs: Any) -> tuple[float, float]:
-        """Return the sum of the losses since ``begin`` and their weight; restore the mean."""
+        # The sum of the losses since ``begin`` and their weight; the mean is put back.
         fed = None
         for mean, held in zip(_means(model, self._name), self._held, strict=True):
             total, count = _read(mean)
@@ -190,7 +175,19 @@ class UpdateLoss:
         if fed is None and self._first:
             fed = self._find(model, logged_loss(logs))
         self._first = False
-        return fed or (logged_loss(logs), 1.0)
+        total, count = fed or (logged_loss(logs), 1.0)
+        self._total, self._count = self._total + total, self._count + count
+        self._done += batch - self._begun + 1
+        if self._done < self._batches:
+            return None
+        loss = self._total / self._count if self._count else math.nan
+        self._total, self._count, self._done = 0.0, 0.0, 0
+        return loss
+
+    def end_epoch(self, logs: Any) -> None:
+        """Log the epoch's mean, since a model's own ``train_step`` may log the last batch's."""
+        if self._epoch is not None and self._epoch[1]:
+            logs["loss"] = self._epoch[0] / self._epoch[1]
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
         """Find the metric whose mean is ``loss``, to be read from now on; return sum and weight."""

@@ -127,12 +127,18 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
             units, variance = series.shape[1], by_series
     independent = float(units)
     if variance > 0 and units >= FEWEST:
-        # Few stretches show the spread badly, so it counts for as much more as Student's t says.
-        independent = share * (1 - share) / variance * (_NORMAL / _student(units - 1)) ** 2
+        # Few stretches show the spread badly, so it counts for as much more as Student's t says:
+        # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
+        terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))
+        student = sum(term / (units - 1) ** power for power, term in terms)
+        independent = share * (1 - share) / variance * (_NORMAL / student) ** 2
     # A value that several windows forecast counts once at most.
     distinct = count * (len(residuals) + overlap - 1) / (len(residuals) * overlap)
     independent = min(max(independent, 1.0), float(distinct))
-    low, high = _wilson(share, independent)
+    z = _NORMAL**2 / independent
+    middle = (share + z / 2) / (1 + z)
+    reach = np.sqrt(share * (1 - share) * z + z**2 / 4) / (1 + z)
+    low, high = float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0))
     return Coverage(asked, share, low, high, independent)
 
 
@@ -166,16 +172,3 @@ def _variance(residuals: Array, parts: int) -> float:
     begins = np.arange(parts) * len(residuals) // parts
     sums = np.add.reduceat(residuals, begins)
     return float(np.sum(sums**2)) * parts / (parts - 1)
-
-
-def _student(freedom: int) -> float:
-    """Return the quantile 0.975 of Student's t: Cornish and Fisher's expansion in 1 / freedom."""
-    terms = (_NORMAL, 2.372, 2.823, 2.556, 1.593)
-    return sum(term / freedom**power for power, term in enumerate(terms))
-
-
-def _wilson(share: float, count: float) -> tuple[float, float]:
-    z = _NORMAL**2 / count
-    middle = (share + z / 2) / (1 + z)
-    reach = np.sqrt(share * (1 - share) * z + z**2 / 4) / (1 + z)
-    return float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0))

@@ -102,17 +102,14 @@ class Tally:
                     judged = counted.any(axis=(1, 2))
                     self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
                 if self._origins is not None and name in (self._measure, "coverage"):
-                    self._add_by_origin(name, place, self._origins[windows], summands)
-
-    def _add_by_origin(self, name: str, place: int, origins: IntArray, summands: Array) -> None:
-        sums = self._sums.setdefault(
-            ("origin", name), np.zeros((2, self._num_origins, self.steps))
-        )[place]
-        chosen = origins >= 0
-        # bincount takes a third of the time of np.add.at.
-        flat = (origins[chosen, None] * self.steps + np.arange(self.steps)).ravel()
-        weights = summands[chosen].sum(axis=2).ravel()
-        sums += np.bincount(flat, weights, minlength=sums.size).reshape(sums.shape)
+                    none = np.zeros((2, self._num_origins, self.steps))
+                    by_origin = self._sums.setdefault(("origin", name), none)[place]
+                    origins, chosen = self._origins[windows], self._origins[windows] >= 0
+                    # bincount takes a third of the time of np.add.at.
+                    flat = (origins[chosen, None] * self.steps + np.arange(self.steps)).ravel()
+                    weights = summands[chosen].sum(axis=2).ravel()
+                    added = np.bincount(flat, weights, minlength=by_origin.size)
+                    by_origin += added.reshape(by_origin.shape)
 
     def metric(self, name: str, by: str | None = None) -> Array:
         """Return a metric over all targets, or for each step or series; NaN without losses."""

@@ -27,21 +27,20 @@ def theta(windows: Array, starts: IntArray, ahead: Array, period: int | None) ->
     """Return forecasts ``(windows, steps)`` of ``(windows, inputs)``, finite from ``starts`` on."""
     # ``ahead`` counts steps from the last input, ``period`` the inputs in a season, if there is
     # one. So many windows at a time stay in the processor's cache.
-    parts = [slice(begin, begin + _AT_ONCE) for begin in range(0, len(windows), _AT_ONCE)]
-    made = [_theta(windows[part], starts[part], ahead, period) for part in parts]
-    return np.concatenate(made or [np.empty((0, len(ahead)))])
-
-
-def _theta(windows: Array, starts: IntArray, ahead: Array, period: int | None) -> Array:
-    if period is None or windows.shape[1] < 2 * period:
-        return _optimised(windows, starts, ahead)
-    phases, grows = _season(windows, starts, period)
-    places = np.arange(windows.shape[1]) % period
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rest = np.where(grows, windows / phases[:, places], windows - phases[:, places])
-    forecasts = _optimised(rest, starts, ahead)
-    places = (windows.shape[1] - 1 + ahead).round().astype(np.int64) % period
-    return np.where(grows, forecasts * phases[:, places], forecasts + phases[:, places])
+    made, inputs = [np.empty((0, len(ahead)))], windows.shape[1]
+    for begin in range(0, len(windows), _AT_ONCE):
+        part, own = windows[begin : begin + _AT_ONCE], starts[begin : begin + _AT_ONCE]
+        if period is None or inputs < 2 * period:
+            made.append(_optimised(part, own, ahead))
+            continue
+        phases, grows = _season(part, own, period)
+        season = phases[:, np.arange(inputs) % period]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rest = np.where(grows, part / season, part - season)
+        forecasts = _optimised(rest, own, ahead)
+        season = phases[:, (inputs - 1 + ahead).round().astype(np.int64) % period]
+        made.append(np.where(grows, forecasts * season, forecasts + season))
+    return np.concatenate(made)
 
 
 def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array]:

@@ -67,7 +67,25 @@ class Layout:
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
                     "out."
                 )
-        table = open_frame(_sample(survey, schema, spec, whole))
+        # A frame with the types and texts of all rows, and a missing value where any is. Unless the
+        # survey is ``whole``, a column may still get its type or its texts.
+        known = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, [*schema])}
+        rows, sample = 1 + max(map(len, known.values()), default=0), {}
+        for name, kind in schema.items():
+            values: list[Any] = [0] * rows
+            if name in (spec.id_column, spec.time_column):
+                kind = polars.Int64
+            elif kind == polars.String and name in known:
+                first = (spec.categories or {}).get(name, "?")
+                listed: list[Any] = known[name] or [None if whole else first[0]]
+                values = [*listed, *listed[:1] * (rows - len(listed))]
+                values[-1] = None if name in survey.lacking else values[-1]
+            elif kind == polars.Null and not whole:
+                kind = polars.Float64
+            elif not (kind.is_numeric() or kind == polars.Boolean):
+                values = [None] * rows
+            sample[name] = polars.Series(name, values, strict=False).cast(kind)
+        table = open_frame(polars.DataFrame(sample))
         texts = [lambda name: Text.of(table[name])]
         spec = with_categories(texts, names, table.columns, spec)
         dtype = matrix(table, names, spec).dtype
@@ -88,29 +106,6 @@ class Layout:
             missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
-
-
-def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame with the types and texts of all rows, and a missing value where any is."""
-    # Unless the survey is ``whole``, a column may still get its type or its texts.
-    polars = opened_polars()
-    texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
-    rows, sample = 1 + max(map(len, texts.values()), default=0), {}
-    for name, kind in schema.items():
-        values: list[Any] = [0] * rows
-        if name in (spec.id_column, spec.time_column):
-            kind = polars.Int64
-        elif kind == polars.String and name in texts:
-            known = (spec.categories or {}).get(name, "?")
-            listed: list[Any] = [*texts[name]] or [None if whole else known[0]]
-            values = [*listed, *listed[:1] * (rows - len(listed))]
-            values[-1] = None if name in survey.lacking else values[-1]
-        elif kind == polars.Null and not whole:
-            kind = polars.Float64
-        elif not (kind.is_numeric() or kind == polars.Boolean):
-            values = [None] * rows
-        sample[name] = polars.Series(name, values, strict=False).cast(kind)
-    return polars.DataFrame(sample)
 
 
 @dataclass(frozen=True)
