@@ -17,8 +17,8 @@ from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.interface import Interface
+from keras_ts.plotting.curves import plot_history
 from keras_ts.plotting.forecast import plot_forecast
-from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import from_preset, preset_names
 from keras_ts.presets.choice import choose_preset, suggested_period
 from keras_ts.presets.description import RecurrentPreset

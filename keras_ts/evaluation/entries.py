@@ -169,7 +169,17 @@ class Entries:
         if self.models:
             notes += covariates_note(covariates, baselines)
         for name, interface in self._interfaces.items():
-            notes += _halves_note(name, interface.last_layer)
+            last = interface.last_layer
+            # Coverage that changed within the part that a model was calibrated on.
+            if isinstance(last, ConformalInterval) and last.halves is not None:
+                first, latest = last.halves
+                than = "more" if latest < first else "fewer"
+                notes.append(
+                    f"Within the part that {name} was calibrated on, its "
+                    f"{whole_percent(last.coverage[0])} interval held {percent(first)} of values "
+                    f"in the first half and {percent(latest)} in the last, which chance does not "
+                    f"explain: coverage drifts, so {than} later values may lie outside than asked."
+                )
         for name, parts in self._own.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
             if more:
@@ -185,20 +195,6 @@ def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list
     if LinearRegression.name in baselines:
         readers = "of the baselines only the linear regression does"
     return [f"Beside the past of the targets, models may read {'; '.join(covariates)}; {readers}."]
-
-
-def _halves_note(name: str, last: Any) -> list[str]:
-    """Return a sentence on coverage that changed within the part a model was calibrated on."""
-    if not isinstance(last, ConformalInterval) or last.halves is None:
-        return []
-    first, latest = last.halves
-    more = "more" if latest < first else "fewer"
-    return [
-        f"Within the part that {name} was calibrated on, its {whole_percent(last.coverage[0])} "
-        f"interval held {percent(first)} of values in the first half and {percent(latest)} in the "
-        f"last, which chance does not explain: coverage drifts, so {more} later values may lie "
-        "outside than asked."
-    ]
 
 
 def _named(models: Any) -> dict[str, Any]:

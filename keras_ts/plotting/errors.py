@@ -18,7 +18,7 @@ from keras_ts.plotting.axes import (
     ready,
     written,
 )
-from keras_ts.plotting.series import numbers
+from keras_ts.plotting.curves import numbers
 
 _NAMES = {"mae": "mean absolute error (MAE)", "mase": "mean absolute scaled error (MASE)"}
 
@@ -154,7 +154,13 @@ def draw_intervals(
         if remark:
             axes.text(0, place, f"  {remark}", color=ink(), fontsize="small", va="center")
             continue
-        verdict, color = _verdict(low[place], high[place], says)
+        verdict, color = says[0], QUIET
+        if np.isnan(low[place]):
+            verdict, color = "too few for an interval", ink()
+        elif low[place] > 0:
+            verdict, color = says[1], MODEL
+        elif high[place] < 0:
+            verdict, color = says[-1], ALARM
         axes.plot([low[place], high[place]], [place, place], color=color, linewidth=1.6)
         face = "none" if np.isnan(low[place]) else color
         (point,) = axes.plot(
@@ -175,15 +181,6 @@ def draw_intervals(
     return finished(axes, filepath)
 
 
-def _verdict(low: float, high: float, says: Mapping[int, str]) -> tuple[str, str]:
-    """Return what an interval says, and the color for it."""
-    if np.isnan(low):
-        return "too few for an interval", ink()
-    if low > 0:
-        return says[1], MODEL
-    return (says[-1], ALARM) if high < 0 else (says[0], QUIET)
-
-
 def draw_verdict(
     skills: Mapping[str, Any],
     errors: Mapping[str, Any],
@@ -193,11 +190,9 @@ def draw_verdict(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw skills with intervals; on a new figure errors by step and the reliability, too.
-
-    ``errors`` and ``below`` are those of models, and of the best baseline, named last. Errors of
-    one step, and no ``below``, are not drawn.
-    """
+    """Draw skills with intervals; on a new figure errors by step and the reliability, too."""
+    # ``errors`` and ``below`` are those of models, and of the best baseline, named last. Errors of
+    # one step, and no ``below``, are not drawn.
     best = list(errors)[-1]
     axes, pictures, lower = ax, [], []
     if ax is None:

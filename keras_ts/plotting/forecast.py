@@ -18,8 +18,8 @@ from keras_ts.plotting.axes import (
     ready,
     written,
 )
+from keras_ts.plotting.curves import is_frame
 from keras_ts.plotting.pictures import Drawn, Picture, read_arrays, read_frames
-from keras_ts.plotting.series import is_frame
 
 # The share of the height of a drawing that a legend of one row takes.
 _LEGEND = 0.16

@@ -14,7 +14,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import level_columns, pairs_of
 from keras_ts._typing import Array
-from keras_ts.plotting.series import checked_series, checked_times, numbers
+from keras_ts.plotting.curves import checked_series, checked_times, numbers
 
 _MOST_SERIES = 6
 # The quantiles that samples are drawn by, and how many of the samples themselves.

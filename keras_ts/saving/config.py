@@ -119,8 +119,12 @@ def explain(
         cure = _cure_of_missing(place, entry, custom_objects or {})
         if cure is not None:
             return "\n".join([*lines, f"{place} needs {title(entry)}, which is not there.", cure])
-    newer = _newer_version(version)
-    if newer is not None:
+    found = [
+        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
+    ]
+    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
+    if found[0] and theirs > ours:
+        newer = found[0].group()
         lines.append(
             f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
             f"of its own version and older: pip install 'keras>={newer}'."
@@ -176,15 +180,6 @@ def _wrong_setting(
     except Exception as error:
         return error
     return None
-
-
-def _newer_version(version: Any) -> str | None:
-    """Return the version of Keras in a file if it is newer than this Keras, else None."""
-    matches = [
-        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
-    ]
-    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in matches)
-    return matches[0].group() if matches[0] and theirs > ours else None
 
 
 def short(error: BaseException) -> str:

@@ -290,28 +290,23 @@ class ModelFile:
         """Return the model, which the first call in a process loads."""
         with _LOADING:
             if self not in _MODELS:
-                self._check_contents()
+                machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
+                if self.digest is not None and not Path(self.path).exists():
+                    raise FileNotFoundError(
+                        f"{self.path!r}: there is no such file on {machine}. Put it where all "
+                        "workers can read it under this path, such as a shared disk."
+                    )
+                if self.digest is not None and _digest(Path(self.path)) != self.digest:
+                    raise ValueError(
+                        f"{self.path!r} on {machine} has other contents than when the "
+                        "BatchForecaster was made, so one run would mix forecasts of two models. "
+                        "Make a new BatchForecaster, and save each model under a name of its own."
+                    )
                 _MODELS[self] = load_model(self.path)
             _MODELS.move_to_end(self)
             while len(_MODELS) > _MOST:
                 _MODELS.popitem(last=False)
             return _MODELS[self]
-
-    def _check_contents(self) -> None:
-        if self.digest is None:
-            return
-        machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
-        if not Path(self.path).exists():
-            raise FileNotFoundError(
-                f"{self.path!r}: there is no such file on {machine}. Put it where all workers can "
-                "read it under this path, such as a shared disk."
-            )
-        if _digest(Path(self.path)) != self.digest:
-            raise ValueError(
-                f"{self.path!r} on {machine} has other contents than when the BatchForecaster was "
-                "made, so one run would mix forecasts of two models. Make a new BatchForecaster, "
-                "and save each model under a name of its own."
-            )
 
 
 def _digest(path: Path) -> str:

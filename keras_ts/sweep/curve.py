@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import existing, path_text, replacing
-from keras_ts.plotting.training import plot_sweep
+from keras_ts.plotting.curves import plot_sweep
 from keras_ts.sweep import suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]

@@ -181,7 +181,15 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
     """Return values, ends and lengths of stretches from ``([seeds, ]series, count)`` errors."""
     errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
-    lengths, biases = _blocks(shares, overlap)
+    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where
+    # targets overlap, the overlap is known, so six blocks of at least that length and five sixths
+    # of the estimate are accepted.
+    lengths, biases = lasting(shares, overlap)
+    shorter = shares.shape[1] // FEWEST
+    if overlap > 1:
+        fits = (lengths > shorter) & (shorter >= np.maximum(overlap, 5 * lengths / 6))
+        biases = np.where(fits, biases * lengths / max(shorter, 1), biases)
+        lengths = np.where(fits, shorter, lengths)
     low = np.where(errors.shape[1] // lengths < FEWEST, np.nan, 1 - ratios)
     high = low.copy()
     # A ratio of 0 has no logarithm, and one that never changes has no spread.
@@ -229,20 +237,6 @@ def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
     ratio = np.log(ratios)
     with np.errstate(over="ignore"):  # Few errors that hardly differ may reach to -infinity.
         return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
-
-
-def _blocks(shares: Array, overlap: int) -> tuple[IntArray, Array]:
-    """Return the lengths of blocks and the biases of their variances, as ``lasting`` does."""
-    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where
-    # targets overlap, the overlap is known, so six blocks of at least that length and five sixths
-    # of the estimate are accepted.
-    lengths, biases = lasting(shares, overlap)
-    shorter = shares.shape[1] // FEWEST
-    if overlap > 1:
-        fits = (lengths > shorter) & (shorter >= np.maximum(overlap, 5 * lengths / 6))
-        biases = np.where(fits, biases * lengths / max(shorter, 1), biases)
-        lengths = np.where(fits, shorter, lengths)
-    return lengths, biases
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:

@@ -23,11 +23,9 @@ from keras_ts.evaluation.importance.report import (
     UNUSED_BY_MEDIAN,
     ImportanceReport,
     Row,
-    report_of,
-)
-from keras_ts.evaluation.importance.shuffled_columns import (
     ShuffledColumns,
     donors,
+    report_of,
     shuffled_columns,
 )
 from keras_ts.evaluation.judged import JudgedWindows

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.evaluation.importance.shuffled_columns import (
+from keras_ts.evaluation.importance.report import (
     ShuffledColumns,
     donors,
     shuffled_columns,
