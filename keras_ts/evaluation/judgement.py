@@ -22,18 +22,8 @@ Metric = Callable[[Array, Array, Array], Array]
 # By what a verdict may compare, beside one's own metrics.
 MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 # The columns of scores and what they are called, which no metric of one's own may be.
-_TAKEN = {
-    *METRICS,
-    *map(heading, METRICS),
-    "skill",
-    "skill_low",
-    "skill_high",
-    "name",
-    "step",
-    "series",
-    "target",
-    "verdict",
-}
+_OTHERS = ("skill", "skill_low", "skill_high", "name", "step", "series", "target", "verdict")
+_TAKEN = {*METRICS, *map(heading, METRICS), *_OTHERS}
 
 
 def measure_of(by: str | None, judged: JudgedWindows) -> str:

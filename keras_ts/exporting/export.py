@@ -154,7 +154,7 @@ def require(kind: str, run: bool) -> None:
     form = FORMATS[kind]
     converter = form.converters.get(keras.backend.backend())
     for package in (form.runtime if run else form.writer, converter):
-        if package and importlib.util.find_spec(_module(package)) is None:
+        if package and importlib.util.find_spec(package.replace("-", "_")) is None:
             raise ImportError(
                 f"{_needs(kind)} {package}, which is not installed: pip install {package}"
             )
@@ -162,10 +162,6 @@ def require(kind: str, run: bool) -> None:
 
 def _needs(kind: str) -> str:
     return f"format={kind!r} on the {keras.backend.backend()} backend needs"
-
-
-def _module(package: str) -> str:
-    return package.replace("-", "_")
 
 
 def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any) -> Path:
@@ -192,7 +188,7 @@ def check_loads(model: keras.Model, kind: str, path: Path) -> None:
     """Raise an error if the runtime of a file refuses it, as far as the runtime is installed."""
     form = FORMATS[kind]
     try:
-        if importlib.util.find_spec(_module(form.runtime)) is not None:
+        if importlib.util.find_spec(form.runtime.replace("-", "_")) is not None:
             form.run(str(path), [tensor.name for tensor in model.inputs])
         elif form.check is not None:
             form.check(str(path))

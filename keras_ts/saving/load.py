@@ -21,7 +21,7 @@ import keras
 from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text
 from keras_ts.interface import remember
-from keras_ts.saving import archive, hdf5
+from keras_ts.saving import archive
 from keras_ts.saving.config import entries, explain, short, title, walk
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -131,7 +131,7 @@ def load_carried(filepath: str | os.PathLike[str]) -> Carried:
     """Return the windows of the model in a file, as ``load_windows`` does, and their frequency."""
     path = located_file(path_text("filepath", filepath))
     if path.endswith(HDF5):
-        config, metadata = hdf5.check_model(path)
+        config, metadata = archive.check_hdf5(path)
     else:
         with archive.opened(path) as opened:
             config = archive.read_json(opened, archive.CONFIG)
@@ -209,7 +209,7 @@ def refuse_too_many_weights(
 def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check every byte of a file; return its config and metadata."""
     if path.endswith(HDF5):
-        return hdf5.check_model(path)
+        return archive.check_hdf5(path)
     if not path.endswith(".keras"):
         raise ValueError(
             f"{path!r}: Keras loads files whose names end in .keras or .h5. "
@@ -221,7 +221,7 @@ def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
         for name in opened.namelist():
             content = archive.read(opened, name)
             if name == archive.WEIGHTS:
-                hdf5.check_content(content, f"{path!r}: {name}")
+                archive.check_weights(content, f"{path!r}: {name}")
     return config, metadata
 
 

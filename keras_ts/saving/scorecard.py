@@ -25,7 +25,7 @@ from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
-from keras_ts.saving import archive, hdf5
+from keras_ts.saving import archive
 from keras_ts.saving.config import entries, short, title
 from keras_ts.saving.load import HDF5, carried_in, located_file, look_through
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
@@ -282,7 +282,7 @@ def digests_in(path: str) -> frozenset[str]:
         with archive.opened(path) as opened:
             source = archive.read(opened, archive.WEIGHTS)
     digests = set()
-    for name, values in hdf5.arrays(source, repr(path)):
+    for name, values in archive.arrays(source, repr(path)):
         if values.dtype == "V2":  # Keras writes bfloat16 as the upper half of a float32.
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         if values.dtype.kind == "f" and not any(part in f"/{name}" for part in _OPTIMIZERS):

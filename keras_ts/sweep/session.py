@@ -51,17 +51,14 @@ class HeldRate:
             # which the first rate began may have to be set anew.
             begin = batches_seen(optimizer) - number * self._held
             inner(optimizer).learning_rate = _SweptRates(self._rates, self._held, begin)
-            self._compile_again()
+            # Keras may have compiled the training step with the schedule in it.
+            self._model.make_train_function(force=True)
 
     def release(self) -> None:
         """Put the schedule back, if there was one."""
         if self._schedule is not None:
             inner(self._model.optimizer).learning_rate = self._schedule
-            self._compile_again()
-
-    def _compile_again(self) -> None:
-        # Keras may have compiled the training step with the schedule in it.
-        self._model.make_train_function(force=True)
+            self._model.make_train_function(force=True)
 
 
 def inner(optimizer: Any) -> Any:
