@@ -93,7 +93,17 @@ class ShuffledColumns:
 
 def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
     """Return the columns of a panel that are shuffled: those named, or each one by itself."""
-    roles, columns = panel.columns, [*_varying(panel), *_constant(panel)]
+    roles, by_part, columns = panel.columns, panel.columns.by_part(), []
+    for name in collapsed(roles.read, panel.categories):
+        places = [roles.past.index(made) for made in expanded([name], panel.categories)]
+        within, is_target = _within(roles, places), places[0] in roles.targets
+        part = "target" if is_target else list(within)[-1]
+        label = f"{_label(name)} (its own past)" if is_target else _label(name)
+        columns.append(ShuffledColumns(name, label, part, within))
+    for part in panel.by_series:
+        for name in collapsed(by_part[part], panel.categories):
+            places = [by_part[part].index(made) for made in expanded([name], panel.categories)]
+            columns.append(ShuffledColumns(name, _label(name), part, {part: tuple(places)}))
     if cycles := range(len(roles.read), len(roles.past)):
         within = _within(roles, cycles)
         columns.insert(0, ShuffledColumns("calendar", "calendar", "calendar", within))
@@ -121,31 +131,10 @@ def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColum
     return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
 
 
-def _varying(panel: FlatSeries) -> list[ShuffledColumns]:
-    roles, columns = panel.columns, []
-    for name in collapsed(roles.read, panel.categories):
-        places = [roles.past.index(made) for made in expanded([name], panel.categories)]
-        within = _within(roles, places)
-        is_target = places[0] in roles.targets
-        part = "target" if is_target else list(within)[-1]
-        label = f"{_label(name)} (its own past)" if is_target else _label(name)
-        columns.append(ShuffledColumns(name, label, part, within))
-    return columns
-
-
 def _within(roles: Columns, places: Sequence[int]) -> dict[str, tuple[int, ...]]:
     """Return where columns stand in ``past`` and, if they are known ahead, in ``future``."""
     ahead = tuple(roles.ahead.index(place) for place in places if place in roles.ahead)
     return {"past": tuple(places)} | ({"future": ahead} if ahead else {})
-
-
-def _constant(panel: FlatSeries) -> list[ShuffledColumns]:
-    columns, names = [], panel.columns.by_part()
-    for part in panel.by_series:
-        for name in collapsed(names[part], panel.categories):
-            places = tuple(names[part].index(made) for made in expanded([name], panel.categories))
-            columns.append(ShuffledColumns(name, _label(name), part, {part: places}))
-    return columns
 
 
 def _label(name: Any) -> str:
