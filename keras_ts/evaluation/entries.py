@@ -148,8 +148,8 @@ class Entries:
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
             counts = ", ".join(f"{self._called(p)} {p.judged.count}" for p in distinct)
             notes.append(
-                f"All are judged on the {self.judged.count} windows that they have in common "
-                f"(of their own: {counts})."
+                f"All have {self.judged.count} windows in common (of their own: {counts}); no "
+                "other is judged."
             )
             before, left = (
                 each.ranges.series_of(np.arange(each.count))

@@ -43,15 +43,26 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
         )
 
 
-def check_errors(name: str, losses: Array, present: BoolArray) -> None:
-    """Refuse to judge by a metric that is no error of each value."""
+def check_errors(
+    name: str, losses: Array, present: BoolArray, before: BoolArray | None
+) -> BoolArray:
+    """Return what a metric leaves out; refuse one that is no error, or leaves out other targets."""
     values = losses[present]
-    wrong = values[~(np.isfinite(values) & (values >= 0))]
+    wrong = values[~(np.isnan(values) | np.isfinite(values) & (values >= 0))]
     if len(wrong):
         raise ValueError(
-            f"by={name!r} needs a finite error of 0 or more for each value. Received: "
-            f"{wrong[0]:g} from {name}, and {len(wrong)} of {len(values)} such values."
+            f"by={name!r} needs a finite error of 0 or more for each value, or NaN to leave it "
+            f"out. Received: {wrong[0]:g} from {name}, and {len(wrong)} of {len(values)} such "
+            "values."
         )
+    left_out = np.isnan(losses) & present
+    if before is not None and (left_out != before).any():
+        raise ValueError(
+            f"by={name!r} needs NaN at the same targets for every forecaster, and {name} gives "
+            f"{int(before.sum())} to one and {int(left_out.sum())} to another. Let actual and "
+            "scale decide where it is NaN, and not the prediction."
+        )
+    return left_out
 
 
 def own_losses(
@@ -214,7 +225,7 @@ def judge(
         if not len(numbers):
             continue
         scale = scales[series][:, None] * np.stack([num_steps, num_steps**2], axis=-1)[usable]
-        scale = np.broadcast_to(scale, (*actual.shape, 2))
+        scale, left_out = np.broadcast_to(scale, (*actual.shape, 2)), None
         for forecaster in forecasters:
             name, levels = forecaster.name, forecaster.levels
             forecast = forecasts.pop(name)
@@ -234,7 +245,7 @@ def judge(
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):
-                check_errors(measure, losses[measure], present)
+                left_out = check_errors(measure, losses[measure], present, left_out)
             result.tallies[name].add(numbers, series, losses, present, classes)
     return result._replace(missing=missing, zeros=zeros)
 

@@ -11,6 +11,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
+from keras_ts.evaluation.evidence import ENDS, Evidence
 from keras_ts.evaluation.forecasters.forecaster import (
     Forecaster,
     SignedErrors,
@@ -32,7 +33,7 @@ from keras_ts.evaluation.judgement import (
     refuse_points,
     steps_of,
 )
-from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted
 from keras_ts.scores.report import percent, unscaled_note
@@ -122,6 +123,8 @@ class Judge:
             for name in first.tallies
         }
         counted = np.isfinite(next(iter(tallies.values())).errors[scored])
+        if not counted.any() and by in self._metrics:
+            raise NoVerdictError(f"by={by!r} is NaN at every target: there is nothing to judge.")
         if not counted.any():
             steps, cure = (
                 ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
@@ -134,7 +137,8 @@ class Judge:
         pairs = list(zip(judgements, places, strict=True))
         series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
         flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
-        fingerprint = hashlib.blake2b(digest_size=16)
+        # Scores that are scaled by another period are no scores of the same task.
+        fingerprint = hashlib.blake2b(str(period or "").encode(), digest_size=16)
         for part in judgements:
             fingerprint.update(part.judged.mark().encode())
         origins = judged.origins_at(series, flat)
@@ -154,6 +158,8 @@ class Judge:
                 "steps, not of their total: calibrate(..., joint=True) makes those."
             ]
         evidence = Evidence(
+            by,
+            best,
             tallies,
             skills,
             first.levels,
@@ -267,7 +273,10 @@ def _notes(
     if zeros > _MANY_ZEROS:
         yield f"{percent(zeros)} of the {what} are zero."
     if not scored.all():
-        yield f"{int((~scored).sum())} windows with a missing value are left out."
+        yield (
+            f"Of {len(scored)} windows {int((~scored).sum())} are left out: a value or a forecast "
+            "is missing in them."
+        )
     if missing:
         yield f"{missing} of {total} {what} are missing, and count nowhere."
     for name in first.lacking:

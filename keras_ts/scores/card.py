@@ -241,7 +241,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
         "" if picture is None else f"![Error at each step ahead]({picture})",
         "## What it was judged on",
         f"{_escaped(card._judged_on())}.",
-        f"Fingerprint of the targets: {_escaped(judged['fingerprint'])}. "
+        f"Fingerprint of the targets and the period: {_escaped(judged['fingerprint'])}. "
         f"Made with {_escaped(versions)}.",
         "## How to use it",
         "\n".join(_code(card, rows)),
