@@ -130,13 +130,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
 def load_carried(filepath: str | os.PathLike[str]) -> Carried:
     """Return the windows of the model in a file, as ``load_windows`` does, and their frequency."""
     path = located_file(path_text("filepath", filepath))
-    if path.endswith(HDF5):
-        config, metadata = archive.check_hdf5(path)
-    else:
-        with archive.opened(path) as opened:
-            config = archive.read_json(opened, archive.CONFIG)
-            metadata = archive.read_json(opened, archive.METADATA)
-    carried = carried_in(config, metadata, path)
+    carried = carried_in(*look_through(path, whole=False), path)
     if carried is None:
         raise ValueError(
             f"{path!r} holds no windows. Put a keras_ts.WindowedInput into the model, or the "
@@ -206,11 +200,11 @@ def refuse_too_many_weights(
         )
 
 
-def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check every byte of a file; return its config and metadata."""
+def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check every byte of a file, or what is read alone; return its config and metadata."""
     if path.endswith(HDF5):
         return archive.check_hdf5(path)
-    if not path.endswith(".keras"):
+    if whole and not path.endswith(".keras"):
         raise ValueError(
             f"{path!r}: Keras loads files whose names end in .keras or .h5. "
             "Rename it, if it is one."
@@ -218,7 +212,7 @@ def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     with archive.opened(path) as opened:
         config = archive.read_json(opened, archive.CONFIG)
         metadata = archive.read_json(opened, archive.METADATA)
-        for name in opened.namelist():
+        for name in opened.namelist() if whole else ():
             content = archive.read(opened, name)
             if name == archive.WEIGHTS:
                 archive.check_weights(content, f"{path!r}: {name}")

@@ -154,7 +154,7 @@ def quantile_losses(
 
 def of_sums(name: str, totals: Array, counts: Array) -> Array:
     """Return a metric from the sums of its losses and their numbers; NaN without any."""
-    means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
+    means = np.divide(totals, counts, out=np.full(np.shape(totals), np.nan), where=counts > 0)
     return np.sqrt(means) if is_rooted(name) else means
 
 
