@@ -29,7 +29,7 @@ from keras_ts.scores.report import (
     whole_percent,
 )
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
-from keras_ts.windows.align import label_column
+from keras_ts.windows.arithmetic.labels import label_column
 
 # The columns of a skill in a table, and what a ``Skill`` calls them.
 ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
-from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.arithmetic.labels import Categories, expanded
 from keras_ts.windows.spec import Column, WindowSpec
 
 PARTS = ("past", "future", "static", "target")
