@@ -35,12 +35,12 @@ from keras_ts.plotting.curves import plot_history, plot_series
 from keras_ts.plotting.errors import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.presets.catalog import (
+    choose_preset,
     from_preset,
     preset_names,
     sequence_to_sequence,
     sequence_to_vector,
 )
-from keras_ts.presets.choice import choose_preset
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.load import load_model, load_windows

@@ -12,7 +12,7 @@ import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -205,20 +205,26 @@ def json_text(name: str, value: Any) -> str:
     return text
 
 
-def as_call(settings: Any) -> str:
-    """Return a dataclass as the call that makes it, with the values that are not the default."""
-    given = [(each.name, getattr(settings, each.name), each.default) for each in fields(settings)]
-    changed = [
-        f"{name}={_SHORT.repr1(value, 2) if isinstance(value, dict | tuple) else repr(value)}"
-        for name, value, default in given
-        if value != default
-    ]
-    return f"{type(settings).__name__}({', '.join(changed)})"
+class Settings:
+    """A dataclass of settings, printed as the call that makes it, with a config for JSON."""
 
+    def __repr__(self) -> str:
+        values = [(own.name, getattr(self, own.name), own.default) for own in fields(self)]  # type: ignore[arg-type]
+        changed = [
+            f"{name}={_SHORT.repr1(value, 2) if isinstance(value, dict | tuple) else repr(value)}"
+            for name, value, default in values
+            if value != default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
-def plain_config(settings: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass as plain Python values that JSON takes."""
-    return {name: _plain(value) for name, value in asdict(settings).items()}
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings as plain Python values that JSON takes."""
+        return {name: _plain(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the settings that ``config`` holds."""
+        return cls(**config)
 
 
 def _plain(value: Any) -> Any:

@@ -24,8 +24,7 @@ from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.windows.arithmetic.frequency import check_name, same_steps
-from keras_ts.windows.arithmetic.spans import Spans, joined
-from keras_ts.windows.carried import Carried
+from keras_ts.windows.carried import Carried, Spans, joined
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.roles import Columns

@@ -38,9 +38,9 @@ def build_untraced():
     import tensorflow as tf
 
     from keras_ts.presets import training
-    from keras_ts.presets.initial_fit import errors
+    from keras_ts.presets.initial_fit import parts
 
-    errors._CHUNK = 2**14
+    parts._CHUNK = 2**14
 
     def untraced(read):
         def wrapped(*arguments):

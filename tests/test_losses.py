@@ -10,7 +10,7 @@ from keras.ops import convert_to_numpy as numpy
 from helpers import warned_of_masks
 from keras_ts import WindowedSeries, check_reload, load_model
 from keras_ts.layers import SortedQuantiles
-from keras_ts.layers.masks import MaskLike
+from keras_ts.layers.plumbing import MaskLike
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MedianMAE
 from quantile_outputs import LEVELS, data, masked, with_mask

@@ -16,9 +16,8 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.checks.disguise import Copy, OpenTarget, find_copy
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.flat_series import missing_rows
-from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.frames import Text, is_frame, named_ahead, open_frame
 from keras_ts.windows.reading.panel import read_panel
-from keras_ts.windows.reading.texts import Text, named_ahead
 from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
 from keras_ts.windows.split import all_windows, check_nonempty
 

@@ -19,8 +19,7 @@ from keras_ts.forecasting.forecast import forecast
 from keras_ts.interface import Interface
 from keras_ts.plotting.curves import plot_history
 from keras_ts.plotting.forecast import plot_forecast
-from keras_ts.presets.catalog import from_preset, preset_names
-from keras_ts.presets.choice import choose_preset, suggested_period
+from keras_ts.presets.catalog import choose_preset, from_preset, preset_names, suggested_period
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.saving.save import save_model

@@ -29,7 +29,7 @@ from keras_ts.layers.conformal_interval import ConformalInterval, checked_covera
 from keras_ts.windows.arithmetic.following import Followed, Scores, kept_levels
 from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 from keras_ts.windows.arithmetic.short import class_of
-from keras_ts.windows.arithmetic.spans import joined
+from keras_ts.windows.carried import joined
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import as_x, parts_of
 

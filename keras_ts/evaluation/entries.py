@@ -20,7 +20,7 @@ from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.scores.report import percent, whole_percent
 from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.arithmetic.labels import places_of
-from keras_ts.windows.arithmetic.spans import Spans, overlap
+from keras_ts.windows.carried import Spans, overlap
 
 # The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")

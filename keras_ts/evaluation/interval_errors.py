@@ -15,7 +15,7 @@ from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.layers.plumbing import LevelByStatic
-from keras_ts.windows.arithmetic.ridge import leverages
+from keras_ts.windows.arithmetic.regression import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.arithmetic.short import class_of
 

@@ -17,13 +17,12 @@ from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.scores.schema import task_of
-from keras_ts.windows.align import shapes_of
-from keras_ts.windows.arithmetic.categories import collapsed
-from keras_ts.windows.arithmetic.labels import Rows, places_of
+from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
 from keras_ts.windows.arithmetic.short import classes_of
-from keras_ts.windows.arithmetic.spans import Spans
 from keras_ts.windows.blocks import Block, WindowBlocks
+from keras_ts.windows.carried import Spans
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
+from keras_ts.windows.feeding.source import shapes_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.split import Part

@@ -28,7 +28,7 @@ from keras_ts.scores.report import (
     whole_percent,
 )
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
-from keras_ts.windows.align import label_column
+from keras_ts.windows.arithmetic.labels import label_column
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -20,13 +20,11 @@ from keras_ts.evaluation.judged import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.gate import blend, blended
-from keras_ts.presets.members import mean_of, members_of
-from keras_ts.presets.training import CUT_SHORT
+from keras_ts.presets.training import CUT_SHORT, mean_of, members_of
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.saving.config import short
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
-from keras_ts.windows.arithmetic.spans import joined
-from keras_ts.windows.carried import Carried
+from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5

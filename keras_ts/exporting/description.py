@@ -12,10 +12,9 @@ from keras_ts._quantiles import output_names
 from keras_ts._version import __version__
 from keras_ts.forecasting.history import needed_rows
 from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
-from keras_ts.windows.arithmetic.categories import made_columns
-from keras_ts.windows.arithmetic.cycles import cycle_names, formula
+from keras_ts.windows.arithmetic.cycles import Holiday, cycle_names, formula
 from keras_ts.windows.arithmetic.frequency import numbering
-from keras_ts.windows.arithmetic.holidays import Holiday
+from keras_ts.windows.arithmetic.labels import made_columns
 
 # The metadata's key in every format, and the version of the description.
 KEY, VERSION = "keras_ts", 1

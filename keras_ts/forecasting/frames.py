@@ -8,7 +8,6 @@ from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import is_frame, open_frame
 from keras_ts.windows.reading.panel import Panel, given_of, source_of, with_columns
@@ -20,9 +19,8 @@ from keras_ts.windows.spec import WindowSpec
 
 def matched(series: Any, interface: Interface) -> Any:
     """Return a series of the model's columns, in their order; one without names as it is."""
-    columns, needed = interface.columns, None
-    if columns is not None:
-        needed = collapsed(columns.table, interface.windows.categories)
+    carried = interface.carried
+    needed = None if carried is None or carried.columns is None else carried.read
     if isinstance(series, Panel):
         with_columns(interface.windows, series, among=needed)
         series = source_of(series, interface.windows)

@@ -128,11 +128,9 @@ class Rounds:
 
 
 class Loop(keras.layers.Layer):
-    """Calls a model once per round, on the inputs and on the outputs of earlier rounds.
+    """Calls a model once per round, on the inputs and on the outputs of earlier rounds."""
 
-    ``unrolled`` is a plain Python loop, which a debugger can step through.
-    """
-
+    # ``unrolled`` is a plain Python loop, which a debugger can step through.
     def __init__(
         self, model: keras.Model, rounds: Rounds, steps: int | None = None, unrolled: bool = False
     ) -> None:
@@ -239,12 +237,8 @@ class Loop(keras.layers.Layer):
         return moved
 
     def _call_apart(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
-        """Call the model without writing to its variables, some of which have values in ``state``.
-
-        Returns:
-            The output as a horizon, and the new values of the variables that ``state`` holds or the
-            call changed, by the ``id`` of the variable.
-        """
+        """Return a call's horizon, and by ``id`` the variables in ``state`` or changed by it."""
+        # The variables themselves are not written to.
         variables = self.model.variables
         values = [state.get(id(variable), variable.value) for variable in variables]
         with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
@@ -318,11 +312,9 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
 
 
 def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
-    """Return the outputs of a loop for all rows of ``inputs``.
-
-    Every new shape is compiled, so the number of rows in a batch is a power of two. The last batch
-    is filled up with its own rows.
-    """
+    """Return the outputs of a loop for all rows of ``inputs``."""
+    # Every new shape is compiled, so the number of rows in a batch is a power of two. The last
+    # batch is filled up with its own rows.
     rows = len(inputs["past"])
     most = min(_MOST_ROWS, max(1, _MOST_VALUES // max(1, inputs["past"][0].size)))
     size = min(1 << (rows - 1).bit_length(), 1 << (most.bit_length() - 1))

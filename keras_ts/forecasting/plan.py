@@ -13,12 +13,10 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.forecasting.calendar import calendar_of, check_no_start
 from keras_ts.forecasting.frames import selected
-from keras_ts.forecasting.history import Following, History
+from keras_ts.forecasting.history import Following, History, calendar_of, check_no_start
 from keras_ts.forecasting.loop import Rounds
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
-from keras_ts.windows.arithmetic.labels import Rows, places_of
+from keras_ts.windows.arithmetic.labels import Rows, collapsed, expanded, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
@@ -79,10 +77,8 @@ class Plan:
             done += count
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
-        """Return the columns known ahead of the chosen series; NaN at a closed step.
-
-        After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
-        """
+        """Return the columns known ahead of the chosen series; NaN at a closed step."""
+        # After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
             values, present, inside = self._of_frames(future, names, incomplete)
@@ -254,11 +250,9 @@ class Plan:
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
-        """Return each row's step after its series, -1 for none, and the steps within the plan.
-
-        The plan ends at the last timestamp of all frames. It includes all earlier steps of a series
-        that has a row in it; of any other series, those after the last row of all series.
-        """
+        """Return each row's step after its series, -1 for none, and the steps within the plan."""
+        # The plan ends at the last timestamp of all frames. It includes all earlier steps of a
+        # series that has a row in it; of any other series, those after the last row of all series.
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
         assert panel.clock is not None
@@ -313,7 +307,7 @@ def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[An
         raise ValueError(
             f"future has rows of {_checks.shown(alone)}, by id_column={column.name!r}, "
             "and series has none to forecast from. Leave them out of future, add their rows to "
-            'series, or pass incomplete="nan".'
+            'series, or pass incomplete="nan". A model with min_inputs=0 forecasts them, too.'
         )
     return ids, places[codes]
 

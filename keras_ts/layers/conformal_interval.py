@@ -20,10 +20,10 @@ from keras_ts._registration import registered
 from keras_ts._typing import Array
 from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.plumbing import selected
-from keras_ts.windows.arithmetic import spans
 from keras_ts.windows.arithmetic.following import Followed, Scores
 from keras_ts.windows.arithmetic.paths import ErrorPaths
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
+from keras_ts.windows.carried import checked_spans
 
 # A config that asks for more is broken or malicious.
 _MOST_COVERAGES, _MOST_CLASSES = 100, 64
@@ -137,7 +137,7 @@ class ConformalInterval(SeriesLayer):
         ]
         self.targets = _checks.indices("targets", targets)
         self.sequence = _checks.boolean("sequence", sequence)
-        self.calibrated_on = spans.checked("calibrated_on", calibrated_on)
+        self.calibrated_on = checked_spans("calibrated_on", calibrated_on)
         # Kept as text, since Keras would track a dict and it could be changed.
         self._compiled_with = (
             None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)

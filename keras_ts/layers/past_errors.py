@@ -41,20 +41,25 @@ def past_errors(
     dtype = windows.dtype
     values, present = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
     candidates, slopes, counts = _at_origins(values, present, levels, lines, ridge)
-    shifted = _Ahead(windows.shape[1], growths.shape[1], dtype)
+    length, steps = windows.shape[1], growths.shape[1]
+    after = np.arange(length)[:, None] - np.arange(length)  # Of a step, from an origin.
+    within, number = (after >= 1) & (after <= steps), np.clip(after, 1, steps) - 1
+
+    def ahead(of: Any, weights: Array) -> Any:
+        """Return sums over the steps that follow each origin, weighed by ``(rows, steps)``."""
+        return _by_rows(of, np.where(within, weights[:, number], 0.0), dtype)
+
     ones = np.ones_like(growths[:1])
     usable = ops.cast(counts >= _LEAST_VALUES, dtype)
-    tried = usable * shifted.sums(present, ones)[:, :, 0]
+    tried = usable * ahead(present, ones)[:, :, 0]
     total = ops.sum(tried, axis=-1)[..., None, None]
-    sums, squares = (
-        usable * shifted.sums(of, ones)[:, :, 0] for of in (values, ops.square(values))
-    )
+    sums, squares = (usable * ahead(of, ones)[:, :, 0] for of in (values, ops.square(values)))
     # Axes from here on: batch, features, candidates, origins.
     level = ops.square(candidates) * tried[:, :, None] - 2.0 * candidates * sums[:, :, None]
     level = ops.sum(level + squares[:, :, None], axis=-1)
-    spread = usable[:, :, None] * shifted.sums(present, growths)
-    quadratic = usable[:, :, None] * shifted.sums(present, np.square(growths))
-    product = usable[:, :, None] * shifted.sums(values, growths)
+    spread = usable[:, :, None] * ahead(present, growths)
+    quadratic = usable[:, :, None] * ahead(present, np.square(growths))
+    product = usable[:, :, None] * ahead(values, growths)
     errors = [level[..., None]]
     for damping in range(len(growths)):
         with_level = slopes * spread[:, :, damping, None]
@@ -64,21 +69,6 @@ def past_errors(
         errors.append(level[..., None] + 2.0 * crossed + alone)
     joined = ops.maximum(ops.concatenate(errors, axis=-1), 0.0)
     return ops.where(total > 0, joined / ops.where(total > 0, total, 1.0), ops.ones_like(joined))
-
-
-class _Ahead:
-    """Sums over the steps that follow each origin."""
-
-    def __init__(self, length: int, steps: int, dtype: Any) -> None:
-        self._dtype = dtype
-        after = np.arange(length)[:, None] - np.arange(length)  # Of a step, from an origin.
-        self._within = (after >= 1) & (after <= steps)
-        self._number = np.clip(after, 1, steps) - 1
-
-    def sums(self, values: Any, weights: Array) -> Any:
-        """Return ``(batch, features, rows, origins)`` for weights ``(rows, steps)``."""
-        matrix = np.where(self._within, weights[:, self._number], 0.0)  # (rows, time, origins)
-        return _by_rows(values, matrix, self._dtype)
 
 
 def _at_origins(

@@ -99,7 +99,12 @@ class RestoreWindow(SeriesLayer):
         seasons = ops.concatenate([location] * -(-end // self.period), axis=1)[:, first:end]
         if inverse_level:
             level = ops.mean(location, axis=1, keepdims=True)
-            outputs = self._multiplied(outputs, level, scale, seasons - level, inverse_level[0])
+            # The levels are restored, and a season is added whose size follows them.
+            level, scale, season, inverse = self._by_output(
+                outputs, level, scale, seasons - level, inverse_level[0]
+            )
+            levels = outputs * scale + level
+            outputs = levels + season * amplitude(levels * inverse, inverse)
         else:
             outputs = self._restored(outputs, seasons, scale)
         return ops.squeeze(outputs, axis) if bare else outputs
@@ -132,16 +137,6 @@ class RestoreWindow(SeriesLayer):
         """Scale and shift outputs by the statistics of their features."""
         location, scale = self._by_output(outputs, location, scale)
         return outputs * scale + location
-
-    def _multiplied(
-        self, outputs: Any, level: Any, scale: Any, season: Any, inverse_level: Any
-    ) -> Any:
-        """Restore the levels, and add a season whose size follows them."""
-        level, scale, season, inverse_level = self._by_output(
-            outputs, level, scale, season, inverse_level
-        )
-        levels = outputs * scale + level
-        return levels + season * amplitude(levels * inverse_level, inverse_level)
 
     def _by_output(self, outputs: Any, *statistics: Any) -> list[Any]:
         """Return the statistics of each output's feature, in the shape of the outputs."""

@@ -63,9 +63,8 @@ class ScaleOutput(SeriesLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.scale = _checks.per_feature("scale", scale, _checks.real)
-        self.offset = _checks.per_feature("offset", offset, _checks.real)
-        self._check_range()
+        self.scale = _checks.per_feature("scale", scale, self._factor)
+        self.offset = _checks.per_feature("offset", offset, self._summand)
         lengths = {len(v) for v in (self.scale, self.offset) if isinstance(v, list)}
         if len(lengths) > 1:
             raise ValueError(
@@ -133,14 +132,14 @@ class ScaleOutput(SeriesLayer):
         dtype = self._float_dtype
         return ops.convert_to_tensor(self.scale, dtype), ops.convert_to_tensor(self.offset, dtype)
 
-    def _check_range(self) -> None:
-        dtype = self._float_dtype
-        for scale in np.atleast_1d(self.scale):
-            if scale == 0:
-                raise ValueError(f"scale must not be 0. Received: scale={self.scale!r}.")
-            _checks.fits("scale", float(scale), dtype)
-        for offset in np.atleast_1d(self.offset):
-            _checks.fits("offset", float(offset), dtype, may_vanish=True)
+    def _factor(self, name: str, value: Any) -> float:
+        scale = _checks.real(name, value)
+        if scale == 0:
+            raise ValueError(f"scale must not be 0. Received: {name}={scale!r}.")
+        return _checks.fits(name, scale, self._float_dtype)
+
+    def _summand(self, name: str, value: Any) -> float:
+        return _checks.fits(name, _checks.real(name, value), self._float_dtype, may_vanish=True)
 
 
 def _stacked(series: Any) -> Array:

@@ -6,15 +6,26 @@ last value, and beats both the naive forecast and the linear regression. ``smoot
 long series, adds exponential smoothing and a linear autoregression to it. ``seasonal_gru``, for
 panels of short series, takes the season off each window; it needs ``period`` if there is a season.
 ``linear`` is the linear regression itself.
+
+``choose_preset`` goes by the number of a table's series, their rows and their frequency. The rules
+are those of the guide "Choose a model", whose figures say why. They read no value of a target, so
+that no choice leaks from held-out rows.
 """
 
-from typing import Any, Unpack
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Unpack
 
 import keras
+import numpy as np
 
+from keras_ts import _checks
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.presets.settings import BuildSettings, PresetOverrides
+from keras_ts.presets.training_windows import check_settings, read_table
+from keras_ts.windows.arithmetic.frequency import RULES
+from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.spec import WindowSettings
 
 _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=20, window=20)
 _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
@@ -36,6 +47,18 @@ _PANEL = Recipe(
 _SOLVED = Recipe(
     "mae", "adamw", 1e-3, 256, 1, window=12, window_share=1 / 16, window_periods=6,
 )  # fmt: skip
+# Rows from which a single series has enough windows for a net of its own.
+_MANY_ROWS = 500
+# Rows in a season, by the seconds between two rows: a day of hours and less, a week of days, a year
+# of weeks, months and quarters.
+_HOUR, _DAY = 3_600, 86_400
+_SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
+# Months and quarters differ in length by this share at most.
+_UNEVEN = 0.05
+# A window holds two seasons. A horizon follows it, and another one may be held out.
+_FEWEST_SEASONS, _FEWEST_HORIZONS = 2, 2
+# A window holds two seasons at least, so a longer one would make it too long to read.
+_MOST_ROWS = 150
 
 
 def _stack(cell: str, *units: int, **settings: Any) -> dict[str, Any]:
@@ -139,3 +162,126 @@ def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
     names = ("dataset", "core", "window", "outputs", "target")
     of_build = {name: settings.pop(name) for name in names if name in settings}
     return RecurrentPreset(kind, **settings).build(**of_build)
+
+
+class Choice(NamedTuple):
+    """A preset, and the reason for it."""
+
+    preset: RecurrentPreset
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def choose_preset(
+    series: Any,
+    horizon: int,
+    *,
+    period: int | None = None,
+    quantiles: Sequence[float] | None = None,
+    **settings: Unpack[WindowSettings],
+) -> Choice:
+    """Return the preset for a table of one's own, and the reason for it.
+
+    One series of 500 rows or more gets ``smooth_gru``. The reason names the preset ``linear`` if
+    several steps are forecast without a calendar: 24 steps ahead, ``smooth_gru`` then lost to it on
+    two of the five long series of "Benchmarks", and one step ahead on none. A shorter series, or
+    several, get ``seasonal_gru``, with the season that the frequency suggests: 24 for hours, 7 for
+    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. In fewer rows
+    than two seasons and two horizons there is none.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import choose_preset
+    >>> panel = [np.arange(40.0), np.arange(70.0)]
+    >>> choice = choose_preset(panel, horizon=6, period=12)
+    >>> choice.preset.period, choice.preset.smoothing
+    (12, 'mixed')
+    >>> print(choice)
+    seasonal_gru(period=12), since there are 2 series.
+
+    Args:
+        series: Anything that ``WindowedSeries.build`` takes.
+        horizon: Number of steps to forecast.
+        period: Rows in a season. Defaults to None: by the frequency of the table; without
+            timestamps, no season.
+        quantiles: The quantiles to forecast, as for ``RecurrentPreset``. Defaults to None: a point.
+        **settings: Settings of ``WindowedSeries``, such as ``target_columns``, ``id_column``,
+            ``time_column`` and ``calendar``, as for ``RecurrentPreset.windows_for``.
+
+    Raises:
+        TypeError: A setting is unknown or of the wrong type.
+        ValueError: The series cannot be read, or none is longer than the horizon.
+    """
+    horizon = _checks.integer("horizon", horizon, 1)
+    if period is not None:
+        period = _checks.integer("period", period, 1)
+    check_settings(settings)
+    panel = read_table(series, settings)
+    count, longest = len(panel.lengths), int(panel.lengths.max(initial=0))
+    if longest <= horizon:
+        raise ValueError(
+            f"The longest series has {longest} rows, which leaves none to learn from before a "
+            f"horizon of {horizon}."
+        )
+    if count == 1 and longest >= _MANY_ROWS:
+        reason = f"smooth_gru, since there is one series, of {longest:,} rows."
+        # The command prints this, too, so it holds no Python.
+        if not settings.get("calendar"):
+            if horizon > 1:
+                cycle = "" if panel.clock is not None else ", such as a cycle of 7 rows for days"
+                reason += (
+                    f" To forecast {horizon} steps, give it a calendar{cycle}: without one it may "
+                    "lose to a linear regression (the preset linear) or a seasonal naive forecast."
+                )
+            if period is not None:
+                reason += f" It reads no period; a calendar with a cycle of {period} rows tells it."
+        return Choice(from_preset("smooth_gru", quantiles=quantiles), reason)
+    why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
+    origin = ""
+    if period is None:
+        period, origin = _season(panel, horizon)
+    preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
+    return Choice(preset, f"seasonal_gru(period={period}), since {why}{origin}.")
+
+
+def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
+    """Return the rows in the season that the frequency of a table suggests; 1 without one."""
+    check_settings(settings)
+    return _season(read_table(series, settings), horizon)[0]
+
+
+def _season(panel: FlatSeries, horizon: int) -> tuple[int, str]:
+    """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
+    period, origin = _by_frequency(panel)
+    longest = int(panel.lengths.max(initial=0))
+    if period > 1 and longest < _FEWEST_SEASONS * period + _FEWEST_HORIZONS * horizon:
+        return 1, f", and {longest} rows are few for a season of {period}"
+    return period, origin
+
+
+def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
+    """Return the rows in the season that the timestamps suggest, and the clause that says why."""
+    clock = panel.clock
+    if clock is None:
+        return 1, ", and without time_column= or period= none has a season"
+    if not clock.frequencies.kinds or clock.times.dtype.kind != "M":
+        return 1, ", and their times have no frequency that tells a season"
+    frequency = clock.frequencies.kinds[0]
+    rule = RULES.get(str(frequency.rule))
+    if rule is not None and rule.season is not None:
+        return rule.season
+    inner = np.delete(np.diff(clock.times), clock.offsets[1:-1] - 1)
+    # As numbers: the median of time spans takes many times longer.
+    median = np.array(int(np.median(inner.astype(np.int64)))).astype(inner.dtype)
+    seconds = float(median / np.timedelta64(1, "s"))
+    if _DAY / _MOST_ROWS <= seconds <= _HOUR and _DAY % seconds == 0:
+        return round(_DAY / seconds), ", with a season of a day"
+    if seconds == _DAY:
+        return 7, ", of days"
+    for length, rows, name in _SEASONS:
+        if abs(seconds / length - 1) <= _UNEVEN:
+            return rows, f", of {name}s"
+    return 1, f", and their frequency, {frequency}, suggests no season"

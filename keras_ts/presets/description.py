@@ -14,10 +14,9 @@ from keras_ts._registration import registered
 from keras_ts._typing import FitArguments
 from keras_ts.presets.gate import gated_fit, is_gated
 from keras_ts.presets.initial_fit.regression import solved
-from keras_ts.presets.members import fitted
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.training import begun
+from keras_ts.presets.training import begun, fitted
 from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset

@@ -22,10 +22,9 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.initial_fit.regression import ridge_of, solved
-from keras_ts.presets.members import fitted, free, side_by_side, unfitted
 from keras_ts.presets.requirements import required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.training import begun, of_one_series
+from keras_ts.presets.training import begun, fitted, free, of_one_series, side_by_side, unfitted
 from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
@@ -38,7 +37,6 @@ _RATES = 10
 _SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
 _TINY = np.finfo("float64").tiny
-_BY_HAND: dict[str, Any] = {"window": None, "outputs": None, "target": None}
 _NET, _LINE, _GATE = "net", "line", "gate"
 
 
@@ -180,7 +178,7 @@ def _train(
     state = random.getstate()
     random.seed(0)  # Keras draws the seeds of weights from it.
     try:
-        net.set_weights(begun(required_by(preset, train, _BY_HAND), None, early).get_weights())
+        net.set_weights(begun(required_by(preset, train), None, early).get_weights())
     finally:
         random.setstate(state)
     read = in_stretches(early, preset.recipe.steps_for(len(early)))
@@ -200,4 +198,4 @@ def _train(
 def _line(preset: Any, train: WindowDataset) -> keras.Model:
     """Return the linear regression of the windows of a preset, with its outputs."""
     settings = PresetSettings(cell="linear", quantiles=preset.quantiles)
-    return solved(required_by(settings, train, _BY_HAND), train)
+    return solved(required_by(settings, train), train)

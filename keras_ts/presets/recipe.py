@@ -24,8 +24,8 @@ _FLOOR = 0.01
 _IN_UNITS = {"standardized_mse": StandardizedMSE}
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, repr=False)
+class Recipe(_checks.Settings):
     """The training of a preset: loss, optimizer, rate, batch size and epochs.
 
     Example:
@@ -93,8 +93,6 @@ class Recipe:
                 )
         if not isinstance(self.loss, str):
             raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
-
-    __repr__ = _checks.as_call
 
     def steps_for(self, batches: int) -> int:
         """Return the batches in an epoch: all that the dataset has, but at most ``most_steps``.

@@ -7,7 +7,7 @@ dataset is refused: it would be ignored without a word, or end in an error of Ke
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +16,6 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.windows.arithmetic.cycles import dates_of
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps, merged, moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.feeding.source import WindowSource
@@ -152,7 +151,7 @@ def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Require
 
 
 def required_by(
-    settings: PresetSettings, dataset: WindowDataset, by_hand: dict[str, Any]
+    settings: PresetSettings, dataset: WindowDataset, by_hand: Mapping[str, Any] = {}
 ) -> Requirements:
     """Return what the model for a dataset must take and give."""
     # A season of one row is none.
@@ -223,7 +222,7 @@ def _events(
     settings: PresetSettings, windows: WindowSpec, num_series: int
 ) -> Literal["constant", "by_step"] | None:
     """Return the kind of events to look for, which several series share by their dates alone."""
-    dated = any(dates_of(cycle) is not None for cycle in windows.cycles)
+    dated = "year" in windows.cycles
     if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
         return None
     return "by_step" if dated and windows.horizon > 1 else "constant"
@@ -241,7 +240,9 @@ def _moving(panel: FlatSeries, windows: WindowSpec) -> tuple[int, int] | None:
     return windows.cycles.index("week"), windows.cycles.index("year")
 
 
-def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[str, Any]) -> None:
+def _check_agreement(
+    dataset: WindowDataset, needs: Requirements, by_hand: Mapping[str, Any]
+) -> None:
     """Refuse a dataset that disagrees with a preset or with arguments of ``build``."""
     windows, settings = dataset.windows, needs.settings
     if settings.kind != f"sequence_to_{windows.targets}":
@@ -272,7 +273,7 @@ def _check_agreement(dataset: WindowDataset, needs: Requirements, by_hand: dict[
         ("outputs", values, f"{values} values to forecast at once, {outputs}"),
         ("target", place, f"the target {target}, column {place}"),
     ):
-        value = settings.features if name == "features" else by_hand[name]
+        value = settings.features if name == "features" else by_hand.get(name)
         if value not in (None, of_dataset):
             raise ValueError(
                 f"{name}={value} disagrees with the dataset, which has {clause}. Leave {name} out: "

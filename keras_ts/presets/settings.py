@@ -12,9 +12,8 @@ import keras
 
 from keras_ts import _checks
 from keras_ts.layers.bounded import Bounded
-from keras_ts.layers.normalize_window import checked_period
+from keras_ts.layers.normalize_window import OF_WHOLE_WINDOWS, STATISTICS, Statistic, checked_period
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS, Statistic
 from keras_ts.presets.recipe import Recipe
 
 # A cell more is a layer here, and a word in the type of ``cell``.
@@ -62,8 +61,8 @@ class BuildSettings(NetSettings, total=False):
     target: int | None
 
 
-@dataclass(frozen=True)
-class PresetSettings:
+@dataclass(frozen=True, repr=False)
+class PresetSettings(_checks.Settings):
     """The settings of a ``RecurrentPreset``, whose docstring explains each of them."""
 
     kind: Literal["sequence_to_vector", "sequence_to_sequence"] = "sequence_to_vector"
@@ -169,17 +168,6 @@ class PresetSettings:
                 f"out. {received}, window_norm={self.window_norm!r}, "
                 f"output_scale={self.output_scale!r}."
             )
-
-    __repr__ = _checks.as_call
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings as plain Python values that JSON takes."""
-        return _checks.plain_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the preset that ``config`` holds."""
-        return cls(**config)
 
 
 def _units(units: Any) -> tuple[int, ...]:

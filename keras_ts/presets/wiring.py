@@ -1,8 +1,4 @@
-"""Wires the model of a preset from its blocks, and keeps the parts that are fitted before training.
-
-All blocks are made before the first of them is called: the requirements are read first, and tensors
-then pass through one block after the other.
-"""
+"""Wires the model of a preset from its blocks; keeps the parts that are fitted before training."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,13 +11,11 @@ from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.plumbing import LastSteps, LevelByStatic
-from keras_ts.presets.blocks.core import RecurrentCore
-from keras_ts.presets.blocks.covariates import Covariates, inputs_of
-from keras_ts.presets.blocks.custom_core import CustomCore
-from keras_ts.presets.blocks.events import Events
-from keras_ts.presets.blocks.head import Head
-from keras_ts.presets.blocks.normalization import Normalization
-from keras_ts.presets.blocks.smoothing import Smoothing
+from keras_ts.presets.blocks.core import custom, recurrent
+from keras_ts.presets.blocks.covariates import effect_of, inputs_of, joined
+from keras_ts.presets.blocks.head import headed
+from keras_ts.presets.blocks.normalization import normalized
+from keras_ts.presets.blocks.smoothing import events, smooth
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.roles import as_x
@@ -45,32 +39,31 @@ class Wired:
 def wire(needs: Requirements, core: Any = None) -> Wired:
     """Return the model of a preset for the inputs and outputs that are needed."""
     settings = needs.settings
-    normalize, covariates = Normalization(needs), Covariates(needs)
-    read = RecurrentCore(needs) if core is None else CustomCore(needs, core)
-    smooth, head = Smoothing(needs) if settings.smoothing else None, Head(needs)
-
     inputs, window = entrance(needs)
-    static = [inputs[part] for part in needs.series_constants]
-    normal, _, scale, restore = normalize(window, static)
-    columns, ahead = covariates(inputs, window, normal)
+    rows = [inputs[part] for part in needs.series_constants]
+    normal, _, scale, restore, level = normalized(needs, window, rows)
+    columns, ahead, static = joined(needs, inputs, window, normal)
     memory = settings.memory
     if memory is not None and (needs.window is None or memory < needs.window):
         columns = LastSteps(memory)(columns)
-    state, smoothed, linear = covariates.told(read(columns)), None, None
+    state = recurrent(needs, columns) if core is None else custom(needs, core, columns)
+    if needs.unseen and static:  # The net has read nothing in a window without a value.
+        state = keras.layers.Concatenate()([state, *static])
+    smoothed, linear = None, None
     fitted_on: tuple[Any, ...] = ()
-    if smooth is not None:
-        smoothed, state, linear, fitted_on = smooth(normal, scale, state)
-    effect, season = covariates.effect(inputs, ahead, state)
-    events = None if needs.events is None else Events(needs)(inputs, window)
-    effects = None if events is None else events.effects
-    outputs = head(state, smoothed, effect, restore, effects)
+    if settings.smoothing:
+        smoothed, state, linear, fitted_on = smooth(needs, normal, scale, state)
+    effect, season = effect_of(needs, inputs, ahead, state)
+    layer, effects, units = (
+        (None, None, []) if needs.events is None else events(needs, inputs, window)
+    )
+    outputs, spread = headed(needs, state, smoothed, effect, restore, effects)
     model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
-    spread = head.layer if settings.smoothing == "mixed" and settings.quantiles else None
-    if needs.carrier is None or (linear is None and events is None and spread is None):
-        return Wired(model, level=normalize.level)
-    units, layer = ([], None) if events is None else (events.units, events.layer)
+    spread = spread if settings.smoothing == "mixed" and settings.quantiles else None
+    if needs.carrier is None or (linear is None and layer is None and spread is None):
+        return Wired(model, level=level)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])
-    return Wired(model, linear, probe, season, layer, normalize.level, spread)
+    return Wired(model, linear, probe, season, layer, level, spread)
 
 
 def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:

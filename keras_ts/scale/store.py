@@ -21,7 +21,7 @@ from keras_ts.scale.writing.finishing import (
     write_series,
 )
 from keras_ts.scale.writing.sources import open_source
-from keras_ts.windows.arithmetic.holidays import is_place
+from keras_ts.windows.arithmetic.cycles import is_place
 from keras_ts.windows.reading.panel import table_of, with_columns
 from keras_ts.windows.reading.stored import SETTINGS, StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries

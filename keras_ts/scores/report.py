@@ -13,8 +13,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
-from keras_ts.windows.align import label_column
-from keras_ts.windows.arithmetic.labels import distinct_rows
+from keras_ts.windows.arithmetic.labels import distinct_rows, label_column
 
 _HUGE = 1e6
 

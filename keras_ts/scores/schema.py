@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.categories import collapsed
+from keras_ts.windows.arithmetic.labels import collapsed
 from keras_ts.windows.roles import PARTS, Columns
 from keras_ts.windows.spec import WindowSpec
 

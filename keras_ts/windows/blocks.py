@@ -46,10 +46,7 @@ class WindowBlocks:
         self.columns = np.array(self.panel.columns.targets)
 
     def only(self, windows: IntArray, kept: IntArray | None = None) -> Self:
-        """Return some of the windows, in the order of their numbers ``windows``.
-
-        With ``kept``, only so many of the latest inputs of each are known.
-        """
+        """Return some windows by number, of which only the ``kept`` latest inputs are known."""
         ranges = self.ranges
         chosen = WindowRanges(
             ranges.starts(windows),
@@ -162,10 +159,7 @@ def finite(values: Array) -> BoolArray:
 
 
 def totals(values: Array, there: BoolArray) -> Array:
-    """Return the sums over steps of the values that are there, ``(windows, 1, ...)``.
-
-    They are NaN where none is there.
-    """
+    """Return the sums over steps of the values there are, ``(windows, 1, ...)``; NaN of none."""
     there = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
     summed = np.where(there, values, 0.0).sum(axis=1, keepdims=True)
     return np.where(there.any(axis=1, keepdims=True), summed, np.nan)

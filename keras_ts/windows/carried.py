@@ -12,10 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, cast
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.categories import collapsed
 from keras_ts.windows.arithmetic.frequency import same_steps
-from keras_ts.windows.arithmetic.spans import Spans
-from keras_ts.windows.arithmetic.spans import checked as checked_spans
+from keras_ts.windows.arithmetic.labels import collapsed
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
@@ -26,7 +24,13 @@ _TRAINING = {
     "stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder", "unseen",
 }  # fmt: skip
 # A file that holds more is broken or malicious.
-_MOST_COLUMNS, _LONGEST_NAME = 1 << 16, 1000
+_MOST_COLUMNS, _LONGEST_NAME, _LONGEST_KEY = 1 << 16, 1000, 64
+# Where targets lie on which a model was trained or calibrated: the first and the last moment of
+# each series, by a key that tells it from others. Keys are digests, so the smallest of them are a
+# random sample of very many series.
+Spans = dict[str, list[int]]
+# Two parts that share a twentieth of their series almost surely share some of these.
+MOST_SPANS = 100
 
 
 @dataclass(frozen=True)
@@ -189,3 +193,38 @@ def _names(part: str, columns: Any) -> list[Column]:
     if len(set(names)) < len(names):
         raise ValueError(f"{part} names a column twice. Received: {_checks.shown(names)}.")
     return names
+
+
+def joined(*parts: Spans | None) -> Spans | None:
+    """Return the union of spans, of a sample of series if there are many; None without any."""
+    spans: Spans = {}
+    for key, (first, last) in (item for part in parts for item in (part or {}).items()):
+        earlier, later = spans.get(key, (first, last))
+        spans[key] = [min(first, earlier), max(last, later)]
+    return dict(sorted(spans.items())[:MOST_SPANS]) or None
+
+
+def overlap(some: Spans | None, others: Spans) -> bool:
+    """Return True if a series has a moment in both."""
+    return any(
+        first <= others[key][1] and others[key][0] <= last
+        for key, (first, last) in (some or {}).items()
+        if key in others
+    )
+
+
+def checked_spans(name: str, spans: Any) -> Spans | None:
+    """Return spans from a config, which may come from an untrusted file, or raise an error."""
+    if spans is None or isinstance(spans, str):  # Up to 0.2 a digest of all targets.
+        return None
+    valid = isinstance(spans, dict) and len(spans) <= MOST_SPANS
+    for key, span in spans.items() if valid else ():
+        moments = list(span) if isinstance(span, list | tuple) else []
+        valid &= isinstance(key, str) and len(key) <= _LONGEST_KEY
+        valid &= len(moments) == 2 and all(type(moment) is int for moment in moments)
+    if not valid:
+        raise TypeError(
+            f"{name} must be what calibrate or fine_tune made, or None. Received: "
+            f"{name}={_checks.shown(spans)}."
+        )
+    return {key: list(span) for key, span in spans.items()}

@@ -16,7 +16,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.gather import StridedWindows
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.feeding import to_grain, to_tf
+from keras_ts.windows.feeding import pipelines
 from keras_ts.windows.windowed_series import WindowedSeries
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def timeseries_dataset_from_array(
     source = _ArraySource(arrays, sampler)
     if format == "tf":
         return _tf_dataset(source, single=batch is None)
-    return to_grain.to_iter_dataset(source, single=batch is None)
+    return pipelines.to_iter_dataset(source, single=batch is None)
 
 
 def _read(values: Any, kind: str) -> Array:
@@ -185,6 +185,6 @@ def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
     # A pass is counted when it begins, since Keras's function gives every iterator another order.
     # Elsewhere a pass is counted when it is finished.
     passes = itertools.count()
-    batches = to_tf.batches(source, lambda: next(passes))
+    batches = pipelines.batches(source, lambda: next(passes))
     batches = batches.unbatch() if single else batches
     return batches.prefetch(2).apply(counted)

@@ -40,10 +40,7 @@ class Cut:
         self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
 
     def learned(self, trains: Sequence[Part], later: Sequence[Sequence[Part]], cure: str) -> Self:
-        """Return the cut by categories that all training parts have; refuse others if so asked.
-
-        Holidays that a training part has no day of are left out.
-        """
+        """Return the cut by the categories and holidays that all training parts have."""
         categories = self.panel.categories or {}
         read = [column for column in categories if column not in self._given]
         if self.spec.unseen == "raise" or isinstance(self._series, StoredPanel):

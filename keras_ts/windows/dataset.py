@@ -33,9 +33,8 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.feeding.pipelines import to_grain, to_tf
 from keras_ts.windows.feeding.source import WindowSource, checked_state, run_state
-from keras_ts.windows.feeding.to_grain import to_grain
-from keras_ts.windows.feeding.to_tf import to_tf
 from keras_ts.windows.feeding.workers import check_share, cut
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSpec

@@ -6,18 +6,21 @@ feeds series can use it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, Self, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.cycles import NAMED, Columns, Cycle, cycle_names
-from keras_ts.windows.arithmetic.geometry import Geometry
-from keras_ts.windows.arithmetic.holidays import (
+from keras_ts.windows.arithmetic.cycles import (
+    NAMED,
+    Columns,
+    Cycle,
     Holidays,
     checked_holidays,
+    cycle_names,
     holidays_at,
     is_place,
     place_of,
 )
+from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.arithmetic.sampler import Remainder
 
 
@@ -96,8 +99,8 @@ class WindowSettings(TypedDict, total=False):
     holidays: Holidays | None
 
 
-@dataclass(frozen=True)
-class WindowSpec:
+@dataclass(frozen=True, repr=False)
+class WindowSpec(_checks.Settings):
     """The settings of a ``WindowedSeries``, whose docstring explains each of them."""
 
     window: int
@@ -164,6 +167,11 @@ class WindowSpec:
     @property
     def geometry(self) -> Geometry:
         """The shape of a window, for index arithmetic."""
+        before = 0
+        if self.min_inputs is not None:
+            # Without an input, its origin is the row before the first.
+            most = self.sampling_rate * (self.window - 1) + 1
+            before = min(self.sampling_rate * (self.window - self.min_inputs), most)
         return Geometry(
             self.window,
             self.horizon,
@@ -171,17 +179,8 @@ class WindowSpec:
             self.stride,
             self.sampling_rate,
             self.targets == "sequence",
-            self._before,
+            before,
         )
-
-    @property
-    def _before(self) -> int:
-        """The largest number of positions by which a window may begin before its series."""
-        if self.min_inputs is None:
-            return 0
-        # Without an input, its origin is the row before the first.
-        most = self.sampling_rate * (self.window - 1) + 1
-        return min(self.sampling_rate * (self.window - self.min_inputs), most)
 
     @property
     def handling(self) -> Handling:
@@ -216,17 +215,6 @@ class WindowSpec:
     def calendar_columns(self) -> list[str]:
         """The names of the columns that ``calendar`` makes."""
         return cycle_names(self.cycles)
-
-    __repr__ = _checks.as_call
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the settings as plain Python values that JSON takes."""
-        return _checks.plain_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the settings that ``config`` holds."""
-        return cls(**config)
 
 
 def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import collapsed, made_columns
+from keras_ts.windows.arithmetic.cycles import holidays_at
 from keras_ts.windows.arithmetic.geometry import (
     WindowRanges,
     fold_edges,
@@ -19,7 +19,7 @@ from keras_ts.windows.arithmetic.geometry import (
     windowed_any,
     windows_reading,
 )
-from keras_ts.windows.arithmetic.holidays import holidays_at
+from keras_ts.windows.arithmetic.labels import collapsed, made_columns
 from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.spec import WindowSpec
 

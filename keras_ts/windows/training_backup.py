@@ -194,38 +194,24 @@ class TrainingBackup(keras.callbacks.Callback):
 
 
 def backup_of(
-    backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset
+    backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset, member: int | None = None
 ) -> TrainingBackup:
-    """Return a backup in the same folder for a fit on ``read``: ``dataset`` in other epochs."""
-    _check_dataset(backup, dataset)
-    return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
-
-
-def backups_of(
-    backup: TrainingBackup, dataset: WindowDataset, read: Sequence[WindowDataset]
-) -> list[TrainingBackup]:
-    """Return a backup in a subfolder for each of several fits, kept until all have ended."""
-    _check_dataset(backup, dataset)
-    folders = [backup.backup_dir / f"member_{number}" for number in range(len(read))]
-    return [
-        TrainingBackup(part, folder, delete_checkpoint=False)
-        for part, folder in zip(read, folders, strict=True)
-    ]
+    """Return a backup for a fit on ``read``: ``dataset`` in other epochs, or for one of several."""
+    if backup.dataset is not dataset:
+        raise ValueError(
+            "The TrainingBackup among the callbacks was made for another dataset than the one that "
+            "fit trains on. Pass TrainingBackup(train, backup_dir) and fit(train, ...)."
+        )
+    if member is None:
+        return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
+    # It is kept until all have ended.
+    return TrainingBackup(read, backup.backup_dir / f"member_{member}", delete_checkpoint=False)
 
 
 def end_backups(backup: TrainingBackup, parts: Sequence[TrainingBackup]) -> None:
     """Delete the backups of several fits that have ended, and their folder."""
     for own in (*parts, backup) if backup.delete_checkpoint else ():
         own._delete()
-
-
-def _check_dataset(backup: TrainingBackup, dataset: WindowDataset) -> None:
-    """Refuse a backup of another dataset than the one that is trained on."""
-    if backup.dataset is not dataset:
-        raise ValueError(
-            "The TrainingBackup among the callbacks was made for another dataset than the one that "
-            "fit trains on. Pass TrainingBackup(train, backup_dir) and fit(train, ...)."
-        )
 
 
 def _variables(model: keras.Model) -> list[Any]:

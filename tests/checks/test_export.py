@@ -23,7 +23,7 @@ from keras_ts.layers import (
     SmoothedForecast,
     SortedQuantiles,
 )
-from keras_ts.layers.masks import Unmask
+from keras_ts.layers.plumbing import Unmask
 
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -12,7 +12,7 @@ from helpers import called
 from keras_ts import RecurrentPreset, Rollout, WindowedInput, WindowedSeries, forecast
 from keras_ts.exporting.description import describe
 from keras_ts.layers import Bounded, ConformalInterval, MaskMissing, SortedQuantiles
-from keras_ts.layers.masks import Unmask
+from keras_ts.layers.plumbing import Unmask
 
 RANDOM = np.random.default_rng(0)
 

@@ -12,13 +12,19 @@ from keras.ops import convert_to_numpy as numpy
 from helpers import called, masks_pass, untraced, warned_of_masks
 from keras_ts import RecurrentPreset
 from keras_ts.layers import NormalizeWindow, RestoreWindow
-from keras_ts.layers.window_statistics import OF_WHOLE_WINDOWS, STATISTICS
+from keras_ts.layers.normalize_window import (
+    OF_WHOLE_WINDOWS,
+    STATISTICS,
+    of_present,
+    of_steps_so_far,
+    of_windows,
+)
 
 # The season has tests of its own, in test_season.py.
-STATISTICS = [statistic for statistic in STATISTICS if statistic != "seasonal"]
-CAUSAL = [statistic for statistic in STATISTICS if statistic not in OF_WHOLE_WINDOWS]
+UNSEASONAL = [statistic for statistic in STATISTICS if statistic != "seasonal"]
+CAUSAL = [statistic for statistic in UNSEASONAL if statistic not in OF_WHOLE_WINDOWS]
 FORMS = [
-    *((statistic, False) for statistic in STATISTICS),
+    *((statistic, False) for statistic in UNSEASONAL),
     *((statistic, True) for statistic in CAUSAL),
 ]
 KINDS = [
@@ -277,3 +283,37 @@ def test_a_model_is_built_of_the_shapes_that_the_layer_gives(settings, masked):
     for symbol, result in zip(layer(keras.Input((6, 3))), given, strict=True):
         assert symbol.shape[1:] == tuple(result.shape)[1:]
         assert symbol.dtype == keras.backend.standardize_dtype(result.dtype)
+
+
+WINDOWS = ops.convert_to_tensor([[[1.0], [2.0], [6.0]]], "float32")
+
+
+def test_a_new_row_is_a_statistic(monkeypatch):
+    row = lambda steps: (steps.mean + steps.last, steps.deviation)  # noqa: E731
+    monkeypatch.setitem(STATISTICS, "between", row)
+    normal, location, _ = NormalizeWindow("between")(WINDOWS)
+    assert np.asarray(location).item() == 9.0
+    assert normal.shape == (1, 3, 1)
+
+
+@pytest.mark.parametrize("statistic", OF_WHOLE_WINDOWS)
+def test_a_statistic_of_whole_windows_is_refused_where_steps_see_only_those_before(statistic):
+    with pytest.raises(ValueError, match=f"not supported with statistic='{statistic}'"):
+        NormalizeWindow(statistic, period=2, causal=True)
+    with pytest.raises(ValueError, match=f"window_norm='{statistic}' reads the whole window, and"):
+        RecurrentPreset("sequence_to_sequence", window_norm=statistic, period=2)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_forms_agree_where_they_read_the_same_steps(statistic):
+    """All steps are present, and the last step has seen all of them; its ``last`` is another."""
+    present = ops.ones((1, 3, 1), "bool")
+    at_last = ops.convert_to_tensor([[[False], [False], [True]]])
+    counts = ops.full((1, 1, 1), 3)
+    whole = STATISTICS[statistic](of_windows(WINDOWS, 1e-6))
+    some = STATISTICS[statistic](of_present(WINDOWS, 1e-6, present, at_last, counts))
+    so_far = of_steps_so_far(WINDOWS, 1e-6)._replace(last=WINDOWS)
+    for ours, masked, running in zip(whole, some, STATISTICS[statistic](so_far), strict=True):
+        ours, masked, running = map(ops.convert_to_numpy, (ours, masked, running))
+        np.testing.assert_allclose(masked, ours, rtol=1e-6)
+        np.testing.assert_allclose(running[:, -1:], ours, rtol=1e-6)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from keras_ts import choose_preset, course_series
-from keras_ts.presets.choice import suggested_period
+from keras_ts.presets.catalog import suggested_period
 
 
 def panel(freq, series=3, rows=220):

@@ -16,7 +16,7 @@ from keras_ts import (
 )
 from keras_ts.presets import gate
 from keras_ts.presets.gate import blended
-from keras_ts.presets.members import members_of
+from keras_ts.presets.training import members_of
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 

@@ -18,7 +18,7 @@ from keras_ts import (
     save_model,
 )
 from keras_ts.evaluation.tuning import settings_of, trained_further
-from keras_ts.presets.members import members_of
+from keras_ts.presets.training import members_of
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 

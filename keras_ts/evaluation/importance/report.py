@@ -13,8 +13,7 @@ from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
 from keras_ts.plotting.errors import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, interval, number, percent
-from keras_ts.windows.align import label_column
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
+from keras_ts.windows.arithmetic.labels import collapsed, expanded, label_column
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.roles import Columns, as_x, parts_of
 

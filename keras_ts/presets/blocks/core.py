@@ -1,50 +1,93 @@
-"""The core of the net: recurrent layers from the columns of a window to the state of the net.
+"""The core of the net: from the columns of a window to the state of the net.
 
-They read all columns side by side, at the last ``memory`` steps of the window. Masked steps are
-skipped. In sequence to sequence a masked step is forecast from what came before it, so nothing
-behind the layers sees the mask.
+Recurrent layers read all columns side by side, at the last ``memory`` steps of the window. Masked
+steps are skipped. In sequence to sequence a masked step is forecast from what came before it, so
+nothing behind the layers sees the mask.
+
+A core of one's own, a layer, a model or a function, reads the same. If windows may lack values, a
+layer that takes a mask gets one. Any other core gets a column that says which steps have values,
+since it would drop the mask. A function of a tensor becomes a model of its own, so that its layers
+can be checked, and their names do not collide with those around them.
+
+Each step of a sequence but the last has its target within the window. A core that reads later steps
+would copy them, and its loss would fall to 0 without a forecast, so it is refused.
 """
 
+import functools
 import inspect
+import weakref
 from typing import Any
 
 import keras
+import numpy as np
 
-from keras_ts._keras_private import mask_of
-from keras_ts.layers.masks import Unmask
+from keras_ts import _checks, _keras_private
+from keras_ts._typing import Array
+from keras_ts.layers.plumbing import MaskAsColumn, Unmask
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import CELLS
 
-
-class RecurrentCore:
-    """A stack of recurrent layers."""
-
-    def __init__(self, needs: Requirements) -> None:
-        self._settings = needs.settings
-
-    def __call__(self, columns: Any) -> Any:
-        """Return the state ``(batch, units)``, or ``(batch, window, units)`` for a sequence."""
-        settings = self._settings
-        sequence = settings.kind == "sequence_to_sequence"
-        state, mask = without_mask(columns)
-        for position, units in enumerate(settings.units, start=1):
-            layer = CELLS[settings.cell](
-                units,
-                return_sequences=sequence or position < len(settings.units),
-                dropout=settings.dropout,
-            )
-            layer = keras.layers.Bidirectional(layer) if settings.bidirectional else layer
-            state = called(layer, state, mask)
-        return state
+_TAKES = (
+    "core must be a Keras layer or model, a function without arguments that returns one, or a "
+    "function from a tensor (batch, steps, columns) to a tensor of features. "
+)
+# The layers of models that were built. A second model would share their weights.
+_used: "weakref.WeakSet[keras.layers.Layer]" = weakref.WeakSet()
+# A window of open length is tried at this one.
+_STEPS = 16
+# At most this number of steps of windows in a batch, so that memory stays bounded.
+_MOST_STEPS = 1 << 14
+# Differences up to this are rounding, in units of the outputs' precision times their size.
+_ROUNDING = 8
+# Weights below this hide what they read, as those of a gate that begins at 0 do.
+_SMALL = 0.01
 
 
-def without_mask(columns: Any) -> tuple[Any, Any]:
+def recurrent(needs: Requirements, columns: Any) -> Any:
+    """Return the state of recurrent layers, ``(batch, units)``; of a sequence, for each step."""
+    settings = needs.settings
+    sequence = settings.kind == "sequence_to_sequence"
+    state, mask = _without_mask(columns)
+    for position, units in enumerate(settings.units, start=1):
+        layer = CELLS[settings.cell](
+            units,
+            return_sequences=sequence or position < len(settings.units),
+            dropout=settings.dropout,
+        )
+        layer = keras.layers.Bidirectional(layer) if settings.bidirectional else layer
+        state = _called(layer, state, mask)
+    return state
+
+
+def custom(needs: Requirements, core: Any, columns: Any) -> Any:
+    """Return the state of a core of one's own, in the shape of that of recurrent layers."""
+    kind, core = needs.settings.kind, _layer_or_function(core)
+    is_layer = isinstance(core, keras.layers.Layer)
+    if needs.masked and not (is_layer and takes_mask(core)):
+        columns = MaskAsColumn()(columns)
+    if not is_layer:
+        core = _as_model(core, columns)
+    _check_unused(core)
+    columns, mask = _without_mask(columns)
+    state = _attempted(functools.partial(_called, core, mask=mask), columns)
+    _check_state(state, columns, kind)
+    if columns.shape[1] is not None:
+        # A layer that was built for other columns fails only once it runs.
+        _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
+    if kind == "sequence_to_sequence":
+        check_causal(core, columns)
+    _used.update(_own_layers(core))
+    # The layers after a core take no mask.
+    return state if _keras_private.mask_of(state) is None else Unmask()(state)
+
+
+def _without_mask(columns: Any) -> tuple[Any, Any]:
     """Return the columns without their mask, and the mask, or None if they have none."""
-    mask = mask_of(columns)
+    mask = _keras_private.mask_of(columns)
     return (columns, None) if mask is None else (Unmask()(columns), mask)
 
 
-def called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
+def _called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
     """Call a layer that takes a mask, by argument: from Keras 3.16 on a stack passes none along."""
     if mask is None:
         return layer(columns)
@@ -61,3 +104,184 @@ def called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
         if names[1 : 2 + len(before)] == [*before, "mask"]:
             return layer(columns, *[None for _ in before], mask)
     return layer(columns, mask=mask)
+
+
+def _layer_or_function(core: Any) -> Any:
+    """Return the layer that ``core`` is or returns; a function of a tensor unchanged."""
+    if isinstance(core, keras.layers.Layer):
+        return core
+    if isinstance(core, type) or not callable(core):
+        hint = " Make an object of the class first." if isinstance(core, type) else ""
+        raise TypeError(f"{_TAKES}Received: core={_checks.shown(core)}.{hint}")
+    required = [
+        parameter
+        for parameter in inspect.signature(core).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
+        names = ", ".join(parameter.name for parameter in required)
+        raise TypeError(f"{_TAKES}Received a function that needs the arguments {names}.")
+    if required:
+        return core
+    returned = core()
+    if not isinstance(returned, keras.layers.Layer):
+        raise TypeError(
+            f"{_TAKES}Received a function without arguments that returns {_checks.shown(returned)}."
+        )
+    return returned
+
+
+def takes_mask(layer: keras.layers.Layer) -> bool:
+    """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does."""
+    # That of a model does, too, but the first layer in it that passes no mask on drops it.
+    return not isinstance(layer, keras.Model) and "mask" in inspect.signature(layer.call).parameters
+
+
+def _as_model(function: Any, columns: Any) -> keras.Model:
+    """Return the model that a function from a tensor describes."""
+    inputs = keras.Input(columns.shape[1:], dtype=columns.dtype)
+    outputs = _attempted(function, inputs)
+    if not isinstance(outputs, keras.KerasTensor):
+        raise TypeError(
+            f"{_TAKES}Received a function that returns {_checks.shown(outputs)} for a tensor."
+        )
+    try:
+        return keras.Model(inputs, outputs, name="core")
+    except ValueError as error:
+        raise ValueError(f"core cannot become a Keras model: {error}") from error
+
+
+def _attempted(core: Any, columns: Any) -> Any:
+    """Return a core's output for a tensor, or raise an error that names the tensor's shape."""
+    try:
+        return core(columns)
+    except Exception as error:
+        raise ValueError(
+            f"core failed on a tensor of shape {tuple(columns.shape)}, (batch, steps, columns): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _own_layers(core: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return a core and the layers within it that have weights."""
+    within = _keras_private.layers_within(core)[1:]
+    return [core, *(layer for layer in within if layer.weights)]
+
+
+def _check_unused(core: keras.layers.Layer) -> None:
+    """Refuse a core with a layer that is in another model."""
+    used = [layer.name for layer in _own_layers(core) if layer in _used]
+    if used:
+        raise ValueError(
+            f"core has {used[0]!r}, which is in another model that was built, and the two would "
+            "share its weights. Make a new layer for each model: pass a function that makes it, "
+            "such as core=lambda: keras.layers.GRU(32)."
+        )
+
+
+def _check_state(state: Any, columns: Any, kind: str) -> None:
+    """Refuse outputs of another shape than the head takes."""
+    steps, sequence = columns.shape[1], kind == "sequence_to_sequence"
+    expected = "(batch, steps, features)" if sequence else "(batch, features)"
+    if not isinstance(state, keras.KerasTensor):
+        raise ValueError(
+            f"core must return one tensor {expected}. Received: {type(state).__name__} of "
+            f"{len(keras.tree.flatten(state))} tensors."
+        )
+    shape = tuple(state.shape)
+    hint = None
+    if len(shape) == 3 and not sequence:
+        hint = (
+            "Let it pool the steps, with keras.layers.GlobalAveragePooling1D, or take the last "
+            "one, x[:, -1]; for a recurrent layer return_sequences=False."
+        )
+    elif len(shape) == 2 and sequence:
+        hint = (
+            f"kind={kind!r} forecasts at every step: leave out the pooling; for a recurrent layer "
+            "set return_sequences=True."
+        )
+    elif len(shape) != 2 + sequence:
+        hint = "Let it flatten or pool the other axes."
+    elif shape[-1] is None:
+        hint = "The number of features must be known: end in a layer such as keras.layers.Dense."
+    elif sequence and None not in (steps, shape[1]) and shape[1] != steps:
+        hint = (
+            f"It must keep all {steps} steps: for a convolution set padding='causal' and strides=1."
+        )
+    if hint:
+        raise ValueError(f"core must return {expected}. Received: shape {shape}. {hint}")
+
+
+def check_causal(core: keras.layers.Layer, columns: Any) -> None:
+    """Refuse a built core whose output at a step depends on a later one's columns."""
+    # For every step of a random window, that step and all later ones are changed. The outputs
+    # before it must stay.
+    steps, features = columns.shape[1] or _STEPS, columns.shape[2]
+    small = _small_weights(core)
+    generator = np.random.default_rng(0)
+    try:
+        for variable, _ in small:
+            variable.assign(generator.normal(scale=0.1, size=variable.shape))
+        seen = _seen_ahead(core, steps, features, columns.dtype)
+    finally:
+        for variable, value in small:
+            variable.assign(value)
+    if seen is not None:
+        step, later = seen
+        raise ValueError(
+            f"core looks ahead: its output at step {step} of a window (from 0) changes with step "
+            f"{later}. kind='sequence_to_sequence' forecasts at each step what follows it, so the "
+            "core would see its own targets in training. Use padding='causal' for convolutions, "
+            "use_causal_mask=True for attention, and nothing that reads all steps, such as "
+            "Bidirectional layers and pooling."
+        )
+
+
+def _small_weights(core: keras.layers.Layer) -> list[tuple[Any, Array]]:
+    """Return the trained weights that are all close to 0, and their values."""
+    weights = [
+        # A copy, since PyTorch would share its memory.
+        (variable, np.array(keras.ops.convert_to_numpy(variable)))
+        for variable in core.trainable_variables
+    ]
+    return [(variable, value) for variable, value in weights if np.abs(value).max() < _SMALL]
+
+
+def _seen_ahead(
+    core: keras.layers.Layer, steps: int, features: int, dtype: str
+) -> tuple[int, int] | None:
+    """Return the first step that sees a later one and the last step that it sees, or None."""
+    generator = np.random.default_rng(0)
+    window, other = generator.normal(size=(2, steps, features))
+    rows = min(steps, max(1, _MOST_STEPS // steps))
+    # The same window in each row: rounding may differ by row.
+    same = np.broadcast_to(window, (rows, steps, features))
+    outputs, precision = _outputs(core, same, dtype)
+    largest = np.abs(outputs).max()
+    tolerance = _ROUNDING * precision * largest
+    if not np.isfinite(largest):
+        raise ValueError("core returns NaN or infinity for a window of normal random numbers.")
+    if np.abs(_outputs(core, same, dtype)[0] - outputs).max() > tolerance:
+        raise ValueError(
+            "core returns different outputs for the same window. Outside of training it must "
+            "return the same."
+        )
+    sees = np.full(steps, -1)
+    for begin in range(1, steps, rows):
+        changed = np.minimum(np.arange(begin, begin + rows), steps - 1)
+        later = np.arange(steps) >= changed[:, None]
+        windows = np.where(later[..., None], other, window)
+        differences = np.abs(_outputs(core, windows, dtype)[0] - outputs).max(axis=-1)
+        row, step = np.nonzero((differences > tolerance) & ~later)
+        np.maximum.at(sees, step, changed[row])
+    first = int(np.argmax(sees >= 0))
+    return (first, int(sees[first])) if sees[first] >= 0 else None
+
+
+def _outputs(core: keras.layers.Layer, windows: Array, dtype: str) -> tuple[Array, float]:
+    """Return the outputs of a core outside of training, and the precision of their dtype."""
+    outputs = core(keras.ops.convert_to_tensor(windows, dtype))
+    kind = keras.backend.standardize_dtype(outputs.dtype)
+    precision = 2.0**-7 if kind == "bfloat16" else float(np.finfo(kind).eps)
+    return keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32")), precision

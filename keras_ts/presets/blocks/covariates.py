@@ -29,8 +29,7 @@ from typing import Any
 import keras
 
 from keras_ts._dtypes import whole_precision
-from keras_ts.layers.masks import MaskLike
-from keras_ts.layers.plumbing import CarryForward, KnownAhead, LastSteps, SelectColumns
+from keras_ts.layers.plumbing import CarryForward, KnownAhead, LastSteps, MaskLike, SelectColumns
 from keras_ts.presets.blocks.normalization import standardization
 from keras_ts.presets.requirements import Requirements
 
@@ -50,70 +49,57 @@ def inputs_of(needs: Requirements) -> dict[str, Any]:
     }
 
 
-class Covariates:
-    """Joins covariates to the window, and computes their effect on the forecast."""
+def joined(
+    needs: Requirements, inputs: dict[str, Any], window: Any, normal: Any
+) -> tuple[Any, Any, list[Any]]:
+    """Return all columns that the net reads, those of the forecast's steps or None, and static."""
+    parts, ahead, static = [normal], None, []
+    if needs.ahead and needs.ahead_constants is not None:
+        standardize = standardization(needs.ahead_constants)
+        within = standardize(SelectColumns(needs.ahead)(window))
+        # Standardized before it is filled, so that the 0 before a first value is the column's
+        # mean. A calendar lacks values only before its series.
+        fills = len(needs.ahead) > needs.calendar
+        if needs.masked and (fills or needs.early):
+            within = CarryForward()(within)
+        ahead = standardize(inputs["future"])
+        if needs.ahead_masked and fills:
+            ahead = CarryForward()(ahead)
+        parts.append(within)
+        if needs.settings.kind == "sequence_to_sequence":
+            ahead = KnownAhead()([within, ahead])
+    for part, constants in needs.series_constants.items():
+        static.append(standardization(constants)(inputs[part]))
+        parts.append(keras.layers.RepeatVector(needs.window)(static[-1]))
+    if len(parts) == 1:
+        return normal, None, static
+    columns = keras.layers.Concatenate()(parts)
+    return MaskLike()([columns, normal]) if needs.masked else columns, ahead, static
 
-    def __init__(self, needs: Requirements) -> None:
-        self._settings, self._needs = needs.settings, needs
-        linear = needs.settings.smoothing == "linear" and needs.units is not None
-        self._seasons = list(needs.seasons) if linear else []
-        self._static: list[Any] = []
 
-    def __call__(self, inputs: dict[str, Any], window: Any, normal: Any) -> tuple[Any, Any]:
-        """Return all columns that the net reads, and those of the forecast's steps or None."""
-        needs, parts, ahead = self._needs, [normal], None
-        if needs.ahead and needs.ahead_constants is not None:
-            standardize = standardization(needs.ahead_constants)
-            within = standardize(SelectColumns(needs.ahead)(window))
-            # Standardized before it is filled, so that the 0 before a first value is the column's
-            # mean. A calendar lacks values only before its series.
-            fills = len(needs.ahead) > needs.calendar
-            if needs.masked and (fills or needs.early):
-                within = CarryForward()(within)
-            ahead = standardize(inputs["future"])
-            if needs.ahead_masked and fills:
-                ahead = CarryForward()(ahead)
-            parts.append(within)
-            if self._settings.kind == "sequence_to_sequence":
-                ahead = KnownAhead()([within, ahead])
-        for part, constants in needs.series_constants.items():
-            row = standardization(constants)(inputs[part])
-            self._static.append(row)
-            parts.append(keras.layers.RepeatVector(needs.window)(row))
-        if len(parts) == 1:
-            return normal, None
-        columns = keras.layers.Concatenate()(parts)
-        return MaskLike()([columns, normal]) if needs.masked else columns, ahead
-
-    def told(self, state: Any) -> Any:
-        """Return the state; where windows may have no value to read, with the static columns."""
-        if not (self._needs.unseen and self._static):
-            return state
-        return keras.layers.Concatenate()([state, *self._static])
-
-    def effect(
-        self, inputs: dict[str, Any], ahead: Any, state: Any
-    ) -> tuple[Any, keras.layers.Dense | None]:
-        """Return the effect of columns known ahead, and its linear map of the calendar; or None."""
-        if ahead is None:
-            return None, None
-        repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
-        if len(ahead.shape) == 4:
-            repeat = keras.layers.TimeDistributed(repeat)
-        columns = keras.layers.Concatenate()([repeat(state), ahead])
-        hidden = keras.layers.Dense(self._settings.units[-1], activation="relu")(columns)
-        outputs = self._needs.outputs_per_step
-        # Beside smoothing, all that the net adds begins at 0.
-        initial = "zeros" if self._settings.smoothing else "glorot_uniform"
-        layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
-        effect = layer(hidden)
-        if not self._seasons:
-            return effect, None
-        season = keras.layers.Dense(
-            self._needs.steps * outputs, kernel_initializer="zeros", dtype=whole_precision()
-        )
-        last = LastSteps(1)(SelectColumns(self._seasons)(inputs["future"]))
-        of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
-        shape = (self._needs.steps, outputs)
-        of_steps = keras.layers.Reshape(shape, dtype=whole_precision())(of_steps)
-        return keras.layers.Add(dtype=whole_precision())([effect, of_steps]), season
+def effect_of(
+    needs: Requirements, inputs: dict[str, Any], ahead: Any, state: Any
+) -> tuple[Any, keras.layers.Dense | None]:
+    """Return the effect of columns known ahead, and its linear map of the calendar; or None."""
+    if ahead is None:
+        return None, None
+    settings, outputs = needs.settings, needs.outputs_per_step
+    repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
+    if len(ahead.shape) == 4:
+        repeat = keras.layers.TimeDistributed(repeat)
+    columns = keras.layers.Concatenate()([repeat(state), ahead])
+    hidden = keras.layers.Dense(settings.units[-1], activation="relu")(columns)
+    # Beside smoothing, all that the net adds begins at 0.
+    initial = "zeros" if settings.smoothing else "glorot_uniform"
+    layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
+    effect = layer(hidden)
+    if settings.smoothing != "linear" or needs.units is None or not needs.seasons:
+        return effect, None
+    season = keras.layers.Dense(
+        needs.steps * outputs, kernel_initializer="zeros", dtype=whole_precision()
+    )
+    last = LastSteps(1)(SelectColumns(needs.seasons)(inputs["future"]))
+    of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
+    shape = (needs.steps, outputs)
+    of_steps = keras.layers.Reshape(shape, dtype=whole_precision())(of_steps)
+    return keras.layers.Add(dtype=whole_precision())([effect, of_steps]), season

@@ -15,84 +15,70 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.layers.masks import MaskLike
 from keras_ts.layers.normalize_window import NormalizeWindow
-from keras_ts.layers.plumbing import CarryForward, LevelByStatic, SelectColumns
+from keras_ts.layers.plumbing import CarryForward, LevelByStatic, MaskLike, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
-from keras_ts.layers.window_statistics import Statistic
 from keras_ts.presets.requirements import Constants, Requirements
 
 # Brings outputs, whose last axis is the targets of a step, to the units of the series.
 Restore = Callable[[Any], Any]
 
 
-class Normalization:
-    """Normalizes by the statistics of each window, or by constants of the training part."""
-
-    def __init__(self, needs: Requirements, filled: bool = False) -> None:
-        self._settings, self._needs = needs.settings, needs
-        # True: no step is masked, and steps before a column's first value take that value.
-        self._filled = filled
-        # Gives windows without a value a level; made in the call if there may be such windows.
-        self.level: LevelByStatic | None = None
-
-    def __call__(
-        self, window: Any, static: Sequence[Any] = ()
-    ) -> tuple[Any, Any, Any, Restore | None]:
-        """Return the normalized columns, their location and scale, and a ``Restore``."""
-        # Without ``window_norm``, location and scale are None; ``Restore`` may be None, too.
-        needs = self._needs
-        columns = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
-        if self._settings.window_norm is not None:
-            return self._by_window(columns, self._settings.window_norm, static)
-        constants, targets = needs.own_constants, needs.target_constants
-        if constants is None or targets is None or self._settings.output_scale is not None:
-            return self._masked(columns, columns), None, None, None
-        restore = ScaleOutput(list(targets.std), list(targets.mean))
+def normalized(
+    needs: Requirements, window: Any, static: Sequence[Any] = (), filled: bool = False
+) -> tuple[Any, Any, Any, Restore | None, LevelByStatic | None]:
+    """Return the normalized columns, their location and scale, a ``Restore``, and a level."""
+    # Without ``window_norm``, location and scale are None; ``Restore`` may be None, too. The level
+    # is that of windows without a value. If ``filled``, no step is masked, and steps before a
+    # column's first value take that value.
+    settings, period = needs.settings, needs.settings.period
+    columns = SelectColumns(needs.own)(window) if needs.ahead and needs.own else window
+    constants, targets = needs.own_constants, needs.target_constants
+    if settings.window_norm is None:
+        if constants is None or targets is None or settings.output_scale is not None:
+            return _masked(needs, columns, columns, filled), None, None, None, None
+        scale = ScaleOutput(list(targets.std), list(targets.mean))
         if len(targets.std) == 1:
-            restore = ScaleOutput(targets.std[0], targets.mean[0])
-        return self._masked(columns, standardization(constants)(columns)), None, None, restore
+            scale = ScaleOutput(targets.std[0], targets.mean[0])
+        values = standardization(constants)(columns)
+        return _masked(needs, columns, values, filled), None, None, scale, None
+    # Before its first value a column has no level, so its steps there stay missing.
+    masked = _masked(needs, columns, columns, filled, start=None)
+    normalize = NormalizeWindow(
+        settings.window_norm,
+        period=period,
+        causal=settings.kind == "sequence_to_sequence",
+        epsilon=_epsilon(needs),
+        masked=needs.masked and not filled,
+        multiplicative=period is not None and period > 1,
+    )
+    values, location, scale, *inverse_level = normalize(masked)
+    level = LevelByStatic() if needs.unseen else None
+    if level is not None:
+        location, scale = level([columns, location, scale, *static])
+    feature = restored_feature(needs)
+    layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
 
-    def _by_window(
-        self, columns: Any, statistic: Statistic, static: Sequence[Any]
-    ) -> tuple[Any, Any, Any, Restore]:
-        needs, period = self._needs, self._settings.period
-        # Before its first value a column has no level, so its steps there stay missing.
-        masked = self._masked(columns, columns, start=None)
-        causal = self._settings.kind == "sequence_to_sequence"
-        normalize = NormalizeWindow(
-            statistic,
-            period=period,
-            causal=causal,
-            epsilon=_epsilon(needs),
-            masked=needs.masked and not self._filled,
-            multiplicative=period is not None and period > 1,
-        )
-        values, location, scale, *inverse_level = normalize(masked)
-        if needs.unseen:
-            self.level = LevelByStatic()
-            location, scale = self.level([columns, location, scale, *static])
-        feature = restored_feature(needs)
-        layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
+    def restore(outputs: Any) -> Any:
+        return layer([outputs, location, scale, *inverse_level])
 
-        def restore(outputs: Any) -> Any:
-            return layer([outputs, location, scale, *inverse_level])
+    return values, location, scale, restore, level
 
-        return values, location, scale, restore
 
-    def _masked(self, columns: Any, values: Any, start: float | None = 0.0) -> Any:
-        """Return the columns with a mask of the steps at which no target has a value."""
-        needs = self._needs
-        if not needs.masked:
-            return values
-        if self._filled:
-            return CarryForward("first")(values)
-        if values.shape[-1] == 1:
-            return MaskMissing("all")(values)
-        assert needs.targets is not None
-        steps = MaskMissing("all")(SelectColumns(needs.targets)(columns))
-        return MaskLike()([CarryForward(start)(values), steps])
+def _masked(
+    needs: Requirements, columns: Any, values: Any, filled: bool, start: float | None = 0.0
+) -> Any:
+    """Return the columns with a mask of the steps at which no target has a value."""
+    if not needs.masked:
+        return values
+    if filled:
+        return CarryForward("first")(values)
+    if values.shape[-1] == 1:
+        return MaskMissing("all")(values)
+    assert needs.targets is not None
+    steps = MaskMissing("all")(SelectColumns(needs.targets)(columns))
+    return MaskLike()([CarryForward(start)(values), steps])
 
 
 def standardization(constants: Constants) -> Callable[[Any], Any]:

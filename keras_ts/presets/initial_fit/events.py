@@ -14,23 +14,51 @@ steps, if early forecasts miss half of it at least.
 In a panel, the error at a date is the median over the series, each relative to the size of its
 window: a large series does not decide. Two of three series must share an event, since all of them
 get it.
+
+Events that move, such as the last Monday of May, are looked for by the test for dates, among the
+n-th weekdays of each month, from its first day and from its last. What explains most is taken off
+first: in most years the last Monday is the fourth as well. What the same dates of each year
+explain, such as a week that is shut, is left to them. Around events found, and around dates found
+if they are on a weekend, the test is repeated.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.layers.calendar_events import CalendarEvents
-from keras_ts.presets.initial_fit.errors import errors_by_row
-from keras_ts.presets.initial_fit.moving import Moving, named, of_layer, sizes
-from keras_ts.presets.initial_fit.returning import Errors
-from keras_ts.windows.arithmetic.cycles import Columns, dates_of
-from keras_ts.windows.arithmetic.events import medians
-from keras_ts.windows.arithmetic.holidays import Holiday
-from keras_ts.windows.arithmetic.moving import date_names
+from keras_ts.layers.calendar_events import MOST, CalendarEvents
+from keras_ts.presets.initial_fit.parts import chunks
+from keras_ts.windows.arithmetic.cycles import Columns, Holiday, dates_of_2024, points_of_dates
+from keras_ts.windows.arithmetic.events import (
+    MovingEvent,
+    date_names,
+    medians,
+    nth_weekdays,
+    numbered,
+    observed,
+    returning,
+    returning_by_step,
+)
+from keras_ts.windows.arithmetic.regression import RidgeSums
+from keras_ts.windows.arithmetic.scale import moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
+
+# The regression clips errors at this many times their median: those of a series that begins to sell
+# are many times the size of its window.
+_LARGEST = 100.0
+# The part of the errors at a date that must show an event of a panel.
+_SHARED = 2 / 3
+# Weekdays of a year by month and place in it, and rounds in which more of them are found.
+_WEEKDAYS, _ROUNDS = 7 * 5 * 12, 10
+# Days on either side of an event that wait for the next round, which may know better.
+_APART = 4
+# The part of what an event explains that dates must leave.
+_OWN = 1 / 3
+# An event is named if it is at least this part of the largest one.
+_NAMED = 1 / 3
 
 
 def fit_events(
@@ -50,33 +78,31 @@ def fit_events(
         return
     clock = None if panel.clock is None else panel.clock.shown[rows]
     columns = panel.values[rows][:, -panel.columns.calendar :].astype("float64")
-    numbered = {
+    phased = {
         i: _numbered(cycle, columns[:, 2 * i : 2 * i + 2], clock)
         for i, cycle in enumerate(dataset.windows.cycles)
-        if dates_of(cycle) is not None or (units is not None and not isinstance(cycle, Holiday))
+        if cycle == "year" or (units is not None and not isinstance(cycle, Holiday))
     }
     center = np.median(at_date, axis=0)
     left = Errors(at_date - center, date, errors - center if units is None else None)
     moving = None if layer.moving is None or clock is None else Moving(clock, left)
     size_of: dict[str, float] = {}
     # A cycle with few phases first, so that a longer one keeps only what is left.
-    for i in sorted(numbered, key=lambda i: len(numbered[i][0])):
-        cycle, (phases, numbers) = dataset.windows.cycles[i], numbered[i]
-        dates = dates_of(cycle)
-        if dates is not None and moving is not None:
+    for i in sorted(phased, key=lambda i: len(phased[i][0])):
+        cycle, (phases, numbers) = dataset.windows.cycles[i], phased[i]
+        dated = cycle == "year"
+        if dated and moving is not None:
             moving.find(rival=numbers)
-        effects = left.returning(numbers, by_step=dates is not None)
+        effects = left.returning(numbers, by_step=dated)
         left.take_off(effects[numbers])
         events = np.flatnonzero(effects.any(axis=(1, 2)))
-        if dates is not None:
+        effects, of_dates = of_layer(layer, effects[events]), sizes(effects[events]).tolist()
+        if dated:
             if moving is not None:
                 moving.find(dates=phases[events])
-            of_dates = sizes(effects[events]).tolist()
             for name, size in zip(date_names(phases[events]), of_dates, strict=True):
                 size_of[name] = max(size_of.get(name, 0.0), size)
-        effects = of_layer(layer, effects[events])
-        if dates is not None:
-            points, index = dates.points(phases[events])
+            points, index = points_of_dates(phases[events])
             layer.set_events(i, points, effects[index])
         else:
             angles = 2 * np.pi * phases[events]
@@ -107,9 +133,9 @@ def _of_series(
 def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
     """Return the phases that occur in a cycle, and for each row the number of its own."""
     # A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
-    if (dates := dates_of(cycle)) is not None:
+    if cycle == "year":
         assert clock is not None
-        phases = dates.of(clock)
+        phases = dates_of_2024(clock)
     else:
         phases = np.arctan2(points[:, 0], points[:, 1]) / (2 * np.pi) % 1
         if count := _rounded(cycle):
@@ -120,3 +146,199 @@ def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array
 def _rounded(cycle: Columns) -> int | None:
     """Return the nearest whole number of rows to a period that is none, else None."""
     return round(cycle) if isinstance(cycle, float) and cycle != int(cycle) else None
+
+
+# Each row is forecast at every step of the horizon, by different windows. If the window of a step
+# was left out or would begin too early, the error there is that of the next earlier forecast, or
+# else of the next later one.
+def errors_by_row(
+    probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
+) -> tuple[IntArray, Array]:
+    """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
+    # Windows of weight or unit 0 are left out, and so are rows that lack a target. If each window
+    # has its own units, ``units`` is None.
+    starts, parts = [], []
+    for chunk in chunks(probe, dataset):
+        counted = chunk.weights > 0
+        if chunk.units is not None:
+            counted &= (chunk.units > 0).all(axis=(1, 2))
+        scale = np.asarray(units) if chunk.units is None else chunk.units[counted]
+        starts.append(chunk.starts[counted])
+        parts.append((chunk.errors[counted] / scale).astype("float32"))
+    first, errors = np.concatenate(starts), np.concatenate(parts)
+    errors[~np.isfinite(errors).all(axis=2)] = np.nan
+    _subtract_explained(errors, first, dataset)
+    return _by_row(first + dataset.windows.geometry.first_target, errors)
+
+
+# A promotion on the same date each year would pass for an event. So a ridge regression at each
+# step explains errors by such columns at the row, and at the last row of the window, which
+# has seen some of their effect.
+def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
+    """Subtract from errors, in place, what columns known ahead other than the calendar explain."""
+    panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
+    planned = panel.columns.planned
+    present = np.isfinite(errors)
+    if not planned or not present.any():
+        return
+    limit = _LARGEST * np.median(np.abs(errors[present]))
+    centers = np.nanmedian(errors, axis=(0, 1))
+    limited = np.clip(errors - centers, -limit, limit)
+    last_values = panel.values[starts + geometry.reach - 1][:, planned]
+    mean, std = moments(last_values, [(0, len(last_values))])
+    std = np.where(std > 0, std, np.inf)
+
+    def columns(rows: IntArray) -> Array:
+        return np.nan_to_num((panel.values[rows][:, planned] - mean) / std)
+
+    at_last, ones = columns(starts + geometry.reach - 1), np.ones(len(starts))
+    for step in range(geometry.horizon):
+        inputs = np.concatenate([columns(starts + geometry.first_target + step), at_last], axis=1)
+        sums = RidgeSums(inputs.shape[1], errors.shape[2])
+        sums.add(inputs, limited[:, step], ones)
+        errors[:, step] -= inputs @ sums.coefficients()
+
+
+def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
+    """Return rows and their errors by step, from windows whose first steps are at ``first``."""
+    horizon = errors.shape[1]
+    # Each row once: of a window, the steps before the next window's first.
+    counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
+    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = np.repeat(first, counts) + offsets
+    table = np.full((len(rows), *errors.shape[1:]), np.nan, errors.dtype)
+    for step in range(horizon):
+        table[np.searchsorted(rows, first + step), step] = errors[:, step]
+    for steps in (range(horizon - 2, -1, -1), range(1, horizon)):
+        neighbor = 1 if steps.step < 0 else -1
+        for step in steps:
+            gaps = np.isnan(table[:, step, 0])
+            table[gaps, step] = table[gaps, step + neighbor]
+    counted = ~np.isnan(table[:, 0, 0])
+    return rows[counted], table[counted]
+
+
+@dataclass
+class Errors:
+    """Errors by date, ``(dates, steps, targets)``, and in a panel those of each row of a series."""
+
+    at_date: Array
+    date: IntArray  # of each row
+    of_rows: Array | None
+
+    def returning(self, numbers: IntArray, by_step: bool = True, among: int = 0) -> Array:
+        """Return the effects of the events among numbered dates, ``(numbers, steps, targets)``."""
+        effects = _effects(numbers, self.at_date, by_step, among)
+        if self.of_rows is not None:
+            effects = _shared(effects, numbers[self.date], self.of_rows)
+        return effects
+
+    def take_off(self, effects: Array) -> None:
+        """Subtract effects by date."""
+        self.at_date = self.at_date - effects
+        if self.of_rows is not None:
+            self.of_rows = self.of_rows - effects[self.date]
+
+
+def _effects(numbers: IntArray, errors: Array, by_step: bool, among: int) -> Array:
+    """Return the effects of events, ``(phases, steps, targets)``, 0 at phases that are none."""
+    by_target = np.moveaxis(errors, 2, 0).astype("float64")
+    if by_step:
+        effects = [returning_by_step(numbers, of_target, among) for of_target in by_target]
+    else:
+        lasting = [_lasting(numbers, *of_target[:, [0, -1]].T) for of_target in by_target]
+        effects = [np.repeat(of_target[:, None], errors.shape[1], 1) for of_target in lasting]
+    return np.stack(effects, axis=2)
+
+
+def _lasting(numbers: IntArray, latest: Array, earliest: Array) -> Array:
+    """Return the error that returns at each phase, if early forecasts miss half of it at least."""
+    effects, before = returning(numbers, latest), medians(numbers, earliest)
+    return np.where(before * np.sign(effects) >= np.abs(effects) / 2, effects, 0.0)
+
+
+def _shared(effects: Array, numbers: IntArray, errors: Array) -> Array:
+    """Return the effects of events that most series show, and 0 for others."""
+    # A series shows an event if its forecast errs by half of the effect, at the step at which that
+    # is largest.
+    step = np.abs(effects).argmax(axis=1)[:, None]
+    largest = np.take_along_axis(effects, step, axis=1)[numbers]
+    there = np.take_along_axis(errors, step[numbers], axis=1) * np.sign(largest)
+    shown = (there >= np.abs(largest) / 2)[:, 0]
+    shares = [np.bincount(numbers, of_target) / np.bincount(numbers) for of_target in shown.T]
+    return np.where(np.stack(shares, axis=1)[:, None] >= _SHARED, effects, 0.0)
+
+
+class Moving:
+    """The events that move of a calendar, and the errors that they leave."""
+
+    def __init__(self, clock: Array, errors: Errors) -> None:
+        self._days, self._errors = clock.astype("datetime64[D]"), errors
+        self._moment = clock[0] - self._days[0]
+        self._sides = [nth_weekdays(self._days, side) for side in (0, 1)]
+        self._found: dict[MovingEvent, Array] = {}
+
+    def find(self, dates: Array | None = None, rival: IntArray | None = None) -> None:
+        """Find events, beside dates that are known, or better than the numbered dates ``rival``."""
+        for _ in range(_ROUNDS):
+            near = [] if dates is None else list(observed(dates))
+            near += [beside for event in self._found for beside in event.neighbours()]
+            errors, taken = self._errors.at_date, np.zeros(len(self._days), bool)
+            others = errors if rival is None else errors - self._errors.returning(rival)[rival]
+            candidates, effects_off = [], np.zeros_like(errors)
+            for numbers, events in (numbered(self._days, near), *self._sides):
+                effects = self._errors.returning(numbers, among=_WEEKDAYS)
+                for number in np.flatnonzero(effects.any(axis=(1, 2))):
+                    here, event = np.flatnonzero(numbers == number), events[number]
+                    before, by_dates, after = (
+                        np.square(left).sum()
+                        for left in (errors[here], others[here], errors[here] - effects[number])
+                    )
+                    if event is not None and by_dates - after > _OWN * (before - after) > 0:
+                        candidates.append((before - after, event, here, effects[number]))
+            # Of equal gains, that beside a known event comes first.
+            for _, event, here, effect in sorted(candidates, key=lambda each: -each[0]):
+                if not taken[here].any():
+                    around = self._days[here][:, None] + np.arange(-_APART, _APART + 1)
+                    taken |= np.isin(self._days, around)
+                    effects_off[here] = effect
+                    self._found[event] = self._found.get(event, 0.0) + effect
+            if not candidates:
+                break
+            self._errors.take_off(effects_off)
+
+    def set(self, layer: CalendarEvents) -> dict[str, float]:
+        """Set the largest events that there is room for, and return their sizes by name."""
+        names: dict[str, float] = {}
+        points, weekdays, effects = list[Array](), list[Array](), list[Array]()
+        for event, effect in sorted(self._found.items(), key=lambda each: -np.abs(each[1]).max()):
+            year, week = event.points(self._moment)
+            if len(effects) + len(year) > MOST:
+                break
+            points.append(year)
+            weekdays.append(week)
+            effects += [effect] * len(year)
+            names[event.name] = float(sizes(effect[None])[0])
+        if effects:
+            of_places = of_layer(layer, np.stack(effects))
+            layer.set_moving_events(np.concatenate(points), np.concatenate(weekdays), of_places)
+        return names
+
+
+def sizes(effects: Array) -> Array:
+    """Return the sizes of events ``(events, steps, targets)`` in the forecast of the last step."""
+    return np.abs(effects[:, -1]).max(axis=1, initial=0.0)
+
+
+def named(size_of: dict[str, float]) -> tuple[str, ...]:
+    """Return the names of events, given their sizes, without those of what others leave."""
+    # On the days after an event that its window has seen a forecast errs, too, each time.
+    largest = max(size_of.values(), default=0.0)
+    return tuple(name for name, size in size_of.items() if size > 0 and size >= largest * _NAMED)
+
+
+def of_layer(layer: CalendarEvents, effects: Array) -> Array:
+    """Return effects ``(events, steps, targets)`` as the layer takes them."""
+    # All quantiles of a target move alike.
+    effects = np.tile(effects, layer.outputs // effects.shape[2])
+    return effects[:, 0] if layer.steps is None else effects

@@ -16,8 +16,8 @@ from keras_ts._dtypes import whole_precision
 from keras_ts._typing import Array
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.plumbing import CarryForward, LastSteps, MissingAsColumns, SelectColumns
-from keras_ts.presets.blocks.head import Head
-from keras_ts.presets.blocks.normalization import Normalization, standardization
+from keras_ts.presets.blocks.head import headed
+from keras_ts.presets.blocks.normalization import normalized, standardization
 from keras_ts.presets.requirements import IGNORED, Constants, Requirements
 from keras_ts.presets.wiring import entrance, within_bounds
 from keras_ts.windows.arithmetic.regression import Line
@@ -69,7 +69,7 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
     assert needs.targets is not None
     inputs, window = entrance(needs)
     dtype, flat = whole_precision(), needs.steps * needs.outputs_per_step
-    normal, location, _, restore = Normalization(needs, filled=True)(window)
+    normal, location, _, restore, _ = normalized(needs, window, filled=True)
     latest, planned = [normal], _planned(needs)
     if planned:
         plan = standardization(_ahead(needs)[range(len(planned))])(SelectColumns(planned)(window))
@@ -103,7 +103,7 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
             level = means[0] if len(means) == 1 else keras.layers.Concatenate(dtype=dtype)(means)
             relative = keras.layers.Multiply(dtype=dtype)([layers.relative(known), level])
     outputs = keras.layers.Reshape((flat,), dtype=dtype)(keras.layers.Add(dtype=dtype)(terms))
-    outputs = Head(needs)(None, outputs, None, restore, relative)
+    outputs, _ = headed(needs, None, outputs, None, restore, relative)
     return layers, keras.Model(as_x(inputs), within_bounds(needs.settings, outputs))
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from keras_ts import _checks
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.sources import Rows
+from keras_ts.windows.reading.frames import named_ahead
 from keras_ts.windows.reading.stored import opened_polars
-from keras_ts.windows.reading.texts import named_ahead
 from keras_ts.windows.spec import WindowSpec
 
 # Bytes, about, in a block of sorted rows, and in a batch of rows that enters or leaves DuckDB.

@@ -16,10 +16,10 @@ from keras_ts._files import checksum, replacing
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import BLOCK_BYTES, Survey
-from keras_ts.windows.arithmetic.categories import expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.inferring import refitted
+from keras_ts.windows.arithmetic.labels import expanded
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import (
@@ -28,7 +28,14 @@ from keras_ts.windows.reading.flat_series import (
     missing_rows,
     static_parted,
 )
-from keras_ts.windows.reading.frames import ids_of, matrix, open_frame
+from keras_ts.windows.reading.frames import (
+    Text,
+    ids_of,
+    matrix,
+    named_ahead,
+    open_frame,
+    with_categories,
+)
 from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
 from keras_ts.windows.reading.stored import (
@@ -37,7 +44,6 @@ from keras_ts.windows.reading.stored import (
     opened_polars,
     part_of_panel,
 )
-from keras_ts.windows.reading.texts import Text, named_ahead, with_categories
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 

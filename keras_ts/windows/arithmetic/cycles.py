@@ -1,41 +1,69 @@
-"""Calendar cycles as sine and cosine: pure NumPy.
+"""Calendar cycles as sine and cosine, and holidays as columns of 0 and 1: pure NumPy.
 
 A phase is the fraction of a cycle that has passed, from 0 up to 1: ``calendar_features`` has the
 formulas. ``sin(2 pi phase)`` and ``cos(2 pi phase)`` tell all phases apart, and do not jump where a
 cycle starts over.
+
+A holiday has a column for the day and one for its eve. The dates come from a package once, for the
+years that the training data span and ten more. They stand in the settings of windows from then on,
+so that a reload and a server need no package.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.holidays import Holiday
+
+PREFIX = "holidays:"
+# The years past the training data whose dates are kept.
+YEARS_AHEAD = 10
+# "holidays:DE" or, with a state or province, "holidays:DE-BY".
+_PLACE = re.compile(rf"{PREFIX}([A-Z]{{2}})(?:-([A-Z0-9]{{1,4}}))?")
+# A file that holds more is broken or malicious.
+_MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
+
+# By place: the first year and the last one, and the days of each holiday as ISO dates.
+Holidays = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Holiday:
+    """A holiday of a place; it stands among the cycles of a calendar, each of two columns."""
+
+    place: str  # As in the calendar: "holidays:DE".
+    name: str
+    days: tuple[str, ...]
+    since: int  # The first year whose days are known.
+    until: int  # The last one.
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns of the day and of its eve."""
+        return [f"{self.place}={self.name}", f"{self.place}={self.name} eve"]
+
+    def flags(self, clock: Array) -> list[Array]:
+        """Return both columns at the times of a clock; refuse a year whose days are unknown."""
+        day = clock.astype("datetime64[D]")
+        years = day[~np.isnat(day)].astype("datetime64[Y]").astype(int) + 1970
+        if len(years) and not (self.since <= years.min() and years.max() <= self.until):
+            other = years.min() if years.min() < self.since else years.max()
+            raise ValueError(
+                f"calendar={self.place!r} has the holidays of {self.since} to {self.until}, those "
+                f"of the training data and of {YEARS_AHEAD} years more. Received a row of {other}. "
+                "Train the model again on newer data."
+            )
+        days = np.array(self.days, "datetime64[D]")
+        return [np.isin(day, days).astype(float), np.isin(day + 1, days).astype(float)]
+
 
 Cycle = str | int | float
 # With the holidays of a place, which take two columns each, as cycles do.
 Columns = Cycle | Holiday
-
-
-@dataclass(frozen=True)
-class Dates:
-    """Matches the dates of cycles whose length varies, such as years."""
-
-    # Returns the date of each time: equal for the same moment of two cycles.
-    of: Callable[[Array], Array]
-    # Returns sine and cosine of dates, ``(points, 2)``, and the index of each point's date: a date
-    # has one point for each of its phases, such as those of common years and leap years.
-    points: Callable[[Array], tuple[Array, IntArray]]
-
-
-@dataclass(frozen=True)
-class _NamedCycle:
-    """A cycle that has a name, such as ``"year"``."""
-
-    phase: Callable[[Array], Array]  # The phase of each time.
-    dates: Dates | None  # None for a cycle of fixed length.
-    formula: str  # The phase in words, for programs without this package.
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
@@ -68,7 +96,7 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
-            phase = _NAMED[cycle].phase(clock.astype(to_hours))
+            phase = _NAMED[cycle][0](clock.astype(to_hours))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -128,15 +156,13 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[apart]]), index
 
 
+# The phase of each time, and the same in words, for programs without this package.
 _NAMED = {
-    "hour": _NamedCycle(_of_hour, None, "(time since the full hour) / (1 hour)"),
-    "day": _NamedCycle(_of_day, None, "(time since midnight) / (24 hours)"),
-    "week": _NamedCycle(
-        _of_week, None, "((days since Monday) + (time since midnight) / (24 hours)) / 7"
-    ),
-    "year": _NamedCycle(
+    "hour": (_of_hour, "(time since the full hour) / (1 hour)"),
+    "day": (_of_day, "(time since midnight) / (24 hours)"),
+    "week": (_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
+    "year": (
         _of_year,
-        Dates(dates_of_2024, points_of_dates),
         "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "
         "year)",
     ),
@@ -144,13 +170,59 @@ _NAMED = {
 NAMED = tuple(_NAMED)
 
 
-def dates_of(cycle: Columns) -> Dates | None:
-    """Return the dates of a cycle whose length varies, or None for one of fixed length."""
-    return _NAMED[cycle].dates if isinstance(cycle, str) else None
-
-
 def formula(cycle: Cycle) -> str:
     """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
-        return f"{_NAMED[cycle].formula}, by the local clock of the series"
+        return f"{_NAMED[cycle][1]}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"
+
+
+def is_place(cycle: Any) -> bool:
+    """Return True for an entry of a calendar that stands for the holidays of a place."""
+    return isinstance(cycle, str) and cycle.startswith(PREFIX)
+
+
+def place_of(name: str, cycle: str) -> tuple[str, str | None]:
+    """Return the country, and its part or None, that an entry of a calendar names."""
+    found = _PLACE.fullmatch(cycle)
+    if found is None:
+        raise ValueError(
+            f'{name} takes the holidays of a country as "holidays:DE", or of a part of it as '
+            f'"holidays:DE-BY", by ISO 3166. Received: {_checks.shown(cycle)}.'
+        )
+    return found[1], found[2]
+
+
+def holidays_at(place: str, known: Holidays | None) -> list[Holiday]:
+    """Return the holidays of a place, none before they are learned from the training part."""
+    entry = (known or {}).get(place)
+    if entry is None:
+        return []
+    since, until = entry["years"]
+    return [Holiday(place, name, days, since, until) for name, days in entry["days"].items()]
+
+
+def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] | None:
+    """Return those of the places of a calendar as plain values; refuse what a file cannot hold."""
+    read: dict[str, Any] = {}
+    try:
+        for place, entry in holidays.items():
+            since, until = (_checks.integer("a year", year, 1) for year in entry["years"])
+            days = {str(name): tuple(map(str, days)) for name, days in entry["days"].items()}
+            listed = [day for of_name in days.values() for day in of_name]
+            np.array(listed, "datetime64[D]")
+            fits = (
+                set(entry) == {"years", "days"} and since <= until < 10_000,
+                0 < len(days) <= _MOST_NAMES and len(listed) <= _MOST_DAYS,
+                all(len(name) <= _LONGEST for name in days) and all(days.values()),
+            )
+            if not all(fits):
+                raise ValueError
+            if place in calendar:
+                read[place] = {"years": (since, until), "days": days}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(
+            "holidays must be the dict that the windows of a dataset have, the years and days of "
+            f"each place. Received: {_checks.shown(holidays)[:200]}. Leave it out."
+        ) from None
+    return read or None

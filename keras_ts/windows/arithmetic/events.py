@@ -1,35 +1,52 @@
-"""Recurring events: large errors that return at the same phase of every cycle.
+"""Events of a calendar: errors that return at a phase of every cycle, and days that move in a year.
 
 A holiday is one day of the year, and a series has few years, so a network treats its errors there
 as outliers. Unlike outliers, they return on the same day.
+
+"The last Monday of May" moves: it is the Monday among seven dates, and the day after it the Tuesday
+among the next seven. The Monday on which a holiday is observed is one date, in the years in which
+that is a Monday. So an event that moves is a day of the week among some of the 365 or 366 days of a
+year, and the calendar's "week" and "year" tell both.
 """
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.cycles import waves, weekday, year_of
 
 # Expected number of false events in a cycle.
 _BY_CHANCE = 0.05
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
+           "October", "November", "December")  # fmt: skip
+_COUNTED = (("first", "second", "third", "fourth"),
+            ("last", "second to last", "third to last", "fourth to last"))  # fmt: skip
+# The days of a year, and those of a leap year; a day's place among them is its code.
+_DAYS = np.arange("2023-01-01", "2025-01-01", dtype="datetime64[D]")
+# Weeks of a month, by sevens from its first day or its last; the fifth has at most three days.
+_WEEKS = 5
+# The neighbours of an event: days after it, negative before it.
+_NEAR = (1, -1, 2, -2, 3, -3, 4)
+# A date on a weekend, and the days on which it is then observed: days after the date, and the day
+# of the week there.
+_OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
 
 def returning(phases: IntArray, errors: Array, *, together: bool = False, among: int = 0) -> Array:
-    """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur.
-
-    An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
-    errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it (the
-    universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error recurs if both
-    of these hold, and is then the median of the phase's errors:
-
-    - The median is large, and so is the latest error, with the same sign.
-    - It is no coincidence. If a share ``p`` of the errors at other phases is as large, then about
-      ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``: this must be 0.05 or
-      less.
-
-    Rows are in time order: ``phases`` are their phases, from 0 on, and ``errors`` are centered at
-    0. With ``together``, large errors at several phases may have one cause, such as a week in which
-    a shop is closed: ``p`` is then the share at those phases at which the first condition fails.
-    If the phases were picked among more, ``n`` is ``among``, the number of those.
-    """
+    """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur."""
+    # An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
+    # errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it
+    # (the universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error, their
+    # median, recurs if it is large, the latest is so with the same sign, and it is no coincidence:
+    # if a share ``p`` of the errors at other phases is as large, then about ``n C(m, k) p^k``
+    # phases have ``k`` or more large errors among ``m``, and that must be 0.05 or less. Rows are in
+    # time order, and errors centered at 0. With ``together``, large errors at several phases may
+    # have one cause, such as a week in which a shop is closed: ``p`` is then the share at phases
+    # whose median or latest error is not large. Phases may be picked among more, ``among``.
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
@@ -48,14 +65,11 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
 
 
 def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
-    """Return the recurring error of each phase at each step, ``(phases, steps)``.
-
-    The rule of ``returning`` is applied to the errors of each step, and then to what is left of
-    them, since large events hide smaller ones. Large errors at one step hide an event that another
-    step shows. So if a phase's error recurs at some steps, each other step gets its median, up to
-    the size at the first of these steps, if the median is at least half as large as that.
-    The ``errors``, ``(rows, steps)``, are centered at 0 at each step.
-    """
+    """Return the recurring error of each phase at each step, ``(phases, steps)``."""
+    # Larger events are subtracted before smaller ones, which they hide, are looked for. Large
+    # errors at one step hide an event that another step shows. So if a phase's error recurs at some
+    # steps, each other step gets its median, up to the size at the first of these steps, if the
+    # median is at least half as large as that.
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
@@ -99,3 +113,129 @@ def medians(phases: IntArray, errors: Array) -> Array:
     low, high = by_size[begins + (counts - 1) // 2], by_size[begins + counts // 2]
     nearer = np.where(np.abs(low) < np.abs(high), low, high)
     return np.where((low * high > 0) & (counts > 1), nearer, 0.0)
+
+
+@dataclass(frozen=True)
+class MovingEvent:
+    """A day of the week, Monday is 0, among some days of a year."""
+
+    weekday: int
+    codes: tuple[int, ...]
+
+    def among(self, days: Array) -> BoolArray:
+        """Return True for days on which it falls."""
+        here = np.zeros(len(_DAYS), bool)
+        here[list(self.codes)] = True
+        found: BoolArray = (weekday(days) == self.weekday) & here[_code(days)]
+        return found
+
+    @property
+    def moves(self) -> bool:
+        """True for the n-th weekday of a month or a day beside it."""
+        # A date has a code in each kind of year.
+        return len(self.codes) > 2
+
+    def neighbours(self) -> Iterator["MovingEvent"]:
+        """Yield the days around it."""
+        for away in _NEAR:
+            codes = np.isin(_code(_DAYS - away), self.codes)
+            yield _event((self.weekday + away) % 7, codes)
+
+    def points(self, moment: np.timedelta64) -> tuple[Array, Array]:
+        """Return its sines and cosines of ``"year"`` and of ``"week"``, at a time of day."""
+        year = waves(["year"], _DAYS[list(self.codes)] + moment, None)
+        # January 1st is one point in every year.
+        year = year[np.unique(year.round(6), axis=0, return_index=True)[1]]
+        # NumPy's day 4 was a Monday.
+        week = waves(["week"], np.array([4 + self.weekday], "datetime64[D]") + moment, None)
+        return year, np.repeat(week, len(year), axis=0)
+
+    @property
+    def name(self) -> str:
+        """The event in words."""
+        if not self.moves:
+            return f"{date_names(_DAYS[[self.codes[-1]]])[0]} on a {WEEKDAYS[self.weekday]}"
+        for away in (0, *_NEAR):
+            for side in (0, 1):
+                week = int(_week(_DAYS[list(self.codes)] - away, side)[0])
+                if _codes_of(week, side, away) == self.codes:
+                    month, place = divmod(week, _WEEKS)
+                    anchor = WEEKDAYS[(self.weekday - away) % 7]
+                    name = f"the {_COUNTED[side][place]} {anchor} of {_MONTHS[month]}"
+                    if not away:
+                        return name
+                    relation = "after" if away > 0 else "before"
+                    return f"the {WEEKDAYS[self.weekday]} {relation} {name}"
+        raise AssertionError(self)
+
+
+def date_names(dates: Array) -> list[str]:
+    """Return dates of any year in words."""
+    both = zip(_month(dates).tolist(), _day(dates).tolist(), strict=True)
+    return [f"{_MONTHS[month]} {day + 1}" for month, day in both]
+
+
+def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
+    """Return days numbered by month, weekday and place, and each number's event; None if fifth."""
+    # Places count from the first day of a month (side 0) or the last (1).
+    known, numbers = np.unique(_week(days, side) * 7 + weekday(days), return_inverse=True)
+    events: list[MovingEvent | None] = []
+    for week, day in zip(*np.divmod(known, 7), strict=True):
+        codes = _codes_of(int(week), side, 0)
+        fifth = week % _WEEKS == _WEEKS - 1
+        events.append(None if fifth else MovingEvent(int(day), codes))
+    return numbers, events
+
+
+def numbered(
+    days: Array, events: Sequence[MovingEvent]
+) -> tuple[IntArray, list[MovingEvent | None]]:
+    """Number days by the first event that falls on them; other days are one more number."""
+    numbers = np.full(len(days), len(events))
+    for number in range(len(events) - 1, -1, -1):
+        numbers[events[number].among(days)] = number
+    known, numbers = np.unique(numbers, return_inverse=True)
+    return numbers, [events[number] if number < len(events) else None for number in known]
+
+
+def observed(dates: Array) -> Iterator[MovingEvent]:
+    """Yield the dates on each day of a weekend, and the days on which they are observed."""
+    for month, day_of_month in zip(_month(dates), _day(dates), strict=True):
+        codes = np.flatnonzero((_month(_DAYS) == month) & (_day(_DAYS) == day_of_month))
+        for later, day in _OBSERVED:
+            yield _event(day, np.isin(_code(_DAYS - later), codes))
+
+
+def _event(day: int, here: BoolArray) -> MovingEvent:
+    return MovingEvent(day, tuple(np.flatnonzero(here).tolist()))
+
+
+@cache
+def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
+    """Return the codes of the days ``away`` days after those of a week."""
+    return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
+
+
+def _code(days: Array) -> IntArray:
+    days = days.astype("datetime64[D]")
+    begin, end = year_of(days)
+    leap = (end - begin).astype(np.int64) == 366
+    code: IntArray = (days - begin).astype(np.int64) + 365 * leap
+    return code
+
+
+def _week(days: Array, side: int) -> IntArray:
+    """Number the weeks of all months, five a month, from the first day (side 0) or the last."""
+    end = (days.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
+    day = _day(end) - _day(days) if side else _day(days)
+    week: IntArray = _month(days) * _WEEKS + day // 7
+    return week
+
+
+def _month(days: Array) -> IntArray:
+    return days.astype("datetime64[M]").astype(np.int64) % 12
+
+
+def _day(days: Array) -> IntArray:
+    month = days.astype("datetime64[M]").astype("datetime64[D]")
+    return (days.astype("datetime64[D]") - month).astype(np.int64)

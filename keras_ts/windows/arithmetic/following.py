@@ -27,16 +27,12 @@ _LONGEST_TEXT, _EARLIEST = 64, -(1 << 62)
 
 @dataclass(frozen=True)
 class Scores:
-    """Evenly spaced quantiles of the held-out scores of intervals.
+    """Evenly spaced quantiles of the held-out scores of intervals."""
 
-    Attributes:
-        quantiles: ``(sets, classes, steps, targets, kept)``, increasing along the last axis. There
-            is a set for each coverage, or one for all, and a class for each of the layer's.
-        count: The most scores of any cell.
-    """
-
+    # ``(sets, classes, steps, targets, kept)``, increasing along the last axis. There is a set for
+    # each coverage, or one for all, and a class for each of the layer's.
     quantiles: Array
-    count: int
+    count: int  # The most scores of any cell.
 
     def margins(self, levels: Array) -> Array:
         """Return the margins ``(coverages, classes, steps, targets)`` at levels without classes."""
@@ -92,19 +88,12 @@ def kept_levels(cells: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Followed:
-    """How far levels have moved, and by what.
+    """How far levels have moved, and by what."""
 
-    Attributes:
-        levels: The share of misses that each margin is for, ``(coverages, steps, targets)``.
-        origins: The latest origins that were followed, as numbers of steps, increasing.
-        since: The first moment that was followed, as people write it.
-        zone: The time zone by whose days origins are numbered; None for times without one.
-    """
-
-    levels: Array
-    origins: tuple[int, ...]
-    since: str
-    zone: str | None = None
+    levels: Array  # The share of misses of each margin, ``(coverages, steps, targets)``.
+    origins: tuple[int, ...]  # The latest that were followed, as numbers of steps, increasing.
+    since: str  # The first moment that was followed, as people write it.
+    zone: str | None = None  # By whose days origins are numbered; None for times without one.
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
@@ -146,12 +135,10 @@ def moved(
     count: int,
     gap: int = 0,
 ) -> Array:
-    """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn.
-
-    ``misses`` are the shares ``(origins, coverages, steps, targets)``, NaN where no value came, of
-    intervals that were made at ``levels``; ``gaps`` the steps from the origin before to each.
-    ``count`` is the number of held-out scores; the first target lies ``gap`` + 1 steps ahead.
-    """
+    """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn."""
+    # ``misses``, ``(origins, coverages, steps, targets)``, are of intervals made at ``levels``, NaN
+    # where no value came; ``gaps`` the steps from the origin before to each. ``count`` held-out
+    # scores; the first target lies ``gap`` + 1 steps ahead.
     # A step that lies k ahead shares k - 1 of its steps with that of the next origin, and its row
     # comes k steps later. At the full rate, a single spell of large errors would count k times
     # before any interval has answered, and levels would swing from one end to the other.
@@ -170,11 +157,9 @@ def moved(
 def shares_missed(
     actual: Array, low: Array, high: Array, origins: IntArray, steps: IntArray, horizon: int
 ) -> Array:
-    """Return the shares of values that intervals missed, ``(origins, coverages, steps, targets)``.
-
-    ``actual`` is ``(rows, targets)``, the bounds ``(rows, targets, coverages)``. ``origins`` number
-    those of the rows from 0 on, ``steps`` count from 1. NaN and infinity are left out.
-    """
+    """Return shares of values that intervals missed, ``(origins, coverages, steps, targets)``."""
+    # ``actual`` is ``(rows, targets)``, the bounds ``(rows, targets, coverages)``. ``steps`` count
+    # from 1. NaN and infinity are left out.
     value = actual[..., None]
     known = np.isfinite(value + low + high)
     places, shape = origins * horizon + steps - 1, ((origins.max() + 1) * horizon, *low.shape[1:])

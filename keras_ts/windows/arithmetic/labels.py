@@ -1,12 +1,18 @@
-"""Finds series and categories by their labels, and rows by series and time, among millions."""
+"""Finds series and categories by their labels, and rows by series and time, among millions.
 
-from collections.abc import Sequence
+A column ``type`` with the categories ``a`` and ``b`` becomes the columns ``type=a`` and ``type=b``,
+of 0 and 1.
+"""
+
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
+
+Categories = Mapping[str, Sequence[str]]
 
 
 def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
@@ -59,3 +65,54 @@ class Rows:
         place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
         same = (self._times[rank] == times) & (self._keys[place] == wanted) & (series >= 0)
         return np.where(same, self._order[place], -1)
+
+
+def label_column(labels: tuple[Any, ...]) -> Array:
+    """Return labels as a one-dimensional array that keeps their values and types."""
+    kinds = {*map(type, labels)}
+    if len(kinds) == 1 and isinstance(labels[0], str | int | float):
+        array = np.asarray(labels)
+        back = array.tolist()
+        if back == list(labels) and {*map(type, back)} == kinds:
+            return array
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array
+
+
+def made_columns(column: str, categories: Sequence[str]) -> list[str]:
+    """Return the names of the columns that a column of text becomes."""
+    return [f"{column}={category}" for category in categories]
+
+
+def expanded(columns: Sequence[Any], categories: Categories | None) -> list[Any]:
+    """Return columns with each column of text replaced by its columns of 0 and 1."""
+    known = categories or {}
+    return [
+        name
+        for column in columns
+        for name in (made_columns(column, known[column]) if column in known else [column])
+    ]
+
+
+def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
+    """Return the columns of a table from which ``expanded`` makes these."""
+    sources = {
+        name: column
+        for column, texts in (categories or {}).items()
+        for name in made_columns(column, texts)
+    }
+    return list(dict.fromkeys(sources.get(name, name) for name in names))
+
+
+def one_hot(codes: IntArray, count: int) -> Array:
+    """Return a column for each category: 1 in the rows of the category, 0 in all others."""
+    # A row without a category, whose code is -1, is NaN in every column. One whose category was
+    # never seen, whose code is ``count``, is the mean of those seen.
+    rows: Array = np.eye(count, dtype=bool)
+    if (codes == count).any():
+        rows = np.vstack([rows, np.full(count, 1 / count, np.float32)])
+    if (codes < 0).any():
+        # The code -1 selects the last row.
+        rows = np.vstack([rows, np.full(count, np.nan, np.float32)])
+    return rows[codes]

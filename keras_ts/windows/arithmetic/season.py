@@ -23,22 +23,11 @@ _FEWEST = 3
 
 
 def season_beyond(values: Array, window: int, ahead: int) -> int | None:
-    """Return the season of a series if it is longer than a window and strong; else None.
-
-    A season is the lag at which changes of the series over the horizon are correlated most with
-    earlier changes. A model forecasts just these changes, on top of the last value. They have no
-    level and no trend, which would look like a season of any length.
-
-    Example:
-
-    >>> season = np.random.default_rng(0).normal(size=40)
-    >>> series = np.tile(season, 6)
-    >>> season_beyond(series, window=20, ahead=1), season_beyond(series, window=50, ahead=1)
-    (40, None)
-
-    Values that are not finite are missing. ``ahead`` are the rows from the last input of a window
-    to its last target.
-    """
+    """Return the season of a series if it is longer than a window and strong; else None."""
+    # It is the lag at which changes over the horizon are correlated most with earlier changes. A
+    # model forecasts just these changes, on top of the last value. They have no level and no trend,
+    # which would look like a season of any length. ``ahead`` are the rows from the last input of a
+    # window to its last target.
     values = values.astype("float64")
     changes = values[ahead:] - values[:-ahead]
     most = min(_LONGEST, len(values) // _FEWEST)

@@ -27,10 +27,8 @@ def class_of(known: Array, bounds: tuple[int, ...]) -> IntArray:
 
 
 def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
-    """Return windows of which only the latest ``kept`` inputs are known, the others NaN.
-
-    A window that would lose every value of a target stays whole, but for windows of no input.
-    """
+    """Return windows of which only the latest ``kept`` inputs are known, the others NaN."""
+    # A window that would lose every value of a target stays whole, but for windows of no input.
     length = past.shape[1]
     late = np.arange(length) >= length - kept[:, None]
     known = np.isfinite(past.reshape(*late.shape, -1)[..., targets])

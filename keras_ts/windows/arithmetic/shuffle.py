@@ -28,14 +28,7 @@ _NARROW_BITS = 14
 
 @dataclass(frozen=True)
 class Permutation:
-    """The permutation of ``0..size-1`` that belongs to ``(seed, epoch)``.
-
-    Example:
-
-    >>> import numpy as np
-    >>> Permutation(5, seed=1, epoch=0)(np.arange(5)).tolist()
-    [0, 1, 2, 4, 3]
-    """
+    """The permutation of ``0..size-1`` that belongs to ``(seed, epoch)``."""
 
     size: int
     seed: int

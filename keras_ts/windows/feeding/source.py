@@ -4,20 +4,21 @@ A source has no position, so that readers in several threads or frameworks canno
 other. The state of a run holds the epoch and number of its next batch, and what fixes the order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._dtypes import changes_integers
+from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.align import Placement
 from keras_ts.windows.arithmetic.gather import Gather
-from keras_ts.windows.arithmetic.geometry import PickledByFields
+from keras_ts.windows.arithmetic.geometry import Geometry, PickledByFields, WindowRanges
+from keras_ts.windows.arithmetic.labels import label_column
 from keras_ts.windows.arithmetic.sampler import BatchSampler
 from keras_ts.windows.arithmetic.short import cut_short
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values, missing_rows
@@ -25,17 +26,6 @@ from keras_ts.windows.roles import Inputs
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
-
-
-class Source(Protocol):
-    """What a pipeline needs: the batches of an epoch, and their order."""
-
-    @property
-    def sampler(self) -> BatchSampler:
-        """The order of the windows, and its batches."""
-
-    def read(self, epoch: int, begin: int, end: int) -> Any:
-        """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +49,11 @@ class WindowSource(PickledByFields):
         padding = self.sampler.weights(begin, end) if self.sampler.weighted else None
         kept = None if self.kept is None else self.kept(self.sampler.seed, epoch, windows)
         batch = self._assemble(windows, starts, padding, kept)
-        if self._check_reads and any(map(self._is_wrong, keras.tree.flatten(batch))):
-            check_values(self.panel, self.spec.handling)
+        if self._check_reads:
+            infinite = self.spec.handling.series
+            arrays = (array.reshape(-1) for array in keras.tree.flatten(batch))
+            if any(missing_rows(array, infinite=infinite).any() for array in arrays):
+                check_values(self.panel, self.spec.handling)
         return batch
 
     def read_all(self) -> Any:
@@ -90,7 +83,7 @@ class WindowSource(PickledByFields):
         return replace(self, sampler=sampler, kept=None)
 
     @property
-    def placement(self) -> Placement:
+    def placement(self) -> "Placement":
         """The places of the windows in the series."""
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
@@ -160,9 +153,6 @@ class WindowSource(PickledByFields):
         panel = self.panel
         return panel.on_disk and not panel.checked and not self.spec.handling.filters
 
-    def _is_wrong(self, values: Array) -> bool:
-        return bool(missing_rows(values.reshape(-1), infinite=self.spec.handling.series).any())
-
 
 # A state fits a dataset only if these are equal, since they determine the windows and their order.
 _SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
@@ -192,3 +182,91 @@ def checked_state(state: Any, sampler: BatchSampler, batches: int) -> tuple[int,
             f"state['batch'] must be < {batches}, the batches in an epoch. Received: {batch}."
         )
     return epoch, batch, seed
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The windows of a panel, and their places in the series."""
+
+    panel: FlatSeries  # The series.
+    ranges: WindowRanges  # The windows, in time order.
+    geometry: Geometry  # The shape of a window.
+
+    def origins(self) -> Array:
+        """Return the position or timestamp of the last input of every window."""
+        windows = np.arange(self.ranges.total)
+        flat = self.ranges.starts(windows) + self.geometry.reach - 1
+        return self._moments(flat, self.ranges.series_of(windows))
+
+    def table(
+        self, actual: Array, predictions: Array, levels: Sequence[float] | None = None
+    ) -> dict[str, Array]:
+        """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
+        # Inputs before their series, which have no timestamp, get no row. With ``levels``,
+        # predictions have a last axis of quantiles.
+        shape = self.geometry
+        windows = np.arange(self.ranges.total)
+        inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
+        steps = np.arange(1, shape.horizon + 1)
+        grid = (len(windows), len(inputs), len(steps))
+        columns = actual.size // int(np.prod(grid))
+        tail = () if levels is None else (len(levels),)
+        received = predictions.shape
+        if received not in [(*fitting, *tail) for fitting in shapes_of(actual.shape, shape)]:
+            cure = ""
+            if levels is None and received[:-1] in shapes_of(actual.shape, shape):
+                cure = (
+                    f" If the last axis holds {received[-1]} quantiles, pass their levels as "
+                    "quantiles=, such as [0.1, 0.5, 0.9]."
+                )
+            raise ValueError(
+                f"predictions must have one value per target{' and quantile' * len(tail)}, "
+                f"{(*actual.shape, *tail)}. Received shape {received}.{cure}"
+            )
+
+        def rows(values: Array) -> Array:
+            return np.broadcast_to(values, grid).reshape(-1)
+
+        starts = self.ranges.starts(windows)[:, None, None]
+        origin = rows(starts + (shape.sampling_rate * inputs)[None, :, None])
+        step = rows(steps)
+        series = rows(self.ranges.series_of(windows)[:, None, None])
+        values = (-1,) if columns == 1 else (-1, columns)
+        names = output_names("prediction", levels)
+        by_level = predictions.reshape(*values, len(names))
+        # The point or median first.
+        forecasts = {"prediction": by_level[..., names.index("prediction")]}
+        forecasts |= {name: by_level[..., place] for place, name in enumerate(names)}
+        actual = actual.reshape(values)
+        if shape.sequence and shape.before:
+            kept = np.flatnonzero(origin >= self.panel.offsets[series])
+            series, origin, step = series[kept], origin[kept], step[kept]
+            actual = actual[kept]
+            forecasts = {name: column[kept] for name, column in forecasts.items()}
+        labels = self.panel.labels
+        return {
+            "series": series if labels is None else label_column(labels)[series],
+            "origin": self._moments(origin, series),
+            "step": step,
+            "target": self._moments(origin + shape.gap + step, series),
+            "actual": actual,
+            **forecasts,
+        }
+
+    def _moments(self, flat: IntArray, series: IntArray) -> Array:
+        if self.panel.clock is not None:
+            first = np.maximum(flat, self.panel.offsets[series])
+            return self.panel.clock.stamps(first, self.panel.times_at(flat, series))
+        return flat - self.panel.offsets[series]
+
+
+def shapes_of(targets: tuple[int, ...], geometry: Geometry) -> list[tuple[int, ...]]:
+    """Return the shapes that forecasts of targets may have; any other one is a mistake."""
+    # Keras itself adds and drops a last axis of length 1.
+    shapes = [targets, (*targets, 1)]
+    if targets[-1:] == (1,) and len(targets) > 1:
+        shapes.append(targets[:-1])
+    if geometry.horizon == 1:  # A single step may keep its axis.
+        lead = 1 + geometry.sequence
+        shapes.append((*targets[:lead], 1, *targets[lead:]))
+    return shapes

@@ -1,5 +1,9 @@
-"""Calendar cycles as columns that are known ahead, made from timestamps or row numbers."""
+"""Calendar cycles as columns that are known ahead, made from timestamps or row numbers.
 
+The holidays of a country are read from the package ``holidays`` once, as windows are cut.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,16 +11,25 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.cycles import Cycle, by_clock, waves
+from keras_ts.windows.arithmetic.cycles import (
+    YEARS_AHEAD,
+    Cycle,
+    by_clock,
+    is_place,
+    place_of,
+    waves,
+)
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import per_row
-from keras_ts.windows.arithmetic.holidays import is_place
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
-from keras_ts.windows.reading.holidays import with_holidays
 from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
+
+# What a holiday is called in some years alone: such days would be holidays of their own, which the
+# training part had once, or not at all.
+_OF_SOME_YEARS = re.compile(r" \(estimated\)|, estimated(?=\))| \(substituted from [^)]*\)")
 
 
 def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array:
@@ -84,7 +97,7 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             "keras_ts.scale.PanelStore, which holds the columns of a calendar."
         )
     if clock is not None and clock.times.dtype.kind == "M":
-        spec = with_holidays(spec, clock.shown)
+        spec = _with_holidays(spec, clock.shown)
         _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
     taken = {*panel.columns.names, spec.id_column, spec.time_column}
@@ -185,3 +198,48 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
             f"rows without one; or pass a data frame and name its time_column.{cure}"
         )
     return front
+
+
+def _with_holidays(spec: WindowSpec, clock: Array) -> WindowSpec:
+    """Return settings with the holidays that fall on some days, where they are not yet known."""
+    known = dict(spec.holidays or {})
+    entries = [str(entry) for entry in spec.calendar_entries if is_place(entry)]
+    places = [place for place in entries if place not in known]
+    days = np.unique(clock.astype("datetime64[D]")) if places else np.array([], "datetime64[D]")
+    days = days[~np.isnat(days)]
+    if not len(days):
+        return spec
+    first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in days[[0, -1]])
+    for place in places:
+        dates = _dates(place, first, last + YEARS_AHEAD)
+        met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
+        known[place] = {"years": (first, last + YEARS_AHEAD), "days": met}
+        if not met:
+            raise ValueError(
+                f"calendar={place!r}: none of its holidays falls on a row of the series, whose "
+                f"rows are of {days[0]} to {days[-1]}. Leave it out."
+            )
+    return replace(spec, holidays=known)
+
+
+def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
+    """Return the days of each holiday of a place, and those of the year after, for its eve."""
+    try:
+        import holidays
+    except ImportError:
+        raise ImportError(
+            f"calendar={place!r} needs the package holidays where windows are cut for training: "
+            'pip install "keras-ts[holidays]".'
+        ) from None
+    country, part = place_of("calendar", place)
+    years = range(first, last + 2)
+    try:
+        # By the default language, names would differ from machine to machine.
+        found = holidays.country_holidays(country, subdiv=part, years=years, language="en_US")
+    except NotImplementedError as error:
+        raise ValueError(f"calendar={place!r}: the package holidays says: {error}") from None
+    days: dict[str, list[str]] = {}
+    for day in sorted(found):
+        for name in found.get_list(day):  # Two of one day stand in one text.
+            days.setdefault(_OF_SOME_YEARS.sub("", name), []).append(day.isoformat())
+    return {name: tuple(dates) for name, dates in sorted(days.items())}

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import Categories, collapsed
+from keras_ts.windows.arithmetic.cycles import Holidays
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
-from keras_ts.windows.arithmetic.holidays import Holidays
+from keras_ts.windows.arithmetic.labels import Categories, collapsed
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.spec import Handling

@@ -1,14 +1,19 @@
-"""Opens pandas and polars frames, both through narwhals, and reads their columns as arrays."""
+"""Opens pandas and polars frames, both through narwhals, and reads their columns as arrays.
 
+Both have several types of text. A column counts as one of text if all its values are texts,
+whatever its type. Its categories are numbered.
+"""
+
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.categories import one_hot
-from keras_ts.windows.reading.texts import Text, distinct_values
+from keras_ts.windows.arithmetic.labels import made_columns, one_hot, places_of
 from keras_ts.windows.reading.timestamps import is_period, received
 from keras_ts.windows.spec import WindowSpec
 
@@ -41,11 +46,6 @@ def open_frame(frame: Any) -> Any:
             "(collect a lazy one first, or write it into a keras_ts.scale.PanelStore). Received: "
             f"{type(frame).__name__}."
         ) from error
-    except nw.exceptions.DuplicateError:
-        raise ValueError(
-            "Columns of a frame must have different names. Received: "
-            f"{_checks.shown(list(frame.columns))}. Rename or drop the repeated ones."
-        ) from None
 
 
 def matrix(
@@ -61,7 +61,7 @@ def blocks_of(
     features: Sequence[str],
     spec: WindowSpec | None,
     what: str,
-    text: Callable[[str], Text],
+    text: Callable[[str], "Text"],
 ) -> list[Array]:
     """Return each column as numbers: ``(rows,)``, or ``(rows, categories)`` for one of text."""
     known, unseen = (spec.categories or {}, spec.unseen) if spec else ({}, "raise")
@@ -134,3 +134,128 @@ def numbered(values: list[Any], what: str) -> tuple[list[Any], IntArray]:
     except TypeError as error:
         raise TypeError(f"{what} must hold ids that can be compared and hashed: {error}.") from None
     return list(numbers), np.array(codes, dtype=np.int64)
+
+
+def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
+    """Return the distinct values of a narwhals column in the order of their first rows."""
+    # Also return each row's number among them, -1 for a missing value; by the library's fastest
+    # way.
+    import narwhals as nw
+
+    native = column.to_native()
+    if column.implementation.is_pandas():
+        codes, labels = native.factorize()
+        labels = labels.tolist()
+        if native.dtype == object and column.dtype == nw.String:
+            # pandas treats texts that differ only after a null character as equal.
+            texts = native.to_numpy()
+            other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
+            if (codes[other] >= 0).any():
+                places: dict[Any, int] = {}
+                rows = np.flatnonzero(codes >= 0)
+                codes[rows] = [places.setdefault(text, len(places)) for text in texts[rows]]
+                labels = list(places)
+        return labels, codes.astype(np.int64, copy=False)
+    labels = column.drop_nulls().unique(maintain_order=True).to_list()
+    if column.implementation.is_polars() and column.dtype == nw.String:
+        enum = nw.get_native_namespace(column).Enum(labels)
+        numbers = nw.from_native(native.cast(enum).to_physical(), series_only=True)
+        return labels, numbers.cast(nw.Int64).fill_null(-1).to_numpy()
+    codes = np.full(len(column), -1, np.int64)
+    if labels:
+        present = column.drop_nulls()
+        numbers = present.replace_strict(labels, range(len(labels)), return_dtype=nw.Int64)
+        codes[~column.is_null().to_numpy()] = numbers.to_numpy()
+    return labels, codes
+
+
+class Text(NamedTuple):
+    """A column that may hold text."""
+
+    name: str  # Its name.
+    dtype: Any  # Its type, as narwhals names it.
+    labels: list[Any]  # Its distinct values in the order of their first rows.
+    codes: IntArray  # The number of each row's value, or -1 for a missing one.
+    of_text: bool  # True if it has a type of text, and all its values are texts.
+
+    @classmethod
+    def of(cls, column: Any) -> "Text":
+        """Read a narwhals column."""
+        import narwhals as nw
+
+        labels, codes = distinct_values(column)
+        of_text = column.dtype in (nw.String, nw.Categorical, nw.Enum)
+        of_text = of_text and all(isinstance(label, str) for label in labels)
+        return cls(column.name, column.dtype, labels, codes, of_text)
+
+    def categories(self, texts: Sequence[str], what: str, unseen: str) -> IntArray:
+        """Return the number of each row's category: -1 if missing, ``len(texts)`` if unseen."""
+        if self.labels and not self.of_text:
+            raise TypeError(
+                f"column {self.name!r} of {what} must hold text, since it has categories. Received "
+                f"{self.dtype}. Pass texts, or leave the column out of categories."
+            )
+        numbers = places_of(self.labels, texts)
+        others = np.flatnonzero(numbers < 0)
+        if len(others) and unseen == "raise":
+            first = int(np.isin(self.codes, others).argmax())
+            label = self.labels[int(self.codes[first])]
+            raise ValueError(
+                f"column {self.name!r} of {what} has the category {_checks.shown(label)}, first in "
+                f"row {first}, and its categories are {_checks.shown(list(texts))}. Replace it by "
+                "one of these, train with categories that include it, or make the windows with "
+                'unseen="mean".'
+            )
+        if len(others):
+            names = _checks.shown([self.labels[number] for number in others])
+            warnings.warn(
+                f"column {self.name!r} of {what} has categories that the training part lacked: "
+                f"{names}. Each is read as the mean of the {len(texts)} that it had.",
+                stacklevel=2,
+            )
+            numbers = np.where(numbers < 0, len(texts), numbers)
+        # The code -1 selects the last number.
+        return np.append(numbers, -1)[self.codes]
+
+
+def with_categories(
+    read: Sequence[Callable[[str], Text]], names: Sequence[str], others: Sequence[str], spec: Any
+) -> Any:
+    """Return settings with the sorted categories of all columns of text that they name."""
+    categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
+    for name in named_ahead(spec, names):
+        columns = [of_table(name) for of_table in read]
+        of_text = any(column.of_text for column in columns)  # The others may have no value.
+        of_text &= all(column.of_text or not column.labels for column in columns)
+        if name not in categories and of_text:
+            labels = {label for column in columns for label in column.labels}
+            categories[name] = tuple(sorted(labels))
+        if name in categories and name in spec.per_series:
+            _refuse_missing(columns, name)
+    made = [name for column, texts in categories.items() for name in made_columns(column, texts)]
+    others = [name for name in (*others, *made) if name not in categories]
+    twice = next((name for name in made if others.count(name) > 1), None)
+    if twice is not None:
+        column = next(c for c, texts in categories.items() if twice in made_columns(c, texts))
+        raise ValueError(
+            f"The categories of column {column!r} make a column {twice!r}, and there is another "
+            "one of that name. Rename one of the two."
+        )
+    return spec if not categories else replace(spec, categories=categories)
+
+
+def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
+    """Return the columns that may hold text: those known ahead, and the static ones."""
+    ahead = {*spec.per_series, *spec.planned}
+    return [name for name in names if name in ahead]
+
+
+def _refuse_missing(columns: list[Text], name: str) -> None:
+    for number, column in enumerate(columns):
+        missing = column.codes < 0
+        if missing.any():
+            where = f" of series[{number}]" if len(columns) > 1 else ""
+            raise ValueError(
+                f"static_columns={name!r} holds {int(missing.sum())} missing texts, the first in "
+                f"row {int(missing.argmax())}{where}. Fill them, or leave the column out."
+            )

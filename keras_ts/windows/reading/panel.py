@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import IntArray
-from keras_ts.windows.arithmetic.categories import collapsed, made_columns
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.labels import collapsed, made_columns
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
@@ -107,7 +107,14 @@ class Panel:
         if isinstance(table, Panel):
             spec, table = with_columns(spec, table), table._source
         if isinstance(table, StoredPanel):
-            spec = _as_stored(spec, table)
+            settings = table.settings  # Columns that are not named are those of the store.
+            spec = replace(
+                spec,
+                id_column=spec.id_column or settings.id_column,
+                time_column=spec.time_column or settings.time_column,
+                static_columns=spec.static_columns or settings.static or None,
+                missing="mask" if settings.filled else "keep",
+            )
         elif is_frame(table):
             listed = isinstance(table, list | tuple)
             frames = table if listed else [table]
@@ -287,18 +294,6 @@ def _listed(items: Sequence[Any]) -> str:
     distinct = list(dict.fromkeys(map(str, items)))
     more = f", ... {len(distinct):,} in all" if len(distinct) > _SHOWN + 1 else ""
     return ", ".join(distinct[: _SHOWN if more else None]) + more
-
-
-def _as_stored(spec: WindowSpec, store: StoredPanel) -> WindowSpec:
-    """Return settings with the columns of a store wherever they name none."""
-    settings = store.settings
-    return replace(
-        spec,
-        id_column=spec.id_column or settings.id_column,
-        time_column=spec.time_column or settings.time_column,
-        static_columns=spec.static_columns or settings.static or None,
-        missing="mask" if settings.filled else "keep",
-    )
 
 
 def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:

@@ -11,15 +11,21 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.categories import collapsed, expanded
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import disorder
+from keras_ts.windows.arithmetic.labels import collapsed, expanded
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows, static_parted
-from keras_ts.windows.reading.frames import beside, blocks_of, numbered_ids, open_frame
+from keras_ts.windows.reading.frames import (
+    Text,
+    beside,
+    blocks_of,
+    numbered_ids,
+    open_frame,
+    with_categories,
+)
 from keras_ts.windows.reading.irregular import refuse_disorder, refuse_gaps
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
-from keras_ts.windows.reading.texts import Text, with_categories
 from keras_ts.windows.reading.timestamps import read_clock
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec

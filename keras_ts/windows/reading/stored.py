@@ -17,10 +17,10 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._files import path_text
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.categories import Categories, expanded
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
 from keras_ts.windows.arithmetic.inferring import refitted
+from keras_ts.windows.arithmetic.labels import Categories, expanded
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import ids_of, open_frame

@@ -21,9 +21,8 @@ from keras_ts import (
     save_portable,
     sequence_to_vector,
 )
-from keras_ts.layers.masks import MaskAsColumn
-from keras_ts.layers.plumbing import LastSteps
-from keras_ts.presets.blocks.custom_core import takes_mask
+from keras_ts.layers.plumbing import LastSteps, MaskAsColumn
+from keras_ts.presets.blocks.core import takes_mask
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 

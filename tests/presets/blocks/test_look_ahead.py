@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_ts.presets.blocks.look_ahead import check_causal
+from keras_ts.presets.blocks.core import check_causal
 
 
 class Later(keras.layers.Layer):
@@ -80,7 +80,7 @@ def test_a_step_far_behind_the_first_is_found(monkeypatch):
             return keras.ops.take(x, ahead, axis=1)
 
     for most in (12, 60, 1 << 14):
-        monkeypatch.setattr("keras_ts.presets.blocks.look_ahead._MOST_STEPS", most)
+        monkeypatch.setattr("keras_ts.presets.blocks.core._MOST_STEPS", most)
         with pytest.raises(ValueError, match=r"step 7 of a window \(from 0\) changes with step 9"):
             checked(Late())
 

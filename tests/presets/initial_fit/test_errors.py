@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from keras_ts import WindowedSeries
-from keras_ts.presets.initial_fit import errors
-from keras_ts.presets.initial_fit.errors import errors_by_row
+from keras_ts.presets.initial_fit import parts
+from keras_ts.presets.initial_fit.events import errors_by_row
 
 
 class Zero:
@@ -25,12 +25,12 @@ def test_many_windows_are_sampled_evenly(monkeypatch):
     """Chunks lie over the whole training part, and none is read twice."""
     series = np.random.default_rng(0).normal(size=1007)
     dataset = WindowedSeries(7, shuffle=True, seed=3).build(series)
-    monkeypatch.setattr(errors, "_CHUNK", 100)
-    starts = np.concatenate([chunk.starts for chunk in errors.chunks(Zero(), dataset)])
+    monkeypatch.setattr(parts, "_CHUNK", 100)
+    starts = np.concatenate([chunk.starts for chunk in parts.chunks(Zero(), dataset)])
     np.testing.assert_array_equal(starts, np.arange(1000))
-    monkeypatch.setattr(errors, "_CHUNK", 10)
-    monkeypatch.setattr(errors, "_MOST_CHUNKS", 10)
-    chunks = list(errors.chunks(Zero(), dataset))
+    monkeypatch.setattr(parts, "_CHUNK", 10)
+    monkeypatch.setattr(parts, "_MOST_CHUNKS", 10)
+    chunks = list(parts.chunks(Zero(), dataset))
     left = np.concatenate([chunk.errors.ravel() for chunk in chunks])
     np.testing.assert_array_equal(left, series[7:].reshape(10, 100)[:, :10].ravel())
 
@@ -39,9 +39,9 @@ def test_every_chunk_has_the_same_number_of_windows(monkeypatch):
     """A last chunk of another length would take JAX seconds to compile for."""
     series = np.random.default_rng(0).normal(size=1007)
     dataset = WindowedSeries(7, 1).build(series, sample_weight=np.arange(1.0, 1008))
-    monkeypatch.setattr(errors, "_CHUNK", 300)
+    monkeypatch.setattr(parts, "_CHUNK", 300)
     probe = Zero()
-    chunks = list(errors.chunks(probe, dataset))
+    chunks = list(parts.chunks(probe, dataset))
     assert probe.sizes == [300] * 4
     assert [len(chunk.starts) for chunk in chunks] == [300, 300, 300, 100]
     np.testing.assert_array_equal(np.concatenate([c.starts for c in chunks]), np.arange(1000))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_ts.presets.initial_fit.returning import Errors
+from keras_ts.presets.initial_fit.events import Errors
 
 PHASES = np.tile(np.arange(365), 3)
 

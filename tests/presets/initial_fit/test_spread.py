@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_ts import from_preset
-from keras_ts.presets.initial_fit.spread import spread
+from keras_ts.presets.initial_fit.parts import spread
 
 LEVELS = (0.1, 0.5, 0.9)
 

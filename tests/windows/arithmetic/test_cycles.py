@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from keras_ts.windows.arithmetic.cycles import (
     NAMED,
+    Holiday,
+    checked_holidays,
     cycle_names,
-    dates_of,
     dates_of_2024,
+    holidays_at,
     points_of_dates,
     waves,
 )
@@ -125,15 +127,61 @@ def test_the_same_moment_of_each_cycle_is_one(cycle):
         "week": start + count * np.timedelta64(7, "D"),
         "year": np.array([f"{1996 + year}-12-25T10:20" for year in count], "M8[m]"),
     }[cycle]
-    dates, points = dates_of(cycle), waves([cycle], clock, None)
-    if dates is None:
+    points = waves([cycle], clock, None)
+    if cycle != "year":
         assert len(np.unique(points, axis=0)) == 1
         return
-    [date] = np.unique(dates.of(clock))
-    of_date, index = dates.points(np.array([date]))
+    [date] = np.unique(dates_of_2024(clock))
+    of_date, index = points_of_dates(np.array([date]))
     assert not index.any()
     np.testing.assert_array_equal(np.unique(points, axis=0), np.unique(of_date, axis=0))
 
 
-def test_a_period_in_rows_has_no_dates():
-    assert dates_of(365.25) is None
+KNOWN = {"holidays:XX": {"years": (2020, 2021), "days": {"May": ("2020-05-01", "2021-05-01")}}}
+
+
+def test_flags_are_those_of_a_loop_over_days():
+    [holiday] = holidays_at("holidays:XX", KNOWN)
+    assert holiday.columns == ["holidays:XX=May", "holidays:XX=May eve"]
+    hours = np.arange("2020-04-29", "2021-05-03", dtype="datetime64[h]")
+    day, eve = holiday.flags(hours)
+    for flag, other, hour in zip(day, eve, hours.tolist(), strict=True):
+        assert flag == (hour.month == 5 and hour.day == 1)
+        assert other == (f"{hour + timedelta(days=1):%Y-%m-%d}" in (
+            "2020-05-01", "2021-05-01"
+        ))  # fmt: skip
+
+
+@pytest.mark.parametrize(("day", "year"), [("2022-01-01", 2022), ("2019-12-31", 2019)])
+def test_a_year_whose_days_are_unknown_is_refused(day, year):
+    holiday = Holiday("holidays:XX", "May", ("2020-05-01",), 2020, 2021)
+    with pytest.raises(ValueError, match=f"the holidays of 2020 to 2021.*a row of {year}. Train"):
+        holiday.flags(np.array(["2020-06-01", day], "datetime64[D]"))
+    holiday.flags(np.array(["2020-06-01", "NaT"], "datetime64[D]"))
+
+
+def test_those_of_places_that_no_calendar_names_are_left_out():
+    assert checked_holidays(KNOWN, ["holidays:XX"]) == KNOWN
+    assert checked_holidays(KNOWN, ["week"]) is None
+    assert holidays_at("holidays:YY", KNOWN) == []
+
+
+@pytest.mark.parametrize(
+    "holidays",
+    [
+        [],
+        {"holidays:XX": {}},
+        {"holidays:XX": {"years": [2020], "days": {"May": ["2020-05-01"]}}},
+        {"holidays:XX": {"years": [2021, 2020], "days": {"May": ["2020-05-01"]}}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {}}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {"May": []}}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {"May": ["first"]}}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {"M" * 201: ["2020-05-01"]}}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {"May": ["2020-05-01"] * 10_001}}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {"May": ["2020-05-01"]}, "more": 1}},
+    ],
+    ids=str,
+)
+def test_what_no_windows_have_is_refused(holidays):
+    with pytest.raises(ValueError, match="holidays must be the dict that the windows"):
+        checked_holidays(holidays, ["holidays:XX"])

@@ -1,10 +1,18 @@
 """Labels of any type are found among others, whatever their order."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
+from keras_ts.windows.arithmetic.labels import (
+    collapsed,
+    distinct_rows,
+    expanded,
+    made_columns,
+    one_hot,
+    places_of,
+)
 
 
 def test_labels_are_found_where_they_stand():
@@ -27,3 +35,33 @@ def test_rows_are_numbered_as_by_a_dict(rows):
     first, places = distinct_rows([columns[0].astype("M8[D]"), *columns[1:]])
     assert places.tolist() == wanted
     assert first.tolist() == [wanted.index(number) for number in range(len(numbers))]
+
+
+TEXTS = {"type": ("a", "b", ""), "day": ("fair",)}
+
+
+def test_names():
+    assert made_columns("type", ["a", ""]) == ["type=a", "type="]
+    wanted = ["units", "type=a", "type=b", "type=", "day=fair"]
+    assert expanded(["units", "type", "day"], TEXTS) == wanted
+    assert expanded([0, "type"], None) == [0, "type"]
+
+
+@given(columns=st.permutations(["units", "type", "day", "type=c", "price=1"]))
+def test_the_columns_of_a_table_are_found_again(columns):
+    assert collapsed(expanded(columns, TEXTS), TEXTS) == columns
+
+
+@given(codes=st.lists(st.integers(-1, 4)))
+def test_each_row_has_a_1_for_its_category(codes):
+    """One that was never seen, 4, is the mean of the four; a missing one is NaN."""
+    made = one_hot(np.array(codes, np.int64), 4)
+    assert made.shape == (len(codes), 4)
+    for row, code in zip(made.astype(float), codes, strict=True):
+        wanted = np.vstack([np.eye(4), np.full(4, 0.25), np.full(4, np.nan)])[code]
+        np.testing.assert_array_equal(row, wanted)
+
+
+@pytest.mark.parametrize(("codes", "dtype"), [([0, 1], "bool"), ([0, -1], "float32")])
+def test_numbers_beside_them_keep_their_type_where_no_text_is_missing(codes, dtype):
+    assert one_hot(np.array(codes), 2).dtype == dtype

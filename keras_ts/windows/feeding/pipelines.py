@@ -1,21 +1,20 @@
-"""Returns batches as a ``tf.data.Dataset`` that reads many in one call into Python.
+"""Returns batches as a ``tf.data.Dataset`` that reads many in one call into Python, and by Grain.
 
 A call from tf.data into Python costs as much as several elements, and each function in a pipeline
 costs milliseconds at the start of every pass. So a single function reads dozens of batches ahead,
-and they are then split up.
+and they are then split up. Grain is imported only when a dataset of its is asked for.
 """
 
+import itertools
+import operator
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_ts.windows.feeding.source import Source
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from keras_ts import _checks
 
 # A call reads as many batches as fit into these bytes, up to a number that hides the cost of the
 # call. More would only cost memory.
@@ -30,7 +29,7 @@ class _Reader:
     # function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
     # owns it: the series are freed with the dataset.
 
-    def __init__(self, source: Source, begin: Callable[[], int]) -> None:
+    def __init__(self, source: Any, begin: Callable[[], int]) -> None:
         sampler = source.sampler
         length = sampler.bounds(0)[1]
         # One row of each array, for its shape and dtype.
@@ -60,10 +59,10 @@ class _Reader:
 
 
 def batches(
-    source: Source,
+    source: Any,
     begin: Callable[[], int],
     with_last: Callable[[Any], Any] | None = None,
-) -> "tf.data.Dataset":
+) -> Any:
     """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch."""
     import tensorflow as tf
 
@@ -109,7 +108,7 @@ def batches(
     return dataset
 
 
-def to_tf(source: Source) -> "tf.data.Dataset":
+def to_tf(source: Any) -> Any:
     """Return a ``tf.data.Dataset`` of which every full pass is the next epoch, from 0."""
     import tensorflow as tf
 
@@ -125,3 +124,58 @@ def to_tf(source: Source) -> "tf.data.Dataset":
 
     counted = batches(source, begin, with_last=with_last)
     return counted.apply(tf.data.experimental.assert_cardinality(source.sampler.batches))
+
+
+def to_grain(source: Any) -> Any:
+    """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
+    grain = _checks.needed("grain", "to_grain")
+
+    class Batches(grain.MapDataset):  # type: ignore[name-defined]
+        def __len__(self) -> int:
+            return source.sampler.batches
+
+        def __getitem__(self, index: Any) -> Any:
+            if isinstance(index, slice):
+                return self.slice(index)
+            index = operator.index(index)
+            if not -len(self) <= index:
+                raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
+            # A negative number counts from the end of the first epoch.
+            epoch, batch = divmod(index if index >= 0 else index + len(self), len(self))
+            return source.read(epoch, *source.sampler.bounds(batch))
+
+    return Batches()
+
+
+def to_iter_dataset(source: Any, single: bool) -> Any:
+    """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch."""
+    import grain
+
+    class Pass(grain.DatasetIterator):
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number, self.index = number, 0
+
+        def __next__(self) -> Any:
+            if self.index == source.sampler.batches:
+                raise StopIteration
+            batch = source.read(self.number, *source.sampler.bounds(self.index))
+            self.index += 1
+            if single:
+                return keras.tree.map_structure(lambda array: array[0], batch)
+            with keras.device("cpu"):
+                return keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
+
+        def get_state(self) -> dict[str, int]:
+            return {"pass": self.number, "index": self.index}
+
+        def set_state(self, state: dict[str, int]) -> None:
+            self.number, self.index = state["pass"], state["index"]
+
+    class Passes(grain.IterDataset):
+        passes = itertools.count()
+
+        def __iter__(self) -> Pass:
+            return Pass(next(self.passes))
+
+    return Passes()
