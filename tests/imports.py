@@ -63,6 +63,7 @@ WITHIN = {
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
+        ["evidence"],
         ["report", "judgement"],
         ["judging"],
         ["entries", "tuning", "interval_errors"],

@@ -148,20 +148,6 @@ def test_a_metric_that_is_nan_elsewhere_judges_one_target():
     assert [both.table[e][0] for e in ends] == pytest.approx([single.table[e][0] for e in ends])
 
 
-@pytest.mark.parametrize("by", ["mae", "mase", "rmsse"])
-def test_each_target_has_a_skill(by):
-    walk = np.random.default_rng(0).normal(size=(260, 2)).cumsum(axis=0) + 50
-    parts = WindowedSeries(12, 4).split(walk, at=160)
-    table = align(parts[1], parts[1].to_numpy()[1] + [0.1, 9.0])
-    report = compare({"model": table}, *parts, by=by, baselines=["naive"])
-    scores = report.scores(by="target")
-    assert scores["name"].tolist() == ["model", "model", "naive", "naive"]
-    expected = 1 - scores[by][:2] / scores[by][2:]
-    assert scores["skill"].tolist() == pytest.approx([*expected, 0, 0])
-    assert scores["skill"][0] > 0.8
-    assert scores["skill"][1] < 0
-
-
 @pytest.mark.parametrize("by", [None, "mase", "rmsse", "sql"])
 def test_the_units_of_one_target_change_no_verdict(by):
     draw = np.random.default_rng(0)
