@@ -80,6 +80,10 @@ class Tally:
         classes: IntArray | None = None,  # (windows, targets), of the numbers of inputs
     ) -> None:
         """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets."""
+        if classes is not None and present is not None:
+            self._total("windows", "inputs")[0] += np.bincount(
+                classes.ravel(), present.any(axis=1).ravel(), minlength=self._classes
+            )
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:
@@ -147,9 +151,10 @@ class Tally:
         """Return the numbers of the series that have windows."""
         return np.flatnonzero(self._total("mae", "series")[1])
 
-    def classes(self) -> IntArray:
-        """Return the numbers of the classes of inputs that have windows."""
-        return np.flatnonzero(self._total("mae", "inputs")[1])
+    def classes(self) -> tuple[IntArray, IntArray]:
+        """Return the classes of inputs that have windows of a target, and how many they have."""
+        counts = self._total("windows", "inputs")[0].astype(np.int64)
+        return np.flatnonzero(counts), counts[counts > 0]
 
     def _shape(self, by: str) -> int:
         sizes = {"step": self.steps, "target": self.columns, "inputs": self._classes}
