@@ -126,8 +126,9 @@ def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
         day, eve = cycle.columns
         return {
             "cycle": f"{cycle.place}={cycle.name}",
-            "columns": {day: "1 on one of the days, else 0", eve: "1 on the day before, else 0"},
+            "columns": {day: "1 on one of the days, else 0", eve: "1 on one of the eves, else 0"},
             "days": list(cycle.days),
+            "eves": cycle.eves.astype(str).tolist(),
             "years": [cycle.since, cycle.until],
         }
     sine, cosine = cycle_names([cycle])
