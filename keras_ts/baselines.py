@@ -19,8 +19,5 @@ __all__ = [
     "SeasonalNaive",
     "Theta",
 ]
-
-
-def __dir__() -> list[str]:
-    """Return the public names alone."""
-    return __all__
+# ``dir`` shows the public names alone.
+__dir__ = __all__.copy

@@ -26,11 +26,8 @@ from keras_ts._registration import registered
 from keras_ts._typing import Array
 
 __all__ = ["MaskedLoss", "QuantileLoss", "StandardizedMSE"]
-
-
-def __dir__() -> list[str]:
-    """Return the public names alone."""
-    return __all__
+# ``dir`` shows the public names alone.
+__dir__ = __all__.copy
 
 
 class _Reduce(keras.losses.Loss):

@@ -16,11 +16,8 @@ from keras_ts._per_window import per_window, point_pairs, quantile_errors, windo
 from keras_ts._registration import registered
 
 __all__ = ["IntervalCoverage", "MaskedMAE", "MedianMAE"]
-
-
-def __dir__() -> list[str]:
-    """Return the public names alone."""
-    return __all__
+# ``dir`` shows the public names alone.
+__dir__ = __all__.copy
 
 
 class _WindowMetric(keras.metrics.Mean):

@@ -4,6 +4,7 @@
 time. A missing row is refused; with ``missing="mask_targets"`` its step is closed.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -97,6 +98,14 @@ class Plan:
             )
         closing, given = history.windows.handling.partial, present
         if closing:
+            whole = history.given.given is None and not len(history.given.gaps)
+            if whole and given[:, 1:steps].any() and not given[:, 0].any():
+                warnings.warn(
+                    f"future has no row of any series for the first step ({self._shown(0, 0)}), "
+                    "which is therefore closed, though no series lacks a row before. If it is not "
+                    "closed, the plan begins too late.",
+                    stacklevel=5,
+                )
             values = np.where(present[..., None], values, np.nan)
             present = present | inside
         short = ~present[:, :steps].all(axis=1)
@@ -298,7 +307,7 @@ def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[An
         raise ValueError(
             f"future has rows of {_checks.shown(alone)}, by id_column={column.name!r}, "
             "and series has none to forecast from. Leave them out of future, add their rows to "
-            'series, or pass incomplete="nan".'
+            'series, or pass incomplete="nan". A model with min_inputs=0 forecasts them, too.'
         )
     return ids, places[codes]
 

@@ -18,8 +18,5 @@ __all__ = [
     "MaskMissing", "NormalizeWindow", "RestoreWindow", "ScaleOutput", "SmoothedForecast",
     "SortedQuantiles", "WindowedInput",
 ]  # fmt: skip
-
-
-def __dir__() -> list[str]:
-    """Return the public names alone."""
-    return __all__
+# ``dir`` shows the public names alone.
+__dir__ = __all__.copy

@@ -66,15 +66,14 @@ class Columns:
     @classmethod
     def of(cls, spec: WindowSpec, names: Sequence[Any]) -> Self:
         """Return the roles that the settings give to the columns of a table."""
-        if not names:
-            raise ValueError("series has no column to window except id_column and time_column.")
         texts = spec.categories
         found = _find("static_columns", spec.static_columns, names, names, texts)
         static = [names[place] for place in found]
         past = [name for name in names if name not in static]
         if not past:
             raise ValueError(
-                f"static_columns leaves no column to window; the series has {list(names)}."
+                f"series has no column to window beside ids and timestamps that is not in "
+                f"static_columns={spec.static_columns}. It has {list(names)}."
             )
         future = sorted(_find("future_columns", spec.future_columns, names, past, texts))
         if spec.target_columns is None:

@@ -167,6 +167,11 @@ class WindowSpec(_checks.Settings):
     @property
     def geometry(self) -> Geometry:
         """The shape of a window, for index arithmetic."""
+        before = 0
+        if self.min_inputs is not None:
+            # Without an input, its origin is the row before the first.
+            most = self.sampling_rate * (self.window - 1) + 1
+            before = min(self.sampling_rate * (self.window - self.min_inputs), most)
         return Geometry(
             self.window,
             self.horizon,
@@ -174,17 +179,8 @@ class WindowSpec(_checks.Settings):
             self.stride,
             self.sampling_rate,
             self.targets == "sequence",
-            self._before,
+            before,
         )
-
-    @property
-    def _before(self) -> int:
-        """The largest number of positions by which a window may begin before its series."""
-        if self.min_inputs is None:
-            return 0
-        # Without an input, its origin is the row before the first.
-        most = self.sampling_rate * (self.window - 1) + 1
-        return min(self.sampling_rate * (self.window - self.min_inputs), most)
 
     @property
     def handling(self) -> Handling:

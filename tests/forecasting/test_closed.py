@@ -42,9 +42,14 @@ def test_a_step_without_a_row_is_closed(model, step):
     pd.testing.assert_frame_equal(forecast(model, PAST, future=blank), wanted)
 
 
-def test_a_plan_that_begins_a_day_late_closes_the_first_step(model):
-    ahead = forecast(model, PAST, future=PLAN[PLAN["day"] > FRAME["day"][30]])
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
+def test_a_plan_that_begins_a_day_late_is_named(model):
+    late = PLAN[PLAN["day"] > FRAME["day"][30]]
+    with pytest.warns(UserWarning, match=r"first step \(2024-01-31\).*the plan begins too late"):
+        ahead = forecast(model, PAST, future=late)
     assert ahead["units"].isna().tolist() == [True, False, False] * 2
+    seldom = PAST[PAST["day"] != FRAME["day"][27]]  # On some day no row came before, too.
+    pd.testing.assert_index_equal(forecast(model, seldom, future=late).index, ahead.index)
 
 
 def test_the_plan_of_another_series_shows_that_it_goes_on(model):

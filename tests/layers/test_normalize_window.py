@@ -21,10 +21,10 @@ from keras_ts.layers.normalize_window import (
 )
 
 # The season has tests of its own, in test_season.py.
-STATISTICS = [statistic for statistic in STATISTICS if statistic != "seasonal"]
-CAUSAL = [statistic for statistic in STATISTICS if statistic not in OF_WHOLE_WINDOWS]
+UNSEASONAL = [statistic for statistic in STATISTICS if statistic != "seasonal"]
+CAUSAL = [statistic for statistic in UNSEASONAL if statistic not in OF_WHOLE_WINDOWS]
 FORMS = [
-    *((statistic, False) for statistic in STATISTICS),
+    *((statistic, False) for statistic in UNSEASONAL),
     *((statistic, True) for statistic in CAUSAL),
 ]
 KINDS = [

@@ -197,17 +197,12 @@ def same_steps(text: str, other: str) -> bool:
     return text.removesuffix(_IN_UTC) == other.removesuffix(_IN_UTC)
 
 
-def is_name(text: str) -> bool:
-    """Return True for the name of a frequency of one of the five kinds."""
+def check_name(text: str) -> None:
+    """Refuse a frequency that a model of an old version was trained on, and no rule has now."""
     units = "|".join(_NANOSECONDS)
     fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
     patterns = (fixed, *(rule.pattern for rule in RULES.values()))
-    return any(fullmatch(pattern, text) for pattern in patterns)
-
-
-def check_name(text: str) -> None:
-    """Refuse a frequency that a model of an old version was trained on, and no rule has now."""
-    if not is_name(text):
+    if not any(fullmatch(pattern, text) for pattern in patterns):
         raise ValueError(
             f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
             "a frequency, as it takes fixed steps, days, weekdays, months and whole numbers. "

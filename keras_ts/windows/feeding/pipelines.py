@@ -9,15 +9,12 @@ import itertools
 import operator
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 # A call reads as many batches as fit into these bytes, up to a number that hides the cost of the
 # call. More would only cost memory.
@@ -65,7 +62,7 @@ def batches(
     source: Any,
     begin: Callable[[], int],
     with_last: Callable[[Any], Any] | None = None,
-) -> "tf.data.Dataset":
+) -> Any:
     """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch."""
     import tensorflow as tf
 
@@ -111,7 +108,7 @@ def batches(
     return dataset
 
 
-def to_tf(source: Any) -> "tf.data.Dataset":
+def to_tf(source: Any) -> Any:
     """Return a ``tf.data.Dataset`` of which every full pass is the next epoch, from 0."""
     import tensorflow as tf
 

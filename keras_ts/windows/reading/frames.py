@@ -145,7 +145,17 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     native = column.to_native()
     if column.implementation.is_pandas():
         codes, labels = native.factorize()
-        return labels.tolist(), codes.astype(np.int64, copy=False)
+        labels = labels.tolist()
+        if native.dtype == object and column.dtype == nw.String:
+            # pandas treats texts that differ only after a null character as equal.
+            texts = native.to_numpy()
+            other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
+            if (codes[other] >= 0).any():
+                places: dict[Any, int] = {}
+                rows = np.flatnonzero(codes >= 0)
+                codes[rows] = [places.setdefault(text, len(places)) for text in texts[rows]]
+                labels = list(places)
+        return labels, codes.astype(np.int64, copy=False)
     labels = column.drop_nulls().unique(maintain_order=True).to_list()
     if column.implementation.is_polars() and column.dtype == nw.String:
         enum = nw.get_native_namespace(column).Enum(labels)

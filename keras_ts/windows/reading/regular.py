@@ -6,6 +6,7 @@ can: a store that is open from Monday to Friday has a regular step of its own, b
 that are open daily, its weekends are missing rows.
 """
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,8 @@ from keras_ts.windows.spec import WindowSpec
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies are tried: those with the most rows.
 _MOST_TRIED = 3
+# Rows of weekends are thought to be wrong if there are so many times more of all rows.
+_SELDOM = 100
 # The most rows whose timestamps are read at once.
 _MOST_ROWS = 1 << 22
 
@@ -41,6 +44,7 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     clock: Any = panel.clock
     steps, whole = _steps(clock, panel.gaps)
     refuse_gaps(panel, np.flatnonzero(~whole), spec)
+    _warn_weekends(clock, spec)
     filled = np.flatnonzero(panel.lengths)
     missing = np.zeros_like(panel.lengths)
     missing[filled] = np.add.reduceat(steps - 1, panel.offsets[filled])
@@ -49,6 +53,23 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
         _refuse_many(panel, int((missing - most).argmax()), steps, missing, spec)
     offsets = concatenated_offsets(panel.lengths + missing)
     return _laid_out(panel, steps, np.cumsum(steps) - 1, offsets)
+
+
+def _warn_weekends(clock: Clock, spec: WindowSpec) -> None:
+    """Warn of a few rows on weekends, by which all series are daily, and their weekends missing."""
+    weekend = np.zeros(len(clock.times), bool)
+    for frequency, rows in clock.frequencies.rows(clock.offsets):
+        if str(frequency) == "1 day":
+            weekend[rows] = ~np.is_busday(clock.shown[rows].astype("datetime64[D]"))
+    count = int(weekend.sum())
+    if 0 < count * _SELDOM <= len(weekend):
+        warnings.warn(
+            f"time_column={spec.time_column!r} has {count:,} of {len(weekend):,} rows on a "
+            f"Saturday or Sunday, the first on {clock.written(int(weekend.argmax()))}. So the step "
+            "is a day, and all other weekends are missing. If such rows are wrong, drop them: then "
+            "the step is a weekday.",
+            stacklevel=2,
+        )
 
 
 def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:

@@ -61,6 +61,20 @@ def test_most_series_may_be_closed_on_weekends():
     assert windows(missing="mask_targets").build(table).frequency == "1 day"
 
 
+def test_a_stray_row_on_a_weekend_is_named():
+    days, settings = OPEN["from Monday to Friday"], windows(missing="mask_targets")
+    saturdays = DAYS[DAYS.day_of_week == 5]
+
+    def with_saturdays(count):
+        own = days.append(saturdays[:count]).sort_values()
+        return pd.concat([store("A", own), store("B", days)])
+
+    with pytest.warns(UserWarning, match=r"1 of 201 rows on a Saturday or Sunday, .*2024-01-06"):
+        assert settings.build(with_saturdays(1)).frequency == "1 day"
+    assert settings.build(with_saturdays(3)).frequency == "1 day"  # No mistake, one in a hundred.
+    assert settings.build(with_saturdays(0)).frequency == "1 weekday"
+
+
 @pytest.mark.parametrize("step", ["h", "7D"])
 def test_hours_and_weeks_keep_their_own_steps_beside_days(step):
     other = store("B", pd.date_range("2024-01-01", periods=40, freq=step))

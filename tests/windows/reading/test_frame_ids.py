@@ -46,6 +46,7 @@ OBJECTS = [
     objects(True, 2),
     objects(2**63, -1),
     objects(2**80, 1),
+    objects("a\0", "a"),
     objects(frozenset([1]), frozenset([2])),
     objects(DAY, DAY + datetime.timedelta(1)),
     objects(decimal.Decimal("1.10"), decimal.Decimal("1.20")),
