@@ -60,9 +60,10 @@ def calibrate(
 
     Where ``min_inputs`` of the windows lets young series come, each class of windows has widths of
     its own, by the number of their inputs: 0, 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to 23
-    and so on, from ``min_inputs`` up to full windows. A class of fewer than 2000 windows is filled
-    with longer ones that are cut short, as if their series had just begun. That assumes that young
-    series behave as old ones cut short. A class that still has too few is joined to the next.
+    and so on, from ``min_inputs`` up to full windows. One more class begins with two periods of the
+    model, from which on it sees a season. A class of fewer than 2000 windows is filled with longer
+    ones that are cut short, as if their series had just begun. That assumes that young series
+    behave as old ones cut short. A class that still has too few is joined to the next.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -145,7 +146,8 @@ def calibrate(
     check_enough(counts, named or (shares if levels is None else shares[:1]))
     if levels is not None:
         shares = _calibrated(levels, shares, int(counts.min()))
-    errors, bounds = with_short(whole, unbounded, judged, levels, pairs), judged.classes
+    bounds = judged.classes(interface.period)
+    errors = with_short(whole, bounds, unbounded, judged, levels, pairs)
     floor = floors(whole.scales).astype(np.float32)
     # A bound that lies on a value, as on zero, holds it after rounding, too.
     scores = errors.scores(floor)[: len(shares)] + _ROUNDING

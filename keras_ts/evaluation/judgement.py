@@ -76,13 +76,14 @@ def judge(
     measure: str,
     metrics: Mapping[str, Metric] | None = None,
     total: bool = False,
+    period: int | None = None,
 ) -> Judgement:
     """Return the losses on what all forecast: the targets at ``steps``, or the total of them."""
     parts, span = list(steps), steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), 1 if total else span, len(judged.columns)
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
     times = judged.origins_of(np.arange(judged.count)).times if models else None
-    common = common_levels(forecaster.levels for forecaster in forecasters)
+    common, bounds = common_levels(each.levels for each in forecasters), judged.classes(period)
     result = Judgement(
         tallies={},
         judged=judged,
@@ -99,7 +100,7 @@ def judge(
     for forecaster in forecasters:
         name, levels = forecaster.name, forecaster.levels
         at = times if forecaster.lacks == "nothing" else None
-        result.tallies[name] = Tally(*sizes, measure, at, len(judged.classes))
+        result.tallies[name] = Tally(*sizes, measure, at, len(bounds))
         result.beyond[name] = [level for level in levels or () if level not in common]
         if levels:
             result.below[name] = levels, np.zeros((3, len(levels)))
@@ -127,7 +128,7 @@ def judge(
             result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
         numbers = by_part[judged].begin + np.flatnonzero(usable)
         series = by_part[judged].series[usable]
-        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), judged.classes)
+        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), bounds)
         actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         zeros += int((actual == 0).sum())

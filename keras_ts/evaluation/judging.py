@@ -97,7 +97,9 @@ class Judge:
             by, forecasters = measure_of(self._by, judged), [*models, *baselines]
             refuse_points(by, forecasters)
             try:
-                judgement = judge(forecasters, judged, steps, scales, by, self._metrics, total)
+                judgement = judge(
+                    forecasters, judged, steps, scales, by, self._metrics, total, self._period
+                )
                 self._judgements.append(judgement.averaged(self._models))
             except NoVerdictError as error:
                 self._reason = error
@@ -149,7 +151,7 @@ class Judge:
             weights or {},
             judged.labels,
             [judged.panel.columns.past[place] for place in judged.columns.tolist()],
-            judged.classes,
+            judged.classes(period),
             origins,
             np.unique(series),
             first.first_step,

@@ -126,28 +126,28 @@ class ComparisonReport(Report):
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
             number), ``target`` (the name or number of its column) or ``inputs`` (the least number
-            of the class: 8 for 8 to 11), and the metrics of ``table``.
-            For series also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``, which judge
-            each series by its own windows, beside the best baseline of the table; the verdict is
-            ``"too few windows"`` where there is none.
+            of the class: 8 for 8 to 11, with their number, ``windows``), and the metrics of
+            ``table``. For series also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``,
+            which judge each series by its own windows, beside the best baseline of the table; the
+            verdict is ``"too few windows"`` where there is none.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self._evidence.total :])
         tallies = list(self._evidence.tallies.values())
         if by == "series":
             places = tallies[0].series()
-            keys = label_column(tuple(self._evidence.labels))[places]
+            keys = {by: label_column(tuple(self._evidence.labels))[places]}
         elif by == "step":
             places = np.arange(tallies[0].steps)
-            keys = places + self._evidence.first_step
+            keys = {by: places + self._evidence.first_step}
         elif by == "inputs":
-            places = tallies[0].classes()
-            keys = np.array(self._evidence.inputs)[places]
+            places, windows = tallies[0].classes()
+            keys = {by: np.array(self._evidence.inputs)[places], "windows": windows}
         else:
             places = np.arange(tallies[0].columns)
-            keys = label_column(tuple(self._evidence.targets))
+            keys = {by: label_column(tuple(self._evidence.targets))}
         return {
             "name": np.repeat(self.table["name"], len(places)),
-            by: np.tile(keys, len(tallies)),
+            **{column: np.tile(values, len(tallies)) for column, values in keys.items()},
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()

@@ -85,6 +85,10 @@ class Tally:
 
         ``classes`` are those of the numbers of inputs, ``(windows, targets)``.
         """
+        if classes is not None and present is not None:
+            self._total("windows", "inputs")[0] += np.bincount(
+                classes.ravel(), present.any(axis=1).ravel(), minlength=self._classes
+            )
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:
@@ -157,9 +161,10 @@ class Tally:
         """Return the numbers of the series that have windows."""
         return np.flatnonzero(self._total("mae", "series")[1])
 
-    def classes(self) -> IntArray:
-        """Return the numbers of the classes of inputs that have windows."""
-        return np.flatnonzero(self._total("mae", "inputs")[1])
+    def classes(self) -> tuple[IntArray, IntArray]:
+        """Return the classes of inputs that have windows of a target, and how many they have."""
+        counts = self._total("windows", "inputs")[0].astype(np.int64)
+        return np.flatnonzero(counts), counts[counts > 0]
 
     def _shape(self, by: str) -> int:
         sizes = {"step": self.steps, "target": self.columns, "inputs": self._classes}

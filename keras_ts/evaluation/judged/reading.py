@@ -60,13 +60,12 @@ class JudgedWindows(WindowBlocks):
         """The id of every series of the panel, or its number."""
         return self.panel.labels or range(len(self.panel.lengths))
 
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """The least number of inputs in each class of windows; one class if all are full."""
+    def classes(self, period: int | None) -> tuple[int, ...]:
+        """Return the least number of inputs in each class of windows; one class if all are full."""
         spec = self._source.spec
         if not self.geometry.before or spec.min_inputs is None:
             return (spec.window,)
-        return classes_of(spec.min_inputs, spec.window)
+        return classes_of(spec.min_inputs, spec.window, period)
 
     def beyond_targets(self) -> list[str]:
         """Name the inputs other than the past of the targets, in words for a report."""
