@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from keras_ts import WindowedSeries, compare, course_series
 from keras_ts.baselines import LinearRegression
 from keras_ts.datasets import store_sales
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows import blocks, regression
 from keras_ts.windows.blocks import filled
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.theta import theta
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.regression import DirectRidge
@@ -173,8 +173,7 @@ def _medians(values: Array) -> tuple[Array, Array, IntArray]:
         for rank in (np.maximum(count - 1, 0) // 2, count // 2):
             place = np.minimum(rank + (rank >= left_out), len(places) - 1)
             ends.append(np.take_along_axis(ordered, place, axis=1))
-        between: Array = ends[0] + (ends[1] - ends[0]) / 2
-        return between
+        return ends[0] + (ends[1] - ends[0]) / 2
 
     others = middle(places, count - 1)
     known = (places < count) & (count > 1)
