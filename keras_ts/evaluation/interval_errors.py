@@ -13,7 +13,7 @@ import numpy as np
 from keras_ts._keras_private import layers_within
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.layers.plumbing import LevelByStatic
 from keras_ts.windows.arithmetic.regression import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales

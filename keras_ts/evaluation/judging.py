@@ -13,21 +13,24 @@ from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
 from keras_ts.evaluation.forecasters.forecaster import (
     Forecaster,
+    SignedErrors,
     baselines_of,
     common_levels,
     left_out_note,
     name_of,
     of_baseline,
 )
-from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.judged.reading import JudgedWindows, described
-from keras_ts.evaluation.judgement import Judgement, NoVerdictError, judge, steps_of
-from keras_ts.evaluation.measures import (
+from keras_ts.evaluation.judged import JudgedWindows, described
+from keras_ts.evaluation.judgement import (
+    MEASURES,
+    Judgement,
     Metric,
-    checked_measure,
+    NoVerdictError,
+    judge,
     measure_of,
     metrics_of,
     refuse_points,
+    steps_of,
 )
 from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
 from keras_ts.saving.scorecard import Weights
@@ -57,7 +60,8 @@ class Judge:
     ) -> None:
         self._total = _checks.boolean("total", total)
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
-        self._by = checked_measure(by, self._metrics)
+        allowed = (*MEASURES, *self._metrics)
+        self._by = by if by is None else _checks.choice("by", by, allowed)
         self._baselines = baselines_of(baselines, period, sequence)
         self._left_out = left_out_note(baselines, sequence)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
@@ -74,10 +78,8 @@ class Judge:
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
         scales: Array,
     ) -> None:  # fmt: skip
-        """Judge models and baselines, unless a part before had no verdict.
-
-        A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
-        """
+        """Judge models and baselines, unless a part before had no verdict."""
+        # A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
         if self._reason is None:
             steps, total = steps_of(models, judged), self._total
             if not self._judgements and self._by is None and judged.unseen:
@@ -143,11 +145,21 @@ class Judge:
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
         best, skills = _skills(tallies, self._models, by, origins)
+        below = {}
+        for name, (levels, _) in first.below.items():
+            under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
+            below[name] = levels, under / count, up_to / count
+        pointed = []
+        if models := self._pointed:
+            pointed = [
+                f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
+                "steps, not of their total: calibrate(..., joint=True) makes those."
+            ]
         evidence = Evidence(
             tallies,
             skills,
             first.levels,
-            dict(_reliability(judgements)),
+            below,
             weights or {},
             judged.labels,
             [judged.panel.columns.past[place] for place in judged.columns.tolist()],
@@ -164,7 +176,7 @@ class Judge:
                 *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
                 *_unscaled(tallies, first),
-                *_without_levels(self._pointed),
+                *pointed,
                 *single_time_note(origins),
             ],
         )
@@ -286,22 +298,6 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
         yield (
             f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train in a series "
             "that has others; WAPE does not."
-        )
-
-
-def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:
-    """Yield levels of forecasters, and the shares of targets below and up to their quantiles."""
-    for name, (levels, _) in judgements[0].below.items():
-        under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
-        yield name, (levels, under / count, up_to / count)
-
-
-def _without_levels(models: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence on models whose levels are not those of totals, if there are any."""
-    if models:
-        yield (
-            f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
-            "steps, not of their total: calibrate(..., joint=True) makes those."
         )
 
 

@@ -13,9 +13,9 @@ from keras_ts._typing import Array, IntArray
 from keras_ts._version import __version__
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, skills_by_series
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.plotting.intervals import draw_verdict
+from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
@@ -99,7 +99,7 @@ class ComparisonReport(Report):
     judged_on: dict[str, Any]
     _evidence: Evidence
     # A panel of very many series takes seconds, so these are computed once they are asked for.
-    _by_series: dict[str, Skills] = field(default_factory=dict)
+    _by_series: dict[str, Skill] = field(default_factory=dict)
 
     @property
     def total(self) -> bool:
@@ -159,12 +159,6 @@ class ComparisonReport(Report):
         """Return the columns of the table that are metrics."""
         return [column for column in self.table if column not in ("name", *ENDS)]
 
-    def _printed(self) -> list[str]:
-        """Return the metrics of the printed table."""
-        tally = self._evidence.tallies[self.best]
-        left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
-        return printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
-
     def _verdicts_of(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
         with_origins = self._evidence.series
@@ -179,7 +173,7 @@ class ComparisonReport(Report):
             columns["verdict"].append(np.where(few, "too few windows", skills.verdict[known]))
         return {column: np.concatenate(parts) for column, parts in columns.items()}
 
-    def _skills_of(self, name: str) -> Skills:
+    def _skills_of(self, name: str) -> Skill:
         """Return the skills of a forecaster on each series that the verdict counts."""
         if name not in self._by_series:
             tallies, origins = self._evidence.tallies, self._evidence.origins
@@ -268,9 +262,12 @@ class ComparisonReport(Report):
 
     def pages(self) -> Iterator[Page]:
         """Yield the table, and a verdict for each model."""
+        tally = self._evidence.tallies[self.best]
+        left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
+        metrics = printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
         columns = {
             "": self.table["name"].tolist(),
-            **{heading(metric): self.table[metric] for metric in self._printed()},
+            **{heading(metric): self.table[metric] for metric in metrics},
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
                 "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")

@@ -202,7 +202,10 @@ def _head(card: Scorecard) -> Iterator[str]:
         for metric, name in {**names, "skill": f"skill over {values['best']}"}.items():
             score = card._own()[metric]
             if score is not None:
-                yield from (f"    - type: {metric}", f"      value: {_yaml(score)}")
+                value = repr(score)
+                if "." not in value:  # YAML takes ``1e-07`` for a text.
+                    value = value.replace("e", ".0e")
+                yield from (f"    - type: {metric}", f"      value: {value}")
                 yield f"      name: {_quoted(name)}"
     yield "---"
 
@@ -352,12 +355,6 @@ def _escaped(text: str) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(printable(text), ensure_ascii=False)
-
-
-def _yaml(number: float) -> str:
-    """Return a number as YAML has it, where ``1e-07`` would be a text."""
-    text = repr(number)
-    return text if "." in text else text.replace("e", ".0e")
 
 
 def _several(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_ts import WindowedSeries
 from keras_ts.evaluation.interval_errors import errors_of, with_short
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 
 
 def last_value(window):
