@@ -21,6 +21,7 @@ from keras_ts.scores.report import percent, whole_percent
 from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.carried import Spans, overlap
+from keras_ts.windows.regression import too_many
 
 # The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
@@ -167,7 +168,7 @@ class Entries:
             )
         covariates = self.parts.judged.beyond_targets()
         if self.models:
-            notes += covariates_note(covariates, baselines)
+            notes += covariates_note(covariates, baselines, too_many(self.parts.train))
         for name, interface in self._interfaces.items():
             last = interface.last_layer
             # Coverage that changed within the part that a model was calibrated on.
@@ -187,13 +188,15 @@ class Entries:
         return notes
 
 
-def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list[str]:
+def covariates_note(covariates: Sequence[str], baselines: Sequence[str], wide: bool) -> list[str]:
     """Return a sentence on what models and some baselines may read beside targets, if anything."""
     if not covariates:
         return []
     readers = "the baselines of keras_ts do not"
     if LinearRegression.name in baselines:
         readers = "of the baselines only the linear regression does"
+        if wide:
+            readers += ", without the past of other columns, which are too many for its windows"
     return [f"Beside the past of the targets, models may read {'; '.join(covariates)}; {readers}."]
 
 

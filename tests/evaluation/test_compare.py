@@ -9,8 +9,10 @@ from keras_ts import (
     RecurrentPreset,
     WindowedInput,
     WindowedSeries,
+    backtest,
     compare,
     course_series,
+    from_preset,
 )
 from keras_ts.baselines import Naive
 from keras_ts.layers import SortedQuantiles
@@ -112,6 +114,19 @@ def test_a_model_that_knows_more_beats():
     assert note in report._repr_html_()
     assert note not in str(compare(None, train, validation))
     assert row(report, "model")["skill_low"] > 0.8
+
+
+@pytest.mark.parametrize(("columns", "wide"), [(4, False), (12, True)])
+def test_a_report_says_whether_the_regression_reads_other_columns(columns, wide):
+    """There are 90 windows, too few for the past of more than nine others."""
+    rows = np.random.default_rng(0).normal(size=(130, columns))
+    windows = WindowedSeries(10, target_columns=0)
+    preset, (train, validation) = from_preset("linear"), windows.split(rows, at=100)
+    report = compare(preset.fit(train), train, validation)
+    folds = backtest(preset, rows, windows, n_splits=2, test_size=15)
+    for text in (str(report), str(folds)):
+        assert "only the linear regression does" in text
+        assert ("without the past of other columns, which are too many" in text) == wide
 
 
 @pytest.mark.parametrize("remainder", ["keep", "drop", "pad"])

@@ -37,6 +37,7 @@ from keras_ts.presets.training_windows import check_settings, training_windows
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.reading.frames import NotNumbersError
+from keras_ts.windows.regression import too_many
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -281,12 +282,13 @@ def backtest(
         runs.append(trained(own_windows, own_seed, store))
     bar = progress_bar(n_splits, "fold", fit_arguments.get("verbose") in (None, "auto"))
     parts: list[Part] = []
+    wide = False
     for number, made in enumerate(zip(*runs, strict=True)):
         # Seeded again, since the predictions of a fold that is done have drawn nothing.
         keras.utils.set_random_seed(_seed_of(seed, number))
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
-        scales = before.scales(period or 1)
+        scales, wide = before.scales(period or 1), wide or too_many(before)
         # A forecast that is NaN has failed; it is none that the model lacks.
         forecasters = [
             of_array(
@@ -301,7 +303,7 @@ def backtest(
             parts.append(_part(keys, scales, judged, done))
         bar.update(number + 1)
     try:
-        notes = covariates_note(judged.beyond_targets(), judge.baselines)
+        notes = covariates_note(judged.beyond_targets(), judge.baselines, wide)
         outcome: ComparisonReport | NoVerdictError = judge.report(notes)
     except NoVerdictError as error:
         outcome = error

@@ -246,7 +246,9 @@ class LinearRegression(Baseline):
     ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
     It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
     larger training part. It reads the latest values alone of the other columns if all of them would
-    be more than 256 inputs (or two windows), or more than a tenth of the windows.
+    be more than 256 inputs (or two windows), or more than a tenth of the windows: beside a window
+    that takes most of that, a tenth of it, and at least one value of each column. If there are more
+    columns than that, it reads the past of none but the target, and reports say so.
     """
 
     name = "linear regression"
