@@ -31,10 +31,9 @@ from keras_ts.forecasting.aggregate import aggregate
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
+from keras_ts.plotting.curves import plot_history, plot_series
 from keras_ts.plotting.errors import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
-from keras_ts.plotting.series import plot_series
-from keras_ts.plotting.training import plot_history
 from keras_ts.presets.catalog import (
     choose_preset,
     from_preset,

@@ -2,8 +2,7 @@
 
 import sys
 
-from keras_ts.command.arguments import parse_arguments
-from keras_ts.command.run import run
+from keras_ts.command.run import parse_arguments, run
 from keras_ts.command.table import UserError, read_table
 
 

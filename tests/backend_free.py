@@ -30,7 +30,7 @@ BACKEND_FREE = [
     "evaluation/forecasters/test_table.py",
     "evaluation/importance/test_report.py",
     "evaluation/importance/test_shuffled_columns.py",
-    "evaluation/judged/test_common_windows.py",
+    "evaluation/test_common_windows.py",
     "evaluation/score/test_keys.py",
     "evaluation/score/test_matched.py",
     "evaluation/score/test_promise.py",

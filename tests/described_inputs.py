@@ -57,8 +57,12 @@ def with_calendar(about, row, place):
             today = row[about["time_column"]].date()
             assert entry["years"][0] <= today.year <= entry["years"][1]
             for name, words in entry["columns"].items():
-                ahead = {"1 on one of the days, else 0": 0, "1 on the day before, else 0": 1}[words]
-                made[name] = float((today + timedelta(days=ahead)).isoformat() in entry["days"])
+                listed = {
+                    "1 on one of the days, else 0": "days",
+                    "1 on the day before, else 0": "eves",
+                    "1 on the weekday before, else 0": "eves",
+                }[words]
+                made[name] = float(today.isoformat() in entry[listed])
             continue
         if "n" not in entry:
             words = entry["phase"].removesuffix(", by the local clock of the series")

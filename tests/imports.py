@@ -58,12 +58,12 @@ WITHIN = {
         ["description"],
         ["catalog"],
     ],
-    "exporting": [["description"], ["formats"], ["runtimes"], ["export"]],
+    "exporting": [["description"], ["formats"], ["export"]],
     "evaluation": [
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
-        ["measures", "interval_errors"],
+        ["evidence"],
         ["report", "judgement"],
         ["judging"],
         ["entries", "tuning", "interval_errors"],
@@ -74,7 +74,6 @@ WITHIN = {
     "sweep": [
         ["suggestion"],
         ["curve"],
-        ["optimizer_access"],
         ["session"],
         ["callback"],
         ["find"],

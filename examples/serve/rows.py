@@ -30,11 +30,11 @@ def wave(formula, cycle, t):
     return (sin if formula.startswith("sin") else cos)(2 * pi * PHASES[cycle](t))
 
 
-def on_holiday(days, years, ahead, t):
-    """Return 1 if a day of a holiday is so many days ahead, else 0; refuse an unknown year."""
+def on_holiday(days, years, t):
+    """Return 1 on one of the days, else 0; refuse an unknown year."""
     if not years[0] <= t.year <= years[1]:
         raise ValueError(f"{t}: the file has the holidays of {years[0]} to {years[1]}.")
-    return float((t.date() + timedelta(days=ahead)).isoformat() in days)
+    return float(t.date().isoformat() in days)
 
 
 def is_text(text, texts, given):
@@ -68,9 +68,10 @@ class Reader:
             if entry["cycle"] in PHASES
         }
         for entry in about["calendar"]:
-            for ahead, name in enumerate(entry["columns"] if "days" in entry else []):
-                read = partial(on_holiday, set(entry["days"]), entry["years"], ahead)
-                made[name] = self.time, instant, read
+            for name, days in zip(entry["columns"], ("days", "eves"), strict=True):
+                if days in entry:
+                    read = partial(on_holiday, set(entry[days]), entry["years"])
+                    made[name] = self.time, instant, read
         self.timed = bool(made) or not frequency.startswith("steps of ")
         for column, texts in about["categories"].items():
             kind = str if about.get("unseen") == "mean" else Literal[tuple(texts)]

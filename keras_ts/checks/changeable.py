@@ -157,11 +157,6 @@ class ChangeableSeries:
             return self.panel.clock.stamps(np.array([flat]))[0]
         return int(flat - self.panel.offsets[self.series[flat]])
 
-    def written(self, flat: int) -> str:
-        """Return the timestamp or position as text."""
-        clock = self.panel.clock
-        return str(self.stamp(flat)) if clock is None else clock.written(flat)
-
     def label(self, flat: int) -> Any:
         """Return the id or number of a position's series, or None if there is only one series."""
         number = int(self.series[flat])

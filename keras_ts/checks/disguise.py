@@ -171,7 +171,12 @@ class OpenTarget:
         of_column, of_past, values, series = self._left_open(x, rows, distance)
         enough = np.bincount(series, minlength=1)[series] >= _FEWEST
         of_column, of_past = of_column[enough], of_past[enough]
-        of_median = values[enough] - _medians(values[enough], series[enough])
+        values, series = values[enough], series[enough]
+        # Each value less the median of its series; the series are in order.
+        begins = np.flatnonzero(np.diff(series, prepend=-1))
+        lengths = np.diff(np.append(begins, len(series)))
+        ordered = values[np.lexsort((values, series))]
+        of_median = values - np.repeat(ordered[begins + (lengths - 1) // 2], lengths)
         return min(_explained(of_column, of_past), _explained(of_column, of_median))
 
     def _left_open(
@@ -214,14 +219,6 @@ def _explained(of_column: Array, without: Array) -> float:
         total = float(np.sum(without[rows] ** 2))
         shares.append(1 - float(np.sum(of_column[rows] ** 2)) / total if total > 0 else 0.0)
     return shares[0] if shares[1] > _LEAST_WITHOUT else min(shares)
-
-
-def _medians(values: Array, series: IntArray) -> Array:
-    """Return the median of its series for each value; the series are in order."""
-    begins = np.flatnonzero(np.diff(series, prepend=-1))
-    lengths = np.diff(np.append(begins, len(series)))
-    ordered = values[np.lexsort((values, series))]
-    return np.repeat(ordered[begins + (lengths - 1) // 2], lengths)
 
 
 def _left_open_by_past(y: Array) -> Array:

@@ -21,11 +21,10 @@ from keras_ts import _checks
 from keras_ts._backends import unwrapped
 from keras_ts._models import check_graph, predict
 from keras_ts._typing import Array, BoolArray
-from keras_ts.exporting import runtimes
-from keras_ts.exporting.export import as_rollout, written
+from keras_ts.exporting.export import as_rollout, check_imports, cure, require, written
 from keras_ts.exporting.formats import FORMATS, Format, Run
 from keras_ts.interface import Interface, carried_by
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import short
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -54,7 +53,7 @@ class ExportReport:
     @property
     def cure(self) -> str:
         """The likely reason of a difference, and what to do."""
-        return runtimes.cure(self.format) if self.differences else ""
+        return cure(self.format) if self.differences else ""
 
     @property
     def ok(self) -> bool:
@@ -63,13 +62,8 @@ class ExportReport:
 
     def __str__(self) -> str:
         if not self.ok:
-            return "\n".join(
-                [
-                    f"The exported {self.format!r} file gives other outputs than the model:",
-                    *self.differences,
-                    self.cure,
-                ]
-            )
+            head = f"The exported {self.format!r} file gives other outputs than the model:"
+            return "\n".join([head, *self.differences, self.cure])
         ran = ", ".join(" and ".join(map(str, shapes)) for shapes in self.shapes)
         return (
             f"{self.format}: the same outputs up to {self.difference:.2g} "
@@ -126,15 +120,20 @@ def check_export(
     """
     _checks.choice("format", format, tuple(FORMATS))
     rtol = _checks.positive("rtol", rtol)
-    model = _forecaster(unwrapped(model))
+    model = unwrapped(model)
+    if isinstance(model, keras.Model) and carried_by(model) is not None:
+        model = as_rollout(model)
     inputs = _inputs(model, x)
-    runtimes.require(format, run=True)
-    names = [tensor.name for tensor in model.inputs]
+    require(format, run=True)
+    names, runs = [tensor.name for tensor in model.inputs], [inputs]
+    if any(map(_free, model.inputs)):
+        pairs = zip(inputs, model.inputs, strict=True)
+        runs.append([x[:, : x.shape[1] // 2] if _free(spec) else x for x, spec in pairs])
     with tempfile.TemporaryDirectory() as folder:
         path = written(model, x, format, Path(folder))
         load = functools.cache(lambda: FORMATS[format].run(str(path), names))
         report = ExportReport(format, rtol=rtol)
-        for arrays in _lengths(model, inputs):
+        for arrays in runs:
             count = len(report.differences)
             report = _with_run(report, model, x, load, arrays)
             # If the file differs on complete windows, missing values add nothing.
@@ -142,13 +141,6 @@ def check_export(
                 for holed in with_holes(model, arrays):
                     report = _with_run(report, model, x, load, holed, missing=True)
     return report
-
-
-def _forecaster(model: Any) -> Any:
-    """Return what ``export_model`` exports of a model with windows; other models unchanged."""
-    if not isinstance(model, keras.Model) or carried_by(model) is None:
-        return model
-    return as_rollout(model)
 
 
 def _with_run(
@@ -169,7 +161,7 @@ def _with_run(
     try:
         results = load()(arrays)
     except Exception as error:
-        runtimes.check_imports(report.format, error)
+        check_imports(report.format, error)
         differences = (*differences, f"{where}, the file does not run: {short(error)}")
         return replace(report, differences=differences, difference=float("inf"))
     worst, largest = _difference(outputs, results)
@@ -225,17 +217,6 @@ def _inputs(model: Any, x: Any) -> list[Array]:
 
 def _free(spec: Any) -> bool:
     return len(spec.shape) > 1 and spec.shape[1] is None
-
-
-def _lengths(model: keras.Model, inputs: list[Array]) -> list[list[Array]]:
-    """Return the inputs as they came and, if lengths are free, cut to half of their steps."""
-    if not any(map(_free, model.inputs)):
-        return [inputs]
-    short = [
-        array[:, : array.shape[1] // 2] if _free(spec) else array
-        for array, spec in zip(inputs, model.inputs, strict=True)
-    ]
-    return [inputs, short]
 
 
 def _difference(expected: list[Array], results: list[Array]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import cycle
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -229,8 +229,7 @@ def check_leakage(
     )
 
 
-@dataclass(frozen=True)
-class _Move:
+class _Move(NamedTuple):
     """The first forecast that moved in a pass: its moment and number, and how far it moved."""
 
     moment: int
@@ -306,7 +305,9 @@ class _Passes:
             new = self._run(self._changeable.changed(after, kind))
         except Exception as error:
             places = self._changeable
-            after_which = f" after {places.written(places.position(after))}" if after >= 0 else ""
+            after_which = ""
+            if after >= 0:
+                after_which = f" after {as_written(places.stamp(places.position(after)))}"
             raise ValueError(
                 f"predict fails on a series whose values{after_which} are {kind}, but not on the "
                 "original one. It must take other values of the same kind. It raised: "

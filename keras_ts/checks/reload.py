@@ -1,7 +1,8 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Keras silently loses some settings, and every version loses others. So the check compares
-everything, and needs no list of known losses.
+Keras silently loses some settings, and every version loses others. So the check compares the
+fingerprints of both, a flat dict of settings, variables and results, and needs no list of known
+losses.
 """
 
 import os
@@ -9,7 +10,8 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,9 @@ import keras
 import numpy as np
 
 from keras_ts._models import check_model
-from keras_ts.checks.fingerprint import SEED, Fingerprint, take
-from keras_ts.saving.diagnose import short
+from keras_ts._typing import Array
+from keras_ts.losses import QuantileLoss
+from keras_ts.saving.config import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import write
 
@@ -32,6 +35,10 @@ from keras_ts.checks.reload import child
 child(sys.argv[1])
 """
 _RTOL = 1e-5
+# Owner ("Layer 'dense'") -> place within it ("units") -> a setting as text, or numbers.
+Fingerprint = dict[str, dict[str, Any]]
+# The place of the state of a generator of random numbers.
+SEED = "state of its random numbers"
 # If more variables change, they share one line, since a part loses them together.
 _MOST_LINES = 3
 
@@ -74,12 +81,8 @@ class ReloadReport:
         if self.ok:
             return f"Reloads as it is: {self.compared} settings, variables and results agree."
         count = len(self.differences)
-        return "\n".join(
-            [
-                f"Reloading loses or changes {'one thing' if count == 1 else f'{count} things'}:",
-                *map(str, self.differences),
-            ]
-        )
+        head = f"Reloading loses or changes {'one thing' if count == 1 else f'{count} things'}:"
+        return "\n".join([head, *map(str, self.differences)])
 
 
 def check_reload(model: keras.Model, x: Any) -> ReloadReport:
@@ -126,7 +129,13 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(model, folder / "model.keras", None)
-        (folder / "inputs.pickle").write_bytes(pickle.dumps((x, _settings())))
+        # Keras's global settings, which the other process takes over.
+        settings = {
+            "floatx": keras.config.floatx(),
+            "image_data_format": keras.config.image_data_format(),
+            "dtype_policy": keras.dtype_policies.serialize(keras.config.dtype_policy()),
+        }
+        (folder / "inputs.pickle").write_bytes(pickle.dumps((x, settings)))
         before = _taken(model, x)
         package = str(Path(__file__).parents[2])
         run = subprocess.run(  # noqa: S603 - our own interpreter, our own code
@@ -160,15 +169,6 @@ def _taken(model: keras.Model, x: Any) -> Fingerprint:
             "windows without missing values."
         )
     return taken
-
-
-def _settings() -> dict[str, Any]:
-    """Return Keras's global settings, which the other process takes over."""
-    return {
-        "floatx": keras.config.floatx(),
-        "image_data_format": keras.config.image_data_format(),
-        "dtype_policy": keras.dtype_policies.serialize(keras.config.dtype_policy()),
-    }
 
 
 def child(name: str) -> None:
@@ -243,7 +243,12 @@ def _change(place: str, was: Any, now: Any) -> str:
 
 def _differs(was: Any, now: Any) -> bool:
     if isinstance(was, np.ndarray):
-        return not _close(was, now)
+        if not isinstance(now, np.ndarray) or was.shape != now.shape:
+            return True
+        if was.dtype.kind not in "fc":
+            return not np.array_equal(was, now)
+        largest = np.abs(was[np.isfinite(was)]).max(initial=0.0)
+        return not np.allclose(now, was, rtol=_RTOL, atol=_RTOL * largest, equal_nan=True)
     if isinstance(now, np.ndarray):
         return was is not None
     # Keras sets some attributes at first use, so a missing attribute counts as an unset one.
@@ -251,14 +256,144 @@ def _differs(was: Any, now: Any) -> bool:
     return was != now and not (was in unset and now in unset)
 
 
-def _close(was: Any, now: Any) -> bool:
-    if not isinstance(now, np.ndarray) or was.shape != now.shape:
-        return False
-    if was.dtype.kind not in "fc":
-        return bool(np.array_equal(was, now))
-    largest = np.abs(was[np.isfinite(was)]).max(initial=0.0)
-    return bool(np.allclose(now, was, rtol=_RTOL, atol=_RTOL * largest, equal_nan=True))
-
-
 def _readable(place: str) -> str:
     return place.lstrip("_").replace("._", ".") or "it"
+
+
+def take(model: keras.Model, x: Any) -> Fingerprint:
+    """Return the fingerprint of ``model`` and its outputs for ``x``; leave the model as it was."""
+    variables: list[Any] = []
+    fingerprint: Fingerprint = {"Model": {"": type(model).__name__, "name": repr(model.name)}}
+    for owner, layer in _layers(model):
+        fingerprint[owner] = dict(_inside(layer, variables))
+    if model.compiled:
+        optimizer = model.optimizer
+        state = dict(_inside(optimizer, []))
+        state["iterations"] = repr(int(optimizer.iterations))
+        # An optimizer that has not run yet has no state; the reloaded one has, of zeros.
+        others = [v for v in optimizer.variables if v is not optimizer.iterations]
+        for i, variable in enumerate(others if optimizer.built else []):
+            state[f"variables[{i}]"] = _numbers(variable)
+        fingerprint["Optimizer"] = state
+        fingerprint["Loss"] = dict(_flat("", model.loss, variables))
+        settings = model.get_compile_config() or {}
+        fingerprint["Compiling"] = {
+            place: value
+            for name in sorted(settings.keys() - {"optimizer", "loss"})
+            for place, value in _flat(name, settings[name], variables)
+        }
+    variables += [v for metric in model.metrics for v in metric.variables]
+    before = [(variable, _numbers(variable)) for variable in variables]
+    fingerprint["Results"] = _results(model, x)
+    # The state of random numbers that training never draws, as with a dropout of 0, is left out.
+    model(x, training=True)
+    for owner, layer in _layers(model):
+        places = fingerprint[owner]
+        for place, now in _inside(layer, []):
+            if place.endswith(SEED) and np.array_equal(now, places[place]):
+                del places[place]
+    for variable, value in before:
+        variable.assign(value)
+    return fingerprint
+
+
+def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    """Yield the layers of a model, those of models inside it included, each with its place."""
+    for layer in model.layers:
+        # Two inner models may have layers of the same name.
+        name = f"{inside}{layer.name}"
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer, f"{name}/")
+        else:
+            yield f"Layer {name!r}", layer
+
+
+def _results(model: keras.Model, x: Any) -> dict[str, Any]:
+    """Return the model's outputs for ``x``, and its loss and metrics for made-up errors in them."""
+    outputs = model(x, training=False)
+    results = dict(_flat("output", outputs, []))
+    if not model.compiled:
+        return results
+    try:
+        model.reset_metrics()
+        y = keras.tree.map_structure(_with_errors, outputs)
+        if isinstance(model.loss, QuantileLoss):
+            y = y[..., 0]
+        results["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
+        values = model.compute_metrics(x, y, outputs)
+        # The metric "loss" averages the loss so far.
+        values.pop("loss", None)
+        results |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
+        model.reset_metrics()
+    # Some losses, such as those of classes, take no such targets; their settings still count.
+    except Exception as error:
+        results["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
+    return results
+
+
+def _with_errors(output: Any) -> Array:
+    """Return targets with errors of all sizes, on both sides of a threshold such as Huber's."""
+    values = _numbers(output)
+    errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
+    return values + errors.reshape(values.shape).astype(values.dtype)
+
+
+def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the class, the settings and the variables of an object of Keras."""
+    yield "", type(item).__name__
+    if isinstance(item, keras.random.SeedGenerator):
+        yield from _flat(SEED, item.state, variables)
+        return
+    if isinstance(item, keras.Model):
+        yield from _flat("layers", item.layers, variables)
+        return
+    settings = item.get_config() if hasattr(item, "get_config") else {}
+    # The config may lack a setting, so attributes are compared too, except those of initializers:
+    # their seeds no longer matter once a model is saved.
+    if not isinstance(item, keras.initializers.Initializer):
+        settings = {**settings, **_attributes(item)}
+    settings.pop("name", None)
+    for name, value in settings.items():
+        yield from _flat(name, value, variables)
+
+
+def _attributes(item: Any) -> dict[str, Any]:
+    """Return the attributes of an object, without those that every object of its kind has."""
+    if isinstance(item, keras.optimizers.Optimizer):
+        public = {name: v for name, v in vars(item).items() if not name.startswith("_")}
+        return {name: v for name, v in public.items() if name not in ("built", "iterations")}
+    if not isinstance(item, keras.layers.Layer):
+        return vars(item)
+    # PyTorch keeps the layers inside a layer apart from its attributes.
+    inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
+    bare = vars(keras.layers.Layer())
+    attributes = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
+    # TensorFlow's lists of tracked objects contain everything a second time.
+    attributes = {name: v for name, v in attributes.items() if not name.startswith("_self_")}
+    return {**attributes, "trainable": item.trainable, "dtype": item.dtype_policy.name}
+
+
+def _flat(place: str, value: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the settings and numbers within ``value``, each with its place."""
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        yield place, repr(value.item() if isinstance(value, np.generic) else value)
+    elif isinstance(value, keras.Variable):
+        variables.append(value)
+        yield place, _numbers(value)
+    elif isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
+        yield place, _numbers(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(f"{place}.{key}".strip("."), item, variables)
+    elif isinstance(value, Sequence):
+        for i, item in enumerate(value):
+            yield from _flat(f"{place}[{i}]", item, variables)
+    elif isinstance(value, types.FunctionType | type):
+        yield place, f"{value.__module__}.{value.__qualname__}"
+    elif hasattr(value, "get_config"):
+        for name, item in _inside(value, variables):
+            yield f"{place}.{name}".strip("."), item
+
+
+def _numbers(value: Any) -> Array:
+    return np.array(keras.ops.convert_to_numpy(value))

@@ -30,27 +30,24 @@ _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 def translate(config: Any) -> None:
     """Translate the config of a model, or its compile settings, in place."""
-    for _, value in walk(config):
-        if isinstance(value, dict):
-            _translate(value)
-
-
-def _translate(config: dict[str, Any]) -> None:
-    for name, values in _DROPPED.items():
-        if name in config and config[name] in values:
-            del config[name]
-    title = config.get("class_name")
-    if isinstance(title, str):
-        config["class_name"] = title.removeprefix("Custom>")
-        if title == "Functional" and "module" in config:
-            config.update(module="keras", class_name="Model", registered_name=None)
-    if title == "BatchNormalization" and isinstance(config.get("config"), dict):
-        axis = config["config"].get("axis")
-        if isinstance(axis, list) and len(axis) == 1:
-            config["config"]["axis"] = axis[0]
-    layers = config.get("layers")
-    if isinstance(layers, list):
-        _count_from_zero(config, [layer for layer in layers if isinstance(layer, dict)])
+    for _, entry in walk(config):
+        if not isinstance(entry, dict):
+            continue
+        for name, values in _DROPPED.items():
+            if name in entry and entry[name] in values:
+                del entry[name]
+        title = entry.get("class_name")
+        if isinstance(title, str):
+            entry["class_name"] = title.removeprefix("Custom>")
+            if title == "Functional" and "module" in entry:
+                entry.update(module="keras", class_name="Model", registered_name=None)
+        if title == "BatchNormalization" and isinstance(entry.get("config"), dict):
+            axis = entry["config"].get("axis")
+            if isinstance(axis, list) and len(axis) == 1:
+                entry["config"]["axis"] = axis[0]
+        layers = entry.get("layers")
+        if isinstance(layers, list):
+            _count_from_zero(entry, [layer for layer in layers if isinstance(layer, dict)])
 
 
 def compile_config(training: dict[str, Any]) -> dict[str, Any]:
@@ -59,23 +56,19 @@ def compile_config(training: dict[str, Any]) -> dict[str, Any]:
     config = {
         "optimizer": _entry(optimizer, "keras.optimizers"),
         "loss": _entry(training.get("loss"), "keras.losses"),
-        **{
-            name: _entry(_of_one_output(training.get(name)), "keras.metrics")
-            for name in ("metrics", "weighted_metrics")
-        },
         "loss_weights": training.get("loss_weights"),
     }
+    for name in ("metrics", "weighted_metrics"):
+        metrics = training.get(name)
+        # Keras 2 writes an outer list, which Keras 3.12 refuses.
+        if isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list):
+            metrics = metrics[0]
+        config[name] = _entry(metrics, "keras.metrics")
     # Keras 2 writes None for the default.
     for name in ("run_eagerly", "steps_per_execution", "jit_compile"):
         if training.get(name) is not None:
             config[name] = training[name]
     return config
-
-
-def _of_one_output(metrics: Any) -> Any:
-    """Return the metrics without the outer list that Keras 2 wrote and Keras 3.12 refuses."""
-    nested = isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list)
-    return metrics[0] if nested else metrics
 
 
 def is_legacy(training: dict[str, Any]) -> bool:

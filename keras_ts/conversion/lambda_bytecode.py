@@ -96,7 +96,7 @@ def read(text: Any) -> LambdaCode | None:
             code = reader.code(counts, tail)
         except (ValueError, IndexError, KeyError, struct.error, RecursionError):
             continue
-        if reader.at_end():
+        if reader.at == len(reader.data):
             return code
     return None
 
@@ -111,10 +111,7 @@ class _Reader:
     """Reads the marshal format: a type, then its content, or a reference to an earlier value."""
 
     def __init__(self, data: bytes) -> None:
-        self._data, self._at, self._seen = data, 0, list[Any]()
-
-    def at_end(self) -> bool:
-        return self._at == len(self._data)
+        self.data, self.at, self._seen = data, 0, list[Any]()
 
     def code(self, counts: int, tail: int) -> LambdaCode:
         kind = self._take(1)[0]
@@ -165,7 +162,7 @@ class _Reader:
         return int(struct.unpack("<i", self._take(4))[0])
 
     def _take(self, count: int) -> bytes:
-        if not 0 <= count <= len(self._data) - self._at:
+        if not 0 <= count <= len(self.data) - self.at:
             raise IndexError("the data ends")
-        self._at += count
-        return self._data[self._at - count : self._at]
+        self.at += count
+        return self.data[self.at - count : self.at]

@@ -23,8 +23,7 @@ from keras_ts.conversion.portable import reached_layers
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.saving import archive
-from keras_ts.saving.config import entries, layer_name
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import entries, layer_name, short
 from keras_ts.saving.load import load_model, look_through, refuse_too_many_weights
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
+from keras_ts._files import path_text
 from keras_ts._models import check_model
 from keras_ts._registration import PACKAGE
 from keras_ts.interface import carried_by
@@ -24,8 +25,8 @@ from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.losses import QuantileLoss
-from keras_ts.saving.config import LAMBDAS, Place, entries, is_stock, title
-from keras_ts.saving.save import check_saveable, write
+from keras_ts.saving.config import LAMBDAS, entries, is_stock, title
+from keras_ts.saving.save import write
 
 _UNCOMPILED = (
     "To predict where keras_ts is not installed, save it uncompiled: "
@@ -71,7 +72,9 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
             ``QuantileLoss`` or has a ``Bounded``, or stock layers would not give the same results;
             the message says where.
     """
-    model = check_saveable(model, filepath)
+    model, path = check_model(model), path_text("filepath", filepath)
+    if not path.endswith(".keras"):
+        raise ValueError(f"filepath must end in .keras. Received: filepath={path!r}.")
     _check_stock(model)
     _check_masks(model)
     lowered = keras.models.clone_model(
@@ -79,13 +82,20 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     )
     if model.compiled:
         lowered.compile_from_config(model.get_compile_config())
-    for place, entry in _entries(lowered):
+    for place, entry in entries(keras.saving.serialize_keras_object(lowered)):
         if not is_stock(entry):
             raise ValueError(
                 f"{place} holds {title(entry)}, which has no stock form there. Use a stock loss "
                 "and metrics, and no layer of keras_ts inside a wrapper."
             )
-    _copy_state(model, lowered)
+    _copy_variables(model.variables, lowered.variables, "The model's layers")
+    # An optimizer that has not run yet has no state beyond its settings.
+    if model.compiled and model.optimizer.built:
+        _copy_variables(
+            model.optimizer.variables,
+            lowered.optimizer.variables,
+            "A layer was frozen or freed after the optimizer was built, and its state",
+        )
     write(lowered, filepath, carried_by(model))
 
 
@@ -107,7 +117,7 @@ def _check_stock(model: keras.Model) -> None:
             f"output has no gradient. {_UNCOMPILED}"
         )
     replaced = {f"{PACKAGE}>{layer.__name__}" for layer in _STOCK}
-    for place, entry in _entries(model):
+    for place, entry in entries(keras.saving.serialize_keras_object(model)):
         if entry["class_name"] in LAMBDAS:
             raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
         if not is_stock(entry) and title(entry) not in replaced:
@@ -119,7 +129,12 @@ def _check_stock(model: keras.Model) -> None:
 
 def _check_masks(model: keras.Model) -> None:
     """Refuse a mask that crosses a layer whose stock form would drop it."""
-    reached = reached_layers(model, _drops_masks)
+
+    def drops_masks(layer: Any) -> bool:
+        keeps = type(layer) is WindowedInput or (type(layer) is ScaleOutput and _is_scalar(layer))
+        return type(layer) in _STOCK and not keeps
+
+    reached = reached_layers(model, drops_masks)
     if reached is None:
         raise ValueError(
             "model masks its input, and the layers that the mask reaches are unknown: the model "
@@ -132,11 +147,6 @@ def _check_masks(model: keras.Model) -> None:
             "drop it: later layers would read the padding. Mask after this layer, or save with "
             "keras_ts.save_model."
         )
-
-
-def _drops_masks(layer: keras.layers.Layer) -> bool:
-    keeps = type(layer) is WindowedInput or (type(layer) is ScaleOutput and _is_scalar(layer))
-    return type(layer) in _STOCK and not keeps
 
 
 def _is_scalar(layer: ScaleOutput) -> bool:
@@ -190,18 +200,6 @@ _STOCK: dict[type, Callable[[Any], keras.layers.Layer]] = {
 }
 
 
-def _copy_state(model: keras.Model, lowered: keras.Model) -> None:
-    """Copy the weights, the state of seeds, and the state of the optimizer."""
-    _copy_variables(model.variables, lowered.variables, "The model's layers")
-    # An optimizer that has not run yet has no state beyond its settings.
-    if model.compiled and model.optimizer.built:
-        _copy_variables(
-            model.optimizer.variables,
-            lowered.optimizer.variables,
-            "A layer was frozen or freed after the optimizer was built, and its state",
-        )
-
-
 def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
     if [tuple(v.shape) for v in ours] != [tuple(v.shape) for v in theirs]:
         raise ValueError(f"{what} would not fit a newly built model; compile it again.")
@@ -210,17 +208,18 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
         variable.assign(np.array(keras.ops.convert_to_numpy(value)))
 
 
-def _entries(model: keras.Model) -> list[tuple[Place, dict[str, Any]]]:
-    return list(entries(keras.saving.serialize_keras_object(model)))
-
-
 # A layer that a mask reaches may treat it otherwise than its replacement does. Masks enter and
 # leave inner models only together with data, so the model is run on zeros.
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:
     """Return the ``watched`` layers that a mask reaches, or None if no mask could be followed."""
-    if not any(_makes_mask(entry) for _, entry in entries(model.get_config())):
+    masking = (
+        entry["class_name"] == "Masking"
+        or (isinstance(entry["config"], dict) and entry["config"].get("mask_zero"))
+        for _, entry in entries(model.get_config())
+    )
+    if not any(masking):
         return []
     reached: list[keras.layers.Layer] = []
 
@@ -242,13 +241,6 @@ def reached_layers(
 def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Return a layer with the same settings, and weights of its own."""
     return type(layer).from_config(layer.get_config())
-
-
-def _makes_mask(entry: dict[str, Any]) -> bool:
-    settings = entry["config"]
-    return entry["class_name"] == "Masking" or (
-        isinstance(settings, dict) and bool(settings.get("mask_zero"))
-    )
 
 
 def _runs(model: keras.Model, length: int) -> bool:

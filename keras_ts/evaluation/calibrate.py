@@ -1,6 +1,7 @@
 """Calibrates a model: adds prediction intervals that contain the share of values they promise."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from keras_ts._models import check_model, has_own_step
 from keras_ts._quantiles import pair_of, pairs_of
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import (
+    by_class,
     class_margins,
     differing_halves,
     floors,
@@ -19,7 +21,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     windows_needed,
 )
 from keras_ts.evaluation.interval_errors import errors_of, with_short
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.judged import JudgedWindows, spans_of
 from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
@@ -60,9 +62,10 @@ def calibrate(
 
     Where ``min_inputs`` of the windows lets young series come, each class of windows has widths of
     its own, by the number of their inputs: 0, 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to 23
-    and so on, from ``min_inputs`` up to full windows. A class of fewer than 2000 windows is filled
-    with longer ones that are cut short, as if their series had just begun. That assumes that young
-    series behave as old ones cut short. A class that still has too few is joined to the next.
+    and so on, from ``min_inputs`` up to full windows. One more class begins with two periods of the
+    model, from which on it sees a season. A class of fewer than 2000 windows is filled with longer
+    ones that are cut short, as if their series had just begun. That assumes that young series
+    behave as old ones cut short. A class that still has too few is joined to the next.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -145,7 +148,8 @@ def calibrate(
     check_enough(counts, named or (shares if levels is None else shares[:1]))
     if levels is not None:
         shares = _calibrated(levels, shares, int(counts.min()))
-    errors, bounds = with_short(whole, unbounded, judged, levels, pairs), judged.classes
+    bounds = judged.classes(interface.period)
+    errors = with_short(whole, bounds, unbounded, judged, levels, pairs)
     floor = floors(whole.scales).astype(np.float32)
     # A bound that lies on a value, as on zero, holds it after rounding, too.
     scores = errors.scores(floor)[: len(shares)] + _ROUNDING
@@ -155,21 +159,35 @@ def calibrate(
         class_margins(own, classes, len(bounds), share)
         for own, share in zip(scores, shares, strict=True)
     ]
+    columns, targets = judged.panel.columns, judged.columns.tolist()
+    if columns.plain or columns.squeeze:
+        targets = None if columns.plain else targets[0]
+    kept = None
+    if settings is not None and not has_own_step(model):
+        # What "auto" became on this backend does not suit another.
+        kept = {name: value for name, value in settings.items() if name != "jit_compile"}
     layer = ConformalInterval(
         shares,
         quantiles=levels,
         keep_others=levels is not None,
-        targets=_targets(judged),
+        targets=targets,
         sequence=judged.geometry.sequence,
         calibrated_on=joined(spans_of(judged)),
-        compiled_with=_kept(model, settings),
+        compiled_with=kept,
         halves=_halves(scores[0], margins[0], classes, judged, whole.windows),
         inputs=bounds if judged.geometry.before else None,
     )
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
     layer.margins.assign(np.stack(margins).reshape(layer.margins.shape))
     layer.floor.assign(floor)
-    layer.scores = _kept_scores(scores if levels else scores[:1], classes, len(bounds))
+    # What ``follow`` reads margins off.
+    sets = scores if levels else scores[:1]
+    count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
+    kept_at = kept_levels(len(sets) * len(bounds) * sets[0][0].size)
+    quantiles = [
+        [ranked(part, kept_at) for part in by_class(own, classes, len(bounds))] for own in sets
+    ]
+    layer.scores = Scores(np.array(quantiles, np.float32), count)
     if joint:
         layer.paths = _error_paths(calibrated, layer.quantiles, judged)
     if train_on is not None and settings is not None:
@@ -177,20 +195,6 @@ def calibrate(
         interface = Interface(trained, interface.carried)
         calibrated = _attached(layer, interface, judged, calibrated.name)
     return calibrated
-
-
-def _kept_scores(sets: Array, classes: IntArray, number: int) -> Scores:
-    """Return what ``follow`` reads margins off: of scores ``(windows, steps, targets)`` by set."""
-    count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
-    kept = kept_levels(len(sets) * number * sets[0][0].size)
-    quantiles = [
-        [
-            ranked(np.where((classes == place)[:, None], own, np.nan), kept)
-            for place in range(number)
-        ]
-        for own in sets
-    ]
-    return Scores(np.array(quantiles, np.float32), count)
 
 
 def _error_paths(
@@ -247,14 +251,6 @@ def _attached(
     calibrated = keras.Model(inputs, outputs, name=name)
     remember(calibrated, remembered(interface.model))
     return calibrated
-
-
-def _kept(model: keras.Model, settings: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what a ``ConformalInterval`` keeps of the settings of a model."""
-    if settings is None or has_own_step(model):
-        return None
-    # What "auto" became on this backend does not suit another.
-    return {name: value for name, value in settings.items() if name != "jit_compile"}
 
 
 def _shares_of(levels: tuple[float, ...], named: tuple[float, ...]) -> tuple[float, ...]:
@@ -326,13 +322,6 @@ def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "valid
         )
 
 
-def _targets(judged: JudgedWindows) -> int | list[int] | None:
-    columns = judged.panel.columns
-    if columns.plain:
-        return None
-    return int(judged.columns[0]) if columns.squeeze else judged.columns.tolist()
-
-
 def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, Any]:
     """Return the symbolic inputs and output of the model, and the input that takes windows."""
     model, parts = interface.model, interface.inputs
@@ -362,18 +351,18 @@ def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
     copy = ConformalInterval.from_config(config)
     # A Sequential has no ``input``.
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    copied = keras.Model(inputs, _with_interval(model.outputs[0], copy), name=model.name)
+    copied = keras.Model(inputs, with_interval(model.outputs[0], copy), name=model.name)
     copy.set_weights(layer.get_weights())
     remember(copied, remembered(model))
     return copied
 
 
-def _with_interval(outputs: Any, interval: ConformalInterval) -> Any:
-    """Return symbolic outputs with another layer in place of their ``ConformalInterval``."""
+def with_interval(outputs: Any, interval: Callable[[Any], Any]) -> Any:
+    """Return symbolic outputs with something else in place of their ``ConformalInterval``."""
     last, inputs = _keras_private.made_by(outputs)
     if isinstance(last, ConformalInterval):
         return interval(inputs)
     if isinstance(last, Bounded):
-        return Bounded.from_config(last.get_config())(_with_interval(inputs[0], interval))
-    inner = keras.Model(last.inputs, _with_interval(last.outputs[0], interval), name=last.name)
+        return Bounded.from_config(last.get_config())(with_interval(inputs[0], interval))
+    inner = keras.Model(last.inputs, with_interval(last.outputs[0], interval), name=last.name)
     return inner(inputs)

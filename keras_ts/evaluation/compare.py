@@ -47,6 +47,10 @@ def compare(
     widen the interval. If several baselines are about equally good, the best may be so by luck:
     each of them raises the upper end of the interval.
 
+    Where there are too few windows or series for an interval, ``verdicts`` has ``"cannot be told
+    from"``, and the report says that the model is not judged, how many there are and how many it
+    takes. Of several models, the report also judges each beside the best of them.
+
     Models whose windows differ, and forecasts that come as tables, are judged on the targets that
     all of them have, and the report says how many these are. The baselines then read the windows of
     ``train`` and ``validation``, or without these the windows with the most columns (of them, the
@@ -128,8 +132,9 @@ def compare(
         by: The measure of skill and verdict: ``"mae"``; ``"mase"``, by which series and targets
             count alike whatever their size; ``"rmsse"``, which punishes large errors more;
             ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
-            name of one of ``metrics`` that gives an error of 0 or more for each value. Defaults to
-            None: ``"mase"`` for a panel or several targets, else ``"mae"``.
+            name of one of ``metrics`` that gives an error of 0 or more for each value, or NaN at
+            the same targets for every forecaster, such as all but one column. Defaults to None:
+            ``"mase"`` for a panel or several targets, else ``"mae"``.
         total: True to judge the total of each window's steps, such as a week's sales, in place of
             single steps. A missing step counts 0 where another one is not missing. A total's MASE
             is its error over the scale and the number of its steps, so it is at most that of

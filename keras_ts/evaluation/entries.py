@@ -12,9 +12,8 @@ from keras_ts._backends import unwrapped
 from keras_ts._models import check_model
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
-from keras_ts.evaluation.forecasters.table_windows import on_windows
-from keras_ts.evaluation.judged.common_windows import common_windows
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
 from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
@@ -22,6 +21,7 @@ from keras_ts.scores.report import percent, whole_percent
 from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.carried import Spans, overlap
+from keras_ts.windows.regression import too_many
 
 # The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
@@ -45,12 +45,6 @@ class Parts(NamedTuple):
         present = present[places[present] >= 0]
         # Series without a window in train have the smallest of all times.
         return int((last[places[present]] >= first[present]).sum())
-
-    @property
-    def inputs(self) -> tuple[int, int]:
-        """The number of columns that a model reads, and of its inputs in time."""
-        columns = self.judged.panel.columns
-        return len(columns.names), self.judged.geometry.reach
 
 
 class Entries:
@@ -87,8 +81,12 @@ class Entries:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."
             )
-        # Of several windows the baselines get the widest, so that no model reads more than they.
-        self.parts = shared or max(by_model.values(), key=lambda parts: parts.inputs)
+        # Of several windows the baselines get those of the most columns, of these the longest, so
+        # that no model reads more than they.
+        self.parts = shared or max(
+            by_model.values(),
+            key=lambda own: (len(own.judged.panel.columns.names), own.judged.geometry.reach),
+        )
         self._own = by_model
         interfaces = {
             name: Interface.of(
@@ -124,7 +122,7 @@ class Entries:
         self.forecasters: list[Forecaster] = [
             of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model
-            else of_array(name, *tables[name], None, self.judged)
+            else of_array(name, *tables[name], self.judged)
             for name in self.names
         ]
 
@@ -151,8 +149,8 @@ class Entries:
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
             counts = ", ".join(f"{self._called(p)} {p.judged.count}" for p in distinct)
             notes.append(
-                f"All are judged on the {self.judged.count} windows that they have in common "
-                f"(of their own: {counts})."
+                f"All have {self.judged.count} windows in common (of their own: {counts}); no "
+                "other is judged."
             )
             before, left = (
                 each.ranges.series_of(np.arange(each.count))
@@ -170,9 +168,19 @@ class Entries:
             )
         covariates = self.parts.judged.beyond_targets()
         if self.models:
-            notes += covariates_note(covariates, baselines)
+            notes += covariates_note(covariates, baselines, too_many(self.parts.train))
         for name, interface in self._interfaces.items():
-            notes += _halves_note(name, interface.last_layer)
+            last = interface.last_layer
+            # Coverage that changed within the part that a model was calibrated on.
+            if isinstance(last, ConformalInterval) and last.halves is not None:
+                first, latest = last.halves
+                than = "more" if latest < first else "fewer"
+                notes.append(
+                    f"Within the part that {name} was calibrated on, its "
+                    f"{whole_percent(last.coverage[0])} interval held {percent(first)} of values "
+                    f"in the first half and {percent(latest)} in the last, which chance does not "
+                    f"explain: coverage drifts, so {than} later values may lie outside than asked."
+                )
         for name, parts in self._own.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
             if more:
@@ -180,28 +188,16 @@ class Entries:
         return notes
 
 
-def covariates_note(covariates: Sequence[str], baselines: Sequence[str]) -> list[str]:
+def covariates_note(covariates: Sequence[str], baselines: Sequence[str], wide: bool) -> list[str]:
     """Return a sentence on what models and some baselines may read beside targets, if anything."""
     if not covariates:
         return []
     readers = "the baselines of keras_ts do not"
     if LinearRegression.name in baselines:
         readers = "of the baselines only the linear regression does"
+        if wide:
+            readers += ", without the past of other columns, which are too many for its windows"
     return [f"Beside the past of the targets, models may read {'; '.join(covariates)}; {readers}."]
-
-
-def _halves_note(name: str, last: Any) -> list[str]:
-    """Return a sentence on coverage that changed within the part a model was calibrated on."""
-    if not isinstance(last, ConformalInterval) or last.halves is None:
-        return []
-    first, latest = last.halves
-    more = "more" if latest < first else "fewer"
-    return [
-        f"Within the part that {name} was calibrated on, its {whole_percent(last.coverage[0])} "
-        f"interval held {percent(first)} of values in the first half and {percent(latest)} in the "
-        f"last, which chance does not explain: coverage drifts, so {more} later values may lie "
-        "outside than asked."
-    ]
 
 
 def _named(models: Any) -> dict[str, Any]:
@@ -255,14 +251,9 @@ def _is_table(value: Any) -> bool:
 
 
 def _parts(owner: str, train: Any, validation: Any) -> Parts:
+    """Return the parts of some windows; refuse those that come not from one ``WindowedSeries``."""
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
-    check_alike(trained, judged)
-    return Parts(owner, trained, judged)
-
-
-def check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
-    """Refuse parts that do not come from one ``WindowedSeries``."""
-    datasets = train.dataset, validation.dataset
+    datasets = trained.dataset, judged.dataset
     windows = [dataset.windows for dataset in datasets]
     pairs = [(name, *(getattr(own, name) for own in windows)) for name in _ALIKE]
     pairs.append(("columns", *(dataset.columns for dataset in datasets)))
@@ -272,13 +263,14 @@ def check_alike(train: JudgedWindows, validation: JudgedWindows) -> None:
                 f"train and validation must have the same {name}, from one WindowedSeries. "
                 f"Received: {name}={_checks.shown(ours)} and {name}={_checks.shown(theirs)}."
             )
-    if None in (train.panel.labels, validation.panel.labels):
-        counts = len(train.labels), len(validation.labels)
+    if None in (trained.panel.labels, judged.panel.labels):
+        counts = len(trained.labels), len(judged.labels)
         if counts[0] != counts[1]:
             raise ValueError(
                 "train and validation must hold the same series. Received "
                 f"{counts[0]} and {counts[1]} series."
             )
+    return Parts(owner, trained, judged)
 
 
 def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]) -> None:
@@ -289,26 +281,26 @@ def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedW
         trained_on, part = interface.trained_on, judged[name]
         if (calibrated_on or trained_on) and part not in here:
             here[part] = spans_of(part)
+        seen = []
         if overlap(calibrated_on, here.get(part, {})):
-            warnings.warn(
-                f"{name} was calibrated on targets that validation holds, so its coverage there is "
-                "the one asked for, by construction. Judge it on later windows.",
-                stacklevel=4,
+            seen.append(
+                "was calibrated on targets that validation holds, so its coverage there is the one "
+                "asked for, by construction. Judge it on later windows."
             )
         if overlap(trained_on, here.get(part, {})):
-            warnings.warn(
-                f"{name} was trained on targets that validation holds, by fine_tune or by "
+            seen.append(
+                "was trained on targets that validation holds, by fine_tune or by "
                 "calibrate(train_on=...), so its errors there are too small. Judge it on later "
-                "windows.",
-                stacklevel=4,
+                "windows."
             )
         if _followed(getattr(interface.last_layer, "followed", None), part):
-            warnings.warn(
-                f"{name} has intervals that follow targets that validation holds, so their "
-                "coverage there says little. Judge them on later windows, or each fold before they "
-                "move: backtest(..., follow=True).",
-                stacklevel=4,
+            seen.append(
+                "has intervals that follow targets that validation holds, so their coverage there "
+                "says little. Judge them on later windows, or each fold before they move: "
+                "backtest(..., follow=True)."
             )
+        for what in seen:
+            warnings.warn(f"{name} {what}", stacklevel=4)
 
 
 def _followed(followed: Followed | None, judged: JudgedWindows) -> bool:

@@ -6,15 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts import _keras_private
 from keras_ts._models import check_model
 from keras_ts._progress import quiet
 from keras_ts._quantiles import pair_of
-from keras_ts.evaluation.calibrate import calibrate, check_enough
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.calibrate import calibrate, check_enough, with_interval
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.tuning import CURE, NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
-from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
 from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.dataset import WindowDataset
@@ -134,25 +132,13 @@ def fine_tune(
 
 def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
     """Return a calibrated model without its intervals, on the same layers."""
-    net = keras.Model(
-        model.input, _before_interval(model.output), name=model.name.removesuffix("_calibrated")
-    )
+    before = with_interval(model.output, lambda inputs: inputs[0])
+    net = keras.Model(model.input, before, name=model.name.removesuffix("_calibrated"))
     carried = remembered(model)
     if carried is not None:
         carried = replace(carried, quantiles=interval.given_quantiles, scorecard=None)
     remember(net, carried)
     return net
-
-
-def _before_interval(outputs: Any) -> Any:
-    """Return the symbolic forecasts before the interval, in the bounds that stand behind it."""
-    last, inputs = _keras_private.made_by(outputs)
-    if isinstance(last, ConformalInterval):
-        return inputs[0]
-    if isinstance(last, Bounded):
-        return Bounded.from_config(last.get_config())(_before_interval(inputs[0]))
-    inner = keras.Model(last.inputs, _before_interval(last.outputs[0]))
-    return inner(inputs)
 
 
 def _check_apart(train: JudgedWindows, calibration: JudgedWindows) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from keras_ts._keras_private import layers_within
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.layers.plumbing import LevelByStatic
 from keras_ts.windows.arithmetic.regression import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
@@ -56,7 +56,7 @@ def errors_of(
         actual = np.where(present, block.actual, np.nan)[..., None]
         past, known = block.past_as_read, known_steps(block.past_as_read)
         scales, point = window_scales(past), predicted[..., middle, None]
-        if len(judged.classes) > 1 and judged.classes[0] <= 1:
+        if judged.classes(None)[0] <= 1 < judged.geometry.window:
             # One value makes no step: the window is in units of its forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if shares is not None:
@@ -93,11 +93,15 @@ def left_out(model: keras.Model, judged: JudgedWindows) -> Array | None:
 
 
 def with_short(
-    errors: IntervalErrors, model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
+    errors: IntervalErrors,
+    bounds: tuple[int, ...],
+    model: keras.Model,
+    judged: JudgedWindows,
+    levels: Any,
+    pairs: list[Any],
 ) -> IntervalErrors:
     """Return errors and those of windows cut short, if classes of windows have too few."""
-    generator, bounds = np.random.default_rng(0), judged.classes
-    classes = class_of(errors.known, bounds)
+    generator, classes = np.random.default_rng(0), class_of(errors.known, bounds)
     windows, kept = [errors.windows[:0]], [errors.windows[:0]]
     for place, (fewest, more) in enumerate(pairwise(bounds)):
         longer = errors.windows[(classes > place).all(axis=1)]

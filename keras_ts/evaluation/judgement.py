@@ -1,22 +1,112 @@
 """``judge``: the losses of forecasters on the targets, or totals, that all of them forecast."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
-from keras_ts.evaluation.judged.common_windows import common_steps
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.measures import Metric, check_errors, own_losses
-from keras_ts.scores.metrics import point_losses, quantile_losses
+from keras_ts.evaluation.judged import JudgedWindows, common_steps
+from keras_ts.scores.metrics import METRICS, QUANTILE, heading, point_losses, quantile_losses
 from keras_ts.windows.arithmetic.scale import known_steps
 from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.blocks import Block, finite, totals
+
+# A function of actual values, forecasts and scales that returns one loss for each target.
+Metric = Callable[[Array, Array, Array], Array]
+# By what a verdict may compare, beside one's own metrics.
+MEASURES = [name for name, metric in METRICS.items() if metric.measure]
+# The columns of scores and what they are called, which no metric of one's own may be.
+_OTHERS = ("skill", "skill_low", "skill_high", "name", "step", "series", "target", "verdict")
+_TAKEN = {*METRICS, *map(heading, METRICS), *_OTHERS}
+
+
+def measure_of(by: str | None, judged: JudgedWindows) -> str:
+    """Return the measure that is asked for; by default all series and all targets count alike."""
+    return by or ("mase" if len(judged.labels) * len(judged.columns) > 1 else "mae")
+
+
+def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
+    """Refuse to judge distributions of forecasters that have none."""
+    points = [own.name for own in forecasters if own.levels is None]
+    if by in QUANTILE and (points or len(common_levels(own.levels for own in forecasters)) < 2):
+        lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
+        raise ValueError(
+            f'by="{by}" judges quantiles of levels that all forecasters have, and {lacking}. Give '
+            "models quantiles, or calibrate them, for totals with joint=True; or pass another "
+            'measure, such as by="mase".'
+        )
+
+
+def check_errors(
+    name: str, losses: Array, present: BoolArray, before: BoolArray | None
+) -> BoolArray:
+    """Return what a metric leaves out; refuse one that is no error, or leaves out other targets."""
+    values = losses[present]
+    wrong = values[~(np.isnan(values) | np.isfinite(values) & (values >= 0))]
+    if len(wrong):
+        raise ValueError(
+            f"by={name!r} needs a finite error of 0 or more for each value, or NaN to leave it "
+            f"out. Received: {wrong[0]:g} from {name}, and {len(wrong)} of {len(values)} such "
+            "values."
+        )
+    left_out = np.isnan(losses) & present
+    if before is not None and (left_out != before).any():
+        raise ValueError(
+            f"by={name!r} needs NaN at the same targets for every forecaster, and {name} gives "
+            f"{int(before.sum())} to one and {int(left_out.sum())} to another. Let actual and "
+            "scale decide where it is NaN, and not the prediction."
+        )
+    return left_out
+
+
+def own_losses(
+    metrics: Mapping[str, Metric], actual: Array, point: Array, scale: Array
+) -> dict[str, Array]:
+    """Return the losses of people's own metrics, of the point or the median."""
+    # A metric that writes to its arguments would change what all others are judged on.
+    arguments = [np.array(values) for values in (actual, point, scale)]
+    for values in arguments:
+        values.setflags(write=False)
+    losses = {}
+    for name, metric in metrics.items():
+        loss = _checks.numeric(np.asarray(metric(*arguments)), f"what {name} returns")
+        if loss.shape != actual.shape:
+            raise ValueError(
+                f"The metric {name} must return one loss for each target, {actual.shape}, whose "
+                f"means are then taken over all targets, a step or a series. Received shape "
+                f"{loss.shape}."
+            )
+        losses[name] = loss.astype(np.float64)
+    return losses
+
+
+def metrics_of(metrics: Any) -> dict[str, Metric]:
+    """Return people's own metrics by name, or raise an error."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, list | tuple):
+        raise TypeError(f"metrics must be a list of functions. Received: {_checks.shown(metrics)}.")
+    named: dict[str, Metric] = {}
+    for metric in metrics:
+        name = getattr(metric, "__name__", None)
+        if not callable(metric) or not isinstance(name, str):
+            raise TypeError(
+                "metrics must hold functions of (actual, prediction, scale). Received: "
+                f"{_checks.shown(metric)}."
+            )
+        if name == "<lambda>" or name in (*named, *_TAKEN):
+            raise ValueError(
+                f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
+                "Define it as a function of another name."
+            )
+        named[name] = metric
+    return named
 
 
 class NoVerdictError(ValueError):
@@ -76,13 +166,14 @@ def judge(
     measure: str,
     metrics: Mapping[str, Metric] | None = None,
     total: bool = False,
+    period: int | None = None,
 ) -> Judgement:
     """Return the losses on what all forecast: the targets at ``steps``, or the total of them."""
     parts, span = list(steps), steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), 1 if total else span, len(judged.columns)
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
     times = judged.origins_of(np.arange(judged.count)).times if models else None
-    common = common_levels(forecaster.levels for forecaster in forecasters)
+    common, bounds = common_levels(each.levels for each in forecasters), judged.classes(period)
     result = Judgement(
         tallies={},
         judged=judged,
@@ -99,7 +190,7 @@ def judge(
     for forecaster in forecasters:
         name, levels = forecaster.name, forecaster.levels
         at = times if forecaster.lacks == "nothing" else None
-        result.tallies[name] = Tally(*sizes, measure, at, len(judged.classes))
+        result.tallies[name] = Tally(*sizes, measure, at, len(bounds))
         result.beyond[name] = [level for level in levels or () if level not in common]
         if levels:
             result.below[name] = levels, np.zeros((3, len(levels)))
@@ -127,7 +218,7 @@ def judge(
             result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
         numbers = by_part[judged].begin + np.flatnonzero(usable)
         series = by_part[judged].series[usable]
-        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), judged.classes)
+        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), bounds)
         actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         zeros += int((actual == 0).sum())
@@ -135,7 +226,7 @@ def judge(
         if not len(numbers):
             continue
         scale = scales[series][:, None] * np.stack([num_steps, num_steps**2], axis=-1)[usable]
-        scale = np.broadcast_to(scale, (*actual.shape, 2))
+        scale, left_out = np.broadcast_to(scale, (*actual.shape, 2)), None
         for forecaster in forecasters:
             name, levels = forecaster.name, forecaster.levels
             forecast = forecasts.pop(name)
@@ -155,7 +246,7 @@ def judge(
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):
-                check_errors(measure, losses[measure], present)
+                left_out = check_errors(measure, losses[measure], present, left_out)
             result.tallies[name].add(numbers, series, losses, present, classes)
     return result._replace(missing=missing, zeros=zeros)
 

@@ -11,25 +11,29 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
+from keras_ts.evaluation.evidence import ENDS, Evidence
 from keras_ts.evaluation.forecasters.forecaster import (
     Forecaster,
+    SignedErrors,
     baselines_of,
     common_levels,
     left_out_note,
     name_of,
     of_baseline,
 )
-from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.judged.reading import JudgedWindows, described
-from keras_ts.evaluation.judgement import Judgement, NoVerdictError, judge, steps_of
-from keras_ts.evaluation.measures import (
+from keras_ts.evaluation.judged import JudgedWindows, described
+from keras_ts.evaluation.judgement import (
+    MEASURES,
+    Judgement,
     Metric,
-    checked_measure,
+    NoVerdictError,
+    judge,
     measure_of,
     metrics_of,
     refuse_points,
+    steps_of,
 )
-from keras_ts.evaluation.report import ENDS, ComparisonReport, Evidence
+from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted
 from keras_ts.scores.report import percent, unscaled_note
@@ -57,7 +61,8 @@ class Judge:
     ) -> None:
         self._total = _checks.boolean("total", total)
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
-        self._by = checked_measure(by, self._metrics)
+        allowed = (*MEASURES, *self._metrics)
+        self._by = by if by is None else _checks.choice("by", by, allowed)
         self._baselines = baselines_of(baselines, period, sequence)
         self._left_out = left_out_note(baselines, sequence)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
@@ -74,10 +79,8 @@ class Judge:
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
         scales: Array,
     ) -> None:  # fmt: skip
-        """Judge models and baselines, unless a part before had no verdict.
-
-        A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
-        """
+        """Judge models and baselines, unless a part before had no verdict."""
+        # A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
         if self._reason is None:
             steps, total = steps_of(models, judged), self._total
             if not self._judgements and self._by is None and judged.unseen:
@@ -97,7 +100,9 @@ class Judge:
             by, forecasters = measure_of(self._by, judged), [*models, *baselines]
             refuse_points(by, forecasters)
             try:
-                judgement = judge(forecasters, judged, steps, scales, by, self._metrics, total)
+                judgement = judge(
+                    forecasters, judged, steps, scales, by, self._metrics, total, self._period
+                )
                 self._judgements.append(judgement.averaged(self._models))
             except NoVerdictError as error:
                 self._reason = error
@@ -120,6 +125,8 @@ class Judge:
             for name in first.tallies
         }
         counted = np.isfinite(next(iter(tallies.values())).errors[scored])
+        if not counted.any() and by in self._metrics:
+            raise NoVerdictError(f"by={by!r} is NaN at every target: there is nothing to judge.")
         if not counted.any():
             steps, cure = (
                 ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
@@ -132,7 +139,8 @@ class Judge:
         pairs = list(zip(judgements, places, strict=True))
         series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
         flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
-        fingerprint = hashlib.blake2b(digest_size=16)
+        # Scores that are scaled by another period are no scores of the same task.
+        fingerprint = hashlib.blake2b(str(period or "").encode(), digest_size=16)
         for part in judgements:
             fingerprint.update(part.judged.mark().encode())
         origins = judged.origins_at(series, flat)
@@ -141,15 +149,27 @@ class Judge:
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
         best, skills = _skills(tallies, self._models, by, origins)
+        below = {}
+        for name, (levels, _) in first.below.items():
+            under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
+            below[name] = levels, under / count, up_to / count
+        pointed = []
+        if models := self._pointed:
+            pointed = [
+                f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
+                "steps, not of their total: calibrate(..., joint=True) makes those."
+            ]
         evidence = Evidence(
+            by,
+            best,
             tallies,
             skills,
             first.levels,
-            dict(_reliability(judgements)),
+            below,
             weights or {},
             judged.labels,
             [judged.panel.columns.past[place] for place in judged.columns.tolist()],
-            judged.classes,
+            judged.classes(period),
             origins,
             np.unique(series),
             first.first_step,
@@ -162,7 +182,7 @@ class Judge:
                 *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
                 *_unscaled(tallies, first),
-                *_without_levels(self._pointed),
+                *pointed,
                 *single_time_note(origins),
             ],
         )
@@ -255,7 +275,10 @@ def _notes(
     if zeros > _MANY_ZEROS:
         yield f"{percent(zeros)} of the {what} are zero."
     if not scored.all():
-        yield f"{int((~scored).sum())} windows with a missing value are left out."
+        yield (
+            f"Of {len(scored)} windows {int((~scored).sum())} are left out: a value or a forecast "
+            "is missing in them."
+        )
     if missing:
         yield f"{missing} of {total} {what} are missing, and count nowhere."
     for name in first.lacking:
@@ -284,22 +307,6 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
         yield (
             f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train in a series "
             "that has others; WAPE does not."
-        )
-
-
-def _reliability(judgements: Sequence[Judgement]) -> Iterator[tuple[str, tuple[Any, Array, Array]]]:
-    """Yield levels of forecasters, and the shares of targets below and up to their quantiles."""
-    for name, (levels, _) in judgements[0].below.items():
-        under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
-        yield name, (levels, under / count, up_to / count)
-
-
-def _without_levels(models: Sequence[str]) -> Iterator[str]:
-    """Yield a sentence on models whose levels are not those of totals, if there are any."""
-    if models:
-        yield (
-            f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
-            "steps, not of their total: calibrate(..., joint=True) makes those."
         )
 
 

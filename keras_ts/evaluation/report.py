@@ -1,22 +1,21 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array
 from keras_ts._version import __version__
 from keras_ts.evaluation.arithmetic.coverage import Coverage
-from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, Skill, Skills, skills_by_series
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
+from keras_ts.evaluation.evidence import ENDS, Evidence
 from keras_ts.evaluation.forecasters.baselines import Naive
-from keras_ts.plotting.intervals import draw_verdict
-from keras_ts.saving.scorecard import Weights
+from keras_ts.plotting.errors import draw_verdict
 from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
     Page,
@@ -30,30 +29,6 @@ from keras_ts.scores.report import (
 )
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
 from keras_ts.windows.arithmetic.labels import label_column
-
-# The columns of a skill in a table, and what a ``Skill`` calls them.
-ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
-
-
-class Evidence(NamedTuple):
-    """What the scores and verdicts of a report are worked out from."""
-
-    tallies: dict[str, Tally]
-    skills: dict[str, Skill]
-    levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
-    # Of each forecaster with levels, these and the shares of targets below and up to its quantiles.
-    below: Mapping[str, tuple[Any, Array, Array]]
-    weights: Mapping[str, Weights]  # empty for a backtest, which judges others
-    labels: Sequence[Any]
-    targets: Sequence[Any]  # their columns
-    inputs: Sequence[int]  # the least number of inputs of each class of windows
-    origins: Origins
-    series: IntArray  # the numbers of the series that have origins, in order
-    first_step: int
-    period: int | None
-    folds: int | None
-    total: bool  # of a window's steps
-    notes: list[str]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -78,7 +53,8 @@ class ComparisonReport(Report):
             one's own.
         best: The name of the best baseline, the one with the lowest error in that measure.
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
-            ``"cannot be told from"``, all said of the best baseline.
+            ``"cannot be told from"``, all said of the best baseline; the last also where there are
+            too few windows or series for an interval.
         coverages: A dict from the name of each model that forecasts quantiles to a tuple of
             ``asked``, the share of values that its outer quantiles shall hold, ``share``, the one
             that they held, its 95 % interval ``low`` to ``high``, and ``independent``: as many
@@ -86,8 +62,9 @@ class ComparisonReport(Report):
         windows: The number of windows that were judged.
         judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
             ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, a
-            ``fingerprint`` of the targets, the settings ``horizon``, ``window``, ``gap``,
-            ``sampling_rate`` and ``id_column`` of the windows, and their ``columns`` by role.
+            ``fingerprint`` of the targets and of ``period``, the settings ``horizon``, ``window``,
+            ``gap``, ``sampling_rate`` and ``id_column`` of the windows, and their ``columns`` by
+            role.
     """
 
     table: dict[str, Array]
@@ -98,8 +75,6 @@ class ComparisonReport(Report):
     windows: int
     judged_on: dict[str, Any]
     _evidence: Evidence
-    # A panel of very many series takes seconds, so these are computed once they are asked for.
-    _by_series: dict[str, Skills] = field(default_factory=dict)
 
     @property
     def total(self) -> bool:
@@ -126,68 +101,40 @@ class ComparisonReport(Report):
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
             number), ``target`` (the name or number of its column) or ``inputs`` (the least number
-            of the class: 8 for 8 to 11), and the metrics of ``table``.
-            For series also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``, which judge
-            each series by its own windows, beside the best baseline of the table; the verdict is
+            of the class: 8 for 8 to 11, with their number, ``windows``), and the metrics of
+            ``table``. For targets also ``skill``, over the best baseline of the table. For series
+            also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``, which judge each series
+            by its own windows, beside the best baseline of the table; the verdict is
             ``"too few windows"`` where there is none.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self._evidence.total :])
         tallies = list(self._evidence.tallies.values())
         if by == "series":
             places = tallies[0].series()
-            keys = label_column(tuple(self._evidence.labels))[places]
+            keys = {by: label_column(tuple(self._evidence.labels))[places]}
         elif by == "step":
             places = np.arange(tallies[0].steps)
-            keys = places + self._evidence.first_step
+            keys = {by: places + self._evidence.first_step}
         elif by == "inputs":
-            places = tallies[0].classes()
-            keys = np.array(self._evidence.inputs)[places]
+            places, windows = tallies[0].classes()
+            keys = {by: np.array(self._evidence.inputs)[places], "windows": windows}
         else:
             places = np.arange(tallies[0].columns)
-            keys = label_column(tuple(self._evidence.targets))
+            keys = {by: label_column(tuple(self._evidence.targets))}
         return {
             "name": np.repeat(self.table["name"], len(places)),
-            by: np.tile(keys, len(tallies)),
+            **{column: np.tile(values, len(tallies)) for column, values in keys.items()},
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()
             },
-            **(self._verdicts_of(places) if by == "series" else {}),
+            **(self._evidence.verdicts_on(places) if by == "series" else {}),
+            **({"skill": self._evidence.skill_on_targets()} if by == "target" else {}),
         }
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""
         return [column for column in self.table if column not in ("name", *ENDS)]
-
-    def _printed(self) -> list[str]:
-        """Return the metrics of the printed table."""
-        tally = self._evidence.tallies[self.best]
-        left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
-        return printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
-
-    def _verdicts_of(self, series: IntArray) -> dict[str, Array]:
-        """Return the skills and verdicts of every forecaster on some series, one after another."""
-        with_origins = self._evidence.series
-        known = np.minimum(np.searchsorted(with_origins, series), len(with_origins) - 1)
-        judged = with_origins[known] == series
-        columns: dict[str, list[Array]] = {column: [] for column in (*ENDS, "verdict")}
-        for name in self._evidence.tallies:
-            skills = self._skills_of(name)
-            for column, end in ENDS.items():
-                columns[column].append(np.where(judged, getattr(skills, end)[known], np.nan))
-            few = ~judged | np.isnan(skills.low[known])
-            columns["verdict"].append(np.where(few, "too few windows", skills.verdict[known]))
-        return {column: np.concatenate(parts) for column, parts in columns.items()}
-
-    def _skills_of(self, name: str) -> Skills:
-        """Return the skills of a forecaster on each series that the verdict counts."""
-        if name not in self._by_series:
-            tallies, origins = self._evidence.tallies, self._evidence.origins
-            errors, best = tallies[name].by_seed, tallies[self.best].errors
-            judged = np.isfinite(best)
-            found = skills_by_series(errors[:, judged], best[judged], origins)
-            self._by_series[name] = found.rooted() if is_rooted(self.by) else found
-        return self._by_series[name]
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
@@ -268,9 +215,12 @@ class ComparisonReport(Report):
 
     def pages(self) -> Iterator[Page]:
         """Yield the table, and a verdict for each model."""
+        tally = self._evidence.tallies[self.best]
+        left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
+        metrics = printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
         columns = {
             "": self.table["name"].tolist(),
-            **{heading(metric): self.table[metric] for metric in self._printed()},
+            **{heading(metric): self.table[metric] for metric in metrics},
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
                 "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")
@@ -290,7 +240,7 @@ class ComparisonReport(Report):
         skills = self._evidence.skills
         few = [name for name in skills if skills[name].few == "windows"]
         if rivals := [name for name in few if name not in self.verdicts]:
-            yield f"Of {', '.join(rivals)}, there are {_too_few(skills[rivals[0]])}."
+            yield f"{', '.join(rivals)} cannot be judged: {self._too_few(skills[rivals[0]])}."
         # Tables come of unknown seeds, so only models have levels or None here.
         for name in [*self._evidence.levels][:1]:
             yield from self._luck(name)
@@ -301,6 +251,10 @@ class ComparisonReport(Report):
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
+        if len(self.verdicts) > 1:
+            best, skills = self._evidence.among([*self.verdicts])
+            for name, skill in skills.items():
+                yield self._said(name, skill, f"the best model, {best}")
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -317,25 +271,40 @@ class ComparisonReport(Report):
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
-        skill = self._evidence.skills[name]
-        times = ""
-        if -np.inf < skill.value < -1:
-            times = f" (its error is {one_decimal(1 - skill.value)} times as large)"
-        ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
-        said = (
-            f": skill {percent(skill.value)} by {heading(self.by)}{times}, "
-            f"{_too_few(skill) if np.isnan(skill.low) else ends},"
-        )
+        return self._said(name, self._evidence.skills[name], f"the best baseline, {self.best}")
+
+    def _said(self, name: str, skill: Skill, rival: str) -> str:
+        """Return in a sentence how a model does beside a rival, or why it is not judged."""
+        over = f"over {len(self._evidence.origins.series)} windows{self._panel()}"
+        figure = f"skill {percent(skill.value)} by {heading(self.by)}"
         if skill.value == -np.inf:
-            said = f", whose {heading(self.by)} is 0,"
-        return (
-            f"{name} {skill.verdict} the best baseline, {self.best}{said} over "
-            f"{len(self._evidence.origins.series)} windows{self._panel()}."
-        )
+            rival += f", whose {heading(self.by)} is 0"
+        elif skill.value < -1:
+            figure += f" (its error is {one_decimal(1 - skill.value)} times as large)"
+        if np.isnan(skill.low):
+            few = self._too_few(skill)
+            seen = f" As seen, {figure}, {over}." if np.isfinite(skill.value) else ""
+            return f"{name} is not judged beside {rival}: {few}.{seen}"
+        if skill.value == -np.inf:
+            return f"{name} {skill.verdict} {rival}, {over}."
+        ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
+        return f"{name} {skill.verdict} {rival}: {figure}, {ends}, {over}."
+
+    def _too_few(self, skill: Skill) -> str:
+        """Return why a skill has no interval: how much there is, and how much it takes."""
+        origins = self._evidence.origins
+        if skill.few == "series":
+            return f"there are {origins.num_series} series, and an interval takes {FEWEST}"
+        there = f"there are {origins.num_times} origins"
+        if skill.stretch > 1:
+            whole = origins.num_times // skill.stretch
+            there += f", {whole} stretch{'es' * (whole != 1)} of {skill.stretch}"
+        share = "series share errors that last" if origins.num_series > 1 else "errors last"
+        return f"{there}, and an interval takes {FEWEST} ({share} that long)"
 
     def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on the number of series that a model wins and loses, if it can."""
-        skills = self._skills_of(name)
+        skills = self._evidence.skills_of(name)
         if np.isnan(skills.low).all():
             return
         won, lost = (int((skills.verdict == verdict).sum()) for verdict in ("beats", "loses to"))
@@ -387,14 +356,4 @@ def _held(name: str, coverage: Coverage) -> str:
         f"The {whole_percent(coverage.asked)} interval of {name} held {percent(coverage.share)} of "
         f"values, {beside}: 95 % interval {percent(coverage.low)} to {percent(coverage.high)}, as "
         f"of {coverage.independent:.0f} independent values."
-    )
-
-
-def _too_few(skill: Skill) -> str:
-    if skill.few == "series":
-        return f"too few series for an interval ({FEWEST} are needed)"
-    needed = f"stretches of {skill.stretch} origins" if skill.stretch > 1 else "origins"
-    return (
-        f"too few windows for an interval ({FEWEST} {needed} are needed: errors last that long, or "
-        "series share them)"
     )

@@ -16,13 +16,13 @@ import numpy as np
 from keras_ts import _checks, _keras_private
 from keras_ts._models import build_optimizer
 from keras_ts._progress import ProgressBar, told
-from keras_ts.evaluation.judged.reading import JudgedWindows, spans_of
+from keras_ts.evaluation.judged import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.gate import blend, blended
 from keras_ts.presets.training import CUT_SHORT, mean_of, members_of
 from keras_ts.presets.training_windows import with_short_pasts
-from keras_ts.saving.diagnose import short
+from keras_ts.saving.config import short
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
 from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
@@ -72,26 +72,22 @@ def trained_further(
             "model has no weights to train: it is solved in closed form, or frozen. Fit the preset "
             "again, on all rows: preset.fit(windows.build(table))."
         )
-    if members := members_of(model):
-        tuned = mean_of(
-            [
-                trained_further(
-                    each, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
-                )
-                for each in members
-            ],
-            Interface(model, None).bounds,
-        )
-        tuned.compile(**_objects(settings))
-        return tuned
-    if parts := blended(model):
-        net, line, share = parts
-        net = trained_further(
-            net, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
-        )
-        copied = _copied(line, train)
-        copied.set_weights(line.get_weights())
-        tuned = blend(net, copied, share, Interface(model, None).bounds)
+    members, parts = members_of(model), blended(model)
+    if members or parts:
+
+        def again(part: keras.Model) -> keras.Model:
+            return trained_further(
+                part, train, settings, name=name, epochs=epochs, learning_rate=learning_rate
+            )
+
+        bounds = Interface(model, None).bounds
+        if parts:
+            net, line, share = again(parts[0]), *parts[1:]
+            copied = _copied(line, train)
+            copied.set_weights(line.get_weights())
+            tuned = blend(net, copied, share, bounds)
+        else:
+            tuned = mean_of([again(each) for each in members], bounds)
         tuned.compile(**_objects(settings))
         return tuned
     # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of

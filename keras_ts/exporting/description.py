@@ -124,10 +124,15 @@ def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
     windows = forecaster.interface.windows
     if isinstance(cycle, Holiday):
         day, eve = cycle.columns
+        before = "weekday" if cycle.weekdays else "day"
         return {
             "cycle": f"{cycle.place}={cycle.name}",
-            "columns": {day: "1 on one of the days, else 0", eve: "1 on the day before, else 0"},
+            "columns": {
+                day: "1 on one of the days, else 0",
+                eve: f"1 on the {before} before, else 0",
+            },
             "days": list(cycle.days),
+            "eves": cycle.eves.astype(str).tolist(),
             "years": [cycle.since, cycle.until],
         }
     sine, cosine = cycle_names([cycle])

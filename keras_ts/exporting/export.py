@@ -9,6 +9,7 @@
 """
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -20,12 +21,13 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import file_target, folder_target, path_text, put_folder, replacing
+from keras_ts._keras_private import layers_within
 from keras_ts._models import check_graph, check_model
 from keras_ts._progress import quiet, say, told
-from keras_ts.exporting import runtimes
 from keras_ts.exporting.description import describe
 from keras_ts.exporting.formats import FORMATS, Format
 from keras_ts.forecasting.rollout import Rollout
+from keras_ts.saving.config import short
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -108,17 +110,22 @@ def export_model(
         file_target(path)
     else:
         folder_target(path, _MARK)
-    runtimes.require(format, run=False)
+    require(format, run=False)
     x = keras.tree.map_structure(lambda part: np.zeros((1, *part.shape[1:])), rollout.input)
     doing = f"export_model traces the model and converts it to {format}, for {path} ..."
     with quiet(not verbose), told(doing), tempfile.TemporaryDirectory() as folder:
         file = written(rollout, x, format, Path(folder))
-        runtimes.check_loads(rollout, format, file)
+        check_loads(rollout, format, file)
         size = sum(each.stat().st_size for each in Path(folder).rglob("*") if each.is_file())
         if file.is_dir():
             put_folder(file, path, _MARK)
         else:
-            _put(file, path, FORMATS[format].beside)
+            beside = FORMATS[format].beside
+            with contextlib.ExitStack() as stack:
+                # The named file is put in place last, and the one that belongs to it before.
+                for end in [file.suffix] if beside is None else [file.suffix, beside]:
+                    temporary = stack.enter_context(replacing(path.with_suffix(end)))
+                    shutil.copyfile(file.with_suffix(end), temporary)
         say(f"Wrote {path}, {size / 1000:.1f} kB.")
 
 
@@ -135,18 +142,92 @@ def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
 def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
     """Export into an empty folder, a ``Rollout`` with its description; return the path."""
     if not isinstance(model, Rollout):
-        return runtimes.exported(model, x, kind, folder)
+        return exported(model, x, kind, folder)
     options = FORMATS[kind].options.get(keras.backend.backend(), dict)()
-    path = runtimes.exported(model, x, kind, folder, **options)
+    path = exported(model, x, kind, folder, **options)
     FORMATS[kind].describe(path, describe(model))
     return path
 
 
-def _put(file: Path, path: Path, beside: str | None) -> None:
-    """Move a file, and the one that belongs to it, to ``path``."""
-    with contextlib.ExitStack() as stack:
-        # The named file is put in place last.
-        suffixes = [file.suffix] if beside is None else [file.suffix, beside]
-        for suffix in suffixes:
-            temporary = stack.enter_context(replacing(path.with_suffix(suffix)))
-            shutil.copyfile(file.with_suffix(suffix), temporary)
+def require(kind: str, run: bool) -> None:
+    """Refuse if a package is missing to write a file or, with ``run``, to run it."""
+    form = FORMATS[kind]
+    converter = form.converters.get(keras.backend.backend())
+    for package in (form.runtime if run else form.writer, converter):
+        if package and importlib.util.find_spec(package.replace("-", "_")) is None:
+            raise ImportError(
+                f"{_needs(kind)} {package}, which is not installed: pip install {package}"
+            )
+
+
+def _needs(kind: str) -> str:
+    return f"format={kind!r} on the {keras.backend.backend()} backend needs"
+
+
+def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any) -> Path:
+    """Export a model into an empty folder, as Keras does; return the path of the file."""
+    path = folder / f"model{FORMATS[kind].suffix}"
+    # Keras exports to ONNX only a model that has been called.
+    model(keras.tree.map_structure(np.asarray, x))
+    try:
+        model.export(str(path), format=kind, verbose=False, **options)
+    except Exception as error:
+        if "Unrecognized format" in str(error):
+            raise ValueError(
+                f"Keras {keras.__version__} does not export to {kind!r}: pip install -U keras."
+            ) from None
+        check_imports(kind, error)
+        raise ValueError(
+            f"The model cannot be exported as {kind!r} from the {keras.backend.backend()} backend: "
+            f"{short(error)}\n{cure(kind)}"
+        ) from error
+    return path
+
+
+def check_loads(model: keras.Model, kind: str, path: Path) -> None:
+    """Raise an error if the runtime of a file refuses it, as far as the runtime is installed."""
+    form = FORMATS[kind]
+    try:
+        if importlib.util.find_spec(form.runtime.replace("-", "_")) is not None:
+            form.run(str(path), [tensor.name for tensor in model.inputs])
+        elif form.check is not None:
+            form.check(str(path))
+    except Exception as error:
+        check_imports(kind, error)
+        what, used = cure(kind), {layer.compute_dtype for layer in layers_within(model)}
+        if halves := used & {"float16", "bfloat16"}:
+            what = (
+                f"The model computes in {halves.pop()}. Build it again after "
+                "keras.config.set_dtype_policy('float32'), and set_weights(model.get_weights())."
+            )
+        raise ValueError(
+            f"The file that was exported as {kind!r} from the {keras.backend.backend()} backend "
+            f"does not load: {short(error)}\n{what}"
+        ) from error
+
+
+def check_imports(kind: str, error: Exception) -> None:
+    """Raise an error that names the package that a converter or runtime lacks, if it lacks one."""
+    missing: ImportError | None = None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ImportError):
+            # Keras reports any failed import of a converter as a missing converter.
+            missing, cause = cause, cause.__cause__ or cause.__context__
+        else:
+            cause = cause.__cause__
+    if missing is None:
+        return
+    package = (missing.name or "").partition(".")[0]
+    if isinstance(missing, ModuleNotFoundError) and package:
+        raise ImportError(
+            f"{_needs(kind)} {package}, which is not installed: pip install {package}"
+        ) from error
+    raise ImportError(
+        f"{_needs(kind)} a package that cannot be imported: {short(missing)}"
+    ) from error
+
+
+def cure(kind: str) -> str:
+    """Return the likely reason that an export fails or differs, and what to do."""
+    return FORMATS[kind].cures.get(keras.backend.backend(), "")

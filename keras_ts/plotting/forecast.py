@@ -18,8 +18,8 @@ from keras_ts.plotting.axes import (
     ready,
     written,
 )
+from keras_ts.plotting.curves import is_frame
 from keras_ts.plotting.pictures import Drawn, Picture, read_arrays, read_frames
-from keras_ts.plotting.series import is_frame
 
 # The share of the height of a drawing that a legend of one row takes.
 _LEGEND = 0.16
@@ -115,16 +115,21 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
         colors = (ink(), MODEL) if len(shown) == 1 else (f"C{number}", f"C{number}")
         name = "series" if pair.label is None else written(pair.label)
         _draw(ax, pair, last, colors, name, top=1 - _LEGEND)
-    label_time(ax, _times(picture))
+    label_time(ax, picture.times)
     ax.set_ylabel(written(picture.name))
     if len(shown) == 1:
         columns = _columns(ax)
-        _leave_room(ax, rows=-(-len(ax.get_legend_handles_labels()[1]) // columns))
+        rows = -(-len(ax.get_legend_handles_labels()[1]) // columns)
+        low, high = ax.dataLim.intervaly
+        if np.isfinite(high - low):
+            # Room for the legend above what is drawn; the axes still adapt to what comes later.
+            ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
+            ax.autoscale_view()
         ax.legend(frameon=False, loc="upper left", ncols=columns)
         return ax
     ax.legend(frameon=False, loc="best")
-    if len(shown) < picture.count and not picture.chosen:
-        ax.set_title(_first_of(picture), fontsize="medium", loc="left")
+    if picture.left_out:
+        ax.set_title(picture.left_out, fontsize="medium", loc="left")
     return ax
 
 
@@ -139,7 +144,7 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
     for ax, pair in zip(axes, picture.drawn, strict=True):
         _draw(ax, pair, last, (ink(), MODEL), "series")
         ax.set_title(written(pair.label), fontsize="medium", loc="left")
-        label_time(ax, _times(picture))
+        label_time(ax, picture.times)
         ax.label_outer(remove_inner_ticks=True)
         ax.tick_params(left=True, labelleft=True)
     for ax in grid.ravel()[len(picture.drawn) :]:
@@ -151,8 +156,8 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
     figure.legend(
         handles, labels, frameon=False, loc="outside lower center", ncols=_columns(axes[0])
     )
-    if len(picture.drawn) < picture.count and not picture.chosen:
-        figure.suptitle(_first_of(picture), fontsize="medium")
+    if picture.left_out:
+        figure.suptitle(picture.left_out, fontsize="medium")
     return axes
 
 
@@ -160,22 +165,6 @@ def _columns(ax: Any) -> int:
     """Return how many columns a legend has: all names in one row if the figure is wide enough."""
     names = len(ax.get_legend_handles_labels()[1])
     return names if names < 5 else 3
-
-
-def _leave_room(ax: Any, rows: int) -> None:
-    """Leave room for a legend above what is drawn; the axes still adapt to what comes later."""
-    low, high = ax.dataLim.intervaly
-    if np.isfinite(high - low):
-        ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
-        ax.autoscale_view()
-
-
-def _first_of(picture: Picture) -> str:
-    return f"The first {len(picture.drawn)} of {picture.count:,} series"
-
-
-def _times(picture: Picture) -> Array | None:
-    return picture.drawn[0].ahead_moments if picture.timed else None
 
 
 def _draw(

@@ -14,7 +14,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import level_columns, pairs_of
 from keras_ts._typing import Array
-from keras_ts.plotting.series import checked_series, checked_times, numbers
+from keras_ts.plotting.curves import checked_series, checked_times, numbers
 
 _MOST_SERIES = 6
 # The quantiles that samples are drawn by, and how many of the samples themselves.
@@ -40,9 +40,8 @@ class Picture:
 
     drawn: list[Drawn]
     name: str = "value"  # The label of the vertical axis.
-    timed: bool = False  # False if the horizontal axis shows positions.
-    count: int = 1  # Number of series in the forecast, drawn or not.
-    chosen: bool = False  # True if a person chose the series that are drawn.
+    times: Array | None = None  # Of a forecast; None if the horizontal axis shows positions.
+    left_out: str = ""  # A title that says that other series are not drawn.
 
 
 def read_arrays(
@@ -79,7 +78,7 @@ def read_arrays(
     if moments is None:
         moments = np.arange(max(len(values), end))
     pair = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
-    return Picture([pair], timed=times is not None)
+    return Picture([pair], times=None if times is None else pair.ahead_moments)
 
 
 def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
@@ -134,7 +133,13 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             fan = np.quantile(samples, _FAN, axis=1).T
             outer, shown, paths = _bands(_FAN, fan), fan[:, _FAN.index(0.5)], samples.T[:_PATHS]
         drawn.append(Drawn(label, values, moments, shown, ahead_moments, outer, paths))
-    return Picture(drawn, target, time_column is not None, len(labels), ids is not None)
+    left_out = f"The first {len(drawn)} of {len(labels):,} series"
+    return Picture(
+        drawn,
+        target,
+        None if time_column is None else drawn[0].ahead_moments,
+        left_out if len(drawn) < len(labels) and ids is None else "",
+    )
 
 
 def _table(frame: Any, argument: str) -> Any:

@@ -1,9 +1,12 @@
 """Reads a saved config as a tree of objects.
 
 Keras writes every object as a dict of ``class_name`` and ``config``, and objects within objects.
-Error messages, portable files and migrated ones all read configs by the walk below.
+Error messages, portable files and migrated ones all read configs by the walk below. ``explain``
+says from a config, in at most five lines, why Keras could not load its file, and what to do.
 """
 
+import re
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -87,3 +90,109 @@ def is_stock(entry: dict[str, Any]) -> bool:
     # Files of Keras 2 name no module.
     stock = "module" not in entry or module == "keras" or str(module).startswith("keras.")
     return stock and entry.get("registered_name") in (None, entry["class_name"])
+
+
+_LONGEST = 300
+
+
+def explain(
+    path: str,
+    error: Exception,
+    config: dict[str, Any],
+    version: Any,
+    custom_objects: dict[str, Any] | None,
+) -> str:
+    """Return a few lines on why the file at ``path`` did not load, and what to do."""
+    objects = list(entries(config))
+    lines = [f"{path!r} could not be loaded."]
+    for place, entry in objects:
+        if entry["class_name"] in LAMBDAS:
+            name = place.layers[-1] if place.layers else "lambda"
+            return "\n".join([
+                *lines,
+                f"{place} is a Lambda: its Python code would run, and often runs no longer.",
+                "Open the file with keras_ts.migrate_lambdas(filepath), which recognises "
+                "expand_dims and a factor; for other Lambdas pass a layer, "
+                f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
+            ])  # fmt: skip
+    for place, entry in objects:
+        cure = _cure_of_missing(place, entry, custom_objects or {})
+        if cure is not None:
+            return "\n".join([*lines, f"{place} needs {title(entry)}, which is not there.", cure])
+    found = [
+        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
+    ]
+    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
+    if found[0] and theirs > ours:
+        newer = found[0].group()
+        lines.append(
+            f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
+            f"of its own version and older: pip install 'keras>={newer}'."
+        )
+    for place, entry in objects:
+        reason = _wrong_setting(entry, custom_objects)
+        if reason is not None:
+            return "\n".join([*lines[:2], f"{place} has a wrong setting: {short(reason)}"])
+    if str(version).startswith("2."):
+        lines.append("It was saved by Keras 2: open it with keras_ts.migrate_lambdas(filepath).")
+    elif path.endswith(("h5", "hdf5")):
+        lines.append("If only its loss or optimizer is at fault: load it with compile=False.")
+    return "\n".join([*lines, f"Keras says: {short(error)}"])
+
+
+def _cure_of_missing(
+    place: Place, entry: dict[str, Any], custom_objects: dict[str, Any]
+) -> str | None:
+    """Return what to do about an object that Keras will not find, or None for other objects."""
+    if is_stock(entry):
+        return None
+    known_as = title(entry)
+    names = (known_as, entry["class_name"], str(entry["config"]))
+    if any(keras.saving.get_registered_object(name, custom_objects) for name in names):
+        return None
+    package = known_as.partition(">")[0] if ">" in known_as else None
+    module = str(entry.get("module")).partition(".")[0]
+    if package == "keras_ts":
+        return "It comes from a newer keras_ts: install that version."
+    if module not in ("builtins", "__main__", "None"):
+        if str(entry.get("module")) in sys.modules:
+            return f"{module} is imported, but holds no such name: another version of it may."
+        return (
+            f"The file asks for a module {module!r}, which is not imported. Import it before "
+            "loading if you trust it and the file."
+        )
+    name = known_as.rpartition(">")[2]
+    return f"Define it before loading and pass custom_objects={{{known_as!r}: {name}}}" + (
+        ", or pass compile=False." if place.part else "."
+    )
+
+
+def _wrong_setting(
+    entry: dict[str, Any], custom_objects: dict[str, Any] | None
+) -> Exception | None:
+    """Return the error that an object's settings raise, or None; no weights are made for it."""
+    settings = entry["config"]
+    composite = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
+    if composite or "module" not in entry:
+        return None
+    try:
+        keras.saving.deserialize_keras_object({**entry, "build_config": None}, custom_objects)
+    except Exception as error:
+        return error
+    return None
+
+
+def short(error: BaseException) -> str:
+    """Return the line of an error that names its cause; Keras quotes whole configs around it."""
+    # Keras prints a layer's error in bold.
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
+        text = text.rpartition(mark)[2] if mark in text else text
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # OpenVINO puts places in its own sources before the reason, and marks the reason.
+    lines = [line for line in lines if line.startswith("--")] or lines
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
+        del lines[0]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        lines[0] += f" {lines[1]}"
+    return (lines[0] if lines else type(error).__name__)[:_LONGEST]

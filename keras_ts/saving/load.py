@@ -21,13 +21,12 @@ import keras
 from keras_ts import _checks, _keras_private
 from keras_ts._files import path_text
 from keras_ts.interface import remember
-from keras_ts.saving import archive, hdf5
-from keras_ts.saving.config import entries, title, walk
-from keras_ts.saving.diagnose import explain, short
+from keras_ts.saving import archive
+from keras_ts.saving.config import entries, explain, short, title, walk
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
-_HDF5 = (".h5", ".hdf5")
+HDF5 = (".h5", ".hdf5")
 # A folder in the form of the Hugging Face hub holds the model under this name.
 IN_FOLDER = "model.keras"
 # Weights that no file holds, such as states of random numbers: 4 MB at most.
@@ -35,7 +34,7 @@ _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
 # and does not read: a fourth member would make Keras unpack the whole archive to disk at every
 # load.
-_KEY = "keras_ts"
+KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
 _FIELDS = tuple(field.name for field in fields(Carried))
 
@@ -131,13 +130,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
 def load_carried(filepath: str | os.PathLike[str]) -> Carried:
     """Return the windows of the model in a file, as ``load_windows`` does, and their frequency."""
     path = located_file(path_text("filepath", filepath))
-    if path.endswith(_HDF5):
-        config, metadata = hdf5.check_model(path)
-    else:
-        with archive.opened(path) as opened:
-            config = archive.read_json(opened, archive.CONFIG)
-            metadata = archive.read_json(opened, archive.METADATA)
-    carried = carried_in(config, metadata, path)
+    carried = carried_in(*look_through(path, whole=False), path)
     if carried is None:
         raise ValueError(
             f"{path!r} holds no windows. Put a keras_ts.WindowedInput into the model, or the "
@@ -180,7 +173,7 @@ def refuse_too_many_weights(
     """Refuse a model of far more weights than the file can hold, before they take memory."""
     # A layer of a billion units takes a few bytes in a config, but each saved value at least one.
     objects: dict[str, Any] = {}
-    if path.endswith(_HDF5):
+    if path.endswith(HDF5):
         size = Path(path).stat().st_size
         # Its config names classes without their modules.
         objects = {**vars(keras.layers), "Functional": keras.Model, "Sequential": keras.Sequential}
@@ -207,11 +200,11 @@ def refuse_too_many_weights(
         )
 
 
-def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check every byte of a file; return its config and metadata."""
-    if path.endswith(_HDF5):
-        return hdf5.check_model(path)
-    if not path.endswith(".keras"):
+def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check every byte of a file, or what is read alone; return its config and metadata."""
+    if path.endswith(HDF5):
+        return archive.check_hdf5(path)
+    if whole and not path.endswith(".keras"):
         raise ValueError(
             f"{path!r}: Keras loads files whose names end in .keras or .h5. "
             "Rename it, if it is one."
@@ -219,16 +212,11 @@ def look_through(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     with archive.opened(path) as opened:
         config = archive.read_json(opened, archive.CONFIG)
         metadata = archive.read_json(opened, archive.METADATA)
-        for name in opened.namelist():
+        for name in opened.namelist() if whole else ():
             content = archive.read(opened, name)
             if name == archive.WEIGHTS:
-                hdf5.check_content(content, f"{path!r}: {name}")
+                archive.check_weights(content, f"{path!r}: {name}")
     return config, metadata
-
-
-def put_carried(path: Path, carried: Carried) -> None:
-    """Put ``carried`` into a ``.keras`` file that nobody else sees yet."""
-    archive.update_json(path, archive.METADATA, {_KEY: carried.get_config()})
 
 
 def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> Carried | None:
@@ -239,7 +227,7 @@ def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> C
         if title(entry) == _LAYER and not place.part
     ]
     if not places:
-        ours = metadata.get(_KEY)
+        ours = metadata.get(KEY)
         if ours is None or (isinstance(ours, dict) and ours.get("windows") is None):
             return None
         places = [ours]
@@ -289,18 +277,14 @@ def unwarned_of_masks(masks_pass: bool) -> Iterator[None]:
 
 def pass_masks_on(model: keras.Model) -> None:
     """Let the recurrent layers of a model pass masks on."""
-    for layer in _recurrent(model):
+    for layer in _keras_private.layers_within(model, _PASSED):
         layer.supports_masking = True
 
 
 def masks_passed_on(model: keras.Model) -> bool:
     """Return True if the recurrent layers of a model were set to pass masks on."""
-    told = [layer.supports_masking for layer in _recurrent(model)]
+    told = [layer.supports_masking for layer in _keras_private.layers_within(model, _PASSED)]
     return bool(told) and all(told) and not _passes_by_itself()
-
-
-def _recurrent(model: keras.Model) -> list[Any]:
-    return _keras_private.layers_within(model, _PASSED)
 
 
 def _passes_by_itself() -> bool:

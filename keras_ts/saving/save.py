@@ -15,7 +15,7 @@ from keras_ts._models import check_model, undistributed
 from keras_ts.interface import Interface, in_layers, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.saving import archive
-from keras_ts.saving.load import IN_FOLDER, MASKS_MARK, masks_passed_on, put_carried
+from keras_ts.saving.load import IN_FOLDER, KEY, MASKS_MARK, masks_passed_on
 from keras_ts.saving.scorecard import Judged, card_beside, with_scorecard
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
@@ -113,7 +113,21 @@ def save_model(
 
 def _kept(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the model is to carry, or None without windows."""
-    passed, in_model, old = _carried(model, windows), in_layers(model), remembered(model)
+    passed, in_model, old = None, in_layers(model), remembered(model)
+    if windows is not None:
+        quantiles = Interface(model, None).quantiles
+        if isinstance(windows, WindowDataset):
+            passed = Carried.of(windows, quantiles)
+        elif isinstance(windows, WindowedSeries):
+            passed = Carried(windows, quantiles=quantiles)
+        else:
+            kind = type(windows).__name__
+            hint = " Pass it as report=." if callable(getattr(windows, "scorecards", None)) else ""
+            received = f"a {kind}" if hint else f"{_checks.shown(windows)} ({kind})"
+            raise TypeError(
+                "windows must be a WindowedSeries, a WindowDataset or None. Received: "
+                f"{received}.{hint}"
+            )
     if passed is not None and in_model is not None:
         disagreement = in_model.disagreement(passed)
         if disagreement is not None:
@@ -146,32 +160,6 @@ def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | No
         raise
 
 
-def _carried(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what ``windows`` asks to keep with a model, or None."""
-    if windows is None:
-        return None
-    quantiles = Interface(model, None).quantiles
-    if isinstance(windows, WindowDataset):
-        return Carried.of(windows, quantiles)
-    if isinstance(windows, WindowedSeries):
-        return Carried(windows, quantiles=quantiles)
-    kind = type(windows).__name__
-    hint = " Pass it as report=." if callable(getattr(windows, "scorecards", None)) else ""
-    received = f"a {kind}" if hint else f"{_checks.shown(windows)} ({kind})"
-    raise TypeError(
-        f"windows must be a WindowedSeries, a WindowDataset or None. Received: {received}.{hint}"
-    )
-
-
-def check_saveable(model: Any, filepath: Any) -> keras.Model:
-    """Return a model; refuse anything else, and a path that does not end in ``.keras``."""
-    model = check_model(model)
-    path = path_text("filepath", filepath)
-    if not path.endswith(".keras"):
-        raise ValueError(f"filepath must end in .keras. Received: filepath={path!r}.")
-    return model
-
-
 def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:
     """Write Keras's file, with ``carried`` in its metadata."""
     with replacing(filepath) as temporary:
@@ -182,6 +170,6 @@ def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None
     with undistributed():
         keras.saving.save_model(model, temporary)
     if carried is not None:
-        put_carried(temporary, carried)
+        archive.update_json(temporary, archive.METADATA, {KEY: carried.get_config()})
     if masks_passed_on(model):
         archive.update_json(temporary, archive.METADATA, MASKS_MARK)

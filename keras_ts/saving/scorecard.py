@@ -25,10 +25,9 @@ from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.plotting.axes import own_axes
-from keras_ts.saving import archive, hdf5
-from keras_ts.saving.config import entries, title
-from keras_ts.saving.diagnose import short
-from keras_ts.saving.load import carried_in, located_file, look_through
+from keras_ts.saving import archive
+from keras_ts.saving.config import entries, short, title
+from keras_ts.saving.load import HDF5, carried_in, located_file, look_through
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
 from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, printable, task_of
 from keras_ts.windows.arithmetic.following import Followed
@@ -155,10 +154,10 @@ def _scorecard(
             "The weights are no longer those that were judged: the model was trained further, or "
             "given other weights. Judge it again."
         )
-    elif values["folds"] is not None:
+    elif (count := values["folds"]) is not None:
         remarks.append(
-            f"Judged by a backtest of {_folds(values['folds'])}: no error is of this model itself, "
-            "but of models built and trained in the same way on earlier parts of the data."
+            f"Judged by a backtest of {count} fold{'s' * (count != 1)}: no error is of this model "
+            "itself, but of models built and trained in the same way on earlier parts of the data."
         )
     if not same_intervals:
         remarks.append(
@@ -169,10 +168,6 @@ def _scorecard(
     if followed is not None:
         remarks.append(f"Its bands follow what came since {printable(followed.since)}.")
     return Scorecard(same_net, tuple(remarks), carried, quantiles, values)
-
-
-def _folds(count: int) -> str:
-    return f"{count} fold{'s' * (count != 1)}"
 
 
 def _values(carried: Carried | None, where: str) -> dict[str, Any]:
@@ -219,14 +214,10 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
             f"report judges another task than that of the model: {judged}, where the model carries "
             f"{carries}. Judge a model of these windows and columns."
         )
-    return replace(carried, scorecard={**values, "notes": [*values["notes"], *_events(model)]})
-
-
-def _events(model: keras.Model) -> list[str]:
-    """Return a sentence on the recurring events that a model knows, if it knows any."""
-    layers = _keras_private.layers_within(model, CalendarEvents)
-    names = ", ".join(dict.fromkeys(name for layer in layers for name in layer.names))
-    return [f"It knows these recurring events: {names}."[:LONGEST_TEXT]] if names else []
+    layers, notes = _keras_private.layers_within(model, CalendarEvents), values["notes"]
+    if names := ", ".join(dict.fromkeys(name for layer in layers for name in layer.names)):
+        notes = [*notes, f"It knows these recurring events: {names}."[:LONGEST_TEXT]]
+    return replace(carried, scorecard={**values, "notes": notes})
 
 
 def card_beside(
@@ -258,7 +249,6 @@ def card_beside(
 # Optimizers have states as large as the weights. Keras names their groups like this, the first in a
 # .keras file, where each model inside the model has one.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
-_HDF5 = (".h5", ".hdf5")
 
 
 class Weights(NamedTuple):
@@ -287,19 +277,17 @@ class Weights(NamedTuple):
 
 def digests_in(path: str) -> frozenset[str]:
     """Return the digests of all weights in a ``.keras`` or ``.h5`` file that was checked before."""
-    where, source = repr(path), path if path.endswith(_HDF5) else _content(path)
+    source: str | bytes = path
+    if not path.endswith(HDF5):
+        with archive.opened(path) as opened:
+            source = archive.read(opened, archive.WEIGHTS)
     digests = set()
-    for name, values in hdf5.arrays(source, where):
+    for name, values in archive.arrays(source, repr(path)):
         if values.dtype == "V2":  # Keras writes bfloat16 as the upper half of a float32.
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         if values.dtype.kind == "f" and not any(part in f"/{name}" for part in _OPTIMIZERS):
             digests.add(_digest(values))
     return frozenset(digests)
-
-
-def _content(path: str) -> bytes:
-    with archive.opened(path) as opened:
-        return archive.read(opened, archive.WEIGHTS)
 
 
 def _digest(values: Array) -> str:

@@ -54,9 +54,12 @@ class Batch:
                     f"ahead and False in the others, never null. Received: {marks.dtype} with "
                     f"{marks.null_count()} missing values."
                 )
-        dated = _holds_dates(table[windows.time_column])
+        times, dated = table[windows.time_column], False
+        if times.implementation.is_pandas_like() and times.to_native().dtype == object:
+            first = times.drop_nulls().head(1).to_list()  # Without rows, it is taken for dates.
+            dated = all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
         if dated:
-            native = table[windows.time_column].to_native().astype("datetime64[us]")
+            native = times.to_native().astype("datetime64[us]")
             table = table.with_columns(nw.from_native(native, series_only=True))
         return cls(table.sort(*keys), windows, plan_column, dated)
 
@@ -120,7 +123,13 @@ class Batch:
             )
         ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
         backend, table = table.implementation, table.drop(self.windows.id_column)
-        table = self._with_whole_times(table)
+        # NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
+        # engine wants one type in all batches.
+        name = self.windows.time_column
+        kept, floats = self.table[name].dtype, table[name].dtype.is_float()
+        if kept.is_integer() and floats and not table.implementation.is_pandas_like():
+            times = nw.when(~nw.col(name).is_nan()).then(nw.col(name)).otherwise(None)
+            table = table.with_columns(times.cast(kept).alias(name))
         if len(others):
             numbers = {name: np.tile(own, len(others)) for name, own in each.items()}
             empty = nw.from_dict(numbers, backend=backend)
@@ -134,27 +143,6 @@ class Batch:
         if self.dated:
             native[self.windows.time_column] = native[self.windows.time_column].dt.date
         return native
-
-    def _with_whole_times(self, ahead: Any) -> Any:
-        """Return a forecast whose times keep the batch's integer type even if some are missing."""
-        # NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
-        # engine wants one type in all batches.
-        import narwhals as nw
-
-        name = self.windows.time_column
-        floats = self.table[name].dtype.is_integer() and ahead[name].dtype.is_float()
-        if not floats or ahead.implementation.is_pandas_like():
-            return ahead
-        times = nw.when(~nw.col(name).is_nan()).then(nw.col(name)).otherwise(None)
-        return ahead.with_columns(times.cast(self.table[name].dtype).alias(name))
-
-
-def _holds_dates(column: Any) -> bool:
-    """Return True for Python's dates in an object column of pandas; without rows, for any."""
-    if not column.implementation.is_pandas_like() or column.to_native().dtype != object:
-        return False
-    first = column.drop_nulls().head(1).to_list()
-    return all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
 
 
 # Items tried alone before the search. If each of them fails, the whole batch is wrong.

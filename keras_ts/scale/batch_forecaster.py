@@ -151,7 +151,30 @@ class BatchForecaster:
         sorted_batch = Batch.of(batch, interface.windows, self._future)
         # Preparing no series raises those errors that concern the whole batch.
         self._prepared(interface, sorted_batch, np.empty(0, np.int64))
-        prepared, ahead, good, problems = self._forecast(interface, sorted_batch)
+        every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
+        problems: dict[int, str] = {}
+
+        def prepare(numbers: IntArray) -> None:
+            for _ in self._prepared(interface, sorted_batch, numbers).parts():
+                pass
+
+        def run(numbers: IntArray) -> None:
+            self._prepared(interface, sorted_batch, numbers).forecast()
+
+        # The first search only prepares, which raises most errors; the second runs the model.
+        searches: list[Any] = []
+        if self._incomplete == "nan":
+            problems, searches = sorted_batch.without_past(), [run, prepare]
+        while True:
+            good = np.setdiff1d(every, list(problems))
+            try:
+                prepared = self._prepared(interface, sorted_batch, good)
+                ahead = prepared.forecast()
+                break
+            except (TypeError, ValueError):
+                if not searches:
+                    raise
+                problems |= failing(good, lengths[good], searches.pop())
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
         for place in prepared.without_times():
@@ -222,34 +245,6 @@ class BatchForecaster:
                 f"future={self._future!r}."
             )
 
-    def _forecast(
-        self, interface: Interface, sorted_batch: Batch
-    ) -> tuple[Prepared, Any, IntArray, dict[int, str]]:
-        """Forecast all series of a batch except those that raise an error."""
-
-        def prepare(numbers: IntArray) -> None:
-            for _ in self._prepared(interface, sorted_batch, numbers).parts():
-                pass
-
-        def run(numbers: IntArray) -> None:
-            self._prepared(interface, sorted_batch, numbers).forecast()
-
-        every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
-        failed: dict[int, str] = {}
-        # The first search only prepares, which raises most errors; the second runs the model.
-        searches: list[Any] = []
-        if self._incomplete == "nan":
-            failed, searches = sorted_batch.without_past(), [run, prepare]
-        while True:
-            good = np.setdiff1d(every, list(failed))
-            try:
-                prepared = self._prepared(interface, sorted_batch, good)
-                return prepared, prepared.forecast(), good, failed
-            except (TypeError, ValueError):
-                if not searches:
-                    raise
-                failed |= failing(good, lengths[good], searches.pop())
-
     def _prepared(self, interface: Interface, sorted_batch: Batch, numbers: IntArray) -> Prepared:
         series, plan = sorted_batch.parted(numbers)
         sampling = Sampling.of(interface, self._num_samples, self._seed)
@@ -295,28 +290,23 @@ class ModelFile:
         """Return the model, which the first call in a process loads."""
         with _LOADING:
             if self not in _MODELS:
-                self._check_contents()
+                machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
+                if self.digest is not None and not Path(self.path).exists():
+                    raise FileNotFoundError(
+                        f"{self.path!r}: there is no such file on {machine}. Put it where all "
+                        "workers can read it under this path, such as a shared disk."
+                    )
+                if self.digest is not None and _digest(Path(self.path)) != self.digest:
+                    raise ValueError(
+                        f"{self.path!r} on {machine} has other contents than when the "
+                        "BatchForecaster was made, so one run would mix forecasts of two models. "
+                        "Make a new BatchForecaster, and save each model under a name of its own."
+                    )
                 _MODELS[self] = load_model(self.path)
             _MODELS.move_to_end(self)
             while len(_MODELS) > _MOST:
                 _MODELS.popitem(last=False)
             return _MODELS[self]
-
-    def _check_contents(self) -> None:
-        if self.digest is None:
-            return
-        machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
-        if not Path(self.path).exists():
-            raise FileNotFoundError(
-                f"{self.path!r}: there is no such file on {machine}. Put it where all workers can "
-                "read it under this path, such as a shared disk."
-            )
-        if _digest(Path(self.path)) != self.digest:
-            raise ValueError(
-                f"{self.path!r} on {machine} has other contents than when the BatchForecaster was "
-                "made, so one run would mix forecasts of two models. Make a new BatchForecaster, "
-                "and save each model under a name of its own."
-            )
 
 
 def _digest(path: Path) -> str:

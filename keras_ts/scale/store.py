@@ -1,12 +1,15 @@
 """``PanelStore``: a panel on disk, written piece by piece and read as memory maps."""
 
+import contextlib
+import errno
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from keras_ts import _checks
-from keras_ts._files import checksum, path_text
+from keras_ts._files import checksum, locked, path_text
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.engine import Survey, look_at, opened_duckdb, read_series, sorted_blocks
 from keras_ts.scale.writing.finishing import (
@@ -18,10 +21,9 @@ from keras_ts.scale.writing.finishing import (
     write_series,
 )
 from keras_ts.scale.writing.sources import open_source
-from keras_ts.scale.writing.unfinished import Unfinished
 from keras_ts.windows.arithmetic.cycles import is_place
 from keras_ts.windows.reading.panel import table_of, with_columns
-from keras_ts.windows.reading.stored import StoredPanel, broken, opened_polars
+from keras_ts.windows.reading.stored import SETTINGS, StoredPanel, broken, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -106,13 +108,13 @@ class PanelStore(StoredPanel):
                 f"calendar={list(windows.calendar_entries)}: a store has no holidays, which are "
                 "learned from a training part. Give them as columns of 0 and 1 in future_columns."
             )
-        work = Unfinished(Path(path_text("folder", folder)).absolute())
-        with work.writing():
-            _write(source, work, windows)
+        place = Path(path_text("folder", folder)).absolute()
+        with unfinished(place) as work:
+            _write(source, place, work, windows)
         store = cls(folder)
-        shutil.rmtree(work.path, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
         if store.settings.files != SORTED:
-            for path in work.folder.glob(f"{SORTED}.*"):
+            for path in place.glob(f"{SORTED}.*"):
                 path.unlink()
         return store
 
@@ -156,10 +158,63 @@ class PanelStore(StoredPanel):
         return f"PanelStore of {len(self.labels):,} series and {self.settings.rows:,} rows"
 
 
-def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
+# The files of an unfinished store. Any other file in its folder belongs to somebody else.
+_WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
+
+
+@contextlib.contextmanager
+def unfinished(folder: Path) -> Iterator[Path]:
+    """Yield the folder of an unfinished store, within that of the store, to one process alone."""
+    path = folder / "unfinished"
+    _refuse_whole(folder)
+    if folder.is_dir() and not path.is_dir() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"folder={str(folder)!r} holds other files. Name a new folder for the store."
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(
+            f"folder={str(folder)!r} is a file, or lies below one. Name a folder."
+        ) from None
+    with locked(path / "lock") as alone:
+        if not alone:
+            raise RuntimeError(f"Another process is writing to folder={str(folder)!r}.")
+        _refuse_whole(folder)  # Another process may have finished in the meantime.
+        # All files that an earlier write left go, except the lock.
+        for pattern in _WRITTEN:
+            for left in folder.glob(pattern):
+                left.unlink()
+        for left in path.iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != "lock":
+                left.unlink()
+        try:
+            yield path
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise OSError(
+                error.errno,
+                f"{error.strerror}: the store is not whole yet. Make room, and call "
+                "PanelStore.write again",
+                str(folder),
+            ) from error
+
+
+def _refuse_whole(folder: Path) -> None:
+    if (folder / SETTINGS).exists():
+        raise FileExistsError(
+            f"folder={str(folder)!r} holds a store already: open it with PanelStore(folder), or "
+            "name another folder."
+        )
+
+
+def _write(source: Any, folder: Path, work: Path, windows: WindowedSeries) -> None:
     """Write all files of a store."""
     survey, parts, row = Survey(), list[SortedSeries](), 0
-    for rows in open_source(source, work.path):
+    for rows in open_source(source, work):
         look_at(survey, rows, windows)
         if len(survey.files) == 1:
             Layout.of(survey, windows, whole=False)
@@ -167,7 +222,7 @@ def _write(source: Any, work: Unfinished, windows: WindowedSeries) -> None:
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
     for frame in sorted_blocks(survey, work, windows):
         layout = Layout.of(survey, windows)
-        parts.append(write_series(frame, work.folder, layout, row))
+        parts.append(write_series(frame, folder, layout, row))
         row += len(frame)
         progress.add(len(frame))
-    finish(SortedSeries.joined(parts), read_static(survey, layout), work, layout)
+    finish(SortedSeries.joined(parts), read_static(survey, layout), folder, layout)

@@ -202,7 +202,10 @@ def _head(card: Scorecard) -> Iterator[str]:
         for metric, name in {**names, "skill": f"skill over {values['best']}"}.items():
             score = card._own()[metric]
             if score is not None:
-                yield from (f"    - type: {metric}", f"      value: {_yaml(score)}")
+                value = repr(score)
+                if "." not in value:  # YAML takes ``1e-07`` for a text.
+                    value = value.replace("e", ".0e")
+                yield from (f"    - type: {metric}", f"      value: {value}")
                 yield f"      name: {_quoted(name)}"
     yield "---"
 
@@ -238,7 +241,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
         "" if picture is None else f"![Error at each step ahead]({picture})",
         "## What it was judged on",
         f"{_escaped(card._judged_on())}.",
-        f"Fingerprint of the targets: {_escaped(judged['fingerprint'])}. "
+        f"Fingerprint of the targets and the period: {_escaped(judged['fingerprint'])}. "
         f"Made with {_escaped(versions)}.",
         "## How to use it",
         "\n".join(_code(card, rows)),
@@ -352,12 +355,6 @@ def _escaped(text: str) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(printable(text), ensure_ascii=False)
-
-
-def _yaml(number: float) -> str:
-    """Return a number as YAML has it, where ``1e-07`` would be a text."""
-    text = repr(number)
-    return text if "." in text else text.replace("e", ".0e")
 
 
 def _several(count: int, noun: str) -> str:

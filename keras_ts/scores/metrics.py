@@ -16,8 +16,7 @@ from keras_ts._typing import Array, BoolArray
 
 def absolute_errors(actual: Array, predicted: Array) -> Array:
     """Return ``|y - f|``. Their mean is MAE, the mean absolute error."""
-    errors: Array = np.abs(actual - predicted)
-    return errors
+    return np.abs(actual - predicted)
 
 
 def scaled_errors(actual: Array, predicted: Array, scale: Array) -> Array:
@@ -41,25 +40,20 @@ def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> 
     # Koenker and Bassett, *Regression quantiles*, Econometrica 46 (1978).
     errors = actual[..., None] - quantiles
     share = np.asarray(levels)
-    losses: Array = np.maximum(share * errors, (share - 1.0) * errors).mean(axis=-1)
-    return losses
+    return np.maximum(share * errors, (share - 1.0) * errors).mean(axis=-1)
 
 
 def covered(actual: Array, low: Array, high: Array) -> BoolArray:
     """Return True where ``low <= y <= high``. The mean is the coverage of the interval."""
-    inside: BoolArray = (low <= actual) & (actual <= high)
-    return inside
+    return (low <= actual) & (actual <= high)
 
 
 def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Array:
-    """Return ``(high - low) + 2 / (1 - share) d``, ``d`` the distance of ``y`` from the interval.
-
-    Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
-    Statistical Association 67 (1972).
-    """
+    """Return ``(high - low) + 2 / (1 - share) d``, with the distance ``d`` from the interval."""
+    # Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
+    # Statistical Association 67 (1972).
     outside = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
-    scores: Array = high - low + 2 / (1 - share) * outside
-    return scores
+    return high - low + 2 / (1 - share) * outside
 
 
 class Metric(NamedTuple):
@@ -124,10 +118,8 @@ def heading(name: str) -> str:
 def all_losses(
     actual: Array, predicted: Array, scale: Array, levels: Sequence[float] | None = None
 ) -> dict[str, Array]:
-    """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``.
-
-    With levels, ``predicted`` has a last axis of quantiles, and the median is the point forecast.
-    """
+    """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``."""
+    # With levels, ``predicted`` has a last axis of quantiles, whose median is the point forecast.
     losses = point_losses(actual, points_of(predicted, levels), scale)
     if levels is not None:
         losses |= quantile_losses(actual, predicted, scale, levels, levels)
@@ -160,8 +152,9 @@ def quantile_losses(
     }
 
 
-def of_means(name: str, means: Array) -> Array:
-    """Return a metric from the means of its losses."""
+def of_sums(name: str, totals: Array, counts: Array) -> Array:
+    """Return a metric from the sums of its losses and their numbers; NaN without any."""
+    means = np.divide(totals, counts, out=np.full(np.shape(totals), np.nan), where=counts > 0)
     return np.sqrt(means) if is_rooted(name) else means
 
 

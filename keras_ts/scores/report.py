@@ -5,7 +5,6 @@ the facts that the scores hold under; ``scorecard`` reads one from a file.
 """
 
 import html
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_means
+from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
 from keras_ts.windows.arithmetic.labels import distinct_rows, label_column
 
 _HUGE = 1e6
@@ -61,27 +60,14 @@ class Page(NamedTuple):
 
 
 class Report:
-    """Scores in columns of equal length, and what is said of them.
+    """Scores in columns of equal length, and what is said of them."""
 
-    A subclass is a frozen dataclass of ``table`` and the facts that it holds under.
-    """
+    # A subclass is a frozen dataclass of ``table`` and the facts that it holds under.
 
     table: dict[str, Array]
 
     def pages(self) -> Iterator[Page]:
         """Yield what is printed."""
-        raise NotImplementedError
-
-    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the errors by step; those of ``importance`` are the increases, with intervals.
-
-        Args:
-            ax: Axes to draw on. Defaults to a new figure's.
-            filepath: File to save the picture in. Defaults to None: no file.
-
-        Returns:
-            The axes.
-        """
         raise NotImplementedError
 
     def to_frame(self, library: str = "pandas") -> Any:
@@ -129,10 +115,8 @@ class Rows(NamedTuple):
         )
 
     def totals(self, by: Sequence[str]) -> "Rows":
-        """Return a row for the total of the rows that are alike in some columns.
-
-        Steps without a value are left out. Scales are those of single steps times their number.
-        """
+        """Return a row for the total of the rows that are alike in some columns."""
+        # Steps without a value are left out. Scales are those of single steps times their number.
         first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
         order = np.argsort(numbers, kind="stable")
         starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
@@ -140,8 +124,7 @@ class Rows(NamedTuple):
 
         def summed(values: Array) -> Array:
             wide = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
-            made: Array = np.add.reduceat(np.where(wide, values, 0.0)[order], starts, axis=0)
-            return made
+            return np.add.reduceat(np.where(wide, values, 0.0)[order], starts, axis=0)
 
         count = summed(np.ones(self.actual.shape))
         return self._replace(
@@ -152,10 +135,8 @@ class Rows(NamedTuple):
         )
 
     def scores(self, by: str | None = None) -> dict[str, Array]:
-        """Return the scores of all rows, or of those with each value of a column.
-
-        Targets that are not finite are left out. Values come as they appear, steps in their order.
-        """
+        """Return the scores of all rows, or of those with each value of a column."""
+        # Targets that are not finite are left out. Values come as they appear, steps in order.
         if by == "step" and (np.diff(self.columns[by]) < 0).any():
             return self.only(np.argsort(self.columns[by], kind="stable")).scores(by)
         rows, scores = len(self.actual), dict[str, Array]()
@@ -174,8 +155,7 @@ class Rows(NamedTuple):
             totals[metric] = total
             if metric in RATIOS:
                 total, number = totals[RATIOS[metric]], total
-            means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
-            scores[metric] = of_means(metric, means)
+            scores[metric] = of_sums(metric, total, number)
         return scores
 
 

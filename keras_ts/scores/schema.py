@@ -4,7 +4,7 @@ The scores of a backtest belong to models of other weights, so only the task, ho
 and which columns they have, shows if they can belong to the model that is saved with them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from keras_ts import _checks
@@ -99,7 +99,11 @@ def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
     names = None
     if columns is not None:
         parts = columns.by_part().items()
-        names = {part: _names(collapsed(own, windows.categories)) for part, own in parts}
+        names = {}
+        for part, own in parts:
+            made = collapsed(own, windows.categories)
+            more = [f"and {len(made) - _MOST_NAMES} more"] * (len(made) > _MOST_NAMES)
+            names[part] = [*map(_name, made[:_MOST_NAMES]), *more]
     return {
         **{name: getattr(windows, name) for name in _COUNTS},
         "id_column": None if id_column is None else _name(id_column),
@@ -120,12 +124,6 @@ def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str,
         ", ".join(f"{pair[0]}={_checks.shown(pair[place])}" for pair in pairs) for place in (1, 2)
     )
     return ours, theirs
-
-
-def _names(columns: Sequence[Any]) -> list[str]:
-    names = [_name(column) for column in columns[:_MOST_NAMES]]
-    more = len(columns) - len(names)
-    return [*names, f"and {more} more"] if more else names
 
 
 def _name(column: Any) -> str:

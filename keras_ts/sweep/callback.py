@@ -1,6 +1,7 @@
-"""``ExponentialLRSweep``: the Keras callback, which calls its session and keeps its curve."""
+"""``ExponentialLRSweep``: the Keras callback that sets the rates, and keeps the losses."""
 
 import dataclasses
+import math
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -8,19 +9,26 @@ from typing import Any, Literal
 import keras
 
 from keras_ts import _checks
+from keras_ts._models import build_optimizer
 from keras_ts._registration import registered
-from keras_ts.sweep.curve import RecordedCurve, SweepCurve, read_sweep, write_sweep
+from keras_ts.sweep.curve import SweepCurve, read_sweep, write_sweep
 from keras_ts.sweep.session import (
     GeometricSchedule,
+    HeldRate,
     Snapshot,
-    SweepSession,
+    UpdateLoss,
+    accumulation,
+    batches_of_rate,
+    batches_seen,
     check_sweepable,
+    logged_loss,
     steps_of_fit,
 )
+from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
 
 
 @registered
-class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
+class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     """Trains at rates that grow by a constant factor, and records the loss at each rate.
 
     At the end it puts the model, its optimizer and the random state back as they were.
@@ -80,16 +88,19 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         restore: bool = True,
         backup: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__()
+        keras.callbacks.Callback.__init__(self)
         self.schedule = GeometricSchedule(start_lr, end_lr, steps, steps_per_decade)
-        self.curve = SweepCurve(
-            _checks.choice("every", every, ("batch", "epoch")), smoothing, stop_factor
-        )
+        every_text = _checks.choice("every", every, ("batch", "epoch"))
+        SweepCurve.__init__(self, every_text, smoothing, stop_factor)
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
-        # The running fit, or an interrupted one whose model has not been put back yet.
-        self._session: SweepSession | None = None
+        # Of the running fit, or of an interrupted one whose model has not been put back yet.
+        self._snapshot: Snapshot | None = None
         self._swept: keras.Model | None = None
+        self._loss: UpdateLoss | None = None  # None until the first epoch begins
+        self._rate: HeldRate | None = None
+        self._rates: list[float] = []
+        self._rate_due = False
         # The curve and the snapshot of an interrupted fit, which the first epoch may continue.
         self._earlier: tuple[dict[str, Any] | None, Snapshot | None] = None, None
 
@@ -106,60 +117,87 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         """Check that the model can be swept, and take a snapshot of its state."""
         model = self.model
         check_sweepable(model)
-        earlier = self._session
-        if earlier is not None:
-            earlier.release()
+        self._release()
+        self._earlier = None, None
         # The curve and the snapshot of another model cannot be continued.
         if self._swept is None or self._swept is model:
-            self._earlier = self._earlier_content(), earlier.snapshot if earlier else None
-        else:
-            self._earlier = None, None
-        self._swept = model
-        self.curve = self.curve.emptied()
-        self._session = SweepSession(model, self.curve)
+            if self._state == "interrupted":
+                self._earlier = self._content(), self._snapshot
+            elif self._state is None and self.backup is not None and Path(self.backup).exists():
+                self._earlier = read_sweep(self.backup), self._snapshot
+        self._empty()
+        build_optimizer(model)
+        # Nothing is recorded before the first epoch begins: in between, callbacks such as
+        # ``TrainingBackup`` may load another state into the model.
+        self._swept, self._snapshot, self._loss = model, Snapshot(model), None
+        self._batches_before = batches_seen(model.optimizer)
+        self._state = "running"
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Continue an interrupted curve, at the first epoch; let the next batch set the rate."""
-        if self._session is None:
+        model = self._swept
+        if self._snapshot is None or model is None:
             return
-        if not self._session.begun:
-            self._resume(self._session, epoch)
-            self._session.begin(self._schedule_of_fit(epoch), self.params.get("steps"))
-        self._session.begin_epoch()
+        if self._loss is None:
+            self._resume(epoch)
+            self._rates = self._rates_of_fit(epoch)
+            self._loss = UpdateLoss(accumulation(model.optimizer), batches_seen(model.optimizer))
+            held = self.params.get("steps") if self.every == "epoch" else batches_of_rate(model)
+            self._rate = HeldRate(model, self._rates, held or 1)
+        # Other callbacks may still set the rate before the first batch does.
+        self._rate_due = True
+        self._loss.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Record the epoch's loss, and write the backup."""
-        if self._session is not None:
-            self._session.end_epoch(epoch, logs)
-            if self.backup is not None:
-                self.to_json(self.backup)
+        if self._loss is None:
+            return
+        if self.every == "epoch":
+            self._add(logged_loss(logs))
+        else:
+            self._loss.end_epoch(logs)
+        self._epoch_starts[epoch + 1] = len(self.lrs)
+        if self.backup is not None:
+            self.to_json(self.backup)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the batch's rate, and empty Keras's mean of the losses."""
-        if self._session is not None:
-            self._session.set_rate()
-            self._session.begin_batch(self.model, batch)
+        if self._loss is None:
+            return
+        # Before the first batch of each rate and of each epoch.
+        if self._rate_due and self._rate is not None and self._state == "running":
+            self._rate.set(len(self.lrs))
+        self._rate_due = False
+        model = self.model  # On JAX, reading it makes Keras read the rate.
+        if self.every == "batch":
+            self._loss.begin(model, batch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Record the batch's loss, and put the epoch's mean back."""
-        if self._session is not None:
-            self._session.end_batch(self.model, batch, logs)
+        """Record the loss if the batch finishes an update, and put the epoch's mean back."""
+        if self._loss is None:
+            return
+        model = self.model
+        loss = self._loss.end(model, batch, logs) if self.every == "batch" else None
+        if loss is not None:
+            self._add(loss)
+            self._rate_due = True
 
     def on_train_end(self, logs: Any = None) -> None:
         """Put the model, its optimizer and the random state back."""
         if self.restores:
             self.restore()
-        elif self._session is not None:
-            self._session.release()
+        else:
+            self._release()
 
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as the sweep found them.
 
         Call it after a fit that ended in an exception, since Keras calls no callback then.
         """
-        if self._session is not None:
-            self._session.restore()
-            self._session = None
+        self._release()
+        if self._snapshot is not None:
+            self._snapshot.restore(self._swept)
+            self._snapshot = self._loss = None
 
     def to_json(self, filepath: str | os.PathLike[str]) -> None:
         """Write the curve and the settings to a file that ``from_json`` reads."""
@@ -195,44 +233,61 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
         """Return a sweep with these settings."""
         return cls(**config)
 
-    def _schedule_of_fit(self, epoch: int) -> GeometricSchedule:
-        """Return the schedule with its number of steps: as set, or as many as the fit has left."""
-        if self.schedule.steps is not None:
-            return self.schedule
-        first = min(self.curve.epoch_starts, default=epoch + 1) - 1
-        epochs, batches = self.params["epochs"] - first, self.params.get("steps")
-        steps = steps_of_fit(self.model, self.every, epochs, batches)
-        if not steps or steps < 2:
-            raise ValueError(
-                "steps must be 2 or more. Received: steps=None, and a fit whose length is "
-                f"{steps or 'not known'}. Pass steps to ExponentialLRSweep, or fit for longer."
-            )
-        return dataclasses.replace(self.schedule, steps=steps)
+    def _rates_of_fit(self, epoch: int) -> list[float]:
+        """Return the rates, as many as set, or as the fit has steps left."""
+        schedule = self.schedule
+        if schedule.steps is None:
+            first = min(self._epoch_starts, default=epoch + 1) - 1
+            epochs, batches = self.params["epochs"] - first, self.params.get("steps")
+            steps = steps_of_fit(self.model, self.every, epochs, batches)
+            if not steps or steps < 2:
+                raise ValueError(
+                    "steps must be 2 or more. Received: steps=None, and a fit whose length is "
+                    f"{steps or 'not known'}. Pass steps to ExponentialLRSweep, or fit for longer."
+                )
+            schedule = dataclasses.replace(schedule, steps=steps)
+        return [schedule.rate(number) for number in range(schedule.steps or 0)]
+
+    def _release(self) -> None:
+        """End the sweep, and give the rate back to the optimizer's schedule, if it has one."""
+        if self._rate is not None:
+            self._rate.release()
+            self._rate = None
+        if self._state == "running":
+            self._state = "interrupted"
+
+    def _add(self, loss: float) -> None:
+        """Record a loss, and stop the fit if it was the last one, or if the loss diverges."""
+        if self._state != "running":
+            return
+        self._record(self._rates[len(self.lrs)], loss)
+        smoothed = moving_average(without_outliers(self.losses), self.smoothing)
+        if not math.isfinite(loss):
+            self._state = "non-finite"
+        elif divergence(self.losses, smoothed, self.stop_factor) is not None:
+            self._state = "diverged"
+        elif len(self.lrs) == len(self._rates):
+            self._state = "finished"
+        else:
+            return
+        self.model.stop_training = True
 
     def _content(self) -> dict[str, Any]:
         """Return everything that ``to_json`` writes."""
         return {
             "config": self.get_config(),
             "curve": self.to_dict(),
-            "began": self.curve.batches_before,
-            "epoch_starts": list(self.curve.epoch_starts.items()),
+            "began": self._batches_before,
+            "epoch_starts": list(self._epoch_starts.items()),
         }
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
         """Take over a sweep's first ``points`` points, or all, from what ``_content`` returned."""
-        self.curve.read_dict(content["curve"], points)
-        self.curve.batches_before = content["began"]
-        self.curve.epoch_starts = dict(content["epoch_starts"])
+        self._read_dict(content["curve"], points)
+        self._batches_before = content["began"]
+        self._epoch_starts = dict(content["epoch_starts"])
 
-    def _earlier_content(self) -> dict[str, Any] | None:
-        """Return the content of an interrupted fit, from this object or its backup, or None."""
-        if self.curve.stopped == "interrupted":
-            return self._content()
-        if self.curve.stopped is None and self.backup is not None and Path(self.backup).exists():
-            return read_sweep(self.backup)
-        return None
-
-    def _resume(self, session: SweepSession, epoch: int) -> None:
+    def _resume(self, epoch: int) -> None:
         """Continue an earlier curve, if Keras resumes the interrupted fit that it comes from."""
         (earlier, snapshot), self._earlier = self._earlier, (None, None)
         starts = dict(earlier["epoch_starts"]) if earlier else {}
@@ -244,11 +299,11 @@ class ExponentialLRSweep(RecordedCurve, keras.callbacks.Callback):
                 f"Received: {self.get_config()}. To start anew, delete the file."
             )
         if snapshot is not None:
-            session.snapshot = snapshot
-        elif self.curve.batches_before != earlier["began"]:
+            self._snapshot = snapshot
+        elif self._batches_before != earlier["began"]:
             raise ValueError(
                 "The model has been trained since the interrupted sweep began, so the sweep cannot "
                 "put it back. Put the sweep before TrainingBackup in the list of callbacks."
             )
         self._read(earlier, starts[epoch])
-        self.curve.stopped = "running"
+        self._state = "running"

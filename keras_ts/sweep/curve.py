@@ -5,14 +5,13 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import existing, path_text, replacing
-from keras_ts.plotting.training import plot_sweep
+from keras_ts.plotting.curves import plot_sweep
 from keras_ts.sweep import suggestion
 
 Rule = Literal["valley", "steepest", "minimum"]
@@ -20,28 +19,38 @@ _STOPPED = (None, "finished", "diverged", "non-finite", "interrupted")
 _KEYS = ("config", "curve", "began", "epoch_starts", "lrs", "losses", "stopped")
 
 
-def _of_curve(name: str) -> Any:
-    """Return a property that reads an attribute of the curve, which each fit replaces."""
-    return property(attrgetter(f"curve.{name}"))
+class SweepCurve:
+    """Keeps the loss at each rate; suggests a rate from the losses, draws them and writes them."""
 
-
-class RecordedCurve:
-    """Suggests a rate from recorded losses, draws them and writes them to files."""
-
-    curve: "SweepCurve"
-
-    lrs: list[float] = _of_curve("lrs")
+    lrs: list[float]
     """The rates that ran, in order."""
-    losses: list[float] = _of_curve("losses")
+    losses: list[float]
     """The loss of exactly the batches, or the epoch, that ran at each rate."""
-    repeats: list[list[float]] = _of_curve("repeats")
+    repeats: list[list[float]]
     """The losses of each repeat; ``losses`` is their mean. Empty for a sweep without repeats."""
-    every: str = _of_curve("every")
+    every: str
     """How long each rate is used, one ``"batch"`` or one ``"epoch"``."""
-    smoothing: float = _of_curve("smoothing")
+    smoothing: float
     """Weight of the past in the smoothed loss."""
-    stop_factor: float | None = _of_curve("stop_factor")
+    stop_factor: float | None
     """The sweep stops if the smoothed loss rises by this many times its fall; None: at no rise."""
+
+    def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
+        self.every = every
+        self.smoothing = _checks.real("smoothing", smoothing)
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing must lie in [0, 1). Received: smoothing={smoothing}.")
+        self.stop_factor = (
+            None if stop_factor is None else _checks.positive("stop_factor", stop_factor)
+        )
+        self._empty()
+
+    def _empty(self) -> None:
+        """Forget all rates and losses."""
+        self.lrs, self.losses, self.repeats = [], [], []
+        self._state: str | None = None  # one of ``_STOPPED``, or "running"
+        self._epoch_starts: dict[int, int] = {}
+        self._batches_before = 0
 
     @property
     def stopped(self) -> str | None:
@@ -51,7 +60,7 @@ class RecordedCurve:
         calls no callback when an exception ends a fit, so the two look the same. Before the first
         fit the value is None.
         """
-        return "interrupted" if self.curve.stopped == "running" else self.curve.stopped
+        return "interrupted" if self._state == "running" else self._state
 
     @property
     def smoothed_losses(self) -> list[float]:
@@ -198,59 +207,32 @@ class RecordedCurve:
         """The losses of every repeat; a sweep without repeats is one run."""
         return self.repeats or [self.losses]
 
-
-class SweepCurve:
-    """Holds the rates of a sweep, their losses, and the reason that the sweep ended."""
-
-    stopped: str | None = None
-
-    def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
-        self.every = every
-        self.smoothing = _checks.real("smoothing", smoothing)
-        if not 0 <= self.smoothing < 1:
-            raise ValueError(f"smoothing must lie in [0, 1). Received: smoothing={smoothing}.")
-        self.stop_factor = (
-            None if stop_factor is None else _checks.positive("stop_factor", stop_factor)
-        )
-        self.lrs: list[float] = []
-        self.losses: list[float] = []
-        self.repeats: list[list[float]] = []
-        self.epoch_starts: dict[int, int] = {}
-        self.batches_before = 0
-
-    def emptied(self) -> "SweepCurve":
-        """Return a curve with the same settings and no losses."""
-        return SweepCurve(self.every, self.smoothing, self.stop_factor)
-
-    def record(self, rate: float, loss: float) -> None:
+    def _record(self, rate: float, loss: float) -> None:
         """Add the loss at one rate."""
         self.lrs.append(rate)
         self.losses.append(loss)
 
-    @classmethod
-    def mean(cls, repeats: "Sequence[SweepCurve]") -> "SweepCurve":
-        """Return the mean of several curves over the same rates, cut to the shortest."""
-        shortest = min(repeats, key=lambda curve: len(curve.lrs))
-        mean = shortest.emptied()
-        mean.repeats = [curve.losses[: len(shortest.lrs)] for curve in repeats]
-        for rate, *losses in zip(shortest.lrs, *mean.repeats, strict=True):
-            mean.record(rate, sum(losses) / len(losses))
-        mean.stopped = shortest.stopped
-        return mean
+    def _take_mean(self, sweeps: "Sequence[SweepCurve]") -> None:
+        """Take over the mean of several sweeps of the same rates, cut to the shortest."""
+        shortest = min(sweeps, key=lambda sweep: len(sweep.lrs))
+        self.repeats = [sweep.losses[: len(shortest.lrs)] for sweep in sweeps]
+        for rate, *losses in zip(shortest.lrs, *self.repeats, strict=True):
+            self._record(rate, sum(losses) / len(losses))
+        self._state = shortest._state
 
-    def read_dict(self, curve: dict[str, Any], points: int | None = None) -> None:
+    def _read_dict(self, curve: dict[str, Any], points: int | None) -> None:
         """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned."""
         rates = [_checks.positive(f"lrs[{i}]", rate) for i, rate in enumerate(curve["lrs"])]
         if rates != sorted(rates):
             raise ValueError(f"lrs must not fall. Received: lrs={_checks.shown(rates)}.")
         for rate, loss in list(zip(rates, curve["losses"], strict=True))[:points]:
-            self.record(rate, float(loss))
+            self._record(rate, float(loss))
         self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
         if any(len(run) != len(self.lrs) for run in self.repeats):
             raise ValueError("Every list in repeats must be as long as lrs.")
         if curve["stopped"] not in _STOPPED:
             raise ValueError(f"stopped must be one of {_STOPPED}. Received: {curve['stopped']!r}.")
-        self.stopped = curve["stopped"]
+        self._state = curve["stopped"]
 
 
 def write_sweep(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:

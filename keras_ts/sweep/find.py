@@ -10,9 +10,7 @@ from keras_ts import _checks, _keras_private
 from keras_ts._backends import seed_generators
 from keras_ts._progress import progress_bar
 from keras_ts.sweep.callback import ExponentialLRSweep
-from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.optimizer_access import accumulation
-from keras_ts.sweep.session import check_sweepable
+from keras_ts.sweep.session import accumulation, check_sweepable
 from keras_ts.windows.dataset import WindowDataset
 
 
@@ -114,7 +112,7 @@ def find_learning_rate(
     if repeats == 1:
         return runs[0]
     mean = new_sweep()
-    mean.curve = SweepCurve.mean([run.curve for run in runs])
+    mean._take_mean(runs)
     return mean
 
 

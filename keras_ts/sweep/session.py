@@ -1,20 +1,81 @@
-"""Runs the sweep of one fit: sets rates, records losses, and puts the model back bit for bit."""
+"""What a sweep does in a fit: sets rates, reads losses, and puts the model back bit for bit."""
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_ts import _checks, _keras_private
 from keras_ts._backends import generator_states, set_generator_states
-from keras_ts._models import build_optimizer, check_model
+from keras_ts._models import check_model
 from keras_ts._typing import Array
-from keras_ts.sweep.curve import SweepCurve
-from keras_ts.sweep.optimizer_access import HeldRate, accumulation, batches_seen
-from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
+
+
+class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
+    """The rates of a sweep, each for ``held`` batches, for an optimizer that takes a schedule."""
+
+    def __init__(self, rates: Sequence[float], held: int, begin: int) -> None:
+        super().__init__()
+        self._rates, self._held, self._begin = np.array(rates, "float32"), held, begin
+
+    def __call__(self, step: Any) -> Any:
+        number = ops.floor_divide(ops.cast(step, "int32") - self._begin, self._held)
+        last = len(self._rates) - 1
+        return ops.take(ops.convert_to_tensor(self._rates), ops.clip(number, 0, last))
+
+
+class HeldRate:
+    """Sets the rate of a model's optimizer; a schedule or function that sets it is put aside."""
+
+    def __init__(self, model: keras.Model, rates: Sequence[float], held: int) -> None:
+        self._model, self._rates, self._held = model, rates, held
+        self._schedule = _keras_private.schedule_of(inner(model.optimizer))
+
+    def set(self, number: int) -> None:
+        """Set the rate of this number for the batches that follow."""
+        optimizer, rate = self._model.optimizer, self._rates[number]
+        if self._schedule is None:
+            # On JAX, Keras reads a new rate at the start of an epoch, or after a callback has read
+            # its ``self.model``, as the sweep does before each batch.
+            optimizer.learning_rate = rate
+            return
+        schedule = _keras_private.schedule_of(inner(optimizer))
+        swept = isinstance(schedule, _SweptRates)
+        if not swept or float(optimizer.learning_rate) != np.float32(rate):
+            # The optimizer does not count a batch whose gradients are not finite, so the count at
+            # which the first rate began may have to be set anew.
+            begin = batches_seen(optimizer) - number * self._held
+            inner(optimizer).learning_rate = _SweptRates(self._rates, self._held, begin)
+            # Keras may have compiled the training step with the schedule in it.
+            self._model.make_train_function(force=True)
+
+    def release(self) -> None:
+        """Put the schedule back, if there was one."""
+        if self._schedule is not None:
+            inner(self._model.optimizer).learning_rate = self._schedule
+            self._model.make_train_function(force=True)
+
+
+def inner(optimizer: Any) -> Any:
+    """Return the optimizer that updates the weights, without a ``LossScaleOptimizer`` around it."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def accumulation(optimizer: Any) -> int:
+    """Return how many batches make one update of the weights."""
+    return getattr(inner(optimizer), "gradient_accumulation_steps", None) or 1
+
+
+def batches_seen(optimizer: Any) -> int:
+    """Return how many batches a built optimizer has seen."""
+    # The first variable counts batches; ``optimizer.iterations`` counts updates.
+    return int(keras.ops.convert_to_numpy(inner(optimizer).variables[0]))
+
 
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
@@ -68,7 +129,7 @@ class GeometricSchedule:
 # with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
 # another name. Such a metric is found after an epoch's first batch: its mean equals the logged
 # loss. If a model keeps no mean, its logs hold the batch's own loss.
-class _UpdateLoss:
+class UpdateLoss:
     """Reads the mean loss of the batches that make one update of the weights."""
 
     def __init__(self, batches: int, seen: int) -> None:
@@ -97,7 +158,21 @@ class _UpdateLoss:
 
     def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
         """Return the mean loss of the update that ``batch`` finishes, or None for no update."""
-        total, count = self._since_begin(model, logs)
+        # The sum of the losses since ``begin`` and their weight; the mean is put back.
+        fed = None
+        for mean, held in zip(_means(model, self._name), self._held, strict=True):
+            total, count = _read(mean)
+            held[:] = held[0] + total, held[1] + count
+            for variable, value in zip(mean.variables, held, strict=True):
+                variable.assign(value)
+            # A metric that is still empty is not the loss; one that holds NaN is, since nan != 0.
+            if total != 0 or count != 0:
+                fed = total, count
+                self._epoch = held
+        if fed is None and self._first:
+            fed = self._find(model, logged_loss(logs))
+        self._first = False
+        total, count = fed or (logged_loss(logs), 1.0)
         self._total, self._count = self._total + total, self._count + count
         self._done += batch - self._begun + 1
         if self._done < self._batches:
@@ -110,23 +185,6 @@ class _UpdateLoss:
         """Log the epoch's mean, since a model's own ``train_step`` may log the last batch's."""
         if self._epoch is not None and self._epoch[1]:
             logs["loss"] = self._epoch[0] / self._epoch[1]
-
-    def _since_begin(self, model: keras.Model, logs: Any) -> tuple[float, float]:
-        """Return the sum of the losses since ``begin`` and their weight; restore the mean."""
-        fed = None
-        for mean, held in zip(_means(model, self._name), self._held, strict=True):
-            total, count = _read(mean)
-            held[:] = held[0] + total, held[1] + count
-            for variable, value in zip(mean.variables, held, strict=True):
-                variable.assign(value)
-            # A metric that is still empty is not the loss; one that holds NaN is, since nan != 0.
-            if total != 0 or count != 0:
-                fed = total, count
-                self._epoch = held
-        if fed is None and self._first:
-            fed = self._find(model, _logged_loss(logs))
-        self._first = False
-        return fed or (_logged_loss(logs), 1.0)
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
         """Find the metric whose mean is ``loss``, to be read from now on; return sum and weight."""
@@ -141,7 +199,7 @@ class _UpdateLoss:
         return None
 
 
-def _logged_loss(logs: Any) -> float:
+def logged_loss(logs: Any) -> float:
     """Return the loss in the logs of a batch or an epoch."""
     if "loss" not in (logs or {}):
         raise ValueError(
@@ -159,99 +217,6 @@ def _means(model: keras.Model, name: str) -> list[Any]:
 def _read(mean: Any) -> list[float]:
     # On TensorFlow, numpy() takes two thirds of the time of convert_to_numpy.
     return [float(variable.numpy()) for variable in mean.variables]
-
-
-# It takes the snapshot as the fit begins, and records only from ``begin`` on, as the first epoch
-# begins: in between, callbacks such as ``TrainingBackup`` may load another state into the model.
-class SweepSession:
-    """Sets the rates of one fit, records its losses, and puts the model back after it."""
-
-    def __init__(self, model: keras.Model, curve: SweepCurve) -> None:
-        build_optimizer(model)
-        self.model = model
-        self.curve = curve
-        self.snapshot = Snapshot(model)
-        self._schedule: GeometricSchedule | None = None
-        self._rate: HeldRate | None = None
-        self._rate_due = False
-        curve.batches_before = batches_seen(model.optimizer)
-        curve.stopped = "running"
-
-    @property
-    def begun(self) -> bool:
-        """True once the first epoch has begun."""
-        return self._schedule is not None
-
-    def begin(self, schedule: GeometricSchedule, batches: int | None) -> None:
-        """Take the rates, from the first without a loss; ``batches`` make an epoch, if known."""
-        self._schedule = schedule
-        optimizer = self.model.optimizer
-        self._loss = _UpdateLoss(accumulation(optimizer), batches_seen(optimizer))
-        assert schedule.steps is not None
-        rates = [schedule.rate(number) for number in range(schedule.steps)]
-        held = batches if self.curve.every == "epoch" else batches_of_rate(self.model)
-        self._rate = HeldRate(self.model, rates, held or 1)
-
-    def begin_epoch(self) -> None:
-        """Let the first batch set the rate, since other callbacks may still set it before then."""
-        self._rate_due = True
-        self._loss.begin_epoch()
-
-    def end_epoch(self, epoch: int, logs: Any) -> None:
-        """Record the epoch's loss if each rate takes an epoch; else log the epoch's mean loss."""
-        if self.curve.every == "epoch":
-            self._record(_logged_loss(logs))
-        else:
-            self._loss.end_epoch(logs)
-        self.curve.epoch_starts[epoch + 1] = len(self.curve.lrs)
-
-    def set_rate(self) -> None:
-        """Set the rate before the first batch of each rate and of each epoch."""
-        if self._rate_due and self._rate is not None and self.curve.stopped == "running":
-            self._rate.set(len(self.curve.lrs))
-        self._rate_due = False
-
-    def begin_batch(self, model: keras.Model, batch: int) -> None:
-        """Begin to read the batch's own loss, unless each rate takes an epoch."""
-        if self.curve.every == "batch":
-            self._loss.begin(model, batch)
-
-    def end_batch(self, model: keras.Model, batch: int, logs: Any) -> None:
-        """Record the loss if the batch finishes an update, unless each rate takes an epoch."""
-        if self.curve.every == "batch":
-            loss = self._loss.end(model, batch, logs)
-            if loss is not None:
-                self._record(loss)
-                self._rate_due = True
-
-    def release(self) -> None:
-        """End the sweep, and give the rate back to the optimizer's schedule, if it has one."""
-        if self._rate is not None:
-            self._rate.release()
-            self._rate = None
-        if self.curve.stopped == "running":
-            self.curve.stopped = "interrupted"
-
-    def restore(self) -> None:
-        """Put the model, its optimizer and the random state back as they were before the fit."""
-        self.release()
-        self.snapshot.restore(self.model)
-
-    def _record(self, loss: float) -> None:
-        curve = self.curve
-        if curve.stopped != "running" or self._schedule is None:
-            return
-        curve.record(self._schedule.rate(len(curve.lrs)), loss)
-        smoothed = moving_average(without_outliers(curve.losses), curve.smoothing)
-        if not math.isfinite(loss):
-            curve.stopped = "non-finite"
-        elif divergence(curve.losses, smoothed, curve.stop_factor) is not None:
-            curve.stopped = "diverged"
-        elif len(curve.lrs) == self._schedule.steps:
-            curve.stopped = "finished"
-        else:
-            return
-        self.model.stop_training = True
 
 
 def check_sweepable(model: keras.Model) -> None:
@@ -309,16 +274,9 @@ class Snapshot:
 def _variables(model: keras.Model) -> list[Any]:
     # model.get_weights() leaves out the states of seed generators, such as those of dropout, and
     # optimizer.set_weights() leaves out the variables of a wrapped optimizer.
-    return [*model.variables, *_recurrent_states(model), *model.optimizer.variables]
-
-
-def _recurrent_states(model: keras.Model) -> list[Any]:
-    return [
-        state
-        for layer in _keras_private.layers_within(model, keras.layers.RNN)
-        if layer.states is not None
-        for state in keras.tree.flatten(layer.states)
-    ]
+    layers = _keras_private.layers_within(model, keras.layers.RNN)
+    states = keras.tree.flatten([layer.states for layer in layers if layer.states is not None])
+    return [*model.variables, *states, *model.optimizer.variables]
 
 
 def _copy(variable: Any) -> Array:

@@ -209,7 +209,11 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
     # losses are first clipped to the others (winsorizing). Outliers cannot be replaced by the
     # median of their neighbours here, since that would smooth the recorded order alone, and not the
     # random ones.
-    losses = np.mean([_winsorized(run) for run in repeats], axis=0)
+    clipped = []
+    for run in repeats:
+        ordered, tenth = np.sort(run), len(run) // 10
+        clipped.append(np.clip(run, ordered[tenth], ordered[-1 - tenth]))
+    losses = np.mean(clipped, axis=0)
     values = losses - losses.mean()
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
     places = np.tile(np.arange(len(values)), (SHUFFLES, 1))
@@ -218,12 +222,6 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
         bool((statistic(series[orders]) >= statistic(series)).mean() <= _BY_CHANCE)
         for statistic, series in ((_trend, values), (_step, ranks))
     )
-
-
-def _winsorized(losses: Sequence[float]) -> Array:
-    """Return the losses with the highest and the lowest tenth clipped to the others."""
-    ordered, tenth = np.sort(losses), len(losses) // 10
-    return np.clip(losses, ordered[tenth], ordered[-1 - tenth])
 
 
 def _trend(values: Array) -> Array:

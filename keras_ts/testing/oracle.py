@@ -122,8 +122,13 @@ def _row(values: Array, position: int) -> Any:
 
 
 def _phases(position: int, first: int, cycles: Any) -> list[float]:
-    """Return the waves of a position, counted from ``first``; before the series, NaN."""
-    return _waves(position - first, cycles) if position >= 0 else [math.nan] * 2 * len(cycles)
+    """Return sine and cosine of a position's phase in each cycle, a period in rows."""
+    # It is counted from ``first``; before the series, it is NaN.
+    angles = [
+        2 * math.pi * ((position - first) % cycle) / cycle if position >= 0 else math.nan
+        for cycle in cycles
+    ]
+    return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
 
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
@@ -142,12 +147,6 @@ def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead:
         if np.isfinite(targets[p]).any() and not np.isfinite(table[p, future]).all():
             return False
     return some
-
-
-def _waves(position: int, cycles: Any) -> list[float]:
-    """Return sine and cosine of a position's phase in each cycle, a period in rows."""
-    angles = [2 * math.pi * (position % cycle) / cycle for cycle in cycles]
-    return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
 
 
 def shown_settings(windows: WindowedSeries) -> str:

@@ -95,7 +95,10 @@ class Carried:
             if name == "holidays":
                 # Later data have the same holidays, and know further years.
                 ours, theirs = (
-                    {place: list(of["days"]) for place, of in known.items()}
+                    {
+                        place: [*of["days"], *of.keys() - {"years", "days"}]
+                        for place, of in known.items()
+                    }
                     for known in (ours, theirs)
                 )
             if ours != theirs and name not in _TRAINING:

@@ -19,8 +19,9 @@ _MOST_WINDOWS, _FOR_EACH_INPUT = 50_000, 50
 # The most windows to choose inputs and quantiles by.
 _MOST_TO_CHOOSE = 12_500
 # The most inputs (or twice the window), and the fewest windows for each. They limit how many of the
-# latest values of other columns are read: more would fit the noise, and cost time.
-_MOST_INPUTS, _FEWEST_FOR_EACH_INPUT = 256, 10
+# latest values of other columns are read: more would fit the noise, and cost time. Beside a long
+# window these get one over the last number of the inputs, or one each.
+_MOST_INPUTS, _FEWEST_FOR_EACH_INPUT, _LEAST_SHARE = 256, 10, 10
 # A target this many standard deviations from its window would decide the line alone.
 _FARTHEST = 100.0
 # The most numbers of the inputs that are computed at once.
@@ -69,10 +70,12 @@ class DirectRidge:
         others = self._read - 1 + len(self.told)
         # A column known ahead has the same unit in all windows.
         self._raw = columns.ahead
-        most = min(max(_MOST_INPUTS, 2 * window), train.count // _FEWEST_FOR_EACH_INPUT)
+        most = _most_inputs(train)
         constant = len(columns.names) - len(columns.past)
-        spare = most - window - constant
-        self.lags = int(np.clip(spare // max(others, 1), 0, window))
+        spare, least = most - window - constant, 0
+        if self._read > 1 and not too_many(train):
+            least = max(most // _LEAST_SHARE // others, 1)
+        self.lags = int(np.clip(spare // max(others, 1), least, window))
         inputs = window + self.lags * others + constant
         part = train.spread(max(_MOST_WINDOWS, _FOR_EACH_INPUT * inputs))
         of_step = len(columns.ahead) * (1 + self.scaled)
@@ -171,6 +174,16 @@ class DirectRidge:
         scale[scale <= 1e-12 * np.abs(location)] = 0.0
         windows /= np.where(scale == 0, np.inf, scale)
         return windows, location, scale
+
+
+def _most_inputs(train: WindowBlocks) -> int:
+    """Return how many inputs the windows can determine, beside those of a long window."""
+    return min(max(_MOST_INPUTS, 2 * train.geometry.window), train.count // _FEWEST_FOR_EACH_INPUT)
+
+
+def too_many(train: WindowBlocks) -> bool:
+    """Return True if there are too many other columns to read the past of any."""
+    return len(train.panel.columns.read) - 1 > _most_inputs(train)
 
 
 def _quantiles(errors: Array, levels: Sequence[float]) -> Array:

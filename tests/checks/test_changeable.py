@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
 from keras_ts.checks.changeable import ChangeableSeries
+from keras_ts.windows.reading.clock import as_written
 
 FRAME = pd.DataFrame({
     "day": np.repeat(pd.date_range("2024-01-01", periods=12), 2),
@@ -125,11 +126,11 @@ def test_places_are_named_as_people_know_them():
     flat = changeable.position(4, beside=20)
     assert changeable.label(flat) == "b"
     assert changeable.stamp(flat) == np.datetime64("2024-01-05")
-    assert changeable.written(flat) == "2024-01-05"
+    assert as_written(changeable.stamp(flat)) == "2024-01-05"
     assert changeable.last_moment == 11
     panel = ChangeableSeries([np.arange(5), np.arange(9)], WindowedSeries(2))
     flat = panel.position(7, beside=0)
-    assert (panel.label(flat), panel.stamp(flat), panel.written(flat)) == (1, 7, "7")
+    assert (panel.label(flat), panel.stamp(flat)) == (1, 7)
 
 
 def test_windows_that_holes_and_gaps_leave():

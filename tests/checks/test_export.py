@@ -13,7 +13,7 @@ from keras_ts import (
     check_export,
 )
 from keras_ts.checks.export import ExportReport, with_holes
-from keras_ts.exporting import runtimes
+from keras_ts.exporting import export
 from keras_ts.exporting.formats import FORMATS
 from keras_ts.layers import (
     ConformalInterval,
@@ -248,7 +248,7 @@ def test_the_comparison_names_what_differs(monkeypatch, change):
     assert first == "The exported 'onnx' file gives other outputs than the model:"
     lengths = [(3, 6)] if change is _one_length else [(3, 12), (3, 6)]
     assert [line.partition("]")[0] for line in named] == [f"At input shapes [{n}" for n in lengths]
-    assert cure == runtimes.cure("onnx")
+    assert cure == export.cure("onnx")
 
 
 def test_a_file_that_does_not_run_is_reported_with_its_reason(monkeypatch):

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_ts.checks.fingerprint import take
-from keras_ts.checks.reload import compare
+from keras_ts.checks.reload import compare, take
 
 X = np.linspace(-1.0, 1.0, 12, dtype="float32").reshape(2, 6, 1)
 

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from helpers import BACKEND, untraced
 from keras_ts import RecurrentPreset, WindowedSeries, check_reload, from_preset, preset_names
-from keras_ts.checks import fingerprint
+from keras_ts.checks import reload
 from keras_ts.checks.reload import compare
 
 pytestmark = pytest.mark.filterwarnings(
@@ -37,7 +37,7 @@ def here(model, path):
     """The differences after a reload in this process, which costs less than a fresh one."""
     model.save(path)
     again = keras.saving.load_model(path)
-    return list(map(str, compare(fingerprint.take(model, X), fingerprint.take(again, X))))
+    return list(map(str, compare(reload.take(model, X), reload.take(again, X))))
 
 
 def squares(y, prediction):
@@ -144,7 +144,7 @@ def test_models_made_for_a_dataset_are_clean(name, tmp_path):
     model, x = built(name)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    assert compare(fingerprint.take(model, x), fingerprint.take(again, x)) == []
+    assert compare(reload.take(model, x), reload.take(again, x)) == []
 
 
 @pytest.mark.slow
@@ -220,9 +220,9 @@ def test_a_name_that_layers_of_two_inner_models_share(tmp_path):
 
 def test_a_variable_that_differs(tmp_path):
     model = fitted(net(), "sgd", "mse")
-    before = fingerprint.take(model, X)
+    before = reload.take(model, X)
     model.layers[1].bias.assign(model.layers[1].bias + 0.5)
-    lost = list(map(str, compare(before, fingerprint.take(model, X))))
+    lost = list(map(str, compare(before, reload.take(model, X))))
     assert lost[0] == "Layer 'dense': bias was " + lost[0].partition("bias was ")[2]
     assert lost[1] == "Results: output is off by up to 0.5"
     assert len(lost) == 2
@@ -233,7 +233,7 @@ def test_inner_models_lists_and_dicts(forked_reload):
     inner = keras.Sequential([keras.Input((9, 1)), layers.Dense(2, name="deep")], name="inner")
     x = layers.Concatenate()([inner(first), inner(second)])
     model = keras.Model({"first": first, "second": second}, [x, layers.Dense(1)(x)])
-    taken = fingerprint.take(model, {"first": X, "second": X})
+    taken = reload.take(model, {"first": X, "second": X})
     assert "Layer 'inner/deep'" in taken
     assert taken["Results"]["output[1]"].shape == (4, 9, 1)
     report = check_reload(model, {"first": X, "second": X})

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from keras_ts.command.arguments import parse_arguments
+from keras_ts.command.run import parse_arguments
 from keras_ts.command.table import UserError, read_table
 
 DAYS = pd.date_range("2023-01-28", periods=8)

@@ -9,8 +9,10 @@ from keras_ts import (
     RecurrentPreset,
     WindowedInput,
     WindowedSeries,
+    backtest,
     compare,
     course_series,
+    from_preset,
 )
 from keras_ts.baselines import Naive
 from keras_ts.layers import SortedQuantiles
@@ -114,6 +116,19 @@ def test_a_model_that_knows_more_beats():
     assert row(report, "model")["skill_low"] > 0.8
 
 
+@pytest.mark.parametrize(("columns", "wide"), [(4, False), (12, True)])
+def test_a_report_says_whether_the_regression_reads_other_columns(columns, wide):
+    """There are 90 windows, too few for the past of more than nine others."""
+    rows = np.random.default_rng(0).normal(size=(130, columns))
+    windows = WindowedSeries(10, target_columns=0)
+    preset, (train, validation) = from_preset("linear"), windows.split(rows, at=100)
+    report = compare(preset.fit(train), train, validation)
+    folds = backtest(preset, rows, windows, n_splits=2, test_size=15)
+    for text in (str(report), str(folds)):
+        assert "only the linear regression does" in text
+        assert ("without the past of other columns, which are too many" in text) == wide
+
+
 @pytest.mark.parametrize("remainder", ["keep", "drop", "pad"])
 def test_order_and_batches_of_the_parts_do_not_matter(remainder):
     series = course_series(300)
@@ -191,7 +206,9 @@ def test_few_series_that_suit_either_forecaster_have_no_verdict():
     assert report.verdicts == {"model": "cannot be told from"}
     assert np.isnan([row(report, "model")[end] for end in ("skill_low", "skill_high")]).all()
     *_, sentence, last = str(report).splitlines()
-    assert "too few series for an interval (6 are needed), over 400 windows of 2 ser" in sentence
+    assert "model is not judged beside the best baseline, " in sentence
+    assert ": there are 2 series, and an interval takes 6. As seen, skill " in sentence
+    assert sentence.endswith("over 400 windows of 2 series.")
     assert "it beats that baseline on 1, loses to it on 1, and cannot be told from it on 0" in last
     assert str(report).splitlines()[1].endswith("too few series")
 
@@ -266,7 +283,7 @@ def test_windows_with_missing_values_are_left_out_for_all_alike():
     kept = compare(None, train, validation, period=3)
     dropped = compare(None, *whole, period=3)
     assert row(kept, "naive") == pytest.approx(row(dropped, "naive") | {"name": "naive"})
-    assert "7 windows with a missing value are left out." in str(kept)
+    assert f"Of {validation.num_windows} windows 7 are left out: a value or a fo" in str(kept)
     assert kept.windows == dropped.windows == validation.num_windows - 7
 
 
@@ -299,7 +316,7 @@ def test_a_season_does_not_reach_over_a_missing_row():
     # Every value is one day and one more than the last; over the gap, positions miscount.
     assert row(report, "seasonal naive")["mae"] == pytest.approx(7.0)
     assert report.windows < validation.num_windows
-    assert "windows with a missing value are left out" in str(report)
+    assert "are left out: a value or a forecast is missing" in str(report)
 
 
 def test_a_constant_series_has_no_scale():

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_ts import WindowedSeries
 from keras_ts.evaluation.interval_errors import errors_of, with_short
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 
 
 def last_value(window):
@@ -35,7 +35,7 @@ def test_windows_cut_short_fill_classes_of_few_inputs():
     parts, _ = judged(missing="mask", min_inputs=1)
     model = last_value(8)
     whole = errors_of(model, parts, None, [None])
-    filled = with_short(whole, model, parts, None, [None])
+    filled = with_short(whole, parts.classes(None), model, parts, None, [None])
     assert [(whole.known == count).sum() for count in (1, 2, 3)] == [1, 1, 1]
     assert min((filled.known < 4).sum(), (filled.known == 1).sum()) > 20
     np.testing.assert_array_equal(filled.upper[: len(whole.upper)], whole.upper)

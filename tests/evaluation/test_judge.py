@@ -5,7 +5,7 @@ import pytest
 
 from keras_ts import WindowedSeries, course_series
 from keras_ts.evaluation.forecasters.forecaster import of_array
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.judgement import NoVerdictError
 from keras_ts.evaluation.judging import Judge
 
@@ -17,9 +17,7 @@ def judged_by(judge, series, predict, n_splits=3):
     """Judge the forecasts that a function makes of a fold's number and its windows."""
     for number, pair in enumerate(WINDOWS.folds(series, n_splits)):
         train, judged = (JudgedWindows("part", part) for part in pair)
-        model = of_array("model", predict(number, judged), None, None, judged)._replace(
-            lacks="nothing"
-        )
+        model = of_array("model", predict(number, judged), None, judged)._replace(lacks="nothing")
         judge.add([model], train, judged, train.scales(1))
     try:
         return judge.report([])

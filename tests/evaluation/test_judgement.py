@@ -7,8 +7,8 @@ import pytest
 
 from keras_ts import WindowedInput, WindowedSeries, aggregate, calibrate, compare, forecast
 from keras_ts.baselines import Naive
-from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.forecasters.forecaster import SignedErrors
+from keras_ts.evaluation.judged import JudgedWindows
 
 LEVELS = (0.1, 0.5, 0.9)
 WINDOWS = WindowedSeries(

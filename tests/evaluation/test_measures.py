@@ -98,6 +98,14 @@ def endless(actual, prediction, scale):
     return np.full(actual.shape, np.inf)
 
 
+def nothing(actual, prediction, scale):
+    return np.full(actual.shape, np.nan)
+
+
+def moving(actual, prediction, scale):
+    return np.where(prediction > actual, np.nan, 1.0)
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
@@ -105,12 +113,39 @@ def endless(actual, prediction, scale):
         ({"by": "signed"}, "by must be one of"),
         ({"by": "signed", "metrics": [signed]}, "needs a finite error of 0 or more for"),
         ({"by": "endless", "metrics": [endless]}, "Received: inf from endless, and 398 of 398"),
+        ({"by": "nothing", "metrics": [nothing]}, "by='nothing' is NaN at every target"),
+        ({"by": "moving", "metrics": [moving]}, "NaN at the same targets for every forecaster"),
         ({"by": "sql"}, "model and naive and drift .* forecast points. Give models quantiles"),
     ],
 )
 def test_a_measure_that_cannot_decide_is_refused(parts, noisy, settings, error):
     with pytest.raises(ValueError, match=error):
         compare({"model": align(parts[1], noisy)}, *parts, **settings)
+
+
+def test_a_metric_that_is_nan_elsewhere_judges_one_target():
+    draw = np.random.default_rng(0)
+    walk = draw.normal(size=(260, 2)).cumsum(axis=0) + 50
+    parts = WindowedSeries(12, 4).split(walk, at=160)
+    points = parts[1].to_numpy()[1] + [0.1, 9.0]  # good at the first, bad at the second
+
+    def second(actual, prediction, scale):
+        losses = np.abs(actual - prediction) / scale
+        losses[..., 0] = np.nan
+        return losses
+
+    report = compare({"model": align(parts[1], points)}, *parts, metrics=[second], by="second")
+    scores = compare({"model": align(parts[1], points)}, *parts).scores(by="target")
+    of_second = scores["target"] == 1
+    np.testing.assert_allclose(report.table["second"], scores["mase"][of_second], rtol=1e-12)
+    assert report.verdicts == {"model": "loses to"}
+    # One target alone gives the same verdict.
+    alone = WindowedSeries(12, 4, target_columns=1).split(walk, at=160)
+    single = compare({"model": align(alone[1], points[..., 1])}, *alone, baselines=["naive"])
+    rest = {"metrics": [second], "by": "second", "baselines": ["naive"]}
+    both = compare({"model": align(parts[1], points)}, *parts, **rest)
+    ends = ["skill", "skill_low", "skill_high"]
+    assert [both.table[e][0] for e in ends] == pytest.approx([single.table[e][0] for e in ends])
 
 
 @pytest.mark.parametrize("by", [None, "mase", "rmsse", "sql"])

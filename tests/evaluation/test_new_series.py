@@ -6,7 +6,7 @@ import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, calibrate, compare
 from keras_ts.evaluation.interval_errors import left_out
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.presets.training_windows import with_short_pasts
 
 DAYS = pd.date_range("2024-01-01", periods=43)

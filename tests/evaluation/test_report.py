@@ -1,6 +1,7 @@
 """A report reads well in a terminal, in a notebook and as a frame."""
 
 import keras
+import numpy as np
 import pandas as pd
 import polars
 import pytest
@@ -27,12 +28,19 @@ def test_every_model_has_a_sentence(parts):
         name: keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)]) for name in ("a", "b")
     }
     report = compare(models, *parts)
-    luck, *last = str(report).splitlines()[-3:]
+    luck, *last, between = str(report).splitlines()[-4:]
     assert luck == "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
     for line, name in zip(last, models, strict=True):
         assert line.startswith(f"{name} {report.verdicts[name]} the best baseline, theta")
         assert "95 % interval" in line
         assert line.endswith("over 461 windows.")
+    best, other = (report.table["name"][n] for n in np.argsort(report.table["mae"][:2]))
+
+    def rival(train, held):
+        return models[best].predict(held, verbose=0)
+
+    own = str(compare({other: models[other]}, *parts, baselines=[rival])).splitlines()[-1]
+    assert between == own.replace("best baseline, rival", f"best model, {best}")
     assert repr(report) == str(report)
 
 
@@ -58,3 +66,43 @@ def test_it_becomes_a_frame(parts):
 def test_too_few_windows_have_no_interval():
     report = compare(None, *WindowedSeries(5).split(course_series(60), at=50))
     assert "too few windows" in str(report)
+    assert "cannot be judged: there are 10 origins, 2 stretches of 5, and" in str(report)
+
+
+def test_a_model_without_an_interval_is_said_not_to_be_judged():
+    train, held = WindowedSeries(5, 3).split(course_series(60), at=44)
+    far = held.align(held.to_numpy()[1] + 1000.0)
+    report = compare({"far": far}, train, held)
+    assert report.verdicts == {"far": "cannot be told from"}
+    last = str(report).splitlines()[-1]
+    assert "cannot be told" not in last
+    assert last.startswith(
+        "far is not judged beside the best baseline, moving average: there are 14 origins, 4 "
+        "stretches of 3, and an interval takes 6 (errors last that long). As seen, skill -24"
+    )
+    assert last.endswith(" by MAE (its error is 241.2 times as large), over 14 windows.")
+
+
+def test_a_report_counts_its_windows_in_one_way():
+    series = course_series(300)
+    pairs = {n: WindowedSeries(n).split(series, at=200) for n in (10, 20)}
+    models = {
+        f"w{n}": (keras.Sequential([keras.Input((n,)), keras.layers.Dense(1)]), *pair)
+        for n, pair in pairs.items()
+    }
+
+    def rare(train, held):
+        return np.where(np.arange(held.num_windows) < 30, held.to_numpy()[1] + 1, np.nan)
+
+    report = compare(models, *pairs[20], baselines=["naive", rare])
+    text, count = str(report), pairs[20][1].num_windows
+    assert f"\nAll have {count} windows in common (of their own: w" in text
+    assert f"\nOf {count} windows {count - 30} are left out: a value or a forecast is mi" in text
+    assert report.windows == 30
+    assert text.count(" over 30 windows.") == 3
+
+
+def test_other_periods_have_other_fingerprints(parts):
+    marks = [compare(None, *parts, period=n).judged_on["fingerprint"] for n in (None, 1, 5, 7)]
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 3

@@ -8,14 +8,14 @@ import pytest
 
 from judged_models import forecaster, parts
 from keras_ts import WindowedSeries, compare
-from keras_ts.evaluation.judged import reading
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.evaluation.judged import described as on_origins
 
 
 def described(judged, windows):
     series = judged.ranges.series_of(windows)
     flat = judged.origins()[windows]
-    return reading.described(judged, series, flat, judged.origins_at(series, flat), judged.mark())
+    return on_origins(judged, series, flat, judged.origins_at(series, flat), judged.mark())
 
 
 def test_it_says_what_was_judged_on():

@@ -140,6 +140,7 @@ def test_several_targets_with_quantiles_of_each():
         ("B", [5], "2024-01-04"),
         ("D", ["week", "holidays:US-CA"], "2023-12-20"),
         ("12h", ["holidays:US"], "2023-12-20"),
+        ("B", ["holidays:US"], "2023-12-20"),
     ],
 )
 def test_calendars(freq, calendar, starts):

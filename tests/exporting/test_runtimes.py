@@ -8,7 +8,7 @@ import pytest
 from export_helpers import X, faked, needs, recurrent
 from helpers import BACKEND, run_fresh
 from keras_ts import check_export
-from keras_ts.exporting import runtimes
+from keras_ts.exporting import export
 from keras_ts.exporting.formats import FORMATS
 
 
@@ -16,11 +16,11 @@ def test_a_format_that_this_keras_does_not_know(monkeypatch):
     """As LiteRT in Keras 3.12."""
     monkeypatch.setitem(FORMATS, "tape", FORMATS["onnx"]._replace(suffix=".tape"))
     with pytest.raises(ValueError, match=f"Keras {keras.__version__} does not export to 'tape'"):
-        runtimes.exported(recurrent(12), X, "tape", Path())
+        export.exported(recurrent(12), X, "tape", Path())
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs ai-edge-litert, .*pip install ai-edge-litert"):
         check_export(recurrent(12), X, "litert")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_ts.plotting.axes import ALARM, MODEL, QUIET, ink
-from keras_ts.plotting.intervals import draw_intervals, draw_verdict
+from keras_ts.plotting.errors import draw_intervals, draw_verdict
 
 SAYS = {1: "matters", -1: "misleads", 0: "cannot be told from noise"}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_ts import plot_history
-from keras_ts.plotting.training import plot_sweep
+from keras_ts.plotting.curves import plot_sweep
 
 
 def test_history():

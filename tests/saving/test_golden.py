@@ -164,6 +164,8 @@ def test_objects(entry):
 
 def _only(names, config):
     """Return what a config says of ``names``: a class may have learned other settings since."""
+    if isinstance(names, list) and isinstance(config, list) and len(names) == len(config):
+        return [_only(*pair) for pair in zip(names, config, strict=True)]
     if not isinstance(names, dict) or not isinstance(config, dict):
         return config
     return {name: _only(value, config.get(name)) for name, value in names.items()}

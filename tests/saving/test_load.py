@@ -20,7 +20,7 @@ from keras_ts import (
     save_model,
 )
 from keras_ts.interface import carried_by
-from keras_ts.saving import archive, hdf5
+from keras_ts.saving import archive
 from keras_ts.windows.carried import Carried, columns_of
 from saving_helpers import edited, refused, setting
 
@@ -123,7 +123,7 @@ def test_a_small_file_that_asks_for_gigabytes_is_refused(saved, layer, weights):
 def test_a_small_file_of_the_older_format_that_asks_for_gigabytes_is_refused(saved):
     path = saved.with_suffix(".h5")
     load_model(saved, compile=False).save(path)
-    config, _ = hdf5.check_model(str(path))
+    config, _ = archive.check_hdf5(str(path))
     next(e for e in config["config"]["layers"] if e["class_name"] == "Dense")["config"]["units"] = (
         MANY
     )

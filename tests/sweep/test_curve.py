@@ -64,8 +64,8 @@ def test_sweep_marks_suggestion_and_divergence(tmp_path):
         sweep.plot()
     for i in range(60):
         fall = 1 / (1 + np.exp(0.3 * (i - 25)))
-        sweep.curve.record(10 ** (-6 + i / 10), fall + np.exp(0.5 * (i - 55)))
-    sweep.curve.stopped = "diverged"
+        sweep._record(10 ** (-6 + i / 10), fall + np.exp(0.5 * (i - 55)))
+    sweep._state = "diverged"
     axes = sweep.plot(filepath=tmp_path / "sweep.png")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[:2] == ["loss of the batch", "smoothed"]

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from keras_ts import WindowedSeries, compare, course_series
 from keras_ts.baselines import LinearRegression
 from keras_ts.datasets import store_sales
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows import blocks, regression
 from keras_ts.windows.blocks import filled
 
@@ -52,8 +52,11 @@ def by_hand(train, validation, panel, told=True):
     size = parts["past"].shape[1:]
     masked = np.flatnonzero(told & (parts["absent"].sum(axis=0) >= 10).any(axis=0))
     others = size[1] - 1 + len(masked)
-    most = min(max(256, 2 * size[0]), len(y) // 10) - size[0] - parts["static"].shape[1]
-    lags = min(max(most // max(others, 1), 0), size[0])
+    most = min(max(256, 2 * size[0]), len(y) // 10)
+    lags = max((most - size[0] - parts["static"].shape[1]) // max(others, 1), 0)
+    if 0 < size[1] - 1 <= most:
+        lags = max(lags, most // 10 // others, 1)
+    lags = min(lags, size[0])
 
     def scaled(windows):
         if not panel:
@@ -175,6 +178,31 @@ def test_of_many_columns_only_the_latest_values_are_read():
     same = forecasts(train, changed) == forecasts(train, validation)
     assert same[:1].all()
     assert not same[1:].any()
+
+
+@pytest.mark.parametrize(
+    ("columns", "length", "lags"),
+    [(2, 400, 2), (3, 400, 1), (21, 400, 1), (40, 400, 0), (1, 400, 0), (2, 2000, 14)],
+)
+def test_a_long_window_leaves_the_latest_values_of_other_columns(columns, length, lags):
+    """A tenth of the inputs that the windows determine, unless there are too many columns."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(length, columns))
+    rows[1:, 0] = rows[:-1, -1] + 0.1 * rows[1:, 0]
+    rows[50:60, 0] = np.nan if columns == 1 else 1.0
+    windows = WindowedSeries(length // 10, target_columns=0, missing="mask_targets")
+    parts = windows.split(rows, at=0.8)
+    forecast, told = forecasts(*parts), []
+    for masked in (True, False):
+        told.append(np.abs(forecast - by_hand(*parts, panel=False, told=masked)).max())
+    assert min(told) < 1e-6
+    assert (np.abs(forecast[:, 0, 0] - parts[1].to_numpy()[1]).mean() < 0.3) == (lags > 0)
+    # Nothing changes by a value before the last of those that are read.
+    moved = rows.copy()
+    moved[int(0.8 * length), 1:] += 10.0
+    same = forecasts(parts[0], windows.split(moved, at=0.8)[1]) == forecast
+    assert same[: lags + 1, 0, 0].tolist() == [True, *[False] * lags]
+    assert same[lags + 1 :].all()
 
 
 def test_a_large_training_part_is_read_evenly(monkeypatch):

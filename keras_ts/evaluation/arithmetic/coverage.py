@@ -9,7 +9,7 @@ or over series, whichever vary more.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,37 +35,32 @@ def windows_needed(coverage: float) -> int:
 
 
 def margins(scores: Array, coverage: float) -> Array:
-    """Return the margin of each step that holds a new error with probability ``coverage``.
-
-    Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
-    """
+    """Return the margin of each step that holds a new error with probability ``coverage``."""
+    # Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
     # The ``ceil((n + 1) * coverage)``-th smallest of ``n`` exchangeable scores holds exactly that
     # share of new ones: Lei and others, 2018, theorem 2.2.
     for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
         if _rank(count, coverage) > count:
             raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
-    margin: Array = ranked(scores, (coverage,))[..., 0]
-    return margin
+    return ranked(scores, (coverage,))[..., 0]
 
 
 def class_margins(scores: Array, classes: IntArray, number: int, coverage: float) -> Array:
-    """Return the margins of each class, ``(classes, steps, targets)``.
+    """Return the margins of each class, ``(classes, steps, targets)``."""
+    return np.stack([margins(own, coverage) for own in by_class(scores, classes, number)])
 
-    ``classes`` are those of scores, ``(windows, targets)``, from 0 to ``number - 1``.
-    """
-    return np.stack([
-        margins(np.where((classes == place)[:, None], scores, np.nan), coverage)
-        for place in range(number)
-    ])  # fmt: skip
+
+def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
+    """Yield the scores of each class, of ``(windows, targets)``; NaN for those of others."""
+    for place in range(number):
+        yield np.where((classes == place)[:, None], scores, np.nan)
 
 
 def joined_classes(
     scores: Array, classes: IntArray, bounds: tuple[int, ...], coverage: float
 ) -> tuple[int, ...]:
-    """Return the bounds of classes that have scores enough at each step.
-
-    A class with too few is joined to the next one, and the last to the one before it.
-    """
+    """Return the bounds of classes that have scores enough at each step."""
+    # A class with too few is joined to the next one, and the last to the one before it.
     begins, begin = [], 0
     for place in range(len(bounds)):
         inside = (classes >= begin) & (classes <= place)
@@ -77,10 +72,8 @@ def joined_classes(
 
 
 def ranked(scores: Array, levels: Sequence[float]) -> Array:
-    """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level.
-
-    From ``(windows, ...)`` to ``(..., levels)``; NaN is left out, and stands for no score.
-    """
+    """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level."""
+    # From ``(windows, ...)`` to ``(..., levels)``; NaN is left out, and stands for no score.
     if not len(scores):
         return np.full((*scores.shape[1:], len(levels)), np.nan)
     counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)
@@ -90,8 +83,7 @@ def ranked(scores: Array, levels: Sequence[float]) -> Array:
     # NaN is put last.
     ordered = np.partition(scores, np.unique(places), axis=0)
     of_levels = np.moveaxis(places[column.reshape(scores.shape[1:])], -1, 0)
-    found: Array = np.moveaxis(np.take_along_axis(ordered, of_levels, axis=0), 0, -1)
-    return found
+    return np.moveaxis(np.take_along_axis(ordered, of_levels, axis=0), 0, -1)
 
 
 def floors(scales: Array) -> Array:
@@ -117,11 +109,9 @@ class Coverage(NamedTuple):
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
-    """Return a coverage with its interval, from values inside and values in all.
-
-    These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
-    ``overlap`` neighbouring times overlap.
-    """
+    """Return a coverage with its interval, from values inside and values in all."""
+    # These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
+    # ``overlap`` neighbouring times overlap.
     times, series = (totals[:, totals[1] > 0] for totals in (times, series))
     inside, count = times.sum(axis=1)
     share = float(inside / count)
@@ -137,12 +127,18 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
             units, variance = series.shape[1], by_series
     independent = float(units)
     if variance > 0 and units >= FEWEST:
-        # Few stretches show the spread badly, so it counts for as much more as Student's t says.
-        independent = share * (1 - share) / variance * (_NORMAL / _student(units - 1)) ** 2
+        # Few stretches show the spread badly, so it counts for as much more as Student's t says:
+        # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
+        terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))
+        student = sum(term / (units - 1) ** power for power, term in terms)
+        independent = share * (1 - share) / variance * (_NORMAL / student) ** 2
     # A value that several windows forecast counts once at most.
     distinct = count * (len(residuals) + overlap - 1) / (len(residuals) * overlap)
     independent = min(max(independent, 1.0), float(distinct))
-    low, high = _wilson(share, independent)
+    z = _NORMAL**2 / independent
+    middle = (share + z / 2) / (1 + z)
+    reach = np.sqrt(share * (1 - share) * z + z**2 / 4) / (1 + z)
+    low, high = float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0))
     return Coverage(asked, share, low, high, independent)
 
 
@@ -176,16 +172,3 @@ def _variance(residuals: Array, parts: int) -> float:
     begins = np.arange(parts) * len(residuals) // parts
     sums = np.add.reduceat(residuals, begins)
     return float(np.sum(sums**2)) * parts / (parts - 1)
-
-
-def _student(freedom: int) -> float:
-    """Return the quantile 0.975 of Student's t: Cornish and Fisher's expansion in 1 / freedom."""
-    terms = (_NORMAL, 2.372, 2.823, 2.556, 1.593)
-    return sum(term / freedom**power for power, term in enumerate(terms))
-
-
-def _wilson(share: float, count: float) -> tuple[float, float]:
-    z = _NORMAL**2 / count
-    middle = (share + z / 2) / (1 + z)
-    reach = np.sqrt(share * (1 - share) * z + z**2 / 4) / (1 + z)
-    return float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0))

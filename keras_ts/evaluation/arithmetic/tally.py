@@ -6,19 +6,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.scores.metrics import RATIOS, of_means
+from keras_ts.scores.metrics import RATIOS, of_sums
 
 # The most numbers in the sums over origins: of a long series some origins are left out, evenly.
 _MOST_NUMBERS = 1 << 22
 
 
 class Tally:
-    """Sums of one forecaster's losses; memory grows only with steps, series and windows.
+    """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
-    With the ``times`` of the windows' origins, numbered from 0 without a gap, losses of the measure
-    and the coverage are summed for each time and step, too.
-    """
-
+    # With the ``times`` of the windows' origins, numbered from 0 without a gap, losses of the
+    # measure and the coverage are summed for each time and step, too.
     def __init__(
         self,
         windows: int,
@@ -79,12 +77,13 @@ class Tally:
         series: IntArray,
         losses: dict[str, Array],
         present: BoolArray | None = None,
-        classes: IntArray | None = None,
+        classes: IntArray | None = None,  # (windows, targets), of the numbers of inputs
     ) -> None:
-        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets.
-
-        ``classes`` are those of the numbers of inputs, ``(windows, targets)``.
-        """
+        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets."""
+        if classes is not None and present is not None:
+            self._total("windows", "inputs")[0] += np.bincount(
+                classes.ravel(), present.any(axis=1).ravel(), minlength=self._classes
+            )
         for name, loss in losses.items():
             counted = ~np.isnan(loss)
             if present is not None:
@@ -107,17 +106,14 @@ class Tally:
                     judged = counted.any(axis=(1, 2))
                     self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
                 if self._origins is not None and name in (self._measure, "coverage"):
-                    self._add_by_origin(name, place, self._origins[windows], summands)
-
-    def _add_by_origin(self, name: str, place: int, origins: IntArray, summands: Array) -> None:
-        sums = self._sums.setdefault(
-            ("origin", name), np.zeros((2, self._num_origins, self.steps))
-        )[place]
-        chosen = origins >= 0
-        # bincount takes a third of the time of np.add.at.
-        flat = (origins[chosen, None] * self.steps + np.arange(self.steps)).ravel()
-        weights = summands[chosen].sum(axis=2).ravel()
-        sums += np.bincount(flat, weights, minlength=sums.size).reshape(sums.shape)
+                    none = np.zeros((2, self._num_origins, self.steps))
+                    by_origin = self._sums.setdefault(("origin", name), none)[place]
+                    origins, chosen = self._origins[windows], self._origins[windows] >= 0
+                    # bincount takes a third of the time of np.add.at.
+                    flat = (origins[chosen, None] * self.steps + np.arange(self.steps)).ravel()
+                    weights = summands[chosen].sum(axis=2).ravel()
+                    added = np.bincount(flat, weights, minlength=by_origin.size)
+                    by_origin += added.reshape(by_origin.shape)
 
     def metric(self, name: str, by: str | None = None) -> Array:
         """Return a metric over all targets, or for each step or series; NaN without losses."""
@@ -130,8 +126,7 @@ class Tally:
             # Both losses are counted at the same targets.
             over = self._total(RATIOS[name], by or "step")[0]
             total, count = (over if by else over.sum()), total
-        means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-        return of_means(name, means)
+        return of_sums(name, total, count)
 
     def totals(self, name: str, by: str) -> Array:
         """Return the sum of a metric's losses and their number: ``(2, series)``, or origins."""
@@ -141,8 +136,7 @@ class Tally:
     def promise(self, name: str) -> dict[str, Array]:
         """Return mean and 95 % range, over origins, of a metric of the first h steps."""
         totals, counts = self._total(name, "origin").cumsum(axis=2)
-        means = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-        means, course = of_means(name, means), np.full((3, self.steps), np.nan)
+        means, course = of_sums(name, totals, counts), np.full((3, self.steps), np.nan)
         for step, column in enumerate(means.T):
             losses = column[~np.isnan(column)]
             if len(losses):
@@ -157,9 +151,10 @@ class Tally:
         """Return the numbers of the series that have windows."""
         return np.flatnonzero(self._total("mae", "series")[1])
 
-    def classes(self) -> IntArray:
-        """Return the numbers of the classes of inputs that have windows."""
-        return np.flatnonzero(self._total("mae", "inputs")[1])
+    def classes(self) -> tuple[IntArray, IntArray]:
+        """Return the classes of inputs that have windows of a target, and how many they have."""
+        counts = self._total("windows", "inputs")[0].astype(np.int64)
+        return np.flatnonzero(counts), counts[counts > 0]
 
     def _shape(self, by: str) -> int:
         sizes = {"step": self.steps, "target": self.columns, "inputs": self._classes}

@@ -1,10 +1,8 @@
 """The theta method, for many windows at once: the statistical rival that forecasters would name.
 
 A forecast is the mean of two lines: the window's trend, and exponential smoothing of what is left
-when the trend is made steeper (Assimakopoulos and Nikolopoulos, *The theta model*, International
-Journal of Forecasting 16, 2000). How much each counts is fitted, as in the optimised model of
-Fiorucci and others, *Models for optimising the theta method and their relationship to state space
-models*, International Journal of Forecasting 32 (2016). With ``x[1..n]`` a window, ``A + B t`` its
+when the trend is made steeper. How much each counts is fitted. The docstring of the baseline
+``Theta`` names the sources. With ``x[1..n]`` a window, ``A + B t`` its
 least-squares line, ``a`` the smoothing weight and ``w = 1 - 1 / theta`` in ``[0, 1]``:
 
 - ``l[t] = a x[t] + (1 - a) l[t - 1]``
@@ -14,8 +12,6 @@ least-squares line, ``a`` the smoothing weight and ``w = 1 - 1 / theta`` in ``[0
 The errors ``x[t] - m[t]`` are linear in ``w`` and ``l[0]``, so that for each ``a`` on a grid both
 come from least squares; the ``a`` with the smallest sum of squares is taken.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -28,45 +24,28 @@ _AT_ONCE = 4096
 
 
 def theta(windows: Array, starts: IntArray, ahead: Array, period: int | None) -> Array:
-    """Return forecasts ``(windows, steps)`` from ``(windows, inputs)``, finite from ``starts`` on.
-
-    ``ahead`` counts steps from the last input, ``period`` the inputs in a season, if there is one.
-    """
-    # So many at a time stay in the processor's cache.
-    parts = [slice(begin, begin + _AT_ONCE) for begin in range(0, len(windows), _AT_ONCE)]
-    made = [_theta(windows[part], starts[part], ahead, period) for part in parts]
-    return np.concatenate(made or [np.empty((0, len(ahead)))])
-
-
-def _theta(windows: Array, starts: IntArray, ahead: Array, period: int | None) -> Array:
-    if period is None or windows.shape[1] < 2 * period:
-        return _optimised(windows, starts, ahead)
-    season = _season(windows, starts, period)
-    places = (windows.shape[1] - 1 + ahead).round().astype(np.int64) % period
-    forecasts = _optimised(season.off(windows), starts, ahead)
-    return season.on(forecasts, places)
-
-
-class _Season(NamedTuple):
-    """What each phase adds to a window, or multiplies it by; 0 or 1 where there is no season."""
-
-    phases: Array  # (windows, period)
-    grows: Array  # (windows, 1)
-
-    def off(self, values: Array) -> Array:
-        """Return windows without their seasons."""
-        phases = self.phases[:, np.arange(values.shape[1]) % self.phases.shape[1]]
+    """Return forecasts ``(windows, steps)`` of ``(windows, inputs)``, finite from ``starts`` on."""
+    # ``ahead`` counts steps from the last input, ``period`` the inputs in a season, if there is
+    # one. So many windows at a time stay in the processor's cache.
+    made, inputs = [np.empty((0, len(ahead)))], windows.shape[1]
+    for begin in range(0, len(windows), _AT_ONCE):
+        part, own = windows[begin : begin + _AT_ONCE], starts[begin : begin + _AT_ONCE]
+        if period is None or inputs < 2 * period:
+            made.append(_optimised(part, own, ahead))
+            continue
+        phases, grows = _season(part, own, period)
+        season = phases[:, np.arange(inputs) % period]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.grows, values / phases, values - phases)
+            rest = np.where(grows, part / season, part - season)
+        forecasts = _optimised(rest, own, ahead)
+        season = phases[:, (inputs - 1 + ahead).round().astype(np.int64) % period]
+        made.append(np.where(grows, forecasts * season, forecasts + season))
+    return np.concatenate(made)
 
-    def on(self, values: Array, places: IntArray) -> Array:
-        """Return forecasts with the seasons of their phases."""
-        phases = self.phases[:, places]
-        return np.where(self.grows, values * phases, values + phases)
 
-
-def _season(windows: Array, starts: IntArray, period: int) -> _Season:
-    """Return the classical decomposition's season, where the window shows one."""
+def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array]:
+    """Return what each phase adds to a window, and where it multiplies instead."""
+    # It is that of the classical decomposition: 0, or 1 as a factor, where the window shows none.
     live = np.arange(windows.shape[1]) >= starts[:, None]
     values = np.where(live, windows, np.nan)
     grows = np.nanmin(values, axis=1, keepdims=True) > 0
@@ -94,7 +73,7 @@ def _season(windows: Array, starts: IntArray, period: int) -> _Season:
     with np.errstate(divide="ignore", invalid="ignore"):
         phases = np.where(grows, phases / mean, phases - mean)
     shows &= ~(grows[:, 0] & (phases < 0.01).any(axis=1))
-    return _Season(np.where(shows[:, None], phases, np.where(grows, 1.0, 0.0)), grows)
+    return np.where(shows[:, None], phases, np.where(grows, 1.0, 0.0)), grows
 
 
 def _repeats(values: Array, live: Array, period: int) -> Array:
@@ -159,8 +138,7 @@ def _optimised(values: Array, starts: IntArray, ahead: Array) -> Array:
     share, level = share[rows, best], (level + first * powers[ages])[rows, best]
     power, total = (table[ages, best] for table in (powers, sums))
     start = level + share * (power * intercept + (total - 1) * slope)
-    forecasts: Array = base + start[:, None] + (share * slope)[:, None] * ahead
-    return forecasts
+    return base + start[:, None] + (share * slope)[:, None] * ahead
 
 
 def _line(values: Array, live: Array, count: Array) -> tuple[Array, Array]:

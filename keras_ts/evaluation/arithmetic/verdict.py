@@ -50,48 +50,23 @@ _LAGS = 2
 class Skill(NamedTuple):
     """One minus a forecaster's mean error over another's, with its 95 % interval, NaN for none."""
 
-    value: float
-    low: float
-    high: float
+    value: Any  # a number, or ``(series,)``: that on each series by itself; so are the others
+    low: Any
+    high: Any
     few: str = ""  # "windows" or "series" that are too few for an interval
-    stretch: int = 1  # neighbouring windows that are drawn together
+    stretch: Any = 1  # neighbouring windows that are drawn together
 
     @property
-    def verdict(self) -> str:
-        """One of ``"beats"``, ``"loses to"`` and ``"cannot be told from"``."""
-        if self.low > 0:
-            return "beats"
-        return "loses to" if self.high < 0 else "cannot be told from"
+    def verdict(self) -> Any:
+        """One of ``"beats"``, ``"loses to"`` and ``"cannot be told from"``, of each series."""
+        says = ["beats", "loses to"]
+        verdict = np.select([self.low > 0, self.high < 0], says, "cannot be told from")
+        return verdict if verdict.ndim else verdict.item()
 
     def rooted(self) -> "Skill":
         """Return the skill of the roots of mean squares, from that of the squares."""
-        return self._replace(**_of_roots(self))
-
-
-class Skills(NamedTuple):
-    """The skills of a forecaster on each series by itself, ``(series,)``."""
-
-    value: Array
-    low: Array
-    high: Array
-    stretch: IntArray
-
-    @property
-    def verdict(self) -> Array:
-        """``(series,)``, what ``Skill.verdict`` says of each."""
-        return np.select(
-            [self.low > 0, self.high < 0], ["beats", "loses to"], "cannot be told from"
-        )
-
-    def rooted(self) -> "Skills":
-        """Return the skills of the roots of mean squares, from those of the squares."""
-        return self._replace(**_of_roots(self))
-
-
-def _of_roots(skill: Skill | Skills) -> dict[str, Any]:
-    """Return one minus the roots of the ratios that a skill and its ends are of."""
-    ends = {"value": skill.value, "low": skill.low, "high": skill.high}
-    return {name: 1 - np.sqrt(1 - np.asarray(end))[()] for name, end in ends.items()}
+        value, low, high = (1 - np.sqrt(1 - np.asarray(end))[()] for end in self[:3])
+        return self._replace(value=value, low=low, high=high)
 
 
 @dataclass(frozen=True)
@@ -145,13 +120,11 @@ class Origins:
 
 
 def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
-    """Return the skill of a forecaster over another one, from paired errors ``(count,)``.
-
-    Of several seeds, the errors are ``(seeds, count)``, and the variance between these widens the
-    interval.
-    """
-    # The other one is the best of several equally good ``rivals``, chosen for its luck, which makes
-    # the skill too low. So the upper end is raised: each rival gets its share of the 2.5 %.
+    """Return the skill of a forecaster over another one, from paired errors ``(count,)``."""
+    # Of several seeds, the errors are ``(seeds, count)``, and the variance between these widens the
+    # interval. The other one is the best of several equally good ``rivals``, chosen for its luck,
+    # which makes the skill too low. So the upper end is raised: each rival gets its share of the
+    # 2.5 %.
     if origins.num_series == 1:
         alone = skills_by_series(errors, others, origins, rivals)
         few = "windows" if np.isnan(alone.low[0]) else ""
@@ -184,7 +157,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     return Skill(value, float(low[0]), float(high[0]))
 
 
-def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skills:
+def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
     """Return what ``skill`` returns for the windows of each series alone."""
     # Series of equal length are judged together: the blocks that are drawn depend on lengths only.
     counts = np.bincount(origins.series)
@@ -201,14 +174,22 @@ def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int
             )
             for column, part in zip((value, low, high, stretch), parts, strict=True):
                 column[places] = part
-    return Skills(value, low, high, stretch)
+    return Skill(value, low, high, stretch=stretch)
 
 
 def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:
     """Return values, ends and lengths of stretches from ``([seeds, ]series, count)`` errors."""
     errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
-    lengths, biases = _blocks(shares, overlap)
+    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where
+    # targets overlap, the overlap is known, so six blocks of at least that length and five sixths
+    # of the estimate are accepted.
+    lengths, biases = lasting(shares, overlap)
+    shorter = shares.shape[1] // FEWEST
+    if overlap > 1:
+        fits = (lengths > shorter) & (shorter >= np.maximum(overlap, 5 * lengths / 6))
+        biases = np.where(fits, biases * lengths / max(shorter, 1), biases)
+        lengths = np.where(fits, shorter, lengths)
     low = np.where(errors.shape[1] // lengths < FEWEST, np.nan, 1 - ratios)
     high = low.copy()
     # A ratio of 0 has no logarithm, and one that never changes has no spread.
@@ -246,8 +227,7 @@ def _with_luck(distances: Array, by_seed: Array) -> Array:
     logs = np.log(np.maximum(by_seed.sum(axis=-1), np.finfo(float).tiny))
     spread = np.sqrt(logs.var(axis=0, ddof=1) / seeds)
     draws = np.random.default_rng(2).standard_t(seeds - 1, size=DRAWS)
-    with_luck: Array = np.abs(distances + spread[:, None] * draws)
-    return with_luck
+    return np.abs(distances + spread[:, None] * draws)
 
 
 def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
@@ -257,20 +237,6 @@ def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
     ratio = np.log(ratios)
     with np.errstate(over="ignore"):  # Few errors that hardly differ may reach to -infinity.
         return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
-
-
-def _blocks(shares: Array, overlap: int) -> tuple[IntArray, Array]:
-    """Return the lengths of blocks and the biases of their variances, as ``lasting`` does."""
-    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where
-    # targets overlap, the overlap is known, so six blocks of at least that length and five sixths
-    # of the estimate are accepted.
-    lengths, biases = lasting(shares, overlap)
-    shorter = shares.shape[1] // FEWEST
-    if overlap > 1:
-        fits = (lengths > shorter) & (shorter >= np.maximum(overlap, 5 * lengths / 6))
-        biases = np.where(fits, biases * lengths / max(shorter, 1), biases)
-        lengths = np.where(fits, shorter, lengths)
-    return lengths, biases
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
@@ -312,14 +278,15 @@ def _together(shares: Array, origins: Origins) -> float:
 
 
 def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
-    """Return the standard errors of log ratios, and the studentized distance of each draw.
-
-    ``(rows,)`` and ``(rows, DRAWS)``, from ``(2, rows, count)`` losses and blocks of ``length``.
-    """
+    """Return the standard errors ``(rows,)`` of log ratios, and the distances of the draws."""
+    # These are studentized, ``(rows, DRAWS)``, from ``(2, rows, count)`` losses.
     rows, count = losses.shape[1:]
     blocks = count // length
     totals = losses.sum(axis=-1)
-    sums = _block_sums(losses, length)
+    # The sum of ``length`` neighbours on a circle, one for each start.
+    circle = np.concatenate([np.zeros_like(losses[..., :1]), losses, losses[..., : length - 1]], -1)
+    before = np.cumsum(circle, axis=-1)
+    sums = before[..., length:] - before[..., :-length]
     shares = sums[0] / totals[0][:, None] - sums[1] / totals[1][:, None]
     spread = np.sqrt(count / length * np.mean(shares**2, axis=-1) / (1 - length / count))
     ratio = np.log(totals[0] / totals[1])
@@ -339,18 +306,9 @@ def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
     return spread, distances
 
 
-def _block_sums(losses: Array, length: int) -> Array:
-    """Return the sum of ``length`` neighbours on a circle, one for each start."""
-    circle = np.concatenate([np.zeros_like(losses[..., :1]), losses, losses[..., : length - 1]], -1)
-    before = np.cumsum(circle, axis=-1)
-    return before[..., length:] - before[..., :-length]
-
-
 def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
-    """Return the lengths ``(series,)`` of blocks to draw, and the biases left in their variances.
-
-    The differences are ``(series, count)``, in time order; ``overlap`` is the least length.
-    """
+    """Return the lengths ``(series,)`` of blocks to draw, and the biases of their variances."""
+    # The differences are ``(series, count)``, in time order; ``overlap`` is the least length.
     # With the autocovariances ``R(k)``, the rule's length is ``(1.5 c^2 n)^(1/3)`` with
     # ``c = sum |k| R(k) / sum R(k)``. A variance estimated from blocks of ``length`` is too small
     # by a share of about ``c / length``. The sums end where the autocorrelations do: before the
@@ -360,7 +318,9 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
     least = min(max(overlap, int(np.ceil(count ** (1 / 3)))), count)
     run = max(5, int(np.ceil(np.sqrt(np.log10(count)))))
     most = min(int(np.ceil(max(np.sqrt(count), overlap))) + run, count - 1)
-    covariances = _autocovariances(differences, min(most + run, count - 1))
+    centred = differences - differences.mean(axis=-1, keepdims=True)
+    powers = np.abs(np.fft.rfft(centred, 2 * count)) ** 2
+    covariances = np.fft.irfft(powers, 2 * count)[:, : min(most + run, count - 1) + 1] / count
     variances = covariances[:, :1]
     chance = 2 * np.sqrt(np.log10(count) / count)
     large = np.abs(covariances[:, 1 : most + 1]) >= chance * variances
@@ -381,14 +341,6 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
     lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)
     lengths = np.where(related & (long_run <= 0), count, np.clip(lengths, least, count))
     return lengths, reach / lengths
-
-
-def _autocovariances(values: Array, lags: int) -> Array:
-    """Return the autocovariances of each row at 0, 1, ..., ``lags``."""
-    count = values.shape[-1]
-    spectrum = np.fft.rfft(values - values.mean(axis=-1, keepdims=True), 2 * count)
-    covariances: Array = np.fft.irfft(np.abs(spectrum) ** 2, 2 * count)[:, : lags + 1] / count
-    return covariances
 
 
 def _before_small(large: BoolArray, run: int) -> IntArray:

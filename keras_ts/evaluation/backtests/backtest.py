@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -21,13 +21,12 @@ from keras_ts._progress import progress_bar, quiet
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, PresetFitArguments
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
-from keras_ts.evaluation.backtests.following import Levels
 from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
-from keras_ts.evaluation.backtests.training import Build, Trainer, check_fit_arguments
+from keras_ts.evaluation.backtests.training import Build, Levels, Trainer, check_fit_arguments
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import of_array, of_model
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.judgement import NoVerdictError, seed_name
 from keras_ts.evaluation.judging import Judge, season_of
 from keras_ts.evaluation.report import ComparisonReport
@@ -38,9 +37,11 @@ from keras_ts.presets.training_windows import check_settings, training_windows
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.reading.frames import NotNumbersError
+from keras_ts.windows.regression import too_many
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 
+_Made = tuple[FoldParts, JudgedWindows, Fold]
 # The name of the backtested model in its report.
 _MODEL = "model"
 # The seeds of further runs are numbered from here on, past those of folds.
@@ -263,7 +264,7 @@ def backtest(
                     model = model if moved is None else moved.put_into(model)
                 done = _predicted(model, judged, total)
                 if store is not None:
-                    store.save(number, *done)
+                    store.save(number, done)
             if number and done.levels != levels:
                 raise ValueError(
                     "build must return models with the same quantiles for every fold. Received: "
@@ -272,55 +273,41 @@ def backtest(
             levels = done.levels
             if follow and fold.validation is not None:
                 moved = Levels.after(moved, done, judged, fold.validation.num_windows)
-            yield _Made(fold, judged, done)
+            yield fold, judged, done
 
-    runs = [
-        trained(
-            windows if number == 0 else replace(windows, seed=_seed_of(seed, _RUNS + number)),
-            seed if number == 0 else _seed_of(seed, _RUNS + number),
-            store,
-        )
-        for number, store in enumerate(stores)
-    ]
+    runs = []
+    for number, store in enumerate(stores):
+        own_seed = _seed_of(seed, _RUNS + number) if number else seed
+        own_windows = replace(windows, seed=own_seed) if number else windows
+        runs.append(trained(own_windows, own_seed, store))
     bar = progress_bar(n_splits, "fold", fit_arguments.get("verbose") in (None, "auto"))
     parts: list[Part] = []
+    wide = False
     for number, made in enumerate(zip(*runs, strict=True)):
         # Seeded again, since the predictions of a fold that is done have drawn nothing.
         keras.utils.set_random_seed(_seed_of(seed, number))
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
-        scales = before.scales(period or 1)
+        scales, wide = before.scales(period or 1), wide or too_many(before)
         # A forecast that is NaN has failed; it is none that the model lacks.
         forecasters = [
             of_array(
-                seed_name(_MODEL, place),
-                one.done.predictions,
-                one.done.levels,
-                one.done.totals,
-                judged,
+                seed_name(_MODEL, place), done.predictions, done.levels, judged, done.totals
             )._replace(lacks="nothing")
-            for place, one in enumerate(made)
+            for place, (_, _, done) in enumerate(made)
         ]
         with quiet():
             judge.add(forecasters, before, judged, scales)
-        for place, one in enumerate(made):
+        for place, (_, _, done) in enumerate(made):
             keys = {"fold": number} if seeds == 1 else {"fold": number, "seed": place}
-            parts.append(_part(keys, scales, judged, one.done))
+            parts.append(_part(keys, scales, judged, done))
         bar.update(number + 1)
     try:
-        notes = covariates_note(judged.beyond_targets(), judge.baselines)
+        notes = covariates_note(judged.beyond_targets(), judge.baselines, wide)
         outcome: ComparisonReport | NoVerdictError = judge.report(notes)
     except NoVerdictError as error:
         outcome = error
     return joined(parts, outcome, range(0, n_splits, every), total)
-
-
-class _Made(NamedTuple):
-    """The parts of a fold, and what its model forecasts."""
-
-    fold: FoldParts
-    judged: JudgedWindows
-    done: Fold
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:

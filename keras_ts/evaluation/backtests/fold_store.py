@@ -17,6 +17,7 @@ from keras_ts import _checks
 from keras_ts._files import path_text, replacing
 from keras_ts._typing import Array
 from keras_ts.presets.description import RecurrentPreset
+from keras_ts.saving.config import short
 from keras_ts.windows.reading.flat_series import FlatSeries
 
 _SETTINGS = "backtest.json"
@@ -102,23 +103,16 @@ class FoldStore:
                 raise ValueError(f"its totals have the shape {totals.shape}")
         return Fold(predictions, levels or None, totals)
 
-    def save(
-        self,
-        fold: int,
-        predictions: Array,
-        levels: tuple[float, ...] | None,
-        totals: Array | None = None,
-    ) -> None:
+    def save(self, number: int, fold: Fold) -> None:
         """Keep a fold's predictions."""
-        kept: dict[str, Any] = {"predictions": predictions, "levels": np.array(levels or ())}
-        if totals is not None:
-            kept["totals"] = totals
-        with replacing(self._path(fold)) as path:
+        kept: dict[str, Any] = {} if fold.totals is None else {"totals": fold.totals}
+        kept |= {"predictions": fold.predictions, "levels": np.array(fold.levels or ())}
+        with replacing(self._path(number)) as path:
             np.savez(path, **kept)
 
     def load_model(self, first: int) -> list[Array] | None:
         """Return the model that the folds from ``first`` on share, or None without a file."""
-        path = self._model_path(first)
+        path = self._path(first, "model")
         if not path.is_file():
             return None
         with _reading(path):
@@ -131,19 +125,16 @@ class FoldStore:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
         storable = [v.astype(np.float32) if v.dtype.kind == "V" else v for v in variables]
-        with replacing(self._model_path(folds.start)) as path:
+        with replacing(self._path(folds.start, "model")) as path:
             np.savez(path, *storable)
-        for other in set(self._kept("model")) - {self._model_path(folds.start)}:
+        for other in set(self._kept("model")) - {self._path(folds.start, "model")}:
             other.unlink()
 
     def _kept(self, kind: str) -> list[Path]:
         return sorted(self._folder.glob(f"{kind}_*.npz"))
 
-    def _path(self, fold: int) -> Path:
-        return self._folder / f"fold_{fold}.npz"
-
-    def _model_path(self, first: int) -> Path:
-        return self._folder / f"model_{first}.npz"
+    def _path(self, fold: int, kind: str = "fold") -> Path:
+        return self._folder / f"{kind}_{fold}.npz"
 
 
 def _settings(path: Path) -> dict[str, Any]:
@@ -152,7 +143,7 @@ def _settings(path: Path) -> dict[str, Any]:
         _checks.integer("seed", settings["seed"], 0)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{str(path)!r} does not hold the settings of a backtest ({_short(error)}), which say "
+            f"{str(path)!r} does not hold the settings of a backtest ({short(error)}), which say "
             "what backtest the folds belong to. Name another folder, or remove this one."
         ) from None
     return settings
@@ -164,7 +155,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{str(path)!r} is broken ({_short(error)}). Remove that file, and the same call "
+            f"{str(path)!r} is broken ({short(error)}). Remove that file, and the same call "
             "writes it again."
         ) from None
 
@@ -173,11 +164,6 @@ def _arrays(path: Path) -> dict[str, Array]:
     # Opened here, since NumPy leaves a file open that it cannot read.
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return dict(file)
-
-
-def _short(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:100] if lines else type(error).__name__
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -150,25 +150,16 @@ def joined(
     }
     scales = np.concatenate([part.scales for part in parts])
     comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
-    totals = (
-        _totals(columns, scales, [part.done.totals for part in parts], levels) if total else None
-    )
+    totals = None
+    if total:
+        # Of each window's steps, with quantiles where models have them.
+        rows = Rows(columns, columns["actual"], columns["prediction"], scales, None)
+        by = [name for name in ("fold", "seed", "series", "origin") if name in columns]
+        totals = rows.totals(by)
+        made = [part.done.totals for part in parts if part.done.totals is not None]
+        if made and levels is not None:
+            predicted = np.concatenate(made).reshape(*totals.actual.shape, len(levels))
+            totals = totals._replace(predicted=predicted, levels=levels)
     return BacktestReport(
         columns, scales[..., 0], comparison, scales, reason, levels, totals, trained
     )
-
-
-def _totals(
-    columns: dict[str, Array],
-    scales: Array,
-    quantiles: Sequence[Array | None],
-    levels: Sequence[float] | None,
-) -> Rows:
-    """Return the total of each window's steps, with quantiles where models have them."""
-    rows = Rows(columns, columns["actual"], columns["prediction"], scales, None)
-    rows = rows.totals([name for name in ("fold", "seed", "series", "origin") if name in columns])
-    made = [own for own in quantiles if own is not None]
-    if not made or levels is None:
-        return rows
-    predicted = np.concatenate(made).reshape(*rows.actual.shape, len(levels))
-    return rows._replace(predicted=predicted, levels=levels)

@@ -11,7 +11,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.theta import theta
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.regression import DirectRidge
@@ -173,8 +173,7 @@ def _medians(values: Array) -> tuple[Array, Array, IntArray]:
         for rank in (np.maximum(count - 1, 0) // 2, count // 2):
             place = np.minimum(rank + (rank >= left_out), len(places) - 1)
             ends.append(np.take_along_axis(ordered, place, axis=1))
-        between: Array = ends[0] + (ends[1] - ends[0]) / 2
-        return between
+        return ends[0] + (ends[1] - ends[0]) / 2
 
     others = middle(places, count - 1)
     known = (places < count) & (count > 1)
@@ -247,7 +246,9 @@ class LinearRegression(Baseline):
     ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
     It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
     larger training part. It reads the latest values alone of the other columns if all of them would
-    be more than 256 inputs (or two windows), or more than a tenth of the windows.
+    be more than 256 inputs (or two windows), or more than a tenth of the windows: beside a window
+    that takes most of that, a tenth of it, and at least one value of each column. If there are more
+    columns than that, it reads the past of none but the target, and reports say so.
     """
 
     name = "linear regression"

@@ -4,7 +4,8 @@ Models and the baselines of keras_ts forecast a block at a time, so that memory 
 Functions, baselines of other people and tables forecast all windows at once.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
@@ -13,16 +14,22 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
+from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
-from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.forecasters.table_windows import on_windows
-from keras_ts.evaluation.forecasters.totals import PathTotals
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.forecasting.samples import Sampling, keys_of, paths_of
 from keras_ts.interface import Interface
+from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model takes.
 NAMES = [baseline.name for baseline in default_baselines(period=2)]
+_MOST_WINDOWS = 10_000
+# Of a series' mean absolute step, the least that counts for that of a window.
+_FLOOR = 0.1
+# Sample paths of a total. The paths of so many windows are in memory at once.
+PATHS, _AT_ONCE = 500, 1024
 
 
 class Forecaster(NamedTuple):
@@ -40,11 +47,9 @@ class Forecaster(NamedTuple):
     totals: Callable[[Block, Array, slice], Array] | None = None
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
-        """Return the forecaster of some steps, or of their total.
-
-        A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
-        points. Steps without a value are left out of it.
-        """
+        """Return the forecaster of some steps, or of their total."""
+        # A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
+        # points. Steps without a value are left out of it.
         if not total:
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
         levels = None if self.around else self.levels
@@ -59,6 +64,92 @@ class Forecaster(NamedTuple):
         return self._replace(forecast=forecast, levels=self.levels if has_levels else None)
 
 
+class SignedErrors:
+    """Makes quantiles for baselines that read the same windows; their parts are cut once."""
+
+    # At level ``p`` a baseline forecasts its point and a signed error, by step and target: of the
+    # ``n`` errors that it made on the last third of each series' training windows, the one of rank
+    # ``p (n + 1)``, rounded up, at most ``n``. What it learns for this, it learns of the windows
+    # before. Errors are in units of the window's mean absolute step, or of a tenth of its series'
+    # if that is more: a window without a sale says little of the next.
+
+    def __init__(
+        self,
+        train: JudgedWindows,
+        judged: JudgedWindows,
+        levels: Sequence[float],
+        steps: slice = slice(None),
+        total: bool = False,
+    ) -> None:
+        self._steps, self._total = steps, total
+        self._earlier, late = train.thirds()
+        self._late, self.levels = late.spread(_MOST_WINDOWS), tuple(levels)
+        self._floors = _floors(train.scales(1)[..., 0])
+        self._floors_judged = _floors(train.scales_for(judged, 1)[..., 0])
+
+    def around(self, baseline: Baseline) -> Callable[[Block, Array], Array]:
+        """Return what makes quantiles ``(windows, steps, targets, levels)`` of a block's points."""
+        fitted = copy.deepcopy(baseline)
+        fitted.learn(self._earlier)
+        errors = [np.empty((0, *self._late.shape[1:]))[:, self._steps]]
+        for block in self._late.blocks():
+            forecast = fitted.forecast(self._late, block)
+            error = (block.actual - forecast) / _scales(block, self._floors)[:, None]
+            errors.append(error[:, self._steps])
+        joined = np.concatenate(errors)
+        there = np.isfinite(joined)
+        made = totals(joined, there) if self._total else np.where(there, joined, np.nan)
+        of_levels = ranked(made, self.levels)
+
+        def quantiles(block: Block, point: Array) -> Array:
+            scales = _scales(block, self._floors_judged)[:, None, :, None]
+            return point[..., None] + scales * of_levels
+
+        return quantiles
+
+
+def _scales(block: Block, floors: Array) -> Array:
+    """Return each window's mean absolute step, or its series' floor, ``(windows, targets)``."""
+    return np.maximum(window_scales(block.past_as_read), floors[block.series])
+
+
+def _floors(scales: Array) -> Array:
+    """Return the least scale of each series from its mean absolute step, ``(series, targets)``."""
+    known = np.isfinite(scales)
+    count = np.maximum(known.sum(axis=0), 1)
+    # A series that is missing or constant in train is taken for a mean one.
+    mean = np.where(known, scales, 0.0).sum(axis=0) / count
+    return _FLOOR * np.where(known, scales, np.where(mean > 0, mean, 1.0))
+
+
+def path_totals(
+    interface: Interface, judged: JudgedWindows
+) -> Callable[[Block, Array, slice], Array] | None:
+    """Return what makes quantiles of totals; None for a model that keeps no error paths."""
+    # They are those of ``aggregate(forecast(..., num_samples=500, seed=0), "step")``, but for steps
+    # without an actual value, which are left out.
+    if paths_of(interface) is None or interface.quantiles is None:
+        return None
+    sampling, all_keys = Sampling.of(interface, PATHS, 0), keys_of(judged.panel)
+    assert sampling is not None
+
+    def quantiles(block: Block, made: Array, steps: slice) -> Array:
+        clock, first = judged.panel.clock, block.origins + judged.ahead[0]
+        begins, keys = None if clock is None else clock.times[first], all_keys[block.series]
+        there, parts = np.isfinite(block.actual[:, steps]), []
+        for begin in range(0, len(made), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            samples = sampling.draw(
+                made[part], keys[part], None if begins is None else begins[part]
+            )
+            sums = totals(samples[:, steps], there[part])
+            levels = np.quantile(sums, sampling.quantiles, axis=-1, method="hazen")
+            parts.append(np.moveaxis(levels, 0, -1))
+        return np.concatenate(parts)
+
+    return quantiles
+
+
 def of_model(name: str, interface: Interface, judged: JudgedWindows) -> Forecaster:
     """Return a model as a forecaster."""
     model, levels = interface.model, interface.quantiles
@@ -67,7 +158,7 @@ def of_model(name: str, interface: Interface, judged: JudgedWindows) -> Forecast
         judged,
         lambda block: judged.predictions(name, model, levels, block),
         levels,
-        totals=PathTotals.of(interface, judged),
+        totals=path_totals(interface, judged),
     )
 
 
@@ -75,13 +166,10 @@ def of_array(
     name: str,
     forecasts: Array,
     levels: tuple[float, ...] | None,
-    totals_of: Array | None,
     judged: JudgedWindows,
+    totals_of: Array | None = None,
 ) -> Forecaster:
-    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster.
-
-    The quantiles of totals may be known, too.
-    """
+    """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
 
     def of(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
@@ -99,10 +187,8 @@ def of_array(
 def of_baseline(
     baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
-    """Fit a baseline, a function or another library's object, and return it as a forecaster.
-
-    A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
-    """
+    """Fit a baseline, a function or another library's object, and return it as a forecaster."""
+    # A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
     name = name_of(baseline)
     if isinstance(baseline, Baseline):
         around = None if errors is None else errors.around(baseline)
@@ -121,14 +207,14 @@ def of_baseline(
     else:
         forecasts = baseline(train.dataset, judged.dataset)
     if isinstance(forecasts, Mapping) or hasattr(forecasts, "columns"):
-        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), None, judged)
+        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), judged)
     values = _checks.numeric(keras.ops.convert_to_numpy(forecasts), f"what {name} returns")
     if values.shape[:1] != (judged.count,):
         raise ValueError(
             f"{name} must return a forecast of each of {judged.count} windows, in time order. "
             f"Received shape {values.shape}."
         )
-    return of_array(name, judged.in_last_step(name, values), None, None, judged)
+    return of_array(name, judged.in_last_step(name, values), None, judged)
 
 
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
@@ -162,8 +248,8 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
 
 def left_out_note(baselines: Any, sequence: bool) -> list[str]:
     """Return a sentence on each usual baseline that forecasts no sequences, if it is left out."""
-    left_out = default_baselines(None) if baselines is None and sequence else []
-    names = [one.name for one in left_out if not one.sequences]
+    usual = default_baselines(None) if baselines is None and sequence else []
+    names = [one.name for one in usual if not one.sequences]
     return [f"{name} is left out: it forecasts no sequences." for name in names]
 
 

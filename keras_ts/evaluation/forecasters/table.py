@@ -1,7 +1,9 @@
-"""Reads forecasts that come as a table, whatever made them.
+"""Reads forecasts that come as a table, whatever made them, and puts them on windows.
 
 ``forecast`` returns such a table, and so do ``WindowDataset.align``, other libraries and
-yesterday's file. Their columns have different names, which ``Fields`` finds.
+yesterday's file. Their columns have different names, which ``Fields`` finds. A forecast belongs to
+the window of its series and origin, and to the step that leads from there to its target. A table
+says the origin, or the step, or has one run of forecasts for each series.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,20 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._quantiles import bound_of, level_columns
-from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.labels import distinct_rows
+from keras_ts._quantiles import bound_of, level_columns, points_of
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.windows.arithmetic.labels import Rows, distinct_rows, places_of
 from keras_ts.windows.reading.clock import Zone
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
 # What other libraries call the columns; those of keras_ts and of the windows come first.
-_IDS, _TIMES, _ORIGINS, _STEP = (
-    ("series", "unique_id"),
-    ("target", "ds"),
-    ("origin", "cutoff"),
-    "step",
-)
+_IDS, _TIMES = ("series", "unique_id"), ("target", "ds")
+_ORIGINS, _STEP = ("origin", "cutoff"), "step"
 _ACTUAL = ("actual", "y")
 _FOLD = "fold"
 
@@ -67,7 +66,8 @@ class Fields(NamedTuple):
         elif set(targets) <= set(rest) - actual:
             points = list(targets)
         else:
-            points = [own for own in rest if own not in actual and not _is_bound(own, rest)]
+            bounds = [own for own in rest if (bound := bound_of(own)) and bound[0] in rest]
+            points = [own for own in rest if own not in (*actual, *bounds)]
             if len(points) != 1 or len(targets) != 1:
                 raise ValueError(
                     f"It is not clear which column of {name} holds the forecasts of "
@@ -82,11 +82,6 @@ class Fields(NamedTuple):
                 f"{_checks.shown(levels)}."
             )
         return cls(**keys, values=tuple(own for _, own in found), levels=levels[0])
-
-
-def _is_bound(column: str, columns: Sequence[str]) -> bool:
-    bound = bound_of(column)
-    return bound is not None and bound[0] in columns
 
 
 def _with_levels(
@@ -220,16 +215,138 @@ class ForecastTable:
         """Return a column of numbers, with an axis of targets; NaN where one is missing."""
         values = self._table[column]
         if not self._dict:
+            import narwhals as nw
+
             if not values.dtype.is_numeric():
                 raise TypeError(
                     f"column {column!r} of {self.name} must hold numbers. Received: {values.dtype}."
                 )
-            values = values.cast(_float64()).to_numpy()
+            values = values.cast(nw.Float64).to_numpy()
         values = _checks.numeric(values, f"column {column!r} of {self.name}").astype(np.float64)
         return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
-def _float64() -> Any:
-    import narwhals as nw
+def on_windows(
+    name: str, table: Any, judged: JudgedWindows
+) -> tuple[Array, tuple[float, ...] | None]:
+    """Return a table's forecasts for windows, NaN where it has none, and its levels or None."""
+    read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
+    targets = [str(own) for own in panel.columns.by_part()["target"]]
+    fields = Fields.of(name, read.columns, targets, spec.id_column, spec.time_column)
+    series = _series(read, fields, judged)
+    if fields.time is None:
+        raise ValueError(
+            f"{name} must say which rows it forecasts, in a column {spec.time_column or 'target'!r}"
+            f". It has {_checks.shown(read.columns)}."
+        )
+    clock, gap, horizon = panel.clock, judged.geometry.gap, judged.geometry.horizon
+    numbers = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
+    times = np.arange(len(numbers)) - panel.offsets[numbers] if clock is None else clock.times
+    panel_times = Times("the series", times, clock is not None and bool(clock.zones))
+    panel_rows = Rows(numbers, times)
 
-    return nw.Float64
+    def flat(column: str) -> IntArray:
+        """Return the flat position of each time in its series, -1 if it has no such row."""
+        given = read.times(column)
+        panel_times.check_alike(given)
+        return panel_rows.locate(series, given.values)
+
+    target = flat(fields.time)
+    present: BoolArray = target >= 0
+    if fields.origin is not None:
+        origin = flat(fields.origin)
+        present = present & (origin >= 0)
+    elif fields.step is not None:
+        origin = target - gap - read.steps(fields.step)
+    elif horizon == 1:
+        origin = target - gap - 1
+    else:
+        origin = _one_run(name, judged, series, target, present) - gap - 1
+    windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
+    window = windows.locate(np.where(present, series, -1), origin)
+    step = target - origin - gap - 1
+    values = read.forecasts(fields)
+    if not np.isfinite(values).any():
+        raise ValueError(f"{name} has no forecast that is a number.")
+    usable = (window >= 0) & (step >= 0) & (step < horizon)
+    if fields.origin is not None and fields.step is not None:
+        _refuse_other_steps(name, read.steps(fields.step), step + 1, usable)
+    if not usable.any():
+        ids = ""
+        if (series < 0).all() and fields.id is not None:
+            ids = (
+                f" It has ids such as {_checks.shown(read.ids(fields.id)[0][0])}, and the series "
+                f"such as {_checks.shown(judged.labels[0])}."
+            )
+        raise ValueError(
+            f"{name} forecasts none of the targets that are judged: no row has the series, the "
+            f"origin and the time of one.{ids} Judge it on the rows that it forecasts."
+        )
+    window, step = window[usable], step[usable]
+    cells = np.bincount(window * horizon + step)
+    if cells.max() > 1:
+        raise ValueError(
+            f"{name} has {int(cells.max())} forecasts of one series, origin and step. Keep one."
+        )
+    # (windows, steps, targets[, levels])
+    forecasts = np.full((judged.count, horizon, *values.shape[1:]), np.nan)
+    forecasts[window, step] = values[usable]
+    _refuse_actual(name, points_of(forecasts, fields.levels), judged.targets())
+    return forecasts, fields.levels
+
+
+def _refuse_other_steps(name: str, said: IntArray, found: IntArray, usable: BoolArray) -> None:
+    """Refuse steps that are not those from origin to target, one of which is then another's."""
+    wrong = np.flatnonzero(usable & (said != found))
+    if len(wrong):
+        raise ValueError(
+            f"{name} contradicts itself in {len(wrong)} rows: row {wrong[0]} says step "
+            f"{said[wrong[0]]}, and its time is that of step {found[wrong[0]]} after its origin. "
+            "The origin is the last row known, and 'step' counts rows from 1, the first forecast. "
+            "Correct the one that is wrong, or drop that column."
+        )
+
+
+def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
+    """Refuse a table whose forecasts are the actual values, of whatever column they were read."""
+    both = np.isfinite(forecasts) & np.isfinite(actual)
+    values = actual[both]
+    if len(values) > 1 and (forecasts[both] == values).all() and (values != values[0]).any():
+        raise ValueError(
+            f"The forecasts of {name} are the actual values, without any error. Pass the column of "
+            "the forecasts, not that of the values that came."
+        )
+
+
+def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
+    """Return the number of the series of each row, -1 for a series that is not judged."""
+    if fields.id is None:
+        if len(judged.labels) > 1:
+            raise ValueError(
+                f"{read.name} must say which of {len(judged.labels)} series it forecasts, in a "
+                f"column {judged.dataset.windows.id_column or 'series'!r}. It has "
+                f"{_checks.shown(read.columns)}."
+            )
+        return np.zeros(len(read.numbers(fields.values[0][0])), np.int64)
+    ids, codes = read.ids(fields.id)
+    if len(judged.labels) == 1 and judged.panel.labels is None:
+        return np.zeros(len(codes), np.int64)
+    return places_of(ids, judged.labels)[codes]
+
+
+def _one_run(
+    name: str, judged: JudgedWindows, series: IntArray, target: IntArray, present: BoolArray
+) -> IntArray:
+    """Return the first target of each row's series, for a table without origins and steps."""
+    none = np.iinfo(np.int64).max
+    first = np.full(len(judged.labels), none)
+    np.minimum.at(first, series[present], target[present])
+    begin: IntArray = np.where(series >= 0, first[series], none)
+    steps = (target - begin)[present]
+    if len(np.unique(target[present])) < len(steps) or (steps >= judged.geometry.horizon).any():
+        raise ValueError(
+            f"{name} has forecasts from several origins, or more steps than horizon="
+            f"{judged.geometry.horizon}, and no column that says the origin: add a column "
+            "'origin' (the time of the last row known) or 'step' (1 for the first forecast)."
+        )
+    return begin

@@ -23,17 +23,14 @@ from keras_ts.evaluation.importance.report import (
     UNUSED_BY_MEDIAN,
     ImportanceReport,
     Row,
-    report_of,
-)
-from keras_ts.evaluation.importance.shuffled_columns import (
     ShuffledColumns,
     donors,
+    report_of,
     shuffled_columns,
 )
-from keras_ts.evaluation.judged.reading import JudgedWindows
-from keras_ts.evaluation.judgement import where_present
+from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.evaluation.judgement import measure_of, where_present
 from keras_ts.evaluation.judging import single_time_note
-from keras_ts.evaluation.measures import measure_of
 from keras_ts.interface import Interface
 from keras_ts.scores.metrics import absolute_errors
 from keras_ts.windows.blocks import Block, finite
@@ -148,30 +145,20 @@ def importance(
     repeats = _checks.integer("repeats", repeats, 1)
     generator = np.random.default_rng(_checks.integer("seed", seed, 0))
     measure = _checks.choice("by", measure_of(by, judged), ("mae", "mase"))
-    measured = _Measured(interface.model, interface.quantiles, judged, measure, shuffled)
+    measured = _Measured(interface, judged, measure, shuffled)
     measured.measure(repeats, generator, verbose)
-    return report_of(
-        measured.rows(),
-        measure,
-        measured.mean,
-        measured.num_windows,
-        measured.num_series,
-        measured.notes(),
-    )
+    windows, series = measured.num_windows, measured.num_series
+    return report_of(measured.rows(), measure, measured.mean, windows, series, measured.notes())
 
 
 class _Measured:
     """The errors of a model with and without shuffled columns, on windows that can be judged."""
 
     def __init__(
-        self,
-        model: keras.Model,
-        quantiles: tuple[float, ...] | None,
-        judged: JudgedWindows,
-        by: str,
-        shuffled: list[ShuffledColumns],
+        self, interface: Interface, judged: JudgedWindows, by: str, shuffled: list[ShuffledColumns]
     ) -> None:
-        self._model, self._quantiles, self._shuffled = model, quantiles, shuffled
+        self._model, self._quantiles = interface.model, interface.quantiles
+        self._shuffled = shuffled
         shape = len(judged.labels), judged.shape[2]
         self._scales = judged.scales(1)[..., 0] if by == "mase" else np.ones(shape)
         usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
@@ -294,8 +281,7 @@ class _Measured:
         """Return the absolute error of each window: missing targets add 0, as in ``Tally``."""
         errors = absolute_errors(block.actual, points_of(predicted, self._quantiles))
         errors = errors / self._scales[block.series][:, None]
-        means: Array = np.where(present, errors, 0.0).mean(axis=(1, 2))
-        return means
+        return np.where(present, errors, 0.0).mean(axis=(1, 2))
 
 
 def _other_series(series: IntArray, generator: np.random.Generator) -> IntArray:

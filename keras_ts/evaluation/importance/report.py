@@ -1,4 +1,4 @@
-"""``ImportanceReport``: by how much a model errs more where a column is shuffled."""
+"""``ImportanceReport``: by how much a model errs more where a column is shuffled; and which are."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array
+from keras_ts import _checks
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
-from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
-from keras_ts.plotting.intervals import draw_intervals
+from keras_ts.plotting.errors import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, interval, number, percent
-from keras_ts.windows.arithmetic.labels import label_column
+from keras_ts.windows.arithmetic.labels import collapsed, expanded, label_column
+from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.roles import Columns, as_x, parts_of
 
 MATTERS, MISLEADS = "matters", "misleads"
 NOISE = "cannot be told from noise"
@@ -38,6 +40,119 @@ _SENTENCES = {
     TOO_FEW.format("windows"): ("{}: too few windows for an interval.",) * 2,
     TOO_FEW.format("series"): ("{}: too few series for an interval.",) * 2,
 }
+
+
+@dataclass(frozen=True)
+class ShuffledColumns:
+    """Columns that are shuffled together, all from the same other window."""
+
+    name: Any  # as in the table; of several columns, their names joined
+    label: str  # in a sentence
+    part: str  # "future", "past", "target", "calendar" or "static"
+    places: dict[str, tuple[int, ...]]  # on the last axis of each part of the inputs
+
+    @property
+    def varies(self) -> bool:
+        """True if a column varies over time: another window of the same series gives its values."""
+        return "past" in self.places
+
+    @classmethod
+    def together(cls, columns: Sequence["ShuffledColumns"]) -> "ShuffledColumns":
+        """Return columns as one, which are then shuffled together."""
+        if len(columns) == 1:
+            return columns[0]
+        return cls(
+            " + ".join(str(column.name) for column in columns),
+            " with ".join(column.label for column in columns),
+            " + ".join(dict.fromkeys(column.part for column in columns)),
+            {
+                part: tuple(place for column in columns for place in column.places.get(part, ()))
+                for part in dict.fromkeys(part for column in columns for part in column.places)
+            },
+        )
+
+    def put(self, inputs: Any, donors: dict[str, Array]) -> tuple[Any, BoolArray]:
+        """Return inputs with these columns of other windows, and True for each window changed."""
+        parts = parts_of(inputs)
+        changed = np.zeros(len(parts["past"]), dtype=bool)
+        for part, chosen in self.places.items():
+            places = list(chosen)
+            parts[part] = values = parts[part].copy()
+            # A plain series has no axis for columns.
+            wide = values[..., None] if part == "past" and values.ndim == 2 else values
+            before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
+            if part == "future":
+                # A step with a target has a plan. Where the other window has none, it stays.
+                other = np.where(np.isfinite(other), other, before)
+            same = (before == other) | ((before != before) & (other != other))
+            changed |= ~same.reshape(len(same), -1).all(axis=1)
+            wide[..., places] = other
+        return as_x(parts), changed
+
+
+def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
+    """Return the columns of a panel that are shuffled: those named, or each one by itself."""
+    roles, by_part, columns = panel.columns, panel.columns.by_part(), []
+    for name in collapsed(roles.read, panel.categories):
+        places = [roles.past.index(made) for made in expanded([name], panel.categories)]
+        within, is_target = _within(roles, places), places[0] in roles.targets
+        part = "target" if is_target else list(within)[-1]
+        label = f"{_label(name)} (its own past)" if is_target else _label(name)
+        columns.append(ShuffledColumns(name, label, part, within))
+    for part in panel.by_series:
+        for name in collapsed(by_part[part], panel.categories):
+            places = [by_part[part].index(made) for made in expanded([name], panel.categories)]
+            columns.append(ShuffledColumns(name, _label(name), part, {part: tuple(places)}))
+    if cycles := range(len(roles.read), len(roles.past)):
+        within = _within(roles, cycles)
+        columns.insert(0, ShuffledColumns("calendar", "calendar", "calendar", within))
+    if names is None:
+        return columns
+    by_name = {column.name: column for column in columns}
+    if isinstance(names, str) or not isinstance(names, Sequence) or not names:
+        raise TypeError(
+            "columns must be a list of names, or of lists of names to shuffle together. Received: "
+            f"{_checks.shown(names)}."
+        )
+    groups = [item if isinstance(item, list | tuple) else [item] for item in names]
+    for group in groups:
+        unknown = [name for name in group if name not in by_name]
+        if unknown or not group:
+            raise ValueError(
+                f"columns must name some of {list(by_name)}. Received: "
+                f"{_checks.shown(unknown[0] if unknown else group)}."
+            )
+        twice = [name for place, name in enumerate(group) if name in group[:place]]
+        if twice or [set(other) for other in groups].count(set(group)) > 1:
+            raise ValueError(
+                f"columns names {_checks.shown(twice[0] if twice else group)} twice. Name it once."
+            )
+    return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
+
+
+def _within(roles: Columns, places: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Return where columns stand in ``past`` and, if they are known ahead, in ``future``."""
+    ahead = tuple(roles.ahead.index(place) for place in places if place in roles.ahead)
+    return {"past": tuple(places)} | ({"future": ahead} if ahead else {})
+
+
+def _label(name: Any) -> str:
+    return str(name) if isinstance(name, str) else f"column {name}"
+
+
+def donors(groups: IntArray, generator: np.random.Generator) -> IntArray:
+    """Return for each item the number of another one of its group, drawn at random."""
+    # The items of a group stand in a random circle, and each takes the next one: so no item is
+    # drawn twice, and only one that is alone in its group is drawn for itself.
+    order = np.lexsort([generator.random(len(groups)), groups])
+    ordered = groups[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    first = np.flatnonzero(begins)
+    after = np.roll(np.arange(len(groups)), -1)
+    after[np.roll(first, -1) - 1] = first
+    drawn = np.empty_like(order)
+    drawn[order] = order[after]
+    return drawn
 
 
 class Row:
@@ -121,11 +236,9 @@ class ImportanceReport(Report):
         for verdict, (singular, plural) in _SENTENCES.items():
             labels = [row.columns.label for row in self._rows if row.verdict == verdict]
             if labels:
-                yield (singular if len(labels) == 1 else plural).format(_listed(labels))
-        yield from self._cures()
-
-    def _cures(self) -> Iterator[str]:
-        """Return what it takes to get an interval, in sentences, where there is none."""
+                listed = " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
+                yield (singular if len(labels) == 1 else plural).format(listed)
+        # What it takes to get an interval, where there is none.
         skills = [row.skill for row in self._rows]
         stretch = max((few.stretch for few in skills if few.few == "windows"), default=0)
         if stretch:
@@ -138,10 +251,6 @@ class ImportanceReport(Report):
                 f"An interval needs {FEWEST} series, or a single one: add series, not held-out "
                 "rows, or judge each series by itself."
             )
-
-
-def _listed(labels: list[str]) -> str:
-    return " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
 
 
 def report_of(

@@ -1,5 +1,6 @@
 """Forecasts matched with the rows that came, for ``score`` and ``follow``."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,10 +8,147 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
-from keras_ts.evaluation.score.keys import Keys
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.labels import Rows, places_of
 from keras_ts.windows.carried import Carried
+from keras_ts.windows.reading.clock import Clock, Zone, as_written
+from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.panel import Panel, table_of
+from keras_ts.windows.roles import PLAIN
 from keras_ts.windows.spec import WindowSpec
+
+
+class Keys:
+    """The series and the time of each row of a table."""
+
+    def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
+        self.name, self._times = table.name, table.times(time_column)
+        self._id_column = id_column
+        self.labels, self.series = [0], np.zeros(len(self._times.values), np.int64)
+        if id_column is not None:
+            self.labels, self.series = table.ids(id_column)
+
+    def places_in(self, other: "Keys") -> IntArray:
+        """Return the row of another table with the id and time of each row; -1 without one."""
+        if not len(other.series):
+            return np.full(len(self.series), -1)
+        other._times.check_alike(self._times)
+        rows = Rows(other.series, other._times.values)
+        other._refuse_twice(rows)
+        series = places_of(self.labels, other.labels)[self.series]
+        return rows.locate(series, self._times.values)
+
+    def later_than(
+        self, other: "Keys", counted: BoolArray | None = None
+    ) -> tuple[BoolArray, BoolArray]:
+        """Return which rows are of a series that another table has, and later than all its rows."""
+        # Rows of the other table that are not ``counted`` are as if they were not there.
+        numbers, times = other.series, other._times.values
+        if counted is not None:
+            numbers, times = numbers[counted], times[counted]
+        series = places_of(self.labels, other.labels)[self.series]
+        known = (series >= 0) & np.isin(series, numbers)
+        if not known.any():
+            return known, known
+        order = np.argsort(times)
+        last = np.full(len(other.labels), times[order[0]])
+        last[numbers[order]] = times[order]
+        return known, known & (self._times.values > last[series])
+
+    def refuse_twice(self, origins: IntArray) -> None:
+        """Refuse two forecasts of one id and time from the same origin."""
+        series_and_origin = self.series * (origins.max() + 1) + origins
+        self._refuse_twice(Rows(series_and_origin, self._times.values))
+
+    def _refuse_twice(self, rows: Rows) -> None:
+        """Refuse two rows of one place."""
+        row = rows.twice
+        if row is None:
+            return
+        cure = "Keep one row for each id and time."
+        if self._id_column is None:
+            cure = (
+                "If it holds several series, forecasts and actual must have the same column of "
+                "ids; else keep one row for each time."
+            )
+        raise ValueError(f"{self.name} has two rows for {self.example(row)}. {cure}")
+
+    def example(self, row: int = 0) -> str:
+        """Return the id and the time of a row in words."""
+        time = as_written(self._times.values[row])
+        return (
+            str(time) if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
+        )
+
+    @property
+    def zone(self) -> str | None:
+        """The name of the time zone of its times, or None."""
+        return None if self._times.zone is None else str(self._times.zone.info)
+
+    def time(self, row: int) -> str:
+        """Return the time of a row as people write it, by the clock of its zone."""
+        times, zone = self._times.values[row : row + 1], self._times.zone
+        return as_written((times if zone is None else zone.shown(times))[0])
+
+    def origins(
+        self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
+    ) -> IntArray:
+        """Return a number for the origin of each row, the same for all series."""
+        # Steps are counted by ``frequency``, or by that of the times of both tables.
+        if fields.origin is not None:
+            return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
+        if fields.step is None:
+            return np.zeros(len(self.series), np.int64)
+        steps = table.steps(fields.step)
+        return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
+
+    def moments(
+        self, other: "Keys", frequency: str | None, by: str | None = None
+    ) -> tuple[IntArray, bool]:
+        """Return the number of the step at which each row lies, and True if counted since 1970."""
+        # Days are those of the time zone named ``by``, or else of the other table's.
+        values = self._times.values
+        distinct = np.unique(np.concatenate([values, other._times.values]))
+        zone = other._times.zone or self._times.zone
+        if zone is not None and by not in (None, str(zone.info)):
+            zone = replace(zone, info=str(by))
+        clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
+        places, frequencies = np.searchsorted(distinct, values), clock.frequencies
+        if frequencies[0] is None:  # Irregular: no step may be missing.
+            return places, False
+        return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
+
+    def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
+        """Return the step of each row: as the table says, or its place behind its origin."""
+        if fields.step is not None:
+            return table.steps(fields.step)
+        order = np.lexsort((self._times.values, origins, self.series))
+        runs = np.stack([self.series[order], origins[order]])
+        begins = np.r_[True, (np.diff(runs) != 0).any(axis=0)]
+        first = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
+        steps = np.empty(len(order), np.int64)
+        steps[order] = np.arange(len(order)) - first + 1
+        return steps
+
+    def panel(self, values: Array) -> FlatSeries:
+        """Return the rows as series in time, with values ``(rows, targets)``."""
+        order = np.lexsort((self._times.values, self.series))
+        offsets = concatenated_offsets(np.bincount(self.series, minlength=len(self.labels)))
+        return FlatSeries(
+            values[order],
+            offsets,
+            single=self._id_column is None,
+            columns=replace(PLAIN, targets=tuple(range(values.shape[1]))),
+            clock=_clock(self._times.values[order], offsets, self._times.zone),
+            labels=None if self._id_column is None else tuple(self.labels),
+        )
+
+
+def _clock(
+    times: Array, offsets: IntArray, zone: Zone | None, expected: str | None = None
+) -> Clock:
+    local = None if zone is None else zone.shown(times)
+    return Clock(times, offsets, local, expected=expected)
 
 
 class Names(NamedTuple):
@@ -19,11 +157,6 @@ class Names(NamedTuple):
     id: str | None
     time: str
     targets: tuple[str, ...]
-
-    @property
-    def all(self) -> list[str]:
-        """All the columns."""
-        return [*([] if self.id is None else [self.id]), self.time, *self.targets]
 
     @classmethod
     def of(cls, ahead: ForecastTable, came: ForecastTable, windows: WindowSpec | None) -> "Names":
@@ -88,7 +221,8 @@ class Matched(NamedTuple):
             shared = tuple(name for name in own if name in names.targets)
             names = names._replace(targets=shared or names.targets)
         fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-        for table, columns in ((came, names.all), (ahead, [fields.time or names.time])):
+        all_names = [name for name in (names.id, names.time, *names.targets) if name is not None]
+        for table, columns in ((came, all_names), (ahead, [fields.time or names.time])):
             lacking = [column for column in columns if column not in table.columns]
             if lacking:
                 raise ValueError(

@@ -7,12 +7,12 @@ exceeds its memory lies in files meanwhile. The rows come back in blocks of whol
 import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from keras_ts import _checks
 from keras_ts._progress import ProgressBar
 from keras_ts.scale.writing.sources import Rows
-from keras_ts.scale.writing.unfinished import Unfinished
 from keras_ts.windows.reading.frames import named_ahead
 from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.spec import WindowSpec
@@ -105,7 +105,7 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
     survey.series = series
 
 
-def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterator[Any]:
+def sorted_blocks(survey: Survey, work: Path, spec: WindowSpec) -> Iterator[Any]:
     """Yield frames of whole series, in the order of the ids and of time within each."""
     # Without timestamps, rows keep their order within a series. DuckDB reads all rows, and so
     # completes the survey, before the first frame comes.
@@ -120,7 +120,7 @@ def sorted_blocks(survey: Survey, work: Unfinished, spec: WindowSpec) -> Iterato
     batch_rows = max(BATCH_BYTES // (8 * (len(names) + 2)), 1)
     settings = {
         "memory_limit": _MEMORY,
-        "temp_directory": str(work.path / "sorting"),
+        "temp_directory": str(work / "sorting"),
         "threads": _THREADS,
         "preserve_insertion_order": False,
         # Otherwise DuckDB might hash all rows for the join in place of the series.

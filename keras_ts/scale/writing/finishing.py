@@ -16,7 +16,6 @@ from keras_ts._files import checksum, replacing
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import BLOCK_BYTES, Survey
-from keras_ts.scale.writing.unfinished import Unfinished, write_array, write_rows
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
 from keras_ts.windows.arithmetic.inferring import refitted
@@ -74,16 +73,29 @@ class Layout:
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
                     "out."
                 )
-        table = open_frame(_sample(survey, schema, spec, whole))
+        # A frame with the types and texts of all rows, and a missing value where any is. Unless the
+        # survey is ``whole``, a column may still get its type or its texts.
+        known = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, [*schema])}
+        rows, sample = 1 + max(map(len, known.values()), default=0), {}
+        for name, kind in schema.items():
+            values: list[Any] = [0] * rows
+            if name in (spec.id_column, spec.time_column):
+                kind = polars.Int64
+            elif kind == polars.String and name in known:
+                first = (spec.categories or {}).get(name, "?")
+                listed: list[Any] = known[name] or [None if whole else first[0]]
+                values = [*listed, *listed[:1] * (rows - len(listed))]
+                values[-1] = None if name in survey.lacking else values[-1]
+            elif kind == polars.Null and not whole:
+                kind = polars.Float64
+            elif not (kind.is_numeric() or kind == polars.Boolean):
+                values = [None] * rows
+            sample[name] = polars.Series(name, values, strict=False).cast(kind)
+        table = open_frame(polars.DataFrame(sample))
         texts = [lambda name: Text.of(table[name])]
         spec = with_categories(texts, names, table.columns, spec)
         dtype = matrix(table, names, spec).dtype
         return cls(spec, names, Columns.of(spec, expanded(names, spec.categories)), schema, dtype)
-
-    @property
-    def row_bytes(self) -> int:
-        """The bytes of a row as numbers, with those of a calendar."""
-        return 8 * (len(self.columns.names) + 2 * len(self.spec.cycles))
 
     @property
     def reading(self) -> WindowSpec:
@@ -100,29 +112,6 @@ class Layout:
             missing="drop" if spec.handling.series else "raise",
             calendar=None,
         )
-
-
-def _sample(survey: Survey, schema: Any, spec: WindowSpec, whole: bool) -> Any:
-    """Return a frame with the types and texts of all rows, and a missing value where any is."""
-    # Unless the survey is ``whole``, a column may still get its type or its texts.
-    polars = opened_polars()
-    texts = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, list(schema))}
-    rows, sample = 1 + max(map(len, texts.values()), default=0), {}
-    for name, kind in schema.items():
-        values: list[Any] = [0] * rows
-        if name in (spec.id_column, spec.time_column):
-            kind = polars.Int64
-        elif kind == polars.String and name in texts:
-            known = (spec.categories or {}).get(name, "?")
-            listed: list[Any] = [*texts[name]] or [None if whole else known[0]]
-            values = [*listed, *listed[:1] * (rows - len(listed))]
-            values[-1] = None if name in survey.lacking else values[-1]
-        elif kind == polars.Null and not whole:
-            kind = polars.Float64
-        elif not (kind.is_numeric() or kind == polars.Boolean):
-            values = [None] * rows
-        sample[name] = polars.Series(name, values, strict=False).cast(kind)
-    return polars.DataFrame(sample)
 
 
 @dataclass(frozen=True)
@@ -196,17 +185,17 @@ def read_static(survey: Survey, layout: Layout) -> Array:
 _REGULAR = "regular"
 
 
-def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout) -> None:
+def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) -> None:
     """Write all files of a store except those of sorted rows; the settings come last."""
     spec = layout.spec
-    panel = _sorted_panel(series, work, layout)
+    panel = _sorted_panel(series, folder, layout)
     grid = panel if panel.clock is None else on_common_grid(panel)
     gappy = bool(len(grid.gaps))
     fills = gappy and spec.handling.gaps == "fill"
     files, kind, lengths = SORTED, layout.dtype, panel.lengths
     if fills or spec.cycles:
         files = _REGULAR
-        kind, lengths = _rewritten(grid if fills else panel, fills, work, layout)
+        kind, lengths = _rewritten(grid if fills else panel, fills, folder, layout)
     of_all = series.own, series.own, series.own
     if panel.clock is not None and grid.clock is not None:
         of_all = series.own, panel.clock.frequencies, grid.clock.frequencies
@@ -236,24 +225,24 @@ def finish(series: SortedSeries, static: Array, work: Unfinished, layout: Layout
         "frequencies": whole.codes.reshape(3, -1),
     }
     for name, array in arrays.items():
-        with replacing(work.folder / f"{name}.npy") as temporary:
+        with replacing(folder / f"{name}.npy") as temporary:
             np.save(temporary, array)
-    with replacing(work.folder / "keys.arrow") as temporary:
+    with replacing(folder / "keys.arrow") as temporary:
         series.keys.write_ipc(temporary)
-    written = [*work.folder.glob("*.npy"), work.folder / "keys.arrow"]
-    written += work.folder.glob(f"{files}.*")
+    written = [*folder.glob("*.npy"), folder / "keys.arrow"]
+    written += folder.glob(f"{files}.*")
     checksums = {path.name: [path.stat().st_size, checksum(path)] for path in sorted(written)}
     settings = replace(settings, checksums=checksums)
-    with replacing(work.folder / SETTINGS) as temporary:
+    with replacing(folder / SETTINGS) as temporary:
         temporary.write_text(settings.as_json(), "utf-8")
 
 
-def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> FlatSeries:
+def _sorted_panel(series: SortedSeries, folder: Path, layout: Layout) -> FlatSeries:
     """Return the panel of sorted rows, as memory maps, with the frequencies of its series."""
     offsets = concatenated_offsets(series.lengths)
 
     def rows(name: str, dtype: Any, shape: tuple[int, ...]) -> Array:
-        return np.memmap(work.folder / f"{SORTED}.{name}", np.dtype(dtype), "r", shape=shape)
+        return np.memmap(folder / f"{SORTED}.{name}", np.dtype(dtype), "r", shape=shape)
 
     values = rows("values", layout.dtype, (int(offsets[-1]), len(layout.columns.past)))
     clock = None
@@ -279,7 +268,7 @@ def _sorted_panel(series: SortedSeries, work: Unfinished, layout: Layout) -> Fla
 
 
 def _rewritten(
-    panel: FlatSeries, fills: bool, work: Unfinished, layout: Layout
+    panel: FlatSeries, fills: bool, folder: Path, layout: Layout
 ) -> tuple[np.dtype[Any], IntArray]:
     """Write the rows anew, with missing rows and a calendar; return their dtype and the lengths."""
     spec, kind = layout.spec, layout.dtype
@@ -289,18 +278,39 @@ def _rewritten(
         kind = np.result_type(kind, np.float32)
     lengths, row = [], 0
     progress = ProgressBar(len(panel.values), "row")
-    for series in in_blocks(panel.lengths, max(BLOCK_BYTES // layout.row_bytes, 1)):
+    row_bytes = 8 * (len(layout.columns.names) + 2 * len(spec.cycles))
+    for series in in_blocks(panel.lengths, max(BLOCK_BYTES // row_bytes, 1)):
         begin, end = series.start, series.stop
         part = part_of_panel(panel, series)
         if fills:
             part = with_missing_rows(part, spec)
             places = np.arange(len(part.values)) if part.given is None else part.given
             first = int(panel.offsets[begin])
-            write_array(work.folder / f"{_REGULAR}.given", first, places + row)
+            write_array(folder / f"{_REGULAR}.given", first, places + row)
         if spec.calendar is not None:
             part = with_calendar(part, spec)
-        write_rows(work.folder / _REGULAR, row, part, kind)
+        write_rows(folder / _REGULAR, row, part, kind)
         lengths.append(part.lengths)
         row += len(part.values)
         progress.add(int(panel.offsets[end] - panel.offsets[begin]))
     return kind, np.concatenate(lengths)
+
+
+def write_rows(place: Path, row: int, panel: FlatSeries, dtype: np.dtype[Any]) -> None:
+    """Write a panel into the files whose names begin with ``place``, from row ``row`` on."""
+    arrays, clock = {"values": panel.values.astype(dtype)}, panel.clock
+    if clock is not None:
+        arrays["times"] = clock.times
+        if clock.local_times is not None:
+            arrays["local_times"] = clock.local_times
+    for name, array in arrays.items():
+        write_array(place.with_name(f"{place.name}.{name}"), row, array)
+
+
+def write_array(path: Path, row: int, array: Array) -> None:
+    """Write an array into a file with rows of the same shape, from row ``row`` on."""
+    if not len(array):
+        return
+    with path.open("r+b" if path.exists() else "xb") as file:
+        file.seek(row * (array.nbytes // len(array)))
+        file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

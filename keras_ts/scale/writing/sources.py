@@ -125,27 +125,22 @@ def _of_dataset(dataset: Any, work: Path) -> Iterator[Rows]:
 
 
 def _of_frames(frames: Iterable[Any], work: Path) -> Iterator[Rows]:
-    """Write each frame into a file."""
+    """Write each frame, of any library, into a file."""
+    polars = opened_polars()
     for number, frame in enumerate(frames):
         name, path = f"frame {number} of source", work / f"source-{number:06d}.parquet"
-        _as_polars(frame, name).write_parquet(path, compression="lz4", statistics=False)
+        if isinstance(frame, polars.LazyFrame):
+            frame = frame.collect()
+        elif type(frame).__module__.partition(".")[0] == "pandas":
+            frame = polars.from_pandas(frame)
+        elif hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
+            frame = polars.DataFrame(frame)
+        else:
+            raise TypeError(
+                f"{name} must be a pandas, polars or Arrow frame. Received: {type(frame).__name__}."
+            )
+        _with_texts(frame).write_parquet(path, compression="lz4", statistics=False)
         yield Rows(name, path)
-
-
-def _as_polars(frame: Any, name: str) -> Any:
-    """Return a frame of any library as one of polars."""
-    polars = opened_polars()
-    if isinstance(frame, polars.LazyFrame):
-        frame = frame.collect()
-    elif type(frame).__module__.partition(".")[0] == "pandas":
-        frame = polars.from_pandas(frame)
-    elif hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
-        frame = polars.DataFrame(frame)
-    else:
-        raise TypeError(
-            f"{name} must be a pandas, polars or Arrow frame. Received: {type(frame).__name__}."
-        )
-    return _with_texts(frame)
 
 
 def _with_texts(frame: Any) -> Any:

@@ -27,7 +27,8 @@ _PLACE = re.compile(rf"{PREFIX}([A-Z]{{2}})(?:-([A-Z0-9]{{1,4}}))?")
 # A file that holds more is broken or malicious.
 _MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
 
-# By place: the first year and the last one, and the days of each holiday as ISO dates.
+# By place: the first year and the last one, and the days of each holiday as ISO dates; "weekdays",
+# which is True, for series of weekdays alone.
 Holidays = Mapping[str, Mapping[str, Any]]
 
 
@@ -40,11 +41,18 @@ class Holiday:
     days: tuple[str, ...]
     since: int  # The first year whose days are known.
     until: int  # The last one.
+    weekdays: bool = False  # True for series of Mondays to Fridays.
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns of the day and of its eve."""
         return [f"{self.place}={self.name}", f"{self.place}={self.name} eve"]
+
+    @property
+    def eves(self) -> Array:
+        """The days before, of series of weekdays the last weekdays before."""
+        days = np.array(self.days, "datetime64[D]")
+        return np.busday_offset(days, -1, "forward") if self.weekdays else days - 1
 
     def flags(self, clock: Array) -> list[Array]:
         """Return both columns at the times of a clock; refuse a year whose days are unknown."""
@@ -58,7 +66,7 @@ class Holiday:
                 "Train the model again on newer data."
             )
         days = np.array(self.days, "datetime64[D]")
-        return [np.isin(day, days).astype(float), np.isin(day + 1, days).astype(float)]
+        return [np.isin(day, some).astype(float) for some in (days, self.eves)]
 
 
 Cycle = str | int | float
@@ -198,8 +206,8 @@ def holidays_at(place: str, known: Holidays | None) -> list[Holiday]:
     entry = (known or {}).get(place)
     if entry is None:
         return []
-    since, until = entry["years"]
-    return [Holiday(place, name, days, since, until) for name, days in entry["days"].items()]
+    rest = *entry["years"], "weekdays" in entry
+    return [Holiday(place, name, days, *rest) for name, days in entry["days"].items()]
 
 
 def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] | None:
@@ -211,15 +219,16 @@ def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] |
             days = {str(name): tuple(map(str, days)) for name, days in entry["days"].items()}
             listed = [day for of_name in days.values() for day in of_name]
             np.array(listed, "datetime64[D]")
+            told = {name: True for name in ("weekdays",) if entry.get(name) is True}
             fits = (
-                set(entry) == {"years", "days"} and since <= until < 10_000,
+                set(entry) == {"years", "days", *told} and since <= until < 10_000,
                 0 < len(days) <= _MOST_NAMES and len(listed) <= _MOST_DAYS,
                 all(len(name) <= _LONGEST for name in days) and all(days.values()),
             )
             if not all(fits):
                 raise ValueError
             if place in calendar:
-                read[place] = {"years": (since, until), "days": days}
+                read[place] = {"years": (since, until), "days": days, **told}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(
             "holidays must be the dict that the windows of a dataset have, the years and days of "

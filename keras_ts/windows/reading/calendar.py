@@ -29,7 +29,10 @@ from keras_ts.windows.spec import WindowSpec, checked_cycles
 
 # What a holiday is called in some years alone: such days would be holidays of their own, which the
 # training part had once, or not at all.
-_OF_SOME_YEARS = re.compile(r" \(estimated\)|, estimated(?=\))| \(substituted from [^)]*\)")
+_OF_SOME_YEARS = re.compile(
+    r" \((observed|estimated|observed, estimated|in lieu|substitute day|substituted from [^)]*)\)"
+    r"|^(Alternative holiday for|Day after the|Day off for) "
+)
 
 
 def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array:
@@ -97,7 +100,7 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             "keras_ts.scale.PanelStore, which holds the columns of a calendar."
         )
     if clock is not None and clock.times.dtype.kind == "M":
-        spec = _with_holidays(spec, clock.shown)
+        spec = _with_holidays(spec, panel, clock.shown)
         _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
     taken = {*panel.columns.names, spec.id_column, spec.time_column}
@@ -200,7 +203,7 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
     return front
 
 
-def _with_holidays(spec: WindowSpec, clock: Array) -> WindowSpec:
+def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowSpec:
     """Return settings with the holidays that fall on some days, where they are not yet known."""
     known = dict(spec.holidays or {})
     entries = [str(entry) for entry in spec.calendar_entries if is_place(entry)]
@@ -210,10 +213,12 @@ def _with_holidays(spec: WindowSpec, clock: Array) -> WindowSpec:
     if not len(days):
         return spec
     first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in days[[0, -1]])
+    rules = {frequency.rule for frequency in panel.own_frequencies.kinds}
+    told = {"weekdays": True} if rules == {"weekday"} else {}
     for place in places:
         dates = _dates(place, first, last + YEARS_AHEAD)
         met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
-        known[place] = {"years": (first, last + YEARS_AHEAD), "days": met}
+        known[place] = {"years": (first, last + YEARS_AHEAD), "days": met, **told}
         if not met:
             raise ValueError(
                 f"calendar={place!r}: none of its holidays falls on a row of the series, whose "

@@ -34,6 +34,17 @@ def test_means_are_those_over_all_windows(seed, block):
     assert np.isnan(tally.errors[[0, 1, 11]]).all()
 
 
+def test_windows_of_a_class_are_those_with_a_value_of_a_target():
+    tally = Tally(3, 1, 2, 2, classes=4)
+    present = np.ones((3, 2, 2), bool)
+    present[0, :, 0], present[1, 0, 0] = False, False
+    classes = np.array([[0, 1], [1, 1], [3, 3]])
+    for rows in (np.arange(2), np.array([2])):
+        losses = {"mae": np.ones((len(rows), 2, 2))}
+        tally.add(rows, np.zeros(len(rows), int), losses, present[rows], classes[rows])
+    assert [values.tolist() for values in tally.classes()] == [[1, 3], [3, 2]]
+
+
 def test_a_metric_that_nobody_added_is_nan():
     tally = Tally(1, 1, 2, 1)
     tally.add(np.arange(1), np.zeros(1, int), {"mae": np.ones((1, 2, 1))})

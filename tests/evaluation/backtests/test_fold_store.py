@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, from_preset
-from keras_ts.evaluation.backtests.fold_store import FoldStore, described, digest
+from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
 from keras_ts.windows.reading.panel import read_panel
 
 SETTINGS = {"key": None, "seed": 3, "epochs": 2, "columns": ("a", "b")}
@@ -39,8 +39,8 @@ def test_folds_come_back_as_they_were(tmp_path):
     assert store.load(0, (4, 2, 1)) is None
     assert not store.has(0)
     predictions = np.random.default_rng(0).normal(size=(4, 2, 1))
-    store.save(0, predictions, None)
-    store.save(1, np.stack([predictions, predictions + 1], axis=-1), (0.1, 0.5), totals=TOTALS)
+    store.save(0, Fold(predictions, None))
+    store.save(1, Fold(np.stack([predictions, predictions + 1], axis=-1), (0.1, 0.5), TOTALS))
     again = FoldStore(str(tmp_path / "new" / "folder"))
     again.begin(SETTINGS)
     assert again.seed == 3
@@ -72,8 +72,8 @@ def test_a_model_comes_back_as_it_was(tmp_path):
     half = keras.ops.convert_to_numpy(keras.ops.cast([1.5, -2.0], "bfloat16"))
     variables = [np.arange(6.0).reshape(2, 3), np.array([7, 8], np.uint32), half]
     variables += [np.full(1, place) for place in range(12)]
-    store.save(0, np.zeros((1, 1, 1)), None)
-    store.save(2, np.zeros((1, 1, 1)), None)
+    store.save(0, Fold(np.zeros((1, 1, 1)), None))
+    store.save(2, Fold(np.zeros((1, 1, 1)), None))
     store.save_model(range(2), variables)
     assert not store.has(0)  # Of another model.
     assert store.has(2)
@@ -92,7 +92,7 @@ def test_a_broken_file_is_named(name, harm, tmp_path):
     store = FoldStore(tmp_path)
     store.begin(SETTINGS)
     store.save_model(range(1), [np.zeros(3)])
-    store.save(0, np.zeros((4, 2, 1)), None)
+    store.save(0, Fold(np.zeros((4, 2, 1)), None))
     path = tmp_path / name
     if harm == "other" and path.suffix == ".json":
         path.write_text('["seed"]')
@@ -115,7 +115,7 @@ def test_a_broken_file_is_named(name, harm, tmp_path):
 def test_a_fold_of_another_shape_is_broken(tmp_path):
     store = FoldStore(tmp_path)
     store.begin(SETTINGS)
-    store.save(0, np.zeros((4, 2, 1)), None)
+    store.save(0, Fold(np.zeros((4, 2, 1)), None))
     with pytest.raises(ValueError, match=r"fold_0.npz' is broken \(its predictions have the shape"):
         store.load(0, (5, 2, 1))
 
@@ -123,7 +123,7 @@ def test_a_fold_of_another_shape_is_broken(tmp_path):
 def test_folds_without_their_settings_are_refused(tmp_path):
     store = FoldStore(tmp_path)
     store.begin(SETTINGS)
-    store.save(0, np.zeros((4, 2, 1)), None)
+    store.save(0, Fold(np.zeros((4, 2, 1)), None))
     (tmp_path / "backtest.json").unlink()
     with pytest.raises(ValueError, match=r"holds fold_0\.npz without backtest\.json"):
         FoldStore(tmp_path)

@@ -14,7 +14,7 @@ from keras_ts.baselines import (
     Theta,
 )
 from keras_ts.evaluation.forecasters.baselines import default_baselines
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 
 
 def forecasts(baseline, train, validation):

@@ -6,8 +6,8 @@ import pytest
 from keras_ts import WindowedSeries
 from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import default_baselines
-from keras_ts.evaluation.forecasters.levels import SignedErrors
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.forecasters.forecaster import SignedErrors
+from keras_ts.evaluation.judged import JudgedWindows
 
 pytestmark = pytest.mark.backend_free
 LEVELS = (0.1, 0.5, 0.9)

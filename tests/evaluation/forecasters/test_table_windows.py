@@ -6,8 +6,8 @@ import polars
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast
-from keras_ts.evaluation.forecasters.table_windows import on_windows
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.judged import JudgedWindows
 
 
 def shops(zone=None):
@@ -100,7 +100,7 @@ def test_a_frame_of_forecast_and_of_one_run_without_steps(library):
     ours, theirs = ({c: v[row] for c, v in report.table.items() if c != "name"} for row in (0, 1))
     assert theirs == pytest.approx(ours, rel=1e-4, nan_ok=True)
     assert report.windows == 3
-    assert "All are judged on the 3 windows that they have in common" in str(report)
+    assert "All have 3 windows in common" in str(report)
     bare = ahead.drop("step") if library == "polars" else ahead.drop(columns="step")
     again = compare({"model": model, "yesterday": bare}, train, held)
     assert again.table["mae"].tolist() == report.table["mae"].tolist()

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from keras_ts import WindowedInput, WindowedSeries, calibrate, forecast
-from keras_ts.evaluation.forecasters import totals
-from keras_ts.evaluation.forecasters.totals import PATHS, PathTotals
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.forecasters import forecaster
+from keras_ts.evaluation.forecasters.forecaster import PATHS, path_totals
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.interface import Interface
 
 WINDOWS = WindowedSeries(4, 3)
@@ -24,7 +24,7 @@ def test_totals_without_timestamps_are_those_of_forecast(monkeypatch):
     dataset = WINDOWS.build(SERIES)
     model = calibrate(last_value(dataset), dataset, 0.8, joint=True)
     interface, judged = Interface.of(model, dataset), JudgedWindows("part", dataset)
-    made, block = PathTotals.of(interface, judged), next(judged.blocks())
+    made, block = path_totals(interface, judged), next(judged.blocks())
     quantiles = judged.predictions("model", model, interface.quantiles, block)
     found = made(block, quantiles, slice(None))
     assert found.shape == (judged.count, 1, 1, 3)
@@ -35,7 +35,7 @@ def test_totals_without_timestamps_are_those_of_forecast(monkeypatch):
         np.testing.assert_allclose(found[place, 0, 0], levels, rtol=1e-5)
     some = made(block, quantiles, slice(1, 2))
     np.testing.assert_allclose(some[..., 1], quantiles[:, 1:2, :, 1], rtol=0.02)
-    monkeypatch.setattr(totals, "_AT_ONCE", 7)
+    monkeypatch.setattr(forecaster, "_AT_ONCE", 7)
     np.testing.assert_array_equal(made(block, quantiles, slice(None)), found)
 
 
@@ -45,4 +45,4 @@ def test_a_model_that_keeps_no_paths_has_none(joint):
     model = last_value(dataset)
     if joint is not None:
         model = calibrate(model, dataset, 0.8)
-    assert PathTotals.of(Interface.of(model, dataset), JudgedWindows("part", dataset)) is None
+    assert path_totals(Interface.of(model, dataset), JudgedWindows("part", dataset)) is None

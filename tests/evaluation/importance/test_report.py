@@ -12,9 +12,9 @@ from keras_ts.evaluation.importance.report import (
     UNUSED,
     UNUSED_BY_MEDIAN,
     Row,
+    ShuffledColumns,
     report_of,
 )
-from keras_ts.evaluation.importance.shuffled_columns import ShuffledColumns
 
 NOTHING, NONE = Skill(np.nan, np.nan, np.nan), Skill(0.0, 0.0, 0.0)
 

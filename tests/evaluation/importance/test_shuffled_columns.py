@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.evaluation.importance.shuffled_columns import (
+from keras_ts.evaluation.importance.report import (
     ShuffledColumns,
     donors,
     shuffled_columns,
 )
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows
 
 
 def panel(**settings):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
-from keras_ts.evaluation.score.keys import Keys
+from keras_ts.evaluation.score.matched import Keys
 
 ROWS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), min_size=1, max_size=20)
 

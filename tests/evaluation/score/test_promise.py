@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_ts.evaluation.score.promise import judged
+from keras_ts.evaluation.score.score import judged
 from keras_ts.scores.report import Rows
 
 COLUMNS = {

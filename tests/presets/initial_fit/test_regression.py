@@ -61,6 +61,7 @@ CASES = {
     "targets": (rows(), {"target_columns": (1, 0), "future_columns": (2,), "sampling_rate": 2}),
     "holes": (with_holes(rows()), {"target_columns": 0, "missing": "mask_targets"}),
     "known": (rows(), {"target_columns": 0, "future_columns": (1, 2), "calendar": (7,)}),
+    "long window": (rows(), {"window": 40, "target_columns": 0, "future_columns": (2,)}),
     "panel": ([one[:, 0] for one in PANEL], {"horizon": 4, "stride": 2}),
     "panel of targets": (PANEL, {"target_columns": (1, 0), "future_columns": (2,)}),
     "short": ([one[:40, 0] for one in PANEL], {"min_inputs": 2, "missing": "mask_targets"}),

@@ -152,6 +152,27 @@ def test_flags_are_those_of_a_loop_over_days():
         ))  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("day", "weekdays", "eve"),
+    [
+        ("2020-05-01", False, "2020-04-30"),  # A Friday.
+        ("2020-05-01", True, "2020-04-30"),
+        ("2020-05-04", False, "2020-05-03"),
+        ("2020-05-04", True, "2020-05-01"),
+        ("2020-05-03", True, "2020-05-01"),
+        ("2020-05-02", True, "2020-05-01"),
+    ],
+)
+def test_an_eve_is_a_day_of_the_series(day, weekdays, eve):
+    entry = {"years": (2020, 2020), "days": {"May": (day,)}}
+    known = checked_holidays(
+        {"holidays:XX": entry | {"weekdays": True} if weekdays else entry}, ["holidays:XX"]
+    )
+    [holiday] = holidays_at("holidays:XX", known)
+    days = np.arange("2020-04-20", "2020-05-20", dtype="datetime64[D]")
+    assert days[holiday.flags(days)[1] == 1].astype(str).tolist() == [eve]
+
+
 @pytest.mark.parametrize(("day", "year"), [("2022-01-01", 2022), ("2019-12-31", 2019)])
 def test_a_year_whose_days_are_unknown_is_refused(day, year):
     holiday = Holiday("holidays:XX", "May", ("2020-05-01",), 2020, 2021)
@@ -179,6 +200,7 @@ def test_those_of_places_that_no_calendar_names_are_left_out():
         {"holidays:XX": {"years": [2020, 2021], "days": {"M" * 201: ["2020-05-01"]}}},
         {"holidays:XX": {"years": [2020, 2021], "days": {"May": ["2020-05-01"] * 10_001}}},
         {"holidays:XX": {"years": [2020, 2021], "days": {"May": ["2020-05-01"]}, "more": 1}},
+        {"holidays:XX": {"years": [2020, 2021], "days": {"M": ["2020-05-01"]}, "weekdays": 1}},
     ],
     ids=str,
 )

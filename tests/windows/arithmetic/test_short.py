@@ -7,17 +7,21 @@ from keras_ts.windows.arithmetic.short import ShortPasts, class_of, classes_of, 
 
 
 @pytest.mark.parametrize(
-    ("fewest", "window", "bounds"),
+    ("fewest", "window", "period", "bounds"),
     [
-        (1, 10, (1, 2, 3, 4, 6, 8, 10)),
-        (9, 42, (9, 12, 16, 24, 32, 42)),
-        (8, 12, (8, 12)),
-        (0, 3, (0, 1, 2, 3)),
-        (1, 2, (1, 2)),
+        (1, 10, None, (1, 2, 3, 4, 6, 8, 10)),
+        (9, 42, None, (9, 12, 16, 24, 32, 42)),
+        (9, 42, 7, (9, 12, 14, 16, 24, 32, 42)),
+        (9, 42, 6, (9, 12, 16, 24, 32, 42)),  # Two periods are a border anyway,
+        (9, 42, 4, (9, 12, 16, 24, 32, 42)),  # are less than any window has,
+        (9, 42, 21, (9, 12, 16, 24, 32, 42)),  # or a full one.
+        (8, 12, None, (8, 12)),
+        (0, 3, None, (0, 1, 2, 3)),
+        (1, 2, None, (1, 2)),
     ],
 )
-def test_classes_grow_and_full_windows_have_their_own(fewest, window, bounds):
-    assert classes_of(fewest, window) == bounds
+def test_classes_grow_and_full_windows_have_their_own(fewest, window, period, bounds):
+    assert classes_of(fewest, window, period) == bounds
     assert class_of(np.array(bounds), bounds).tolist() == [*range(len(bounds))]
     assert class_of(np.array([[0, window - 1]]), bounds).tolist() == [[0, len(bounds) - 2]]
 

@@ -1,6 +1,7 @@
 """Holidays of a country in a calendar: read once, kept in the windows from then on."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -70,6 +71,54 @@ def test_a_holiday_has_one_name_in_all_years():
     names = [name for of in known.values() for name in of["days"]]
     assert "Day off" in names
     assert not any("estimated" in name or "substituted" in name for name in names)
+
+
+def test_a_day_on_which_a_holiday_is_observed_counts_as_the_holiday():
+    days = pd.date_range("2021-01-01", "2022-12-31", freq="B")
+    places = [f"holidays:{code}" for code in ("US", "GG", "LA", "AO", "CI", "KR")]
+    windows = WindowedSeries(7, time_column="day", calendar=places)
+    known = windows.build(pd.DataFrame({"day": days, "units": 1.0})).windows.holidays
+    christmas = known["holidays:US"]["days"]["Christmas Day"]
+    assert christmas[:4] == ("2021-12-24", "2021-12-25", "2022-12-25", "2022-12-26")
+    names = [name for of in known.values() for name in of["days"]]
+    assert len(names) > 50
+    words = ("observed", "substitute", "in lieu", "Day off for", "Day after the", "Alternative")
+    assert not [name for name in names if any(word in name for word in words)]
+
+
+WEEKDAYS = TABLE[DAYS.day_of_week < 5]
+
+
+def test_in_series_of_weekdays_the_eve_of_a_monday_is_friday():
+    train, later = WINDOWS.split(WEEKDAYS, "2021-01-01")
+    names = train.columns["future"]
+    future = later.to_numpy()[0]["future"][:, 0]
+    rows = WEEKDAYS["day"][WEEKDAYS["day"] >= "2021-01-01"][: len(future)]
+    for name in names[3::2]:
+        holiday = name.removesuffix(" eve").removeprefix(f"{PLACE}=")
+        of_name = pd.to_datetime([day for day in NAMED if holiday in NAMED.get_list(day)])
+        eves = of_name - pd.offsets.BusinessDay()
+        np.testing.assert_array_equal(future[:, names.index(name)] == 1, rows.isin(eves), name)
+        assert rows.isin(eves).any() == (holiday != "New Year's Day")
+    assert WindowedSeries.from_config(train.windows.get_config()) == train.windows
+
+
+def test_settings_say_what_an_eve_is():
+    """Those of a file that told nothing of weekdays, and those of series that differ."""
+    train, _ = WINDOWS.split(WEEKDAYS, "2021-01-01")
+    known = train.windows.holidays[PLACE]
+    old = replace(
+        train.windows, holidays={PLACE: {name: known[name] for name in ("years", "days")}}
+    )
+    both = pd.concat([WEEKDAYS.assign(shop=0), TABLE.assign(shop=1)])
+    mixed = replace(WINDOWS, id_column="shop").build(both)
+    easter = f"{PLACE}=Easter Monday eve"
+    for dataset, rows in ((old.build(WEEKDAYS), WEEKDAYS), (mixed, WEEKDAYS)):
+        of_weekdays = dataset.to_numpy()[0]["future"][: len(rows) - 9, 0]
+        assert not of_weekdays[:, dataset.columns["future"].index(easter)].any()
+    assert "weekdays" not in mixed.windows.holidays[PLACE]
+    differ = Carried(old).disagreement(Carried.of(train))
+    assert "weekdays" in differ
 
 
 def test_a_config_needs_no_package(parts, monkeypatch):

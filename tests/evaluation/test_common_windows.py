@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.evaluation.judged.common_windows import common_steps, common_windows
-from keras_ts.evaluation.judged.reading import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows, common_steps, common_windows
 
 
 def judged(window, horizon, series, at, **settings):

@@ -1,4 +1,7 @@
-"""The windows of a dataset that are judged: their targets, origins, scales and predictions."""
+"""The windows of a dataset that are judged: their targets, origins, scales and predictions.
+
+Several datasets are judged on the windows that they have in common.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.scores.schema import task_of
-from keras_ts.windows.arithmetic.labels import collapsed, places_of
+from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
 from keras_ts.windows.arithmetic.short import classes_of
 from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.carried import Spans
@@ -60,13 +63,12 @@ class JudgedWindows(WindowBlocks):
         """The id of every series of the panel, or its number."""
         return self.panel.labels or range(len(self.panel.lengths))
 
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """The least number of inputs in each class of windows; one class if all are full."""
+    def classes(self, period: int | None) -> tuple[int, ...]:
+        """Return the least number of inputs in each class of windows; one class if all are full."""
         spec = self._source.spec
         if not self.geometry.before or spec.min_inputs is None:
             return (spec.window,)
-        return classes_of(spec.min_inputs, spec.window)
+        return classes_of(spec.min_inputs, spec.window, period)
 
     def beyond_targets(self) -> list[str]:
         """Name the inputs other than the past of the targets, in words for a report."""
@@ -181,7 +183,8 @@ class JudgedWindows(WindowBlocks):
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
         """Return seasonal naive forecasts, and True for windows without a gap since the values."""
-        back = periods_back(self.ahead, period)
+        # How far before the origin each step's forecast lies.
+        back = -(-self.ahead // period) * period - self.ahead
         begin = block.origins - back.max()
         starts = self.panel.offsets[block.series]
         early = begin < starts
@@ -241,12 +244,6 @@ def rows_apart(series: IntArray, flat: IntArray, alone: int) -> float:
     return float(np.median(apart)) if len(apart) else float(alone)
 
 
-def periods_back(ahead: IntArray, period: int) -> IntArray:
-    """Return how far before the origin each step's seasonal naive forecast lies."""
-    distances: IntArray = -(-ahead // period) * period - ahead
-    return distances
-
-
 def spans_of(judged: JudgedWindows) -> Spans:
     """Return the first and the last target of each series, by a digest of its id."""
     panel, first, last = judged.panel, judged.first_targets(), judged.last_targets()
@@ -286,3 +283,67 @@ def described(
         "fingerprint": fingerprint,
         **task_of(judged.dataset.windows, judged.panel.columns),
     }
+
+
+def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
+    """Return the windows of each dataset whose series and origin all others have, in one order."""
+    # Windows of 14 rows and of 56 rows begin at different places, and where values are missing one
+    # length loses other windows than another.
+    first = judged[0]
+    for name, other in zip(names[1:], judged[1:], strict=True):
+        _check_alike(names[0], first, name, other)
+    if all(other is first for other in judged):
+        return list(judged)
+    series, moments = _places(first)
+    found = [
+        Rows(*_places(one)).locate(places_of(first.labels, one.labels)[series], moments)
+        for one in judged
+    ]
+    shared = np.logical_and.reduce([windows >= 0 for windows in found])
+    if not shared.any():
+        raise ValueError(
+            f"{_listed(names)} have no window in common: no series and origin is in all of them. "
+            "Split the same table at the same border for each."
+        )
+    return [one.only(windows[shared]) for one, windows in zip(judged, found, strict=True)]
+
+
+def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[slice]:
+    """Return for each dataset the steps whose distance from the origin all others have."""
+    begin = max(int(one.ahead[0]) for one in judged)
+    end = min(int(one.ahead[-1]) for one in judged) + 1
+    if begin >= end:
+        ahead = [f"{one.ahead[0]} to {one.ahead[-1]}" for one in judged]
+        raise ValueError(
+            f"{_listed(names)} forecast no step in common: they forecast {_listed(ahead)} rows "
+            "after the origin. Use horizons that overlap."
+        )
+    return [slice(begin - int(one.ahead[0]), end - int(one.ahead[0])) for one in judged]
+
+
+def _places(judged: JudgedWindows) -> tuple[IntArray, Array]:
+    """Return the series and origin of every window: its timestamp, or its position."""
+    flat, series = judged.origins(), judged.ranges.series_of(np.arange(judged.count))
+    if judged.panel.clock is not None:
+        return series, judged.panel.times_at(flat, series)
+    return series, flat - judged.panel.offsets[series]
+
+
+def _check_alike(name: str, first: JudgedWindows, other_name: str, other: JudgedWindows) -> None:
+    columns = [one.panel.columns.by_part()["target"] for one in (first, other)]
+    if columns[0] != columns[1]:
+        raise ValueError(
+            f"{name} and {other_name} forecast different columns: {_checks.shown(columns[0])} and "
+            f"{_checks.shown(columns[1])}. Compare forecasts of the same target_columns."
+        )
+    clocks = [one.panel.clock for one in (first, other)]
+    kinds = ["none" if clock is None else clock.times.dtype.kind for clock in clocks]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"{name} and {other_name} have windows with different kinds of time: one counts rows, "
+            "or numbers, and the other has dates. Name the same time_column for both."
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -5,11 +5,9 @@ import numpy as np
 import pandas as pd
 import polars
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.evaluation.judged.reading import JudgedWindows, periods_back
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows.blocks import filled
 
 
@@ -92,11 +90,3 @@ def test_missing_values_are_the_last_known_one_or_the_first():
     past = np.array([[[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]], [[nan, nan]] * 4])
     expected = [[[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]], [[nan, nan]] * 4]
     np.testing.assert_array_equal(filled(past), expected)
-
-
-@given(st.integers(1, 20), st.integers(1, 12), st.integers(0, 5))
-def test_the_period_before_is_known_and_in_phase(horizon, period, gap):
-    ahead = gap + np.arange(1, horizon + 1)
-    back = periods_back(ahead, period)
-    assert ((ahead + back) % period == 0).all()
-    assert ((back >= 0) & (back < period)).all()

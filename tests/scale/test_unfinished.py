@@ -3,29 +3,30 @@
 import numpy as np
 import pytest
 
-from keras_ts.scale.writing.unfinished import Unfinished, write_array
+from keras_ts.scale.store import unfinished
+from keras_ts.scale.writing.finishing import write_array
 
 
 def test_another_process_is_kept_out(tmp_path):
     """A lock belongs to an open file, so that a second one shows what another process sees."""
     with (
-        Unfinished(tmp_path).writing(),
+        unfinished(tmp_path),
         pytest.raises(RuntimeError, match="Another process is writing"),
-        Unfinished(tmp_path).writing(),
+        unfinished(tmp_path),
     ):
         pytest.fail("two at once")
-    with Unfinished(tmp_path).writing():
+    with unfinished(tmp_path):
         pass
 
 
 def test_what_a_cut_off_write_left_is_removed(tmp_path):
     """Other files in the folder stay."""
-    with Unfinished(tmp_path).writing():
+    with unfinished(tmp_path):
         for name in ("sorted.values", "regular.given", "gaps.npy", "keys.arrow", "mine.txt"):
             (tmp_path / name).write_text("left")
         (tmp_path / "unfinished" / "sorting").mkdir()
         (tmp_path / "unfinished" / "source.parquet").write_text("left")
-    with Unfinished(tmp_path).writing():
+    with unfinished(tmp_path):
         assert sorted(path.name for path in tmp_path.rglob("*")) == [
             "lock",
             "mine.txt",

@@ -1,10 +1,18 @@
-"""``log_forecaster``: one call logs a forecaster to MLflow, as a model of frames."""
+"""Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
+
+It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
+
+MLflow's own flavor for Keras saves a model of tensors, and loads it in a process that has not
+imported keras_ts, so Keras refuses its layers. Here MLflow keeps the folder that ``save_model``
+writes, and a few lines of code that run at loading: they choose a backend that is installed, import
+keras_ts, and forecast from frames.
+"""
 
 import importlib.metadata
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +37,8 @@ from keras_ts.saving.scorecard import Judged, scorecard
 from keras_ts.scores.card import Scorecard
 from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.reading.panel import table_of
+
+__all__ = ["log_forecaster"]
 
 # MLflow keeps the files of a model under this name.
 _FILES = "forecaster"
@@ -139,10 +149,14 @@ def log_forecaster(
     with tempfile.TemporaryDirectory() as temporary:
         folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
         card = _saved(model, folder, report)
-        _log_parameters(_parameters(interface, preset))
+        settings = _settings(interface, preset)
+        _log_parameters(settings)
         code = Path(temporary, "load_forecaster.py")
-        settings = {"backend": keras.backend.backend(), "zone": _zone(interface, example)}
-        code.write_text(_CODE.format(**settings), encoding="utf-8")
+        time_column = interface.windows.time_column
+        times = None if time_column is None else example[time_column].dtype
+        zone = str(times.tz) if isinstance(times, pd.DatetimeTZDtype) else None
+        text = _CODE.format(backend=keras.backend.backend(), zone=zone)
+        code.write_text(text, encoding="utf-8")
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
@@ -155,20 +169,13 @@ def log_forecaster(
             _log_scores(card, info.model_id)
         pictures.mkdir()
         plot_forecast(past, ahead, ax=own_axes(), filepath=pictures / "forecast.png")
-        parts = {part: values for part, values in _settings(interface, preset).items() if values}
+        parts = {part: values for part, values in settings.items() if values}
         (pictures / "settings.json").write_text(json.dumps(parts, indent=1), encoding="utf-8")
         for file in folder.iterdir():
             if file.suffix != ".keras":
                 file.rename(pictures / file.name)
         mlflow.log_artifacts(str(pictures), name)
     return info
-
-
-def _zone(interface: Interface, example: pd.DataFrame) -> str | None:
-    """Return the time zone of the time column, or None."""
-    time_column = interface.windows.time_column
-    times = None if time_column is None else example[time_column].dtype
-    return str(times.tz) if isinstance(times, pd.DatetimeTZDtype) else None
 
 
 def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
@@ -248,18 +255,14 @@ def _settings(interface: Interface, preset: RecurrentPreset | None) -> dict[str,
     return {"preset": of_preset, "recipe": recipe, "windows": interface.windows.get_config()}
 
 
-def _parameters(interface: Interface, preset: RecurrentPreset | None) -> dict[str, str]:
-    """Return the settings that are not None, by names such as ``"windows.window"``."""
-    return {
+def _log_parameters(settings: dict[str, Any]) -> None:
+    """Log the settings that are not None, such as ``windows.window``; refuse a run with others."""
+    parameters = {
         f"{part}.{name}": str(value)[:_LONGEST]
-        for part, values in _settings(interface, preset).items()
+        for part, values in settings.items()
         for name, value in (values or {}).items()
         if value is not None
     }
-
-
-def _log_parameters(parameters: Mapping[str, str]) -> None:
-    """Log parameters; refuse a run that has others."""
     try:
         mlflow.log_params(parameters)
     except mlflow.MlflowException as error:

@@ -1,1 +1,0 @@
-"""The windows on which forecasts are judged."""
