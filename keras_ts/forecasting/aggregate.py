@@ -245,26 +245,26 @@ class Samples:
         elif groups[1]:
             own = [groups[0][number] for number in self.series[each]]
             made.append(nw.new_series(groups[1], own, backend=backend))
-        columns: dict[str, Array] = {}
+        columns: list[tuple[str, Array]] = []
         if "step" not in sides and "step" in self.heads.columns:
             if self.times is not None:
                 made.append(nw.maybe_reset_index(self.heads[self.times][each]))
             # Series may begin at different times.
             steps = np.minimum.reduceat(self.heads["step"].to_numpy()[order], starts)
-            columns["step"] = np.repeat(steps, count)
+            columns.append(("step", np.repeat(steps, count)))
         if levels is None:
-            columns["sample"] = np.tile(np.arange(count), len(rows))
+            columns.append(("sample", np.tile(np.arange(count), len(rows))))
         for target, sums in totals.items():
             if levels is None:
-                columns[target] = sums.ravel()
+                columns.append((target, sums.ravel()))
                 continue
             # The samples of a single step are quantiles at (0.5, 1.5, ...) / count, and come back.
             found = np.quantile(sums, levels, axis=1, method="hazen")
-            columns |= dict(zip(output_names(target, levels), found, strict=True))
+            columns += zip(output_names(target, levels), found, strict=True)
             if above is not None:
                 exceeding = np.where(np.isnan(sums[:, 0]), np.nan, (sums > above).mean(axis=1))
-                columns["above"] = exceeding
-        made += [nw.new_series(name, own, backend=backend) for name, own in columns.items()]
+                columns.append(("above", exceeding))
+        made += [nw.new_series(name, own, backend=backend) for name, own in columns]
         names = [column.name for column in made]
         if len(set(names)) < len(names):
             raise ValueError(

@@ -10,6 +10,7 @@ from keras_ts import aggregate
 LIBRARIES = {"pandas": pd.DataFrame, "polars": pl.DataFrame}
 REGIONS = {"a": "north", "b": "south", "c": "north", "d": "south"}
 BOTH = ["step", "series"]
+KEYS = ["shop", "day", "step", "sample"]
 
 
 def drawn(names="abcd", steps=3, count=7, begin="2024-05-01", seed=0, dtype=np.float64):
@@ -194,6 +195,14 @@ def test_a_single_series_has_totals_over_steps():
         ({"samples": drawn().tail(-1)}, ValueError, "each sample from 0 to 6 once"),
         ({"samples": pd.concat([drawn(), drawn()])}, ValueError, "several rows for one series"),
         ({"samples": pd.concat([drawn(), drawn("ef", count=6)])}, ValueError, "each sample"),
+        (
+            {"samples": drawn()[[*KEYS, "units"]].rename(columns={"units": "above"}), "above": 1},
+            ValueError, "several columns of one name",
+        ),
+        (
+            {"samples": drawn().rename(columns={"visits": "units_0.9"}), "quantiles": [0.5, 0.9]},
+            ValueError, "several columns of one name",
+        ),
         ({"samples": np.zeros(3)}, TypeError, "samples must be .* pandas or polars"),
         ({"samples": [drawn()]}, TypeError, "samples must be .* put several below each other"),
         ({"over": "series", "groups": pd.Series(REGIONS)}, TypeError, "groups must be a dict"),

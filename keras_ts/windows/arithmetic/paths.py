@@ -75,7 +75,7 @@ class ErrorPaths:
         return cls(ranks, origins, places, keys, tails)
 
     def orders(
-        self, seed: int, event: int, key: int, count: int, turns: Sequence[int] = (0,)
+        self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
     ) -> IntArray:
         """Return which sample is the lowest, the next ..., ``(turns, steps, targets, count)``."""
         # Series share the drawn origins if their forecasts begin at the same time, ``event``.
