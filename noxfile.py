@@ -62,7 +62,7 @@ CLIENTS = {
     "mlflow": (
         # Its own server is asked by FastAPI's client, and models cross to TensorFlow.
         ["mlflow", "httpx2", "tensorflow"],
-        ["docs/use/tracking.md", "keras_ts/tracking", "tests/clients/test_mlflow.py"],
+        ["docs/use/tracking.md", "keras_ts/tracking.py", "tests/clients/test_mlflow.py"],
     ),
     "hub": (["huggingface_hub"], ["docs/use/sharing.md", "tests/clients/test_hub.py"]),
     "serve": (

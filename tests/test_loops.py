@@ -12,7 +12,7 @@ import pytest
 import keras_ts
 from keras_ts import WindowedSeries, compare, forecast
 
-SERIES, ROWS = 1200, 30
+SERIES, ROWS = 1400, 30
 PACKAGE = str(Path(keras_ts.__file__).parent)
 TABLE = {"target_columns": "y", "id_column": "id", "time_column": "t"}
 
