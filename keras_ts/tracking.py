@@ -138,7 +138,7 @@ def log_forecaster(
     """
     _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
-        raise ValueError(
+        raise (ValueError if isinstance(name, str) else TypeError)(
             f"name must be a text without {' '.join(_NO_NAME)}, which MLflow refuses. "
             f"Received: name={_checks.shown(name)}."
         )
