@@ -1,6 +1,6 @@
 """``Evidence``: what the scores and verdicts of a comparison are worked out from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +38,8 @@ class Evidence:
     folds: int | None
     total: bool  # of a window's steps
     notes: list[str]
-    # A panel of very many series takes seconds, so these are computed once they are asked for.
-    _by_series: dict[str, Skill] = field(default_factory=dict)
+    # A panel of very many series takes seconds, so skills are computed once they are asked for.
+    _found: dict[tuple[str, str], Skill] = field(default_factory=dict)
 
     def verdicts_on(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
@@ -56,12 +56,7 @@ class Evidence:
 
     def skills_of(self, name: str) -> Skill:
         """Return the skills of a forecaster on each series that the verdict counts."""
-        if name not in self._by_series:
-            errors, best = self.tallies[name].by_seed, self.tallies[self.best].errors
-            judged = np.isfinite(best)
-            found = skills_by_series(errors[:, judged], best[judged], self.origins)
-            self._by_series[name] = found.rooted() if is_rooted(self.by) else found
-        return self._by_series[name]
+        return self._beside(name, self.best, skills_by_series)
 
     def skill_on_targets(self) -> Array:
         """Return the skill of every forecaster on each target, one forecaster after another."""
@@ -73,12 +68,15 @@ class Evidence:
     def among(self, models: Sequence[str]) -> tuple[str, dict[str, Skill]]:
         """Return the model with the lowest error, and the skill of each other one over it."""
         best = min(models, key=lambda name: float(self.tallies[name].metric(self.by)))
-        judged = np.isfinite(self.tallies[best].errors)
-        errors = {name: self.tallies[name].errors[judged] for name in models}
-        skills = {}
-        for name in models:
-            if name != best:
-                # The best one may have been lucky, as the best baseline may.
-                found = skill(errors[name], errors[best], self.origins, len(models) - 1)
-                skills[name] = found.rooted() if is_rooted(self.by) else found
-        return best, skills
+        # The best one may have been lucky, as the best baseline may.
+        others, rivals = [name for name in models if name != best], len(models) - 1
+        return best, {name: self._beside(name, best, skill, rivals) for name in others}
+
+    def _beside(self, name: str, rival: str, judge: Callable[..., Skill], rivals: int = 1) -> Skill:
+        """Return the skill of a forecaster over a model, or on each series over a baseline."""
+        if (name, rival) not in self._found:
+            errors, others = self.tallies[name].by_seed, self.tallies[rival].errors
+            judged = np.isfinite(others)
+            found = judge(errors[:, judged], others[judged], self.origins, rivals)
+            self._found[name, rival] = found.rooted() if is_rooted(self.by) else found
+        return self._found[name, rival]

@@ -129,15 +129,7 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
     names = {"window", *vary} if vary else strategies.keys() - _NAMED_ONLY
     chosen = {name: strategy for name, strategy in strategies.items() if name in names}
     built: Strategy[Any] = st.fixed_dictionaries(chosen).map(_built)
-    # A column is left to forecast.
-    return built.filter(
-        lambda w: (
-            w is not None
-            and (
-                w.target_columns is not None or len(w.planned) + len(w.per_series) < (columns or 1)
-            )
-        )
-    )
+    return built.filter(lambda w: w is not None and _leaves_a_target(w, columns or 1))
 
 
 def _built(settings: dict[str, Any]) -> WindowedSeries | None:
@@ -153,3 +145,8 @@ def _built(settings: dict[str, Any]) -> WindowedSeries | None:
         return WindowedSeries(**settings)
     except ValueError:
         return None
+
+
+def _leaves_a_target(w: WindowedSeries, columns: int) -> bool:
+    """Return True if a column is left to forecast."""
+    return w.target_columns is not None or len(w.planned) + len(w.per_series) < columns

@@ -1,4 +1,4 @@
-"""On a table with promotions, a verdict does not flatter a model that was told of them."""
+"""On a table with promotions, a verdict does not flatter a model, and the regression knows them."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from keras_ts import compare, from_preset
+from keras_ts import WindowedSeries, compare, from_preset
 from keras_ts.datasets import store_sales
 
 BORDER = "2024-06-01"
@@ -60,3 +60,16 @@ def test_verdicts_after_a_few_and_after_many_epochs_are_true():
     assert errors[3] < 0.5 * report.table["mase"][-1]
     assert errors[3] > ridge
     assert errors[30] < errors[3]
+
+
+def test_the_regression_is_told_of_promotions():
+    """Each of the others errs more than twice as much."""
+    windows = WindowedSeries(
+        28, 14, target_columns="units", future_columns=["promotion"], static_columns=["type"],
+        calendar=["week", "year"], id_column="store", time_column="day", missing="mask_targets",
+    )  # fmt: skip
+    table = pd.DataFrame(store_sales(6, seed=42)[0])
+    report = compare(None, *windows.split(table, at=-200), period=7)
+    assert report.best == "linear regression"
+    errors = sorted(report.table["mae"])
+    assert errors[1] > 2 * errors[0]

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
-from keras_ts import WindowedSeries
+from keras_ts import RecurrentPreset, WindowedSeries, calibrate, compare
 from keras_ts.evaluation.interval_errors import errors_of, with_short
 from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.interface import Interface
 
 
 def last_value(window):
@@ -39,3 +40,20 @@ def test_windows_cut_short_fill_classes_of_few_inputs():
     assert [(whole.known == count).sum() for count in (1, 2, 3)] == [1, 1, 1]
     assert min((filled.known < 4).sum(), (filled.known == 1).sum()) > 20
     np.testing.assert_array_equal(filled.upper[: len(whole.upper)], whole.upper)
+
+
+def test_bands_hold_before_and_after_a_net_sees_a_season():
+    """It takes the season off from two periods on: in less, its errors are as large as that."""
+    windows = WindowedSeries(28, 2, missing="mask", min_inputs=12)
+    noise, week = np.random.default_rng(0), 5 * np.array([0, 1, -1, 2, -2, 1, -1])
+    old, young = (
+        windows.build([*noise.normal(week[(noise.integers(7, size=(count, 1)) + steps) % 7])])
+        for count, steps in ((300, np.arange(36)), (2000, np.arange(17)))
+    )
+    net = RecurrentPreset(units=(2,), window_norm="seasonal", period=7).build(old)
+    calibrated = calibrate(net, old, coverage=0.8)
+    assert Interface(calibrated, None).last_layer.inputs == (12, 14, 16, 24, 28)
+    scores = compare(calibrated, young, young, baselines=["naive"]).scores(by="inputs")
+    assert scores["inputs"][:2].tolist() == [12, 14]
+    assert np.abs(scores["coverage"][:2] - 0.8).max() < 0.06
+    assert scores["width"][1] < 0.5 * scores["width"][0]

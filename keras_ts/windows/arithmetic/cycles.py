@@ -10,9 +10,9 @@ so that a reload and a server need no package.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
-            phase = _NAMED[cycle][0](clock.astype(to_hours))
+            phase = _NAMED[cycle].phase(clock.astype(to_hours))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -164,12 +164,18 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[apart]]), index
 
 
-# The phase of each time, and the same in words, for programs without this package.
+class _NamedCycle(NamedTuple):
+    """A cycle that has a name, such as ``"year"``."""
+
+    phase: Callable[[Array], Array]  # The phase of each time.
+    formula: str  # The same in words, for programs without this package.
+
+
 _NAMED = {
-    "hour": (_of_hour, "(time since the full hour) / (1 hour)"),
-    "day": (_of_day, "(time since midnight) / (24 hours)"),
-    "week": (_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
-    "year": (
+    "hour": _NamedCycle(_of_hour, "(time since the full hour) / (1 hour)"),
+    "day": _NamedCycle(_of_day, "(time since midnight) / (24 hours)"),
+    "week": _NamedCycle(_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
+    "year": _NamedCycle(
         _of_year,
         "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "
         "year)",
@@ -181,7 +187,7 @@ NAMED = tuple(_NAMED)
 def formula(cycle: Cycle) -> str:
     """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
-        return f"{_NAMED[cycle][1]}, by the local clock of the series"
+        return f"{_NAMED[cycle].formula}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"
 
 
@@ -219,7 +225,7 @@ def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] |
             days = {str(name): tuple(map(str, days)) for name, days in entry["days"].items()}
             listed = [day for of_name in days.values() for day in of_name]
             np.array(listed, "datetime64[D]")
-            told = {name: True for name in ("weekdays",) if entry.get(name) is True}
+            told = {"weekdays": True} if entry.get("weekdays") is True else {}
             fits = (
                 set(entry) == {"years", "days", *told} and since <= until < 10_000,
                 0 < len(days) <= _MOST_NAMES and len(listed) <= _MOST_DAYS,

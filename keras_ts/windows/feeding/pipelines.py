@@ -9,17 +9,32 @@ import itertools
 import operator
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts.windows.arithmetic.sampler import BatchSampler
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # A call reads as many batches as fit into these bytes, up to a number that hides the cost of the
 # call. More would only cost memory.
 _CALL_BYTES = 1 << 23
 _CALL_BATCHES = 64
+
+
+class Source(Protocol):
+    """What a pipeline needs: the batches of an epoch, and their order."""
+
+    @property
+    def sampler(self) -> BatchSampler:
+        """The order of the windows, and its batches."""
+
+    def read(self, epoch: int, begin: int, end: int) -> Any:
+        """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
 
 
 class _Reader:
@@ -29,7 +44,7 @@ class _Reader:
     # function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
     # owns it: the series are freed with the dataset.
 
-    def __init__(self, source: Any, begin: Callable[[], int]) -> None:
+    def __init__(self, source: Source, begin: Callable[[], int]) -> None:
         sampler = source.sampler
         length = sampler.bounds(0)[1]
         # One row of each array, for its shape and dtype.
@@ -59,10 +74,10 @@ class _Reader:
 
 
 def batches(
-    source: Any,
+    source: Source,
     begin: Callable[[], int],
     with_last: Callable[[Any], Any] | None = None,
-) -> Any:
+) -> "tf.data.Dataset":
     """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch."""
     import tensorflow as tf
 
@@ -108,7 +123,7 @@ def batches(
     return dataset
 
 
-def to_tf(source: Any) -> Any:
+def to_tf(source: Source) -> "tf.data.Dataset":
     """Return a ``tf.data.Dataset`` of which every full pass is the next epoch, from 0."""
     import tensorflow as tf
 
@@ -126,7 +141,7 @@ def to_tf(source: Any) -> Any:
     return counted.apply(tf.data.experimental.assert_cardinality(source.sampler.batches))
 
 
-def to_grain(source: Any) -> Any:
+def to_grain(source: Source) -> Any:
     """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
     grain = _checks.needed("grain", "to_grain")
 
@@ -147,7 +162,7 @@ def to_grain(source: Any) -> Any:
     return Batches()
 
 
-def to_iter_dataset(source: Any, single: bool) -> Any:
+def to_iter_dataset(source: Source, single: bool) -> Any:
     """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch."""
     import grain
 

@@ -229,6 +229,11 @@ def with_categories(
         of_text &= all(column.of_text or not column.labels for column in columns)
         if name not in categories and of_text:
             labels = {label for column in columns for label in column.labels}
+            if not labels:
+                raise ValueError(
+                    f"column {name!r} has no text in any row, so it has no categories. Fill it in, "
+                    "or leave the column out."
+                )
             categories[name] = tuple(sorted(labels))
         if name in categories and name in spec.per_series:
             _refuse_missing(columns, name)
