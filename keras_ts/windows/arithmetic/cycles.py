@@ -12,7 +12,7 @@ so that a reload and a server need no package.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
-            phase = _NAMED[cycle].phase(clock.astype(to_hours))
+            phase = _NAMED[cycle][0](clock.astype(to_hours))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -164,18 +164,13 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[apart]]), index
 
 
-class _NamedCycle(NamedTuple):
-    """A cycle that has a name, such as ``"year"``."""
-
-    phase: Callable[[Array], Array]  # The phase of each time.
-    formula: str  # The same in words, for programs without this package.
-
-
-_NAMED = {
-    "hour": _NamedCycle(_of_hour, "(time since the full hour) / (1 hour)"),
-    "day": _NamedCycle(_of_day, "(time since midnight) / (24 hours)"),
-    "week": _NamedCycle(_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
-    "year": _NamedCycle(
+# The cycles that have a name: their phase at each time, and the same in words, for programs without
+# this package.
+_NAMED: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "hour": (_of_hour, "(time since the full hour) / (1 hour)"),
+    "day": (_of_day, "(time since midnight) / (24 hours)"),
+    "week": (_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
+    "year": (
         _of_year,
         "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "
         "year)",
@@ -187,7 +182,7 @@ NAMED = tuple(_NAMED)
 def formula(cycle: Cycle) -> str:
     """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
-        return f"{_NAMED[cycle].formula}, by the local clock of the series"
+        return f"{_NAMED[cycle][1]}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"
 
 
