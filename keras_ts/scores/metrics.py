@@ -135,11 +135,7 @@ def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
 
 
 def quantile_losses(
-    actual: Array,
-    quantiles: Array,
-    scale: Array,
-    levels: Sequence[float],
-    common: Sequence[float],
+    actual: Array, quantiles: Array, scale: Array, levels: Sequence[float], common: Sequence[float]
 ) -> dict[str, Array]:
     """Return the losses of each metric in ``QUANTILE``, some of them of ``common`` levels alone."""
     shared = quantiles[..., [list(levels).index(level) for level in common]]

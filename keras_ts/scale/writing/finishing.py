@@ -38,12 +38,7 @@ from keras_ts.windows.reading.frames import (
 )
 from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
-from keras_ts.windows.reading.stored import (
-    SETTINGS,
-    StoredSettings,
-    opened_polars,
-    part_of_panel,
-)
+from keras_ts.windows.reading.stored import SETTINGS, StoredSettings, opened_polars, part_of_panel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
