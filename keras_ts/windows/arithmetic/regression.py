@@ -8,7 +8,6 @@ All steps of a forecast share the inputs of the window, and each step adds the c
 at that step.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -168,20 +167,28 @@ class _Unit(NamedTuple):
         return (values - self.origin) / self.unit
 
 
+class _Units(NamedTuple):
+    """The units of shared inputs, of each step's own columns, and of targets."""
+
+    window: _Unit
+    ahead: _Unit
+    y: _Unit
+
+
 class Line(NamedTuple):
     """The coefficients of one target, by step."""
 
-    units: Sequence[_Unit]  # Of the inputs, of each step's own columns, and of the targets.
+    units: _Units
     window: Array  # (inputs, steps)
     ahead: Array  # (steps, columns)
     constant: Array  # (steps,)
 
     def at(self, window: Array, ahead: Array) -> Array:
         """Return the forecasts for some inputs, ``(windows, steps)``."""
-        of_window, of_ahead, of_y = self.units
-        y = _zeroed(of_window.take(window)) @ self.window + self.constant
-        y += np.einsum("nsk,sk->ns", _zeroed(of_ahead.take(ahead)), self.ahead)
-        return y * of_y.unit + of_y.origin
+        units = self.units
+        y = _zeroed(units.window.take(window)) @ self.window + self.constant
+        y += np.einsum("nsk,sk->ns", _zeroed(units.ahead.take(ahead)), self.ahead)
+        return y * units.y.unit + units.y.origin
 
 
 class StepSums:
@@ -193,16 +200,16 @@ class StepSums:
         self._per_step = np.zeros((steps, columns, columns + 1))
         # The products over windows that lack a target at a step, by step: they are subtracted.
         self._absent: dict[int, Array] = {}
-        self._units: Sequence[_Unit] = ()  # Of window, ahead and y; all steps have the same.
+        self._units: _Units | None = None  # All steps have the same.
 
     def add(self, window: Array, ahead: Array, y: Array, weights: Array | None = None) -> None:
         """Add finite inputs and targets ``y``, ``(windows, steps)``, NaN where one is missing."""
         missing = np.isnan(y)
         if missing.all():
             return
-        if not self._units:
+        if self._units is None:
             both = (0, 1)
-            self._units = [_Unit.of(window, (0,)), _Unit.of(ahead, both), _Unit.of(y, both)]
+            self._units = _Units(_Unit.of(window, (0,)), _Unit.of(ahead, both), _Unit.of(y, both))
         parts = zip(self._units, (window, ahead, y), strict=True)
         window, ahead, y = (unit.take(values) for unit, values in parts)
         # A column of ones, whose products are the sums of the others.
@@ -240,7 +247,7 @@ class StepSums:
                     shared, cross, of_step, squares[0], squares[1][some]
                 )
         as_it_is = _Unit(np.zeros(1), np.ones(1))
-        return Line(self._units or [as_it_is] * 3, window, ahead, constant)
+        return Line(self._units or _Units(*[as_it_is] * 3), window, ahead, constant)
 
 
 def _solved(
