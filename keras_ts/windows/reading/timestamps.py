@@ -8,7 +8,6 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
-
 # The times of a column, in UTC if it has a time zone, and that zone.
 _Column = tuple[Array, Zone | None]
 
