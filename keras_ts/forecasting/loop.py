@@ -284,8 +284,7 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
     with _LOOKING_UP:
         if not hasattr(model, _ATTRIBUTE):
             setattr(model, _ATTRIBUTE, lru_cache(_MOST_LOOPS)(partial(_compiled, model)))
-        run: Run = getattr(model, _ATTRIBUTE)(rounds, *settings, variables_of(model))
-        return run
+        return getattr(model, _ATTRIBUTE)(rounds, *settings, variables_of(model))
 
 
 def _compiled(

@@ -128,8 +128,7 @@ def _of_week(clock: Array) -> Array:
 def weekday(clock: Array) -> IntArray:
     """Return the day of the week of each time, 0 for Monday."""
     # NumPy's day 0 was a Thursday.
-    day: IntArray = (clock.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    return day
+    return (clock.astype("datetime64[D]").astype(np.int64) + 3) % 7
 
 
 def _of_year(clock: Array) -> Array:

@@ -99,8 +99,7 @@ def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
     share = (large_elsewhere + 1) / (elsewhere + 1)
     logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
     ways = logs[seen] - logs[there] - logs[seen - there]
-    probability: Array = np.exp(ways + there * np.log(share))
-    return probability
+    return np.exp(ways + there * np.log(share))
 
 
 def medians(phases: IntArray, errors: Array) -> Array:
@@ -126,8 +125,7 @@ class MovingEvent:
         """Return True for days on which it falls."""
         here = np.zeros(len(_DAYS), bool)
         here[list(self.codes)] = True
-        found: BoolArray = (weekday(days) == self.weekday) & here[_code(days)]
-        return found
+        return (weekday(days) == self.weekday) & here[_code(days)]
 
     @property
     def moves(self) -> bool:
@@ -220,16 +218,14 @@ def _code(days: Array) -> IntArray:
     days = days.astype("datetime64[D]")
     begin, end = year_of(days)
     leap = (end - begin).astype(np.int64) == 366
-    code: IntArray = (days - begin).astype(np.int64) + 365 * leap
-    return code
+    return (days - begin).astype(np.int64) + 365 * leap
 
 
 def _week(days: Array, side: int) -> IntArray:
     """Number the weeks of all months, five a month, from the first day (side 0) or the last."""
     end = (days.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
     day = _day(end) - _day(days) if side else _day(days)
-    week: IntArray = _month(days) * _WEEKS + day // 7
-    return week
+    return _month(days) * _WEEKS + day // 7
 
 
 def _month(days: Array) -> IntArray:
