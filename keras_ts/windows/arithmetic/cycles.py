@@ -113,16 +113,9 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
     return np.stack(columns, axis=-1)
 
 
-def _of_hour(clock: Array) -> Array:
-    return (clock - clock.astype("datetime64[h]")) / np.timedelta64(1, "h")
-
-
-def _of_day(clock: Array) -> Array:
-    return (clock - clock.astype("datetime64[D]")) / np.timedelta64(1, "D")
-
-
-def _of_week(clock: Array) -> Array:
-    return (weekday(clock) + _of_day(clock)) / 7
+def _passed(clock: Array, unit: str) -> Array:
+    """Return the share of each time's hour or day that has passed."""
+    return (clock - clock.astype(f"datetime64[{unit}]")) / np.timedelta64(1, unit)  # type: ignore[call-overload]
 
 
 def weekday(clock: Array) -> IntArray:
@@ -134,7 +127,13 @@ def weekday(clock: Array) -> IntArray:
 def _of_year(clock: Array) -> Array:
     day = clock.astype("datetime64[D]")
     begin, end = year_of(day)
-    return ((day - begin).astype(np.int64) + _of_day(clock)) / (end - begin).astype(np.int64)
+    return ((day - begin).astype(np.int64) + _passed(clock, "D")) / (end - begin).astype(np.int64)
+
+
+def month_of(day: Array) -> tuple[Array, IntArray]:
+    """Return the month of each day, and the day of the month from 0."""
+    month = day.astype("datetime64[M]")
+    return month, (day - month.astype(day.dtype)).astype(np.int64)
 
 
 def year_of(day: Array) -> tuple[Array, Array]:
@@ -166,9 +165,12 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
 # The cycles that have a name: their phase at each time, and the same in words, for programs without
 # this package.
 _NAMED: dict[str, tuple[Callable[[Array], Array], str]] = {
-    "hour": (_of_hour, "(time since the full hour) / (1 hour)"),
-    "day": (_of_day, "(time since midnight) / (24 hours)"),
-    "week": (_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
+    "hour": (lambda clock: _passed(clock, "h"), "(time since the full hour) / (1 hour)"),
+    "day": (lambda clock: _passed(clock, "D"), "(time since midnight) / (24 hours)"),
+    "week": (
+        lambda clock: (weekday(clock) + _passed(clock, "D")) / 7,
+        "((days since Monday) + (time since midnight) / (24 hours)) / 7",
+    ),
     "year": (
         _of_year,
         "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "

@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import waves, weekday, year_of
+from keras_ts.windows.arithmetic.cycles import month_of, waves, weekday, year_of
 
 # Expected number of false events in a cycle.
 _BY_CHANCE = 0.05
@@ -169,8 +169,7 @@ class MovingEvent:
 
 def date_names(dates: Array) -> list[str]:
     """Return dates of any year in words."""
-    both = zip(_month(dates).tolist(), _day(dates).tolist(), strict=True)
-    return [f"{_MONTHS[month]} {day + 1}" for month, day in both]
+    return [f"{_MONTHS[month]} {day + 1}" for month, day in zip(*_date(dates), strict=True)]
 
 
 def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
@@ -198,8 +197,8 @@ def numbered(
 
 def observed(dates: Array) -> Iterator[MovingEvent]:
     """Yield the dates on each day of a weekend, and the days on which they are observed."""
-    for month, day_of_month in zip(_month(dates), _day(dates), strict=True):
-        codes = np.flatnonzero((_month(_DAYS) == month) & (_day(_DAYS) == day_of_month))
+    for date in zip(*_date(dates), strict=True):
+        codes = np.flatnonzero((np.transpose(_date(_DAYS)) == date).all(axis=1))
         for later, day in _OBSERVED:
             yield _event(day, np.isin(_code(_DAYS - later), codes))
 
@@ -224,14 +223,12 @@ def _code(days: Array) -> IntArray:
 def _week(days: Array, side: int) -> IntArray:
     """Number the weeks of all months, five a month, from the first day (side 0) or the last."""
     end = (days.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
-    day = _day(end) - _day(days) if side else _day(days)
-    return _month(days) * _WEEKS + day // 7
+    month, day = _date(days)
+    day = _date(end)[1] - day if side else day
+    return month * _WEEKS + day // 7
 
 
-def _month(days: Array) -> IntArray:
-    return days.astype("datetime64[M]").astype(np.int64) % 12
-
-
-def _day(days: Array) -> IntArray:
-    month = days.astype("datetime64[M]").astype("datetime64[D]")
-    return (days.astype("datetime64[D]") - month).astype(np.int64)
+def _date(days: Array) -> tuple[IntArray, IntArray]:
+    """Return the month of the year and the day of the month, both from 0."""
+    month, day = month_of(days.astype("datetime64[D]"))
+    return month.astype(np.int64) % 12, day
