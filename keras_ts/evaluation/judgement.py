@@ -124,7 +124,6 @@ class Judgement(NamedTuple):
     zeros: int  # how many are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
-    beyond: dict[str, list[float]]  # the levels that a forecaster has and another one lacks
     summed: int  # the steps in a total; 0 if single steps are judged
 
     def averaged(self, models: Sequence[str]) -> "Judgement":
@@ -135,7 +134,7 @@ class Judgement(NamedTuple):
             if further := [model for model in named if model not in models]:
                 tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, further)])
                 for model in further:
-                    del levels[model], self.beyond[model]
+                    del levels[model]
         return self._replace(tallies=tallies, levels=levels)
 
 
@@ -178,14 +177,12 @@ def judge(
         zeros=0,
         lacking={forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
         levels={model.name: model.levels for model in models},
-        beyond={},
         summed=span if total else 0,
     )
     for forecaster in forecasters:
         name, levels = forecaster.name, forecaster.levels
         at = times if forecaster.lacks == "nothing" else None
         result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels)
-        result.beyond[name] = [level for level in levels or () if level not in common]
     missing = zeros = 0
     progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)

@@ -16,7 +16,6 @@ from keras_ts.evaluation.forecasters.forecaster import (
     SignedErrors,
     baselines_of,
     common_levels,
-    left_out_note,
     name_of,
     of_baseline,
 )
@@ -62,8 +61,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        self._baselines = baselines_of(baselines, period, sequence)
-        self._left_out = left_out_note(baselines, sequence)
+        self._baselines, self._left_out = baselines_of(baselines, period, sequence)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):
             raise ValueError(
@@ -274,9 +272,9 @@ def _notes(
         lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
             yield f"{name} has no forecast of {lacking} {what}, which count nowhere."
-    for name, levels in first.beyond.items():
-        if levels:
-            others = ", ".join(f"{level:g}" for level in levels)
+    common = common_levels(tally.levels for tally in tallies.values())
+    for name, tally in tallies.items():
+        if others := ", ".join(f"{p:g}" for p in tally.levels or () if p not in common):
             yield (
                 f"Pinball loss and interval score leave out the levels {others} of {name}, which "
                 "others lack."
