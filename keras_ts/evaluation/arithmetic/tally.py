@@ -26,7 +26,7 @@ class Tally:
         measure: str = "mae",
         times: IntArray | None = None,
         classes: int = 1,
-        levels: Sequence[float] | None = None,
+        levels: tuple[float, ...] | None = None,
     ) -> None:
         # Of each seed, the sum of a window's losses of ``measure`` over the number of its targets.
         # Missing ones add 0, so that the ratio of two forecasters' sums is that of their means.
@@ -126,7 +126,7 @@ class Tally:
         for place, beyond in enumerate((quantiles > values, quantiles >= values, wide)):
             self._below[place] += (wide & beyond).sum(axis=(0, 1, 2))
 
-    def below(self) -> tuple[Sequence[float] | None, Array, Array]:
+    def below(self) -> tuple[tuple[float, ...] | None, Array, Array]:
         """Return the levels, and the shares of targets below and up to the quantile of each."""
         below, up_to, count = self._below
         return self.levels, below / count, up_to / count
