@@ -221,8 +221,7 @@ class Samples:
             values = np.where((missing & present[self.series])[:, None], 0.0, values)
         if len(order) < len(values) or (np.diff(order) != 1).any():
             values = values[order]
-        made: Array = np.add.reduceat(values, starts, axis=0, dtype=np.float64)
-        return made
+        return np.add.reduceat(values, starts, axis=0, dtype=np.float64)
 
     def frame(
         self,

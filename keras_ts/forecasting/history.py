@@ -105,8 +105,7 @@ class History:
     def before(self) -> BoolArray:
         """True for each of the last rows that lies before its series, ``(chosen, reach)``."""
         lacking = self.windows.geometry.reach - self.panel.lengths[self.chosen]
-        before: BoolArray = np.arange(self.windows.geometry.reach) < lacking[:, None]
-        return before
+        return np.arange(self.windows.geometry.reach) < lacking[:, None]
 
     @property
     def rows(self) -> IntArray:

@@ -10,8 +10,8 @@ converters to ONNX support concatenation, but no update in place.
 
 import math
 import threading
-from collections import OrderedDict
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import keras
@@ -28,9 +28,9 @@ from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.roles import Columns, Inputs, as_x
 
-# A model keeps its compiled loops under this attribute, and each loop holds the model, so that
-# Python frees them together. A dictionary from models to loops would keep every model forever, even
-# with weak keys. A compiled loop takes some megabytes, so a model keeps the last few.
+# A model keeps the function that makes and caches its compiled loops under this attribute, and each
+# loop holds the model, so that Python frees them together. A dictionary from models to loops would
+# keep every model forever, even with weak keys. A loop takes some megabytes, so the last few stay.
 _ATTRIBUTE, _MOST_LOOPS = "keras_ts_loops", 8
 # Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
 _LOOKING_UP = threading.Lock()
@@ -278,30 +278,23 @@ def _where(values: Any, present: Any) -> Any:
     return values * present / present
 
 
-class _Kept:
-    """The loops of one model, the last used last; Keras would track a plain dictionary of them."""
-
-    def __init__(self) -> None:
-        self.loops: OrderedDict[Any, Run] = OrderedDict()
-
-
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
     """Return what runs the loop of ``model``, by shapes of inputs; its first run compiles it."""
-    eager, jit = bool(model.run_eagerly), model.jit_compile
-    key = (rounds, tuple(shapes.items()), eager, jit, *variables_of(model))
+    settings = tuple(shapes.items()), bool(model.run_eagerly), model.jit_compile
     with _LOOKING_UP:
         if not hasattr(model, _ATTRIBUTE):
-            setattr(model, _ATTRIBUTE, _Kept())
-        loops: OrderedDict[Any, Run] = getattr(model, _ATTRIBUTE).loops
-        if key not in loops:
-            inputs = loop_inputs(model, shapes)
-            loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
-            loop.run_eagerly, loop.jit_compile = eager, jit
-            loops[key] = runner(loop)
-        loops.move_to_end(key)
-        while len(loops) > _MOST_LOOPS:
-            loops.popitem(last=False)
-        return loops[key]
+            setattr(model, _ATTRIBUTE, lru_cache(_MOST_LOOPS)(partial(_compiled, model)))
+        return getattr(model, _ATTRIBUTE)(rounds, *settings, variables_of(model))
+
+
+def _compiled(
+    model: keras.Model, rounds: Rounds, shapes: Any, eager: bool, jit: Any, variables: Any
+) -> Run:
+    """Return what runs a new loop; with other ``variables`` of the model it is no longer right."""
+    inputs = loop_inputs(model, dict(shapes))
+    loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
+    loop.run_eagerly, loop.jit_compile = eager, jit
+    return runner(loop)
 
 
 def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:

@@ -57,10 +57,7 @@ class ScaleOutput(SeriesLayer):
     _settings = ("scale", "offset")
 
     def __init__(
-        self,
-        scale: float | Sequence[float],
-        offset: float | Sequence[float] = 0.0,
-        **kwargs: Any,
+        self, scale: float | Sequence[float], offset: float | Sequence[float] = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.scale = _checks.per_feature("scale", scale, self._factor)

@@ -92,11 +92,7 @@ class WindowedInput(keras.layers.Layer):
 
     @classmethod
     def of(
-        cls,
-        dataset: WindowDataset,
-        quantiles: Any = None,
-        period: int | None = None,
-        **kwargs: Any,
+        cls, dataset: WindowDataset, quantiles: Any = None, period: int | None = None, **kwargs: Any
     ) -> Self:
         """Read windows, columns and frequency from a dataset.
 

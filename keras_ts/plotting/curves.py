@@ -165,10 +165,7 @@ def plot_history(
     if last is not None:
         last = _checks.integer("last", last, 1)
     ax = ready(ax)
-    for name, label, color in (
-        (metric, "training", ink()),
-        (f"val_{metric}", "validation", MODEL),
-    ):
+    for name, label, color in ((metric, "training", ink()), (f"val_{metric}", "validation", MODEL)):
         if name in curves:
             values = numbers(f"{name} of the history", curves[name])
             epochs = np.arange(1, len(values) + 1)

@@ -8,8 +8,8 @@ import hashlib
 import inspect
 import os
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -253,8 +253,7 @@ class BatchForecaster:
 
 # The most models that a process keeps: a worker may run for many nights, each with a new model.
 _MOST = 2
-_MODELS: "OrderedDict[ModelFile, keras.Model]" = OrderedDict()
-_LOADING = threading.Lock()
+_LOADING = threading.Lock()  # Otherwise threads that begin together would each load the model.
 
 
 @dataclass(frozen=True)
@@ -289,24 +288,25 @@ class ModelFile:
     def model(self) -> keras.Model:
         """Return the model, which the first call in a process loads."""
         with _LOADING:
-            if self not in _MODELS:
-                machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
-                if self.digest is not None and not Path(self.path).exists():
-                    raise FileNotFoundError(
-                        f"{self.path!r}: there is no such file on {machine}. Put it where all "
-                        "workers can read it under this path, such as a shared disk."
-                    )
-                if self.digest is not None and _digest(Path(self.path)) != self.digest:
-                    raise ValueError(
-                        f"{self.path!r} on {machine} has other contents than when the "
-                        "BatchForecaster was made, so one run would mix forecasts of two models. "
-                        "Make a new BatchForecaster, and save each model under a name of its own."
-                    )
-                _MODELS[self] = load_model(self.path)
-            _MODELS.move_to_end(self)
-            while len(_MODELS) > _MOST:
-                _MODELS.popitem(last=False)
-            return _MODELS[self]
+            return _loaded(self)
+
+
+@lru_cache(_MOST)
+def _loaded(file: ModelFile) -> keras.Model:
+    """Load the model of a file, or refuse one that is not there or was replaced."""
+    machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
+    if file.digest is not None and not Path(file.path).exists():
+        raise FileNotFoundError(
+            f"{file.path!r}: there is no such file on {machine}. Put it where all workers can read "
+            "it under this path, such as a shared disk."
+        )
+    if file.digest is not None and _digest(Path(file.path)) != file.digest:
+        raise ValueError(
+            f"{file.path!r} on {machine} has other contents than when the BatchForecaster was "
+            "made, so one run would mix forecasts of two models. Make a new BatchForecaster, and "
+            "save each model under a name of its own."
+        )
+    return load_model(file.path)
 
 
 def _digest(path: Path) -> str:

@@ -213,7 +213,7 @@ def _refuse_whole(folder: Path) -> None:
 
 def _write(source: Any, folder: Path, work: Path, windows: WindowedSeries) -> None:
     """Write all files of a store."""
-    survey, parts, row = Survey(), list[SortedSeries](), 0
+    survey, parts = Survey(), list[SortedSeries]()
     for rows in open_source(source, work):
         look_at(survey, rows, windows)
         if len(survey.files) == 1:
@@ -222,7 +222,6 @@ def _write(source: Any, folder: Path, work: Path, windows: WindowedSeries) -> No
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
     for frame in sorted_blocks(survey, work, windows):
         layout = Layout.of(survey, windows)
-        parts.append(write_series(frame, folder, layout, row))
-        row += len(frame)
+        parts.append(write_series(frame, folder, layout))
         progress.add(len(frame))
     finish(SortedSeries.joined(parts), read_static(survey, layout), folder, layout)

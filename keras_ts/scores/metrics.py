@@ -11,27 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array, BoolArray
-
-
-def absolute_errors(actual: Array, predicted: Array) -> Array:
-    """Return ``|y - f|``. Their mean is MAE, the mean absolute error."""
-    return np.abs(actual - predicted)
-
-
-def scaled_errors(actual: Array, predicted: Array, scale: Array) -> Array:
-    """Return ``|y - f| / scale``. Their mean is MASE, the mean absolute scaled error."""
-    # The scale is the mean absolute step of the training part, ``mean |y[t] - y[t - period]|``:
-    # Hyndman and Koehler, *Another look at measures of forecast accuracy*, International Journal of
-    # Forecasting 22 (2006).
-    return absolute_errors(actual, predicted) / scale
+from keras_ts._typing import Array
 
 
 def symmetric_percentages(actual: Array, predicted: Array) -> Array:
     """Return ``200 |y - f| / (|y| + |f|)``, or 0 for 0 / 0. Their mean is sMAPE, in per cent."""
     # Makridakis and Hibon, *The M3-Competition*, International Journal of Forecasting 16 (2000).
     size = np.abs(actual) + np.abs(predicted)
-    shares: Array = absolute_errors(actual, predicted) / np.where(size > 0, size, 1.0)
+    shares: Array = np.abs(actual - predicted) / np.where(size > 0, size, 1.0)
     return 200.0 * shares
 
 
@@ -41,11 +28,6 @@ def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> 
     errors = actual[..., None] - quantiles
     share = np.asarray(levels)
     return np.maximum(share * errors, (share - 1.0) * errors).mean(axis=-1)
-
-
-def covered(actual: Array, low: Array, high: Array) -> BoolArray:
-    """Return True where ``low <= y <= high``. The mean is the coverage of the interval."""
-    return (low <= actual) & (actual <= high)
 
 
 def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Array:
@@ -70,12 +52,14 @@ class Metric(NamedTuple):
 
 
 # The losses of a point, ``(y, f, scale)``. A scale is the mean absolute step of the training part,
-# and beside it the mean squared one, on a last axis.
+# ``mean |y[t] - y[t - period]|``, and beside it the mean squared one, on a last axis: Hyndman and
+# Koehler, *Another look at measures of forecast accuracy*, International Journal of Forecasting 22
+# (2006).
 POINT = {
-    "mae": Metric("MAE", lambda y, f, scale: absolute_errors(y, f), measure=True),
+    "mae": Metric("MAE", lambda y, f, scale: np.abs(y - f), measure=True),
     "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), rooted=True),
     "mase": Metric(
-        "MASE", lambda y, f, scale: scaled_errors(y, f, scale[..., 0]), measure=True, scaled=True
+        "MASE", lambda y, f, scale: np.abs(y - f) / scale[..., 0], measure=True, scaled=True
     ),
     "smape": Metric("sMAPE", lambda y, f, scale: symmetric_percentages(y, f)),
     # The sum of errors over that of sizes.
@@ -92,7 +76,7 @@ POINT = {
 QUANTILE = {
     "pinball": Metric("pinball", lambda y, q, levels, _: pinball_losses(y, q, levels), common=True),
     "coverage": Metric(
-        "coverage", lambda y, q, levels, scale: covered(y, q[..., 0], q[..., -1]).astype(float)
+        "coverage", lambda y, q, _, scale: ((q[..., 0] <= y) & (y <= q[..., -1])).astype(float)
     ),
     "width": Metric("width", lambda y, q, levels, scale: q[..., -1] - q[..., 0]),
     "sql": Metric(
@@ -135,11 +119,7 @@ def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
 
 
 def quantile_losses(
-    actual: Array,
-    quantiles: Array,
-    scale: Array,
-    levels: Sequence[float],
-    common: Sequence[float],
+    actual: Array, quantiles: Array, scale: Array, levels: Sequence[float], common: Sequence[float]
 ) -> dict[str, Array]:
     """Return the losses of each metric in ``QUANTILE``, some of them of ``common`` levels alone."""
     shared = quantiles[..., [list(levels).index(level) for level in common]]

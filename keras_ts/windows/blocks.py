@@ -101,8 +101,7 @@ class WindowBlocks:
         offsets = self.panel.offsets
         begin, end = self._source.before or (offsets[:-1], offsets[1:])
         means = moments_by_series(self.panel.values, begin, end)[1][:, self.columns]
-        usual: Array = np.median(means[np.isfinite(means).all(axis=1)], axis=0)
-        return usual
+        return np.median(means[np.isfinite(means).all(axis=1)], axis=0)
 
     @property
     def partial(self) -> bool:

@@ -267,8 +267,7 @@ def _places(panel: FlatSeries, column: str, parts: Sequence[Part]) -> BoolArray:
     """Return which rows lie in one of the parts; of a static column, which series have some."""
     if _varies(panel, column):
         return _rows(panel, parts)
-    inside: BoolArray = np.any([part.end > part.begin for part in parts], axis=0)
-    return inside
+    return np.any([part.end > part.begin for part in parts], axis=0)
 
 
 def _rows(panel: FlatSeries, parts: Sequence[Part]) -> BoolArray:
@@ -277,8 +276,7 @@ def _rows(panel: FlatSeries, parts: Sequence[Part]) -> BoolArray:
     for part in parts:
         np.add.at(steps, part.begin, 1)
         np.add.at(steps, part.end, -1)
-    inside: BoolArray = steps[:-1].cumsum() > 0
-    return inside
+    return steps[:-1].cumsum() > 0
 
 
 def _is_list(at: Any) -> bool:

@@ -254,7 +254,7 @@ def test_engines_see_a_function_of_one_parameter(path):
 
 def test_the_maker_loads_no_model(path, monkeypatch):
     monkeypatch.setattr(batch_forecaster, "load_model", None)
-    batch_forecaster._MODELS.clear()
+    batch_forecaster._loaded.cache_clear()
     BatchForecaster(path, future="planned")
 
 

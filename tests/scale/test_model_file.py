@@ -22,7 +22,7 @@ def loads(monkeypatch):
         return load_model(path)
 
     monkeypatch.setattr(batch_forecaster, "load_model", load)
-    monkeypatch.setattr(batch_forecaster, "_MODELS", type(batch_forecaster._MODELS)())
+    batch_forecaster._loaded.cache_clear()
     return paths
 
 
@@ -48,7 +48,7 @@ def test_a_replaced_file_is_refused_but_by_who_has_loaded_it(tmp_path, loads):
     model = file.model()
     save_model(RecurrentPreset(units=(2,)).build(window=4), path)
     assert file.model() is model
-    batch_forecaster._MODELS.clear()
+    batch_forecaster._loaded.cache_clear()
     with pytest.raises(ValueError, match="other contents than when the BatchForecaster was made"):
         late.model()
     path.unlink()

@@ -34,9 +34,9 @@ def test_what_a_cut_off_write_left_is_removed(tmp_path):
         ]
 
 
-def test_arrays_are_written_from_a_row_on(tmp_path):
+def test_arrays_are_appended(tmp_path):
     path = tmp_path / "rows"
-    write_array(path, 2, np.array([[5, 6]], np.int16))
-    write_array(path, 0, np.array([[1, 2], [3, 4]], np.int16))
-    write_array(path, 3, np.zeros((0, 2), np.int16))
-    assert np.fromfile(path, np.int16).tolist() == [1, 2, 3, 4, 5, 6]
+    write_array(path, np.array([[1, 2], [3, 4]], np.int16))
+    write_array(path, np.zeros((0, 2), np.int16))
+    write_array(path, np.array([[5, 6]], np.int16)[:, ::-1])
+    assert np.fromfile(path, np.int16).tolist() == [1, 2, 3, 4, 6, 5]

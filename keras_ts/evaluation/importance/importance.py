@@ -32,7 +32,6 @@ from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.judgement import measure_of, where_present
 from keras_ts.evaluation.judging import single_time_note
 from keras_ts.interface import Interface
-from keras_ts.scores.metrics import absolute_errors
 from keras_ts.windows.blocks import Block, finite
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import parts_of
@@ -279,7 +278,7 @@ class _Measured:
 
     def _absolute(self, block: Block, predicted: Array, present: BoolArray) -> Array:
         """Return the absolute error of each window: missing targets add 0, as in ``Tally``."""
-        errors = absolute_errors(block.actual, points_of(predicted, self._quantiles))
+        errors = np.abs(block.actual - points_of(predicted, self._quantiles))
         errors = errors / self._scales[block.series][:, None]
         return np.where(present, errors, 0.0).mean(axis=(1, 2))
 

@@ -18,7 +18,7 @@ from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.scores.card import Scorecard
-from keras_ts.scores.metrics import absolute_errors, heading, scaled_errors
+from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
@@ -308,12 +308,12 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     if by not in _FEWEST_SERIES:
         return None, f"The scorecard judges by {heading(by)}, of which it promises nothing."
     point = points_of(rows.predicted, rows.levels)
-    errors, expected = absolute_errors(rows.actual, point), np.isfinite(point)
+    errors, expected = np.abs(rows.actual - point), np.isfinite(point)
     if by == "mase":
         scales = rows.scales[..., 0]
         if np.isnan(scales).all():
             return None, "The scorecard promises a MASE: pass train= to compare this one with it."
-        errors = scaled_errors(rows.actual, point, scales)
+        errors = errors / scales
         expected &= np.isfinite(scales)
     came = ~np.isnan(errors).all(axis=1)
     if not came.any():

@@ -38,12 +38,7 @@ from keras_ts.windows.reading.frames import (
 )
 from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
-from keras_ts.windows.reading.stored import (
-    SETTINGS,
-    StoredSettings,
-    opened_polars,
-    part_of_panel,
-)
+from keras_ts.windows.reading.stored import SETTINGS, StoredSettings, opened_polars, part_of_panel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
@@ -148,12 +143,12 @@ class SortedSeries:
         )
 
 
-def write_series(frame: Any, folder: Path, layout: Layout, row: int) -> SortedSeries:
-    """Write a sorted frame of whole series into the files of sorted rows, from a row on."""
+def write_series(frame: Any, folder: Path, layout: Layout) -> SortedSeries:
+    """Append a sorted frame of whole series to the files of sorted rows."""
     frame = frame.cast({name: layout.schema[name] for name in frame.columns})
     panel, spec = read_panel(frame, layout.reading, check=False), layout.spec
     check_values(panel, spec.handling)
-    write_rows(folder / SORTED, row, panel, layout.dtype)
+    write_rows(folder / SORTED, panel, layout.dtype)
     clock, none = panel.clock, Frequencies((), np.full(len(panel.lengths), -1))
     names = [name for name in (spec.id_column, spec.time_column) if name is not None]
     return SortedSeries(
@@ -280,37 +275,32 @@ def _rewritten(
     progress = ProgressBar(len(panel.values), "row")
     row_bytes = 8 * (len(layout.columns.names) + 2 * len(spec.cycles))
     for series in in_blocks(panel.lengths, max(BLOCK_BYTES // row_bytes, 1)):
-        begin, end = series.start, series.stop
         part = part_of_panel(panel, series)
         if fills:
             part = with_missing_rows(part, spec)
             places = np.arange(len(part.values)) if part.given is None else part.given
-            first = int(panel.offsets[begin])
-            write_array(folder / f"{_REGULAR}.given", first, places + row)
+            write_array(folder / f"{_REGULAR}.given", places + row)
         if spec.calendar is not None:
             part = with_calendar(part, spec)
-        write_rows(folder / _REGULAR, row, part, kind)
+        write_rows(folder / _REGULAR, part, kind)
         lengths.append(part.lengths)
         row += len(part.values)
-        progress.add(int(panel.offsets[end] - panel.offsets[begin]))
+        progress.add(int(panel.lengths[series].sum()))
     return kind, np.concatenate(lengths)
 
 
-def write_rows(place: Path, row: int, panel: FlatSeries, dtype: np.dtype[Any]) -> None:
-    """Write a panel into the files whose names begin with ``place``, from row ``row`` on."""
+def write_rows(place: Path, panel: FlatSeries, dtype: np.dtype[Any]) -> None:
+    """Append the rows of a panel to the files whose names begin with ``place``."""
     arrays, clock = {"values": panel.values.astype(dtype)}, panel.clock
     if clock is not None:
         arrays["times"] = clock.times
         if clock.local_times is not None:
             arrays["local_times"] = clock.local_times
     for name, array in arrays.items():
-        write_array(place.with_name(f"{place.name}.{name}"), row, array)
+        write_array(place.with_name(f"{place.name}.{name}"), array)
 
 
-def write_array(path: Path, row: int, array: Array) -> None:
-    """Write an array into a file with rows of the same shape, from row ``row`` on."""
-    if not len(array):
-        return
-    with path.open("r+b" if path.exists() else "xb") as file:
-        file.seek(row * (array.nbytes // len(array)))
+def write_array(path: Path, array: Array) -> None:
+    """Append an array to a file."""
+    with path.open("ab") as file:
         file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)

@@ -12,7 +12,7 @@ so that a reload and a server need no package.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
         if isinstance(cycle, str):
             assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
-            phase = _NAMED[cycle].phase(clock.astype(to_hours))
+            phase = _NAMED[cycle][0](clock.astype(to_hours))
         else:
             assert numbers is not None
             phase = numbers % cycle / cycle
@@ -113,29 +113,27 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
     return np.stack(columns, axis=-1)
 
 
-def _of_hour(clock: Array) -> Array:
-    return (clock - clock.astype("datetime64[h]")) / np.timedelta64(1, "h")
-
-
-def _of_day(clock: Array) -> Array:
-    return (clock - clock.astype("datetime64[D]")) / np.timedelta64(1, "D")
-
-
-def _of_week(clock: Array) -> Array:
-    return (weekday(clock) + _of_day(clock)) / 7
+def _passed(clock: Array, unit: str) -> Array:
+    """Return the share of each time's hour or day that has passed."""
+    return (clock - clock.astype(f"datetime64[{unit}]")) / np.timedelta64(1, unit)  # type: ignore[call-overload]
 
 
 def weekday(clock: Array) -> IntArray:
     """Return the day of the week of each time, 0 for Monday."""
     # NumPy's day 0 was a Thursday.
-    day: IntArray = (clock.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    return day
+    return (clock.astype("datetime64[D]").astype(np.int64) + 3) % 7
 
 
 def _of_year(clock: Array) -> Array:
     day = clock.astype("datetime64[D]")
     begin, end = year_of(day)
-    return ((day - begin).astype(np.int64) + _of_day(clock)) / (end - begin).astype(np.int64)
+    return ((day - begin).astype(np.int64) + _passed(clock, "D")) / (end - begin).astype(np.int64)
+
+
+def month_of(day: Array) -> tuple[Array, IntArray]:
+    """Return the month of each day, and the day of the month from 0."""
+    month = day.astype("datetime64[M]")
+    return month, (day - month.astype(day.dtype)).astype(np.int64)
 
 
 def year_of(day: Array) -> tuple[Array, Array]:
@@ -164,18 +162,16 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[apart]]), index
 
 
-class _NamedCycle(NamedTuple):
-    """A cycle that has a name, such as ``"year"``."""
-
-    phase: Callable[[Array], Array]  # The phase of each time.
-    formula: str  # The same in words, for programs without this package.
-
-
-_NAMED = {
-    "hour": _NamedCycle(_of_hour, "(time since the full hour) / (1 hour)"),
-    "day": _NamedCycle(_of_day, "(time since midnight) / (24 hours)"),
-    "week": _NamedCycle(_of_week, "((days since Monday) + (time since midnight) / (24 hours)) / 7"),
-    "year": _NamedCycle(
+# The cycles that have a name: their phase at each time, and the same in words, for programs without
+# this package.
+_NAMED: dict[str, tuple[Callable[[Array], Array], str]] = {
+    "hour": (lambda clock: _passed(clock, "h"), "(time since the full hour) / (1 hour)"),
+    "day": (lambda clock: _passed(clock, "D"), "(time since midnight) / (24 hours)"),
+    "week": (
+        lambda clock: (weekday(clock) + _passed(clock, "D")) / 7,
+        "((days since Monday) + (time since midnight) / (24 hours)) / 7",
+    ),
+    "year": (
         _of_year,
         "((days since January 1) + (time since midnight) / (24 hours)) / (365, or 366 in a leap "
         "year)",
@@ -187,7 +183,7 @@ NAMED = tuple(_NAMED)
 def formula(cycle: Cycle) -> str:
     """Return the formula of a cycle's phase in words, where ``n`` is the number of a row."""
     if isinstance(cycle, str):
-        return f"{_NAMED[cycle].formula}, by the local clock of the series"
+        return f"{_NAMED[cycle][1]}, by the local clock of the series"
     return f"(n mod {cycle}) / {cycle}"
 
 

@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import waves, weekday, year_of
+from keras_ts.windows.arithmetic.cycles import month_of, waves, weekday, year_of
 
 # Expected number of false events in a cycle.
 _BY_CHANCE = 0.05
@@ -99,8 +99,7 @@ def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
     share = (large_elsewhere + 1) / (elsewhere + 1)
     logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
     ways = logs[seen] - logs[there] - logs[seen - there]
-    probability: Array = np.exp(ways + there * np.log(share))
-    return probability
+    return np.exp(ways + there * np.log(share))
 
 
 def medians(phases: IntArray, errors: Array) -> Array:
@@ -126,8 +125,7 @@ class MovingEvent:
         """Return True for days on which it falls."""
         here = np.zeros(len(_DAYS), bool)
         here[list(self.codes)] = True
-        found: BoolArray = (weekday(days) == self.weekday) & here[_code(days)]
-        return found
+        return (weekday(days) == self.weekday) & here[_code(days)]
 
     @property
     def moves(self) -> bool:
@@ -171,8 +169,7 @@ class MovingEvent:
 
 def date_names(dates: Array) -> list[str]:
     """Return dates of any year in words."""
-    both = zip(_month(dates).tolist(), _day(dates).tolist(), strict=True)
-    return [f"{_MONTHS[month]} {day + 1}" for month, day in both]
+    return [f"{_MONTHS[month]} {day + 1}" for month, day in zip(*_date(dates), strict=True)]
 
 
 def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
@@ -200,8 +197,8 @@ def numbered(
 
 def observed(dates: Array) -> Iterator[MovingEvent]:
     """Yield the dates on each day of a weekend, and the days on which they are observed."""
-    for month, day_of_month in zip(_month(dates), _day(dates), strict=True):
-        codes = np.flatnonzero((_month(_DAYS) == month) & (_day(_DAYS) == day_of_month))
+    for date in zip(*_date(dates), strict=True):
+        codes = np.flatnonzero((np.transpose(_date(_DAYS)) == date).all(axis=1))
         for later, day in _OBSERVED:
             yield _event(day, np.isin(_code(_DAYS - later), codes))
 
@@ -220,22 +217,18 @@ def _code(days: Array) -> IntArray:
     days = days.astype("datetime64[D]")
     begin, end = year_of(days)
     leap = (end - begin).astype(np.int64) == 366
-    code: IntArray = (days - begin).astype(np.int64) + 365 * leap
-    return code
+    return (days - begin).astype(np.int64) + 365 * leap
 
 
 def _week(days: Array, side: int) -> IntArray:
     """Number the weeks of all months, five a month, from the first day (side 0) or the last."""
     end = (days.astype("datetime64[M]") + 1).astype("datetime64[D]") - 1
-    day = _day(end) - _day(days) if side else _day(days)
-    week: IntArray = _month(days) * _WEEKS + day // 7
-    return week
+    month, day = _date(days)
+    day = _date(end)[1] - day if side else day
+    return month * _WEEKS + day // 7
 
 
-def _month(days: Array) -> IntArray:
-    return days.astype("datetime64[M]").astype(np.int64) % 12
-
-
-def _day(days: Array) -> IntArray:
-    month = days.astype("datetime64[M]").astype("datetime64[D]")
-    return (days.astype("datetime64[D]") - month).astype(np.int64)
+def _date(days: Array) -> tuple[IntArray, IntArray]:
+    """Return the month of the year and the day of the month, both from 0."""
+    month, day = month_of(days.astype("datetime64[D]"))
+    return month.astype(np.int64) % 12, day

@@ -50,8 +50,7 @@ class Scores:
             np.take_along_axis(quantiles, rounded(places).astype(np.int64), axis=-1)
             for rounded in (np.floor, np.ceil)
         )
-        margins: Array = (low + places % 1 * (high - low))[..., 0]
-        return margins
+        return (low + places % 1 * (high - low))[..., 0]
 
     def unmoved(self, coverage: Sequence[float]) -> Array:
         """Return the levels ``(coverages, steps, targets)`` of intervals that followed nothing."""

@@ -23,6 +23,7 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.cycles import month_of
 from keras_ts.windows.arithmetic.geometry import per_row
 
 _DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
@@ -44,12 +45,6 @@ _MOST = 1 << 40
 _IN_UTC = " in UTC"
 
 
-def _months(day: Array) -> tuple[Array, IntArray]:
-    """Return the month of each day, and the day of the month from 0."""
-    month = day.astype("datetime64[M]")
-    return month, (day - month.astype(day.dtype)).astype(np.int64)
-
-
 def _day_of_month(number: IntArray, mark: Any) -> Array:
     """Return the marked day of each month, or the last day of a month that is too short."""
     month = number.astype("datetime64[M]")
@@ -59,7 +54,7 @@ def _day_of_month(number: IntArray, mark: Any) -> Array:
 
 def _latest_day(day: Array, offsets: IntArray) -> IntArray:
     """Return each series' latest day of the month, or the mark of the last one if all are last."""
-    month, of_month = _months(day)
+    month, of_month = month_of(day)
     last = (month + _MONTH).astype(day.dtype) == day + _DAY
     latest = np.maximum.reduceat(of_month, offsets[:-1])
     return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)
@@ -98,7 +93,7 @@ RULES = {
         zoned=True,
     ),
     "day of month": Rule(
-        200, lambda day: _months(day)[0].astype(np.int64), _day_of_month,
+        200, lambda day: month_of(day)[0].astype(np.int64), _day_of_month,
         _month_name, r"(month (start|end)|day \d+ of the month)(, every (?P<every>\d+) months)?",
         "12 * (year - 1970) + month - 1, of {}", _latest_day, preferred=True,
     ),

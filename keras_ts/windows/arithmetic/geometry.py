@@ -95,8 +95,7 @@ class WindowRanges(PickledByFields):
     def numbers(self, starts: IntArray) -> IntArray:
         """Return the numbers of windows in time order, given their flat starts."""
         number = np.searchsorted(self.first, starts, side="right") - 1
-        numbers: IntArray = self._before[number] + (starts - self.first[number]) // self.step
-        return numbers
+        return self._before[number] + (starts - self.first[number]) // self.step
 
     def series_of(self, windows: IntArray) -> IntArray:
         """Return the index of the series that each window reads, given the windows' numbers."""

@@ -26,21 +26,6 @@ _LEAST = 1e-8
 _PENALTY = 1e-3
 
 
-class Spectrum:
-    """The eigenvalues of ``X'X``, which solve ridge regression of ``X'Y`` for any penalty."""
-
-    def __init__(self, gram: Array, cross: Array) -> None:
-        sizes, self._directions = np.linalg.eigh(gram)
-        self.sizes = np.maximum(sizes, 0.0)  # Below 0 there is only rounding.
-        self.along = np.swapaxes(self._directions, -1, -2) @ cross
-
-    def coefficients(self, penalty: Array) -> Array:
-        """Return ``(X'X + k I)^-1 X'Y``, with ``(..., outputs)`` penalties ``k``."""
-        shrunk = self.sizes[..., None] + penalty[..., None, :]
-        coefficients: Array = self._directions @ (self.along / shrunk)
-        return coefficients
-
-
 class RidgeSums:
     """Sums over rows of inputs and outputs, and the ridge coefficients that follow from them."""
 
@@ -103,15 +88,19 @@ class RidgeSums:
             return np.zeros_like(cross)
         factors = np.ones((len(sizes), 1))
         factors[first:, 0] = np.sqrt(unit / np.where(sizes[first:] > 0, sizes[first:], np.inf))
-        spectrum = Spectrum(factors * gram * factors.T, factors * cross)
-        shrunk = spectrum.sizes + _PENALTIES[:, None] * unit
-        shares = spectrum.sizes / shrunk
-        left = squares - ((2 - shares) / shrunk) @ np.square(spectrum.along)
+        # The eigenvalues of ``X'X`` solve the regression for any penalty.
+        spectrum, directions = np.linalg.eigh(factors * gram * factors.T)
+        spectrum = np.maximum(spectrum, 0.0)  # Below 0 there is only rounding.
+        along = directions.T @ (factors * cross)
+        shrunk = spectrum + _PENALTIES[:, None] * unit
+        shares = spectrum / shrunk
+        left = squares - ((2 - shares) / shrunk) @ np.square(along)
         used = shares.sum(axis=1, keepdims=True)
         rows = self._weight[outputs] ** 2 / self._squared_weight[outputs]
         free = np.maximum(rows - used - 2, _NO_ROWS)
         scores = np.log(np.maximum(left, _TINY)) + 2 * (used + 1) / free
-        return factors * spectrum.coefficients(_PENALTIES[np.argmin(scores, axis=0)] * unit)
+        penalty = _PENALTIES[np.argmin(scores, axis=0)] * unit
+        return factors * (directions @ (along / (spectrum[:, None] + penalty)))
 
 
 # Of a few rows no information criterion knows the noise, but leaving each out has a closed form.
@@ -177,10 +166,6 @@ class _Unit(NamedTuple):
         """Return values in this unit."""
         return (values - self.origin) / self.unit
 
-    def put_back(self, values: Array) -> Array:
-        """Undo ``take``."""
-        return values * self.unit + self.origin
-
 
 class _Units(NamedTuple):
     """The units of shared inputs, of each step's own columns, and of targets."""
@@ -200,9 +185,10 @@ class Line(NamedTuple):
 
     def at(self, window: Array, ahead: Array) -> Array:
         """Return the forecasts for some inputs, ``(windows, steps)``."""
-        y = _zeroed(self.units.window.take(window)) @ self.window + self.constant
-        y += np.einsum("nsk,sk->ns", _zeroed(self.units.ahead.take(ahead)), self.ahead)
-        return self.units.y.put_back(y)
+        units = self.units
+        y = _zeroed(units.window.take(window)) @ self.window + self.constant
+        y += np.einsum("nsk,sk->ns", _zeroed(units.ahead.take(ahead)), self.ahead)
+        return y * units.y.unit + units.y.origin
 
 
 class StepSums:
@@ -214,7 +200,7 @@ class StepSums:
         self._per_step = np.zeros((steps, columns, columns + 1))
         # The products over windows that lack a target at a step, by step: they are subtracted.
         self._absent: dict[int, Array] = {}
-        self._units: _Units | None = None
+        self._units: _Units | None = None  # All steps have the same.
 
     def add(self, window: Array, ahead: Array, y: Array, weights: Array | None = None) -> None:
         """Add finite inputs and targets ``y``, ``(windows, steps)``, NaN where one is missing."""
@@ -222,14 +208,10 @@ class StepSums:
         if missing.all():
             return
         if self._units is None:
-            self._units = _Units(  # All steps have the same.
-                _Unit.of(window, (0,)), _Unit.of(ahead, (0, 1)), _Unit.of(y, (0, 1))
-            )
-        window, ahead, y = (
-            self._units.window.take(window),
-            self._units.ahead.take(ahead),
-            self._units.y.take(y),
-        )
+            both = (0, 1)
+            self._units = _Units(_Unit.of(window, (0,)), _Unit.of(ahead, both), _Unit.of(y, both))
+        parts = zip(self._units, (window, ahead, y), strict=True)
+        window, ahead, y = (unit.take(values) for unit, values in parts)
         # A column of ones, whose products are the sums of the others.
         window = np.concatenate([np.ones((len(window), 1)), window], axis=1)
         of_step = _zeroed(np.concatenate([ahead, y[..., None]], axis=2))

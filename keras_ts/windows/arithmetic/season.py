@@ -62,8 +62,7 @@ def _correlations(changes: Array, most: int) -> Array:
     )
 
     def products(later: Array, earlier: Array) -> Array:
-        lagged: Array = np.fft.irfft(later * earlier.conj(), size)[: most + 1]
-        return lagged
+        return np.fft.irfft(later * earlier.conj(), size)[: most + 1]
 
     sizes = np.maximum(products(squares, pairs), 0.0) * np.maximum(products(pairs, squares), 0.0)
     together = products(spectrum, spectrum)

@@ -74,9 +74,7 @@ class _Reader:
 
 
 def batches(
-    source: Source,
-    begin: Callable[[], int],
-    with_last: Callable[[Any], Any] | None = None,
+    source: Source, begin: Callable[[], int], with_last: Callable[[Any], Any] | None = None
 ) -> "tf.data.Dataset":
     """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch."""
     import tensorflow as tf

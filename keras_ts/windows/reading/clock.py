@@ -49,8 +49,7 @@ class Zone:
         stamps = np.empty(len(utc), dtype=object)
         ahead = (self.shown(utc) - utc).astype("timedelta64[us]").tolist()
         for row, moment in enumerate(utc.astype("datetime64[us]").tolist()):
-            offset = timezone(ahead[row]) if ahead[row] else UTC
-            stamps[row] = moment.replace(tzinfo=UTC).astimezone(offset)
+            stamps[row] = moment.replace(tzinfo=UTC).astimezone(timezone(ahead[row]))
         return stamps
 
     def shown(self, utc: Array) -> Array:

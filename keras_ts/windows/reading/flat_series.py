@@ -95,10 +95,9 @@ class FlatSeries:
         return {} if self.static is None else {"static": self.static}
 
     def per_series(self, names: Sequence[Any]) -> Array:
-        """Return the values of some columns of these parts, ``(series, columns)``."""
-        parts, columns = self.by_series, self.columns.by_part()
-        made = [name for part in parts for name in columns[part]]
-        return np.concatenate([*parts.values()], axis=1)[:, [made.index(name) for name in names]]
+        """Return the values of some static columns, ``(series, columns)``."""
+        assert self.static is not None
+        return self.static[:, [self.columns.static.index(name) for name in names]]
 
     @property
     def num_columns(self) -> int:

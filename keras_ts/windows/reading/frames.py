@@ -101,8 +101,7 @@ def _numbers(column: Any) -> Array:
         )
     if column.null_count():
         column = column.cast(nw.Float64)
-    made: Array = column.to_numpy()
-    return made
+    return column.to_numpy()
 
 
 def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:

@@ -1,6 +1,6 @@
 """Reads time columns of frames, through narwhals, into NumPy's UTC and local times."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -8,13 +8,8 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
-
-class _Column(NamedTuple):
-    """The time column of one frame; the fields are those of ``Clock``."""
-
-    times: Array
-    local_times: Array | None = None
-    zone: Zone | None = None
+# The times of a column, in UTC if it has a time zone, and that zone.
+_Column = tuple[Array, Zone | None]
 
 
 def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
@@ -24,8 +19,8 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
         where = "" if len(tables) == 1 else f" of series[{number}]"
         columns.append(_read(table[name], f"time_column={name!r}", where))
     for kinds in (
-        {"dates" if column.times.dtype.kind == "M" else "numbers" for column in columns},
-        {"a time zone" if column.zone else "none" for column in columns},
+        {"dates" if times.dtype.kind == "M" else "numbers" for times, _ in columns},
+        {"a time zone" if zone else "none" for _, zone in columns},
     ):
         if len(kinds) > 1:
             raise TypeError(
@@ -36,20 +31,21 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
 
 
 def _clock(columns: list[_Column], offsets: IntArray, library: str) -> Clock:
-    times = np.concatenate([column.times for column in columns])
-    local = [column.local_times for column in columns if column.local_times is not None]
-    zones = tuple(column.zone for column in columns if column.zone is not None)
-    return Clock(times, offsets, np.concatenate(local) if local else None, zones, library=library)
+    parts = [times for times, _ in columns]
+    local = [zone.shown(times) for times, zone in columns if zone is not None]
+    zones = tuple(zone for _, zone in columns if zone is not None)
+    shown = np.concatenate(local) if local else None
+    return Clock(np.concatenate(parts), offsets, shown, zones, library=library)
 
 
 def read_timestamps(timestamps: Any) -> Clock:
     """Read dates without a frame: a NumPy array, or a column or index of pandas or polars."""
     plain = isinstance(timestamps, np.ndarray | np.datetime64 | list | tuple)
-    column = _Column(_dates(timestamps)) if plain else _of_frame(timestamps)
-    if column.times.dtype.kind != "M":
-        raise TypeError(f"timestamps must hold dates. Received {column.times.dtype}.")
+    times, zone = (_dates(timestamps), None) if plain else _of_frame(timestamps)
+    if times.dtype.kind != "M":
+        raise TypeError(f"timestamps must hold dates. Received {times.dtype}.")
     library = type(timestamps).__module__.split(".")[0]
-    return _clock([column], np.array([0, len(column.times)]), library)
+    return _clock([(times, zone)], np.array([0, len(times)]), library)
 
 
 def as_column(column: Any, times: Array) -> Any:
@@ -101,7 +97,7 @@ def _of_frame(timestamps: Any) -> _Column:
     try:
         column = nw.from_native(timestamps, series_only=True)
     except TypeError:
-        return _Column(_dates(timestamps))
+        return _dates(timestamps), None
     return _read(column, "timestamps", "")
 
 
@@ -123,7 +119,7 @@ def _read(column: Any, name: str, where: str) -> _Column:
         )
     times = column.to_numpy()
     if column.dtype == nw.Date:
-        return _Column(times.astype("datetime64[D]"))
+        return times.astype("datetime64[D]"), None
     if times.dtype.kind == "f":
         missing = ~np.isfinite(times)
         if missing.any():
@@ -138,7 +134,7 @@ def _read(column: Any, name: str, where: str) -> _Column:
             )
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
         times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.
-    return _Column(times)
+    return times, None
 
 
 def received(column: Any) -> str:
@@ -190,7 +186,7 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
             f"{name} has a time zone, and holds {utc[row]} UTC in row {row}{where}. Time zones "
             "cover 0001-01-02 to 9999-12-30: drop such rows, or pass the times without their zone."
         )
-    return _Column(utc, zone.shown(utc), zone)
+    return utc, zone
 
 
 def _refuse_missing(missing: Array, name: str, where: str) -> None:
