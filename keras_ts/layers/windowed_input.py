@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import keras
 
+from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.windows.carried import Carried, columns_of, windows_of
 from keras_ts.windows.dataset import WindowDataset
@@ -59,7 +60,8 @@ class WindowedInput(keras.layers.Layer):
         The input's, its dtype too.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``scorecard`` holds no plain values.
+        TypeError: An argument is of the wrong type, ``scorecard`` holds no plain values, or the
+            input is a dict or a list of inputs.
         ValueError: ``columns`` and ``windows`` disagree, or ``quantiles`` do not increase within
             (0, 1) or lack 0.5.
     """
@@ -119,6 +121,11 @@ class WindowedInput(keras.layers.Layer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the input's shape and dtype."""
+        if not hasattr(inputs, "shape"):
+            raise TypeError(
+                "WindowedInput stands on one input, on 'past' where there are several: "
+                f"WindowedInput.of(dataset)(past). Received: {_checks.shown(inputs)}."
+            )
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:

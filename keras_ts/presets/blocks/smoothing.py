@@ -57,8 +57,6 @@ def smooth(
 def _columns(needs: Requirements) -> list[int] | None:
     """Return the columns to smooth, one for each target of a step; None for all columns."""
     feature = restored_feature(needs)
-    if feature is None and needs.targets is None and needs.targets_per_step != needs.features:
-        feature = 0
     columns = [feature] if isinstance(feature, int) else feature
     return None if columns == [*range(needs.features or 1)] else columns
 
