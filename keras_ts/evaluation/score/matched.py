@@ -65,7 +65,9 @@ class Keys:
         row = rows.twice
         if row is None:
             return
-        cure = "Keep one row for each id and time."
+        cure = (
+            "Keep one row for each id and time; several origins need a column 'step' or 'origin'."
+        )
         if self._id_column is None:
             cure = (
                 "If it holds several series, forecasts and actual must have the same column of "

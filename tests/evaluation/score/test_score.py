@@ -184,6 +184,10 @@ def test_a_single_series_with_several_targets():
         (lambda f, a: (f, a["units"].to_numpy()), "actual must be a frame or a dict"),
         (lambda f, a: (f.assign(units="x"), a), "'units' of forecasts must hold numbers"),
         (lambda f, a: (pd.concat([f, f]), a), "forecasts has two rows for 'b' at 2024-03-09"),
+        (
+            lambda f, a: (pd.concat([f, f]).drop(columns="step"), a),
+            "several origins need a column 'step' or 'origin'",
+        ),
         (lambda f, a: (f.assign(step=f["step"] - 1), a), "must hold the numbers of steps, 1 for"),
         (lambda f, a: (f.rename(columns={"units_0.1": "units_0.95"}), a), "quantiles that cross"),
         (lambda f, a: (f.rename(columns={"day": "date"}), a), "It is not clear by which columns"),
