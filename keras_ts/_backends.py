@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_ts._typing import Array
+from keras_ts._version import __version__
 
 # Runs a model on a batch of inputs, in any number of threads at once.
 Run = Callable[[Any], Any]
@@ -20,6 +21,11 @@ Run = Callable[[Any], Any]
 def is_backend(name: str) -> bool:
     """Return True if Keras runs on this backend."""
     return bool(keras.backend.backend() == name)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of keras_ts and Keras, and the backend, for a file to keep."""
+    return {"keras_ts": __version__, "keras": keras.__version__, "backend": keras.backend.backend()}
 
 
 def widest_integer(kind: np.dtype[Any]) -> Any:

@@ -63,7 +63,6 @@ WITHIN = {
         ["arithmetic"],
         ["judged"],
         ["forecasters"],
-        ["evidence"],
         ["report", "judgement"],
         ["judging"],
         ["entries", "tuning", "interval_errors"],

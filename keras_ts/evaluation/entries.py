@@ -53,30 +53,25 @@ class Entries:
     def __init__(self, models: Any, train: Any, validation: Any) -> None:
         named = _named(models)
         self.names = list(named)
-        shared = None
-        if train is not None or validation is not None:
-            if train is None or validation is None:
-                missing = "train" if train is None else "validation"
-                raise ValueError(f"{missing} is None: pass both train and validation, or neither.")
-            shared = _parts("validation", train, validation)
-        read = {} if shared is None else {(id(train), id(validation)): shared}
+        if (train is None) != (validation is None):
+            missing = "train" if train is None else "validation"
+            raise ValueError(f"{missing} is None: pass both train and validation, or neither.")
+        shared = None if train is None else _parts("validation", train, validation)
+        read = {(id(train), id(validation)): shared}
         by_model: dict[str, Parts] = {}
+        self.models: dict[str, keras.Model] = {}
         for name, value in named.items():
-            if isinstance(value, tuple):
-                key = id(value[1]), id(value[2])
-                by_model[name] = read[key] = read.get(key) or _parts(name, *value[1:])
-            elif isinstance(value, keras.Model):
+            if isinstance(value, keras.Model):
                 if shared is None:
                     raise ValueError(
                         f"{name} needs windows to be judged on: pass train and validation, or "
                         f"models={{{name!r}: (model, train, validation)}}."
                     )
-                by_model[name] = shared
-        self.models = {
-            name: value[0] if isinstance(value, tuple) else value
-            for name, value in named.items()
-            if name in by_model
-        }
+                self.models[name], by_model[name] = value, shared
+            elif isinstance(value, tuple):
+                self.models[name], *own = value
+                key = id(own[0]), id(own[1])
+                by_model[name] = read[key] = read.get(key) or _parts(name, *own)
         if shared is None and not by_model:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."

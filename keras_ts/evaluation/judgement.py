@@ -124,10 +124,6 @@ class Judgement(NamedTuple):
     zeros: int  # how many are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast of
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
-    beyond: dict[str, list[float]]  # the levels that a forecaster has and another one lacks
-    # Of each forecaster with levels, beside these: how many targets lie below each quantile, how
-    # many at or below it, and how many there are.
-    below: dict[str, tuple[tuple[float, ...], Array]]
     summed: int  # the steps in a total; 0 if single steps are judged
 
     def averaged(self, models: Sequence[str]) -> "Judgement":
@@ -138,9 +134,7 @@ class Judgement(NamedTuple):
             if further := [model for model in named if model not in models]:
                 tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, further)])
                 for model in further:
-                    del levels[model], self.beyond[model]
-                    if model in self.below:
-                        self.below[name][1][:] += self.below.pop(model)[1]
+                    del levels[model]
         return self._replace(tallies=tallies, levels=levels)
 
 
@@ -183,17 +177,12 @@ def judge(
         zeros=0,
         lacking={forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
         levels={model.name: model.levels for model in models},
-        beyond={},
-        below={},
         summed=span if total else 0,
     )
     for forecaster in forecasters:
         name, levels = forecaster.name, forecaster.levels
         at = times if forecaster.lacks == "nothing" else None
-        result.tallies[name] = Tally(*sizes, measure, at, len(bounds))
-        result.beyond[name] = [level for level in levels or () if level not in common]
-        if levels:
-            result.below[name] = levels, np.zeros((3, len(levels)))
+        result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels)
     missing = zeros = 0
     progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)
@@ -240,9 +229,7 @@ def judge(
             if levels is not None:
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
-                wide, values = present[..., None], actual[..., None]
-                for place, beyond in enumerate((quantiles > values, quantiles >= values, True)):
-                    result.below[name][1][place] += (wide & beyond).sum(axis=(0, 1, 2))
+                result.tallies[name].add_quantiles(actual, quantiles, present)
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):

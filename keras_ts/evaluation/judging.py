@@ -10,14 +10,12 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import Origins, Skill, skill
-from keras_ts.evaluation.evidence import ENDS, Evidence
+from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skill
 from keras_ts.evaluation.forecasters.forecaster import (
     Forecaster,
     SignedErrors,
     baselines_of,
     common_levels,
-    left_out_note,
     name_of,
     of_baseline,
 )
@@ -63,8 +61,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        self._baselines = baselines_of(baselines, period, sequence)
-        self._left_out = left_out_note(baselines, sequence)
+        self._baselines, self._left_out = baselines_of(baselines, period, sequence)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):
             raise ValueError(
@@ -149,43 +146,12 @@ class Judge:
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
         best, skills = _skills(tallies, self._models, by, origins)
-        below = {}
-        for name, (levels, _) in first.below.items():
-            under, up_to, count = np.sum([part.below[name][1] for part in judgements], axis=0)
-            below[name] = levels, under / count, up_to / count
         pointed = []
         if models := self._pointed:
             pointed = [
                 f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
                 "steps, not of their total: calibrate(..., joint=True) makes those."
             ]
-        evidence = Evidence(
-            by,
-            best,
-            tallies,
-            skills,
-            first.levels,
-            below,
-            weights or {},
-            judged.labels,
-            [judged.panel.columns.past[place] for place in judged.columns.tolist()],
-            judged.classes(period),
-            origins,
-            np.unique(series),
-            first.first_step,
-            period,
-            None if weights is not None else len(judgements),
-            self._total,
-            [
-                *notes,
-                *self._left_out,
-                *([_UNSCALED] if self._unscaled else []),
-                *_notes(judgements, scored, tallies, period),
-                *_unscaled(tallies, first),
-                *pointed,
-                *single_time_note(origins),
-            ],
-        )
         return ComparisonReport(
             table=_table(tallies, skills, self._metrics),
             by=by,
@@ -203,7 +169,28 @@ class Judge:
             },
             windows=int(scored.sum()),
             judged_on=on,
-            _evidence=evidence,
+            total=self._total,
+            _tallies=tallies,
+            _skills=skills,
+            _levels=first.levels,
+            _weights=weights or {},
+            _labels=judged.labels,
+            _targets=[judged.panel.columns.past[place] for place in judged.columns.tolist()],
+            _inputs=judged.classes(period),
+            _origins=origins,
+            _series=np.unique(series),
+            _first_step=first.first_step,
+            _period=period,
+            _folds=None if weights is not None else len(judgements),
+            _notes=[
+                *notes,
+                *self._left_out,
+                *([_UNSCALED] if self._unscaled else []),
+                *_notes(judgements, scored, tallies, period),
+                *_unscaled(tallies, first),
+                *pointed,
+                *single_time_note(origins),
+            ],
         )
 
 
@@ -285,9 +272,9 @@ def _notes(
         lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
             yield f"{name} has no forecast of {lacking} {what}, which count nowhere."
-    for name, levels in first.beyond.items():
-        if levels:
-            others = ", ".join(f"{level:g}" for level in levels)
+    common = common_levels(tally.levels for tally in tallies.values())
+    for name, tally in tallies.items():
+        if others := ", ".join(f"{p:g}" for p in tally.levels or () if p not in common):
             yield (
                 f"Pinball loss and interval score leave out the levels {others} of {name}, which "
                 "others lack."

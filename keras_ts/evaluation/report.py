@@ -1,21 +1,28 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array
-from keras_ts._version import __version__
+from keras_ts._backends import versions
+from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
-from keras_ts.evaluation.arithmetic.verdict import FEWEST, Skill
-from keras_ts.evaluation.evidence import ENDS, Evidence
+from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.arithmetic.verdict import (
+    ENDS,
+    FEWEST,
+    Origins,
+    Skill,
+    skill,
+    skills_by_series,
+)
 from keras_ts.evaluation.forecasters.baselines import Naive
 from keras_ts.plotting.errors import draw_verdict
+from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import heading, is_rooted
 from keras_ts.scores.report import (
     Page,
@@ -27,7 +34,7 @@ from keras_ts.scores.report import (
     printed,
     whole_percent,
 )
-from keras_ts.scores.schema import FORMAT, LONGEST_TEXT
+from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 from keras_ts.windows.arithmetic.labels import label_column
 
 
@@ -65,6 +72,7 @@ class ComparisonReport(Report):
             ``fingerprint`` of the targets and of ``period``, the settings ``horizon``, ``window``,
             ``gap``, ``sampling_rate`` and ``id_column`` of the windows, and their ``columns`` by
             role.
+        total: True if the totals of windows are judged, not their steps.
     """
 
     table: dict[str, Array]
@@ -74,12 +82,22 @@ class ComparisonReport(Report):
     coverages: dict[str, Coverage]
     windows: int
     judged_on: dict[str, Any]
-    _evidence: Evidence
-
-    @property
-    def total(self) -> bool:
-        """True if the totals of windows are judged, not their steps."""
-        return self._evidence.total
+    total: bool
+    _tallies: dict[str, Tally]
+    _skills: dict[str, Skill]
+    _levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
+    _weights: Mapping[str, Weights]  # empty for a backtest, which judges others
+    _labels: Sequence[Any]
+    _targets: Sequence[Any]  # their columns
+    _inputs: Sequence[int]  # the least number of inputs of each class of windows
+    _origins: Origins
+    _series: IntArray  # the numbers of the series that have origins, in order
+    _first_step: int
+    _period: int | None
+    _folds: int | None
+    _notes: list[str]
+    # A panel of very many series takes seconds, so skills are computed once they are asked for.
+    _found: dict[tuple[str, str], Skill] = field(default_factory=dict)
 
     def scores(self, by: str) -> dict[str, Array]:
         """Return the scores of every forecaster for each step, series, target or number of inputs.
@@ -107,20 +125,20 @@ class ComparisonReport(Report):
             by its own windows, beside the best baseline of the table; the verdict is
             ``"too few windows"`` where there is none.
         """
-        _checks.choice("by", by, ("step", "series", "target", "inputs")[self._evidence.total :])
-        tallies = list(self._evidence.tallies.values())
+        _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
+        tallies = list(self._tallies.values())
         if by == "series":
             places = tallies[0].series()
-            keys = {by: label_column(tuple(self._evidence.labels))[places]}
+            keys = {by: label_column(tuple(self._labels))[places]}
         elif by == "step":
             places = np.arange(tallies[0].steps)
-            keys = {by: places + self._evidence.first_step}
+            keys = {by: places + self._first_step}
         elif by == "inputs":
             places, windows = tallies[0].classes()
-            keys = {by: np.array(self._evidence.inputs)[places], "windows": windows}
+            keys = {by: np.array(self._inputs)[places], "windows": windows}
         else:
             places = np.arange(tallies[0].columns)
-            keys = {by: label_column(tuple(self._evidence.targets))}
+            keys = {by: label_column(tuple(self._targets))}
         return {
             "name": np.repeat(self.table["name"], len(places)),
             **{column: np.tile(values, len(tallies)) for column, values in keys.items()},
@@ -128,8 +146,8 @@ class ComparisonReport(Report):
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()
             },
-            **(self._evidence.verdicts_on(places) if by == "series" else {}),
-            **({"skill": self._evidence.skill_on_targets()} if by == "target" else {}),
+            **(self._verdicts_on(places) if by == "series" else {}),
+            **({"skill": self._skill_on_targets()} if by == "target" else {}),
         }
 
     def _metrics(self) -> list[str]:
@@ -138,17 +156,17 @@ class ComparisonReport(Report):
 
     def scorecards(self) -> list[dict[str, Any]]:
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
-        if self._evidence.total:
+        if self.total:
             raise ValueError(
                 "report judges totals, and a scorecard promises the errors of single steps. Pass a "
                 "report made without total=True."
             )
-        return [self._scorecard(name, levels) for name, levels in self._evidence.levels.items()]
+        return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
         # Its size depends on the horizon and the number of forecasters, never on that of series.
-        evidence, names = self._evidence, self.table["name"].tolist()
-        tally, row, weights = evidence.tallies[name], names.index(name), evidence.weights.get(name)
+        names = self.table["name"].tolist()
+        tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
         # Baselines are what no verdict is given of.
         rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
         coverage = None
@@ -159,19 +177,19 @@ class ComparisonReport(Report):
             "format": FORMAT,
             "model": name,
             "by": self.by,
-            "period": evidence.period,
-            "folds": evidence.folds,
+            "period": self._period,
+            "folds": self._folds,
             "best": self.best,
             "verdict": self.verdicts[name],
             "sentence": self._sentence(name)[:LONGEST_TEXT],
-            "notes": [note[:LONGEST_TEXT] for note in evidence.notes],
+            "notes": [note[:LONGEST_TEXT] for note in self._notes],
             "table": {
                 column: [names[n] for n in rows] if column == "name" else plain(values[rows])
                 for column, values in self.table.items()
             },
             "steps": {
                 "model": plain(tally.metric(self.by, "step")),
-                "baseline": plain(evidence.tallies[self.best].metric(self.by, "step")),
+                "baseline": plain(self._tallies[self.best].metric(self.by, "step")),
                 "coverage": coverage and plain(tally.metric("coverage", "step")),
             },
             "coverage": coverage and plain(coverage),
@@ -181,11 +199,7 @@ class ComparisonReport(Report):
                 "coverage": coverage and plain(tally.promise("coverage")),
             },
             "judged_on": self.judged_on,
-            "versions": {
-                "keras_ts": __version__,
-                "keras": keras.__version__,
-                "backend": keras.backend.backend(),
-            },
+            "versions": versions(),
             **({"weights": None, "intervals": None} if weights is None else weights.plain()),
         }
 
@@ -203,11 +217,11 @@ class ComparisonReport(Report):
         Returns:
             The axes of the skills.
         """
-        evidence, shown = self._evidence, [*self.verdicts, self.best]
+        shown = [*self.verdicts, self.best]
         return draw_verdict(
-            {name: skill for name, skill in evidence.skills.items() if name != self.best},
-            {name: evidence.tallies[name].metric(self.by, "step") for name in shown},
-            {name: evidence.below[name] for name in shown if name in evidence.below},
+            {name: skill for name, skill in self._skills.items() if name != self.best},
+            {name: self._tallies[name].metric(self.by, "step") for name in shown},
+            {name: tally.below() for name in shown if (tally := self._tallies[name]).levels},
             heading(self.by),
             ax=ax,
             filepath=filepath,
@@ -215,7 +229,7 @@ class ComparisonReport(Report):
 
     def pages(self) -> Iterator[Page]:
         """Yield the table, and a verdict for each model."""
-        tally = self._evidence.tallies[self.best]
+        tally = self._tallies[self.best]
         left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
         metrics = printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
         columns = {
@@ -224,45 +238,45 @@ class ComparisonReport(Report):
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
                 "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")
-                for name, of in self._evidence.skills.items()
+                for name, of in self._skills.items()
             ],
         }
-        yield Page(columns, [*self._evidence.notes, *self._sentences()])
+        yield Page(columns, [*self._notes, *self._sentences()])
 
     def _sentences(self) -> Iterator[str]:
         if not self.verdicts:
-            error = number(self._evidence.tallies[self.best].metric(self.by))
+            error = number(self._tallies[self.best].metric(self.by))
             article = "an" if self.by == "mae" else "a"
             yield (
                 f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
                 f"over {self.windows} windows{self._panel()}."
             )
-        skills = self._evidence.skills
+        skills = self._skills
         few = [name for name in skills if skills[name].few == "windows"]
         if rivals := [name for name in few if name not in self.verdicts]:
             yield f"{', '.join(rivals)} cannot be judged: {self._too_few(skills[rivals[0]])}."
         # Tables come of unknown seeds, so only models have levels or None here.
-        for name in [*self._evidence.levels][:1]:
+        for name in [*self._levels][:1]:
             yield from self._luck(name)
         for name in self.verdicts:
             yield self._sentence(name)
-            if self._evidence.origins.num_series > 1:
+            if self._origins.num_series > 1:
                 yield from self._singly(name)
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield _held(name, self.coverages[name])
         if len(self.verdicts) > 1:
-            best, skills = self._evidence.among([*self.verdicts])
+            best, skills = self._among([*self.verdicts])
             for name, skill in skills.items():
                 yield self._said(name, skill, f"the best model, {best}")
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
-        tallies = self._evidence.tallies
+        tallies = self._tallies
         judged = np.isfinite(tallies[self.best].errors)
         sums = tallies[name].by_seed[:, judged].sum(axis=1)
         if len(sums) == 1:
-            if not np.isnan(self._evidence.skills[name].low):
+            if not np.isnan(self._skills[name].low):
                 yield "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
             return
         ratios = sums / tallies[self.best].errors[judged].sum()
@@ -271,11 +285,11 @@ class ComparisonReport(Report):
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
-        return self._said(name, self._evidence.skills[name], f"the best baseline, {self.best}")
+        return self._said(name, self._skills[name], f"the best baseline, {self.best}")
 
     def _said(self, name: str, skill: Skill, rival: str) -> str:
         """Return in a sentence how a model does beside a rival, or why it is not judged."""
-        over = f"over {len(self._evidence.origins.series)} windows{self._panel()}"
+        over = f"over {len(self._origins.series)} windows{self._panel()}"
         figure = f"skill {percent(skill.value)} by {heading(self.by)}"
         if skill.value == -np.inf:
             rival += f", whose {heading(self.by)} is 0"
@@ -292,7 +306,7 @@ class ComparisonReport(Report):
 
     def _too_few(self, skill: Skill) -> str:
         """Return why a skill has no interval: how much there is, and how much it takes."""
-        origins = self._evidence.origins
+        origins = self._origins
         if skill.few == "series":
             return f"there are {origins.num_series} series, and an interval takes {FEWEST}"
         there = f"there are {origins.num_times} origins"
@@ -304,7 +318,7 @@ class ComparisonReport(Report):
 
     def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on the number of series that a model wins and loses, if it can."""
-        skills = self._evidence.skills_of(name)
+        skills = self._beside(name, self.best, skills_by_series)
         if np.isnan(skills.low).all():
             return
         won, lost = (int((skills.verdict == verdict).sum()) for verdict in ("beats", "loses to"))
@@ -316,15 +330,14 @@ class ComparisonReport(Report):
 
     def _targets_lost(self, name: str) -> Iterator[str]:
         """Yield a sentence for each of several targets whose own naive is no worse than a model."""
-        evidence = self._evidence
-        if len(evidence.targets) < 2 or Naive.name not in evidence.tallies:
+        if len(self._targets) < 2 or Naive.name not in self._tallies:
             return
         # A target without a scale has a MAE.
-        scaled, plain = (
-            [evidence.tallies[each].metric(by, "target") for each in (name, Naive.name)]
+        scaled, unscaled = (
+            [self._tallies[each].metric(by, "target") for each in (name, Naive.name)]
             for by in (self.by, "mae")
         )
-        for target, *errors in zip(evidence.targets, *scaled, *plain, strict=True):
+        for target, *errors in zip(self._targets, *scaled, *unscaled, strict=True):
             by = "mae" if np.isnan(errors[1]) else self.by
             own, naive = errors[2:] if np.isnan(errors[1]) else errors[:2]
             if own >= naive:
@@ -333,18 +346,45 @@ class ComparisonReport(Report):
                     f"{number(own)}, of naive {number(naive)}."
                 )
 
+    def _verdicts_on(self, series: IntArray) -> dict[str, Array]:
+        """Return the skills and verdicts of every forecaster on some series, one after another."""
+        known = np.minimum(np.searchsorted(self._series, series), len(self._series) - 1)
+        judged = self._series[known] == series
+        skills = [self._beside(name, self.best, skills_by_series) for name in self._tallies]
+        ends = {
+            column: np.where(judged, [getattr(own, end)[known] for own in skills], np.nan).ravel()
+            for column, end in ENDS.items()
+        }
+        verdicts = np.concatenate([own.verdict[known] for own in skills])
+        few = np.isnan(ends["skill_low"])
+        return {**ends, "verdict": np.where(few, "too few windows", verdicts)}
+
+    def _skill_on_targets(self) -> Array:
+        """Return the skill of every forecaster on each target, one forecaster after another."""
+        errors = np.stack([tally.metric(self.by, "target") for tally in self._tallies.values()])
+        best = self._tallies[self.best].metric(self.by, "target")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(errors == best, 0.0, 1 - errors / best).ravel()
+
+    def _among(self, models: Sequence[str]) -> tuple[str, dict[str, Skill]]:
+        """Return the model with the lowest error, and the skill of each other one over it."""
+        best = min(models, key=lambda name: float(self._tallies[name].metric(self.by)))
+        # The best one may have been lucky, as the best baseline may.
+        others, rivals = [name for name in models if name != best], len(models) - 1
+        return best, {name: self._beside(name, best, skill, rivals) for name in others}
+
+    def _beside(self, name: str, rival: str, judge: Callable[..., Skill], rivals: int = 1) -> Skill:
+        """Return the skill of a forecaster over a model, or on each series over a baseline."""
+        if (name, rival) not in self._found:
+            errors, others = self._tallies[name].by_seed, self._tallies[rival].errors
+            judged = np.isfinite(others)
+            found = judge(errors[:, judged], others[judged], self._origins, rivals)
+            self._found[name, rival] = found.rooted() if is_rooted(self.by) else found
+        return self._found[name, rival]
+
     def _panel(self) -> str:
-        count = self._evidence.origins.num_series
+        count = self._origins.num_series
         return f" of {count} series" if count > 1 else ""
-
-
-def plain(value: Any) -> Any:
-    """Return a number to six digits, as JSON takes it, or several; None for one not finite."""
-    if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
-    if np.ndim(value):
-        return [plain(number) for number in value.tolist()]
-    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def _held(name: str, coverage: Coverage) -> str:

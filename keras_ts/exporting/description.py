@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
+from keras_ts._backends import versions
 from keras_ts._quantiles import output_names
-from keras_ts._version import __version__
 from keras_ts.forecasting.history import needed_rows
 from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
 from keras_ts.windows.arithmetic.cycles import Holiday, cycle_names, formula
@@ -60,11 +60,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
         "id_column": windows.id_column,
         "time_column": windows.time_column,
         "bounds": bounds and {"minimum": bounds.minimum, "maximum": bounds.maximum},
-        "versions": {
-            "keras_ts": __version__,
-            "keras": keras.__version__,
-            "backend": keras.backend.backend(),
-        },
+        "versions": versions(),
     }
 
 

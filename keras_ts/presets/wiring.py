@@ -1,21 +1,67 @@
-"""Wires the model of a preset from its blocks; keeps the parts that are fitted before training."""
+"""Wires the model of a preset, from its inputs to outputs in the units of the series.
 
+Columns known ahead and static columns are standardized by constants of the training part, since a
+window's own statistics would hide that a promotion runs all week. A column that is constant there
+becomes 0, and the sines and cosines of a calendar stay as they are. Columns known ahead may lack
+values in a window, and at steps without a target. There they hold their last value, so that no NaN
+reaches another step or a gradient.
+
+The net reads the columns known ahead beside the others, and the static columns at every step. That
+works for every cell, bidirectional ones too; an initial state would need a form for each. It has
+read nothing in a window without a value, so with ``min_inputs=0`` they go past it, too.
+
+Each step of the forecast gets an effect of the columns known ahead at that step alone. A small net,
+the same for all steps, computes it, since a promotion does on the fifth day what it does on the
+first. For a single series the effect is in units of the training part: a window without a promotion
+has a small scale, and would shrink the promotion that follows it. In a panel, whose series differ
+in size, it is in units of the window.
+
+Exponential smoothing and a linear map of the window forecast first, and the net corrects them. The
+head's weights begin at 0, so that the net forecasts at first as smoothing does, and learns where to
+depart from it. The linear map is frozen once it is fitted (``initial_fit.parts``). Trained beside
+the net, it would fit the noise of windows that the net has seen often. A single series also gets a
+linear map of those cycles of the calendar that are longer than the window, at the last step to
+forecast. The sines and cosines of all other steps are linear in these, so that the map gives each
+step its season. It is solved for together with the map of the window, which cannot know such a
+season. A shorter one it knows better than a sine does.
+
+Recurring events add to this forecast. For a single series they are in units of the training part.
+In a panel, whose series differ in size, they are relative to the root mean square of the window.
+That is the level of a shop, which is what it loses on a day on which it is shut. The standard
+deviation of a window would not do: shops differ in it by more than their levels, and Christmas
+multiplies that of the windows that see it, which New Year's Day is forecast from.
+
+One dense layer forecasts all steps. Its outputs stand in the order steps, quantiles, targets, since
+the layers that bring them to the units of the targets take these on the last axis. Quantiles are
+sorted last, in these units. Half precision would lose the level of a series.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_ts._dtypes import whole_precision
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.expand_series import ExpandSeries
 from keras_ts.layers.linear_forecast import LinearForecast
-from keras_ts.layers.plumbing import LastSteps, LevelByStatic
+from keras_ts.layers.plumbing import (
+    CarryForward,
+    KnownAhead,
+    LastSteps,
+    LevelByStatic,
+    MaskLike,
+    RootMeanSquare,
+    SelectColumns,
+)
+from keras_ts.layers.scale_output import ScaleOutput
+from keras_ts.layers.smoothed_forecast import SmoothedForecast
+from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.blocks.core import custom, recurrent
-from keras_ts.presets.blocks.covariates import effect_of, inputs_of, joined
-from keras_ts.presets.blocks.head import headed
-from keras_ts.presets.blocks.normalization import normalized
-from keras_ts.presets.blocks.smoothing import events, smooth
+from keras_ts.presets.blocks.normalization import normalized, restored_feature, standardization
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.roles import as_x
@@ -55,7 +101,7 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
         smoothed, state, linear, fitted_on = smooth(needs, normal, scale, state)
     effect, season = effect_of(needs, inputs, ahead, state)
     layer, effects, units = (
-        (None, None, []) if needs.events is None else events(needs, inputs, window)
+        (None, None, []) if needs.events is None else events_of(needs, inputs, window)
     )
     outputs, spread = headed(needs, state, smoothed, effect, restore, effects)
     model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
@@ -67,14 +113,216 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
 
 
 def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:
-    """Return the inputs of a model, and its windows with an axis of columns."""
-    inputs = inputs_of(needs)
+    """Return the inputs of a model by part, and its windows with an axis of columns."""
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "past": (needs.window,) if needs.features is None else (needs.window, needs.features)
+    }
+    if needs.ahead:
+        shapes["future"] = (needs.steps, len(needs.ahead))
+    shapes |= {part: (len(of_part.mean),) for part, of_part in needs.series_constants.items()}
+    # Without a dataset there is one input, which Keras names.
+    inputs = {
+        part: keras.Input(shape, name=None if needs.carrier is None else part)
+        for part, shape in shapes.items()
+    }
     window = inputs["past"] if needs.carrier is None else needs.carrier(inputs["past"])
     if needs.features is None:
         # Levels are subtracted before half precision may lose them.
         precision = whole_precision() if needs.settings.window_norm else None
         window = ExpandSeries(dtype=precision)(window)
     return inputs, window
+
+
+def joined(
+    needs: Requirements, inputs: dict[str, Any], window: Any, normal: Any
+) -> tuple[Any, Any, list[Any]]:
+    """Return all columns that the net reads, those of the forecast's steps or None, and static."""
+    parts, ahead, static = [normal], None, []
+    if needs.ahead and needs.ahead_constants is not None:
+        standardize = standardization(needs.ahead_constants)
+        within = standardize(SelectColumns(needs.ahead)(window))
+        # Standardized before it is filled, so that the 0 before a first value is the column's
+        # mean. A calendar lacks values only before its series.
+        fills = len(needs.ahead) > needs.calendar
+        if needs.masked and (fills or needs.early):
+            within = CarryForward()(within)
+        ahead = standardize(inputs["future"])
+        if needs.ahead_masked and fills:
+            ahead = CarryForward()(ahead)
+        parts.append(within)
+        if needs.settings.kind == "sequence_to_sequence":
+            ahead = KnownAhead()([within, ahead])
+    for part, constants in needs.series_constants.items():
+        static.append(standardization(constants)(inputs[part]))
+        parts.append(keras.layers.RepeatVector(needs.window)(static[-1]))
+    if len(parts) == 1:
+        return normal, None, static
+    columns = keras.layers.Concatenate()(parts)
+    return MaskLike()([columns, normal]) if needs.masked else columns, ahead, static
+
+
+def smooth(
+    needs: Requirements, windows: Any, scale: Any, state: Any
+) -> tuple[Any, Any, LinearForecast | None, tuple[Any, Any]]:
+    """Return the forecasts, what the net then knows, the linear map, and windows and scales."""
+    settings, columns = needs.settings, _columns(needs)
+    if columns is not None:
+        windows, scale = SelectColumns(columns)(windows), SelectColumns(columns)(scale)
+    unit: float | list[float] | None = None
+    if needs.target_constants is not None:
+        stds = needs.target_constants.std
+        unit = stds[0] if len(stds) == 1 else list(stds)
+    # A mixture is tried on the steps of a period, or on as many as are forecast.
+    tried = max(1, min(needs.steps, max(settings.period or 1, 3)))
+    layer = SmoothedForecast(
+        needs.steps,
+        needs.gap,
+        unit,
+        masked=needs.masked,
+        backtest_steps=tried if settings.smoothing == "mixed" else None,
+    )
+    forecasts, state = layer([windows, state] if unit is None else [windows, state, scale])
+    if settings.smoothing != "linear" or needs.window is None:
+        return forecasts, state, None, (windows, scale)
+    linear = LinearForecast(needs.steps)
+    both = [forecasts, linear(windows)]
+    forecasts = keras.layers.Add(dtype=whole_precision())(both)
+    return forecasts, state, linear, (windows, scale)
+
+
+def _columns(needs: Requirements) -> list[int] | None:
+    """Return the columns to smooth, one for each target of a step; None for all columns."""
+    feature = restored_feature(needs)
+    if feature is None and needs.targets is None and needs.targets_per_step != needs.features:
+        feature = 0
+    columns = [feature] if isinstance(feature, int) else feature
+    return None if columns == [*range(needs.features or 1)] else columns
+
+
+def effect_of(
+    needs: Requirements, inputs: dict[str, Any], ahead: Any, state: Any
+) -> tuple[Any, keras.layers.Dense | None]:
+    """Return the effect of columns known ahead, and its linear map of the calendar; or None."""
+    if ahead is None:
+        return None, None
+    settings, outputs = needs.settings, needs.outputs_per_step
+    repeat: keras.layers.Layer = keras.layers.RepeatVector(ahead.shape[-2])
+    if len(ahead.shape) == 4:
+        repeat = keras.layers.TimeDistributed(repeat)
+    columns = keras.layers.Concatenate()([repeat(state), ahead])
+    hidden = keras.layers.Dense(settings.units[-1], activation="relu")(columns)
+    # Beside smoothing, all that the net adds begins at 0.
+    initial = "zeros" if settings.smoothing else "glorot_uniform"
+    layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
+    effect = layer(hidden)
+    if settings.smoothing != "linear" or needs.units is None or not needs.seasons:
+        return effect, None
+    season = keras.layers.Dense(
+        needs.steps * outputs, kernel_initializer="zeros", dtype=whole_precision()
+    )
+    last = LastSteps(1)(SelectColumns(needs.seasons)(inputs["future"]))
+    of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
+    shape = (needs.steps, outputs)
+    of_steps = keras.layers.Reshape(shape, dtype=whole_precision())(of_steps)
+    return keras.layers.Add(dtype=whole_precision())([effect, of_steps]), season
+
+
+def events_of(
+    needs: Requirements, inputs: dict[str, Any], window: Any
+) -> tuple[CalendarEvents, Any, list[Any]]:
+    """Return the layer of events, its effects in the targets' units, and windows' units if any."""
+    known, future = len(needs.ahead), inputs["future"]
+    if needs.calendar < known:
+        future = SelectColumns([*range(known - needs.calendar, known)])(future)
+    steps = needs.steps if needs.events == "by_step" else None
+    layer = CalendarEvents(needs.outputs_per_step, steps, moving=needs.moving)
+    quantiles = needs.outputs_per_step // needs.targets_per_step
+    if needs.units is not None:
+        units = list(needs.units) * quantiles
+        scale = ScaleOutput(units if len(units) > 1 else units[0])
+        return layer, scale(layer(future)), []
+    assert needs.own is not None
+    assert needs.targets is not None
+    targets = SelectColumns([needs.own[target] for target in needs.targets])(window)
+    by_output = sizes = RootMeanSquare()(targets)
+    if quantiles > 1:
+        by_output = keras.layers.Concatenate(dtype=whole_precision())([sizes] * quantiles)
+    return (
+        layer,
+        keras.layers.Multiply(dtype=whole_precision())([layer(future), by_output]),
+        [sizes],
+    )
+
+
+def headed(
+    needs: Requirements,
+    state: Any,
+    smoothed: Any,
+    effect: Any,
+    restore: Callable[[Any], Any] | None,
+    events: Any = None,
+) -> tuple[Any, keras.layers.Dense | None]:
+    """Return outputs in the units of the series, and the layer of a net that corrects smoothing."""
+    # Without a state, ``smoothed`` are the outputs, flat.
+    settings, targets = needs.settings, needs.targets_per_step
+    values = steps, quantiles, _ = needs.steps, len(settings.quantiles or (0.5,)), targets
+    # The axis of a sequence's window, if there is one.
+    lead = () if settings.kind == "sequence_to_vector" else (needs.window or -1,)
+    flat = by_target = (*lead, steps * quantiles * targets)
+    if targets > 1:
+        by_target = (*lead, steps * quantiles, targets)
+    if settings.period is not None and quantiles * targets > 1:
+        by_target = values  # The phase of the season differs by step.
+    layer = None
+    if state is None:
+        outputs = smoothed
+    elif smoothed is None:
+        outputs = keras.layers.Dense(flat[-1])(state)
+    else:
+        # The net's own part begins at 0, so that smoothing alone leads at first.
+        layer = keras.layers.Dense(flat[-1], kernel_initializer="zeros")
+        both = [_shaped(layer(state), *values), _shaped(smoothed, steps, 1, targets)]
+        outputs = _shaped(keras.layers.Add(dtype=whole_precision())(both), *flat)
+    effect = None if effect is None else _shaped(effect, *flat)
+    units = None if settings.window_norm is None else needs.units
+    if effect is not None and units is None:
+        outputs = keras.layers.Add()([outputs, effect])
+    if settings.output_scale is not None:
+        outputs = ScaleOutput(_scales(settings.output_scale, values))(outputs)
+    if restore is not None:
+        outputs = restore(_shaped(outputs, *by_target))
+    if effect is not None and units is not None:
+        scale = ScaleOutput(units if targets > 1 else units[0])
+        both = [outputs, scale(_shaped(effect, *by_target))]
+        outputs = keras.layers.Add(dtype=whole_precision())(both)
+    if events is not None:
+        both = [outputs, _shaped(events, *by_target)]
+        outputs = keras.layers.Add(dtype=whole_precision())(both)
+    if settings.quantiles is None:
+        return _shaped(outputs, *lead, *needs.shape), layer
+    if targets > 1:  # Quantiles go last.
+        outputs = _shaped(outputs, *lead, *values)
+        order = [*range(1, len(lead) + 2), len(lead) + 3, len(lead) + 2]
+        outputs = keras.layers.Permute(order, dtype=whole_precision())(outputs)
+    outputs = _shaped(outputs, *lead, *needs.shape, quantiles)
+    return SortedQuantiles(settings.quantiles)(outputs), layer
+
+
+def _scales(scale: Any, values: tuple[int, int, int]) -> Any:
+    """Return the scale of each value, from a number or one for each target or output."""
+    steps, _, targets = values
+    if not isinstance(scale, tuple):
+        return scale
+    if len(scale) not in (targets, steps * targets):
+        return list(scale)  # ScaleOutput says how many there must be.
+    return np.broadcast_to(np.reshape(scale, (-1, 1, targets)), values).ravel().tolist()
+
+
+def _shaped(outputs: Any, *shape: int) -> Any:
+    """Reshape outputs to ``shape``, which leaves out the batch and may hold one -1."""
+    if tuple(size or -1 for size in outputs.shape[1:]) == shape:
+        return outputs
+    return keras.layers.Reshape(shape, dtype=whole_precision())(outputs)
 
 
 def within_bounds(settings: PresetSettings, outputs: Any) -> Any:

@@ -7,6 +7,8 @@ and which columns they have, shows if they can belong to the model that is saved
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.labels import collapsed
 from keras_ts.windows.roles import PARTS, Columns
@@ -90,6 +92,15 @@ def _read(name: str, value: Any, kind: Any) -> Any:
 def printable(text: str) -> str:
     """Return a text in one line, without letters that a terminal obeys, such as colours."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def plain(value: Any) -> Any:
+    """Return a number to six digits, as JSON takes it, or several; None for one not finite."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if np.ndim(value):
+        return [plain(number) for number in value.tolist()]
+    return float(f"{value:.6g}") if np.isfinite(value) else None
 
 
 def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Tally:
         measure: str = "mae",
         times: IntArray | None = None,
         classes: int = 1,
+        levels: tuple[float, ...] | None = None,
     ) -> None:
         # Of each seed, the sum of a window's losses of ``measure`` over the number of its targets.
         # Missing ones add 0, so that the ratio of two forecasters' sums is that of their means.
@@ -33,6 +34,8 @@ class Tally:
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
+        # How many targets lie below each quantile, how many up to it, and how many there are.
+        self.levels, self._below = levels, np.zeros((3, len(levels or ())))
         self._origins: IntArray | None = None  # the place of each window's origin; -1 if left out
         if times is not None:
             count, most = int(times.max()) + 1, max(_MOST_NUMBERS // steps, 2)
@@ -46,7 +49,8 @@ class Tally:
         """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
         sizes = first._series, first.steps, first.columns
-        joint = cls(0, *sizes, first._measure, classes=first._classes)
+        joint = cls(0, *sizes, first._measure, classes=first._classes, levels=first.levels)
+        joint._below = np.sum([tally._below for tally in tallies], axis=0)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
@@ -61,6 +65,7 @@ class Tally:
         """Return the means over models that differ by their seed, of losses at the same targets."""
         mean = copy.copy(tallies[0])
         mean.by_seed = np.concatenate([tally.by_seed for tally in tallies])
+        mean._below = np.sum([tally._below for tally in tallies], axis=0)
         mean._sums = {
             key: np.mean([tally._sums[key] for tally in tallies], axis=0) for key in mean._sums
         }
@@ -114,6 +119,17 @@ class Tally:
                     weights = summands[chosen].sum(axis=2).ravel()
                     added = np.bincount(flat, weights, minlength=by_origin.size)
                     by_origin += added.reshape(by_origin.shape)
+
+    def add_quantiles(self, actual: Array, quantiles: Array, present: BoolArray) -> None:
+        """Count the targets that lie below each quantile, and up to it."""
+        wide, values = present[..., None], actual[..., None]
+        for place, beyond in enumerate((quantiles > values, quantiles >= values, wide)):
+            self._below[place] += (wide & beyond).sum(axis=(0, 1, 2))
+
+    def below(self) -> tuple[tuple[float, ...] | None, Array, Array]:
+        """Return the levels, and the shares of targets below and up to the quantile of each."""
+        below, up_to, count = self._below
+        return self.levels, below / count, up_to / count
 
     def metric(self, name: str, by: str | None = None) -> Array:
         """Return a metric over all targets, or for each step or series; NaN without losses."""

@@ -45,6 +45,8 @@ _FACTOR = 2
 _LEAST_BIAS = 0.8
 # This many lags count however small they are: among a few dozen errors none stands out from chance.
 _LAGS = 2
+# The columns of a skill in a table, and what a ``Skill`` calls them.
+ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
 
 class Skill(NamedTuple):

@@ -41,10 +41,9 @@ class BacktestReport(Report):
     table: dict[str, Array]
     scales: Array
     comparison: ComparisonReport | None
-    _scales: Array  # of absolute and squared steps
+    _rows: Rows  # those of ``table``, or their totals
+    _total: bool
     _reason: NoVerdictError | None  # why there is no verdict
-    _levels: Sequence[float] | None
-    _totals: Rows | None  # None for a report of single steps
     _trained: Sequence[int]  # the folds on which a model was trained
 
     @property
@@ -79,21 +78,13 @@ class BacktestReport(Report):
             cent) and the further columns of ``ComparisonReport.table``.
         """
         if by is not None:
-            known = {"fold": True, "step": self._totals is None, "series": True}
-            known["seed"] = "seed" in self.table
-            _checks.choice("by", by, tuple(name for name, has in known.items() if has))
-        if self._totals is not None:
-            return self._totals.scores(by)
-        predicted = self.table["prediction"]
-        if self._levels is not None:
-            names = output_names("prediction", self._levels)
-            predicted = np.stack([self.table[name] for name in names], axis=-1)
-        rows = Rows(self.table, self.table["actual"], predicted, self._scales, self._levels)
-        return rows.scores(by)
+            known = ("fold", "step", "series", "seed")
+            _checks.choice("by", by, tuple(own for own in known if own in self._rows.columns))
+        return self._rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the error by step, as ``plot_backtest`` does; of totals the verdict."""
-        if self._totals is not None:
+        if self._total:
             return self._judged().plot(ax=ax, filepath=filepath)
         return plot_backtest(self, ax=ax, filepath=filepath)
 
@@ -142,24 +133,22 @@ def joined(
 ) -> BacktestReport:
     """Return the report of all folds."""
     levels = parts[0].done.levels
-    for table, done, _ in parts:
-        for place, name in enumerate(output_names("prediction", levels) if levels else []):
-            table[name] = done.predictions[..., place].reshape(table["prediction"].shape)
     columns = {
         name: np.concatenate([part.table[name] for part in parts]) for name in parts[0].table
     }
-    scales = np.concatenate([part.scales for part in parts])
-    comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
-    totals = None
+    points, scales = columns["prediction"], np.concatenate([part.scales for part in parts])
+    rows = Rows(columns, columns["actual"], points, scales, None)
+    made = [part.done.predictions for part in parts]
+    if levels:
+        quantiles = np.concatenate(made).reshape(*points.shape, len(levels))
+        named = zip(output_names("prediction", levels), np.moveaxis(quantiles, -1, 0), strict=True)
+        columns |= dict(named)
     if total:
         # Of each window's steps, with quantiles where models have them.
-        rows = Rows(columns, columns["actual"], columns["prediction"], scales, None)
-        by = [name for name in ("fold", "seed", "series", "origin") if name in columns]
-        totals = rows.totals(by)
+        rows = rows.totals([own for own in ("fold", "seed", "series", "origin") if own in columns])
         made = [part.done.totals for part in parts if part.done.totals is not None]
-        if made and levels is not None:
-            predicted = np.concatenate(made).reshape(*totals.actual.shape, len(levels))
-            totals = totals._replace(predicted=predicted, levels=levels)
-    return BacktestReport(
-        columns, scales[..., 0], comparison, scales, reason, levels, totals, trained
-    )
+    if levels and made:
+        predicted = np.concatenate(made).reshape(*rows.actual.shape, len(levels))
+        rows = rows._replace(predicted=predicted, levels=levels)
+    comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
+    return BacktestReport(columns, scales[..., 0], comparison, rows, total, reason, trained)

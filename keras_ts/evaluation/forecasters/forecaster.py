@@ -223,11 +223,13 @@ def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ..
     return tuple(level for level in told[0] if all(level in own for own in told)) if told else ()
 
 
-def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any]:
-    """Return the baselines that an argument asks for, or raise an error."""
+def baselines_of(baselines: Any, period: int | None, sequence: bool) -> tuple[list[Any], list[str]]:
+    """Return the baselines that an argument asks for, and a sentence on each that is left out."""
     usual = default_baselines(period)
     if baselines is None:
-        return [one for one in usual if one.sequences or not sequence]
+        out = [one for one in usual if sequence and not one.sequences]
+        notes = [f"{one.name} is left out: it forecasts no sequences." for one in out]
+        return [one for one in usual if one not in out], notes
     if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
@@ -243,14 +245,7 @@ def baselines_of(baselines: Any, period: int | None, sequence: bool) -> list[Any
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"baselines must have different names. Received {name!r} twice.")
-    return chosen
-
-
-def left_out_note(baselines: Any, sequence: bool) -> list[str]:
-    """Return a sentence on each usual baseline that forecasts no sequences, if it is left out."""
-    usual = default_baselines(None) if baselines is None and sequence else []
-    names = [one.name for one in usual if not one.sequences]
-    return [f"{name} is left out: it forecasts no sequences." for name in names]
+    return chosen, []
 
 
 def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:

@@ -176,8 +176,8 @@ class _Measured:
         self._errors = np.zeros(self.num_windows)
         self._counted = 0
         self._increases = np.zeros((len(shuffled), self.num_windows))
-        # By item: if any value, any prediction, and any point forecast or median has changed.
-        self._changed, self._moved, self._moved_points = np.zeros((3, len(shuffled)), dtype=bool)
+        # By item: 1 if a value has changed, 2 if a prediction has, 3 if a point or median has.
+        self._changed = np.zeros(len(shuffled), np.int64)
 
     @property
     def mean(self) -> float:
@@ -209,29 +209,25 @@ class _Measured:
                         moved = self._predictions(name, replace(block, inputs=inputs), present)
                         increases = self._absolute(block, moved, present) - errors
                         self._increases[place, rows] += increases / repeats
-                        self._changed[place] = True
-                        self._moved[place] |= bool((moved != original).any())
                         before, after = (points_of(p, self._quantiles) for p in (original, moved))
-                        self._moved_points[place] |= bool((after != before).any())
+                        found = 3 if (after != before).any() else 1 + (moved != original).any()
+                        self._changed[place] = max(self._changed[place], found)
                     bar.add(len(block.series))
 
     def rows(self) -> list[Row]:
         """Return by how much each item increases the error, with an interval and a verdict."""
         rows = []
         for place, columns in enumerate(self._shuffled):
-            if not self._changed[place]:
-                rows.append(Row(columns, Skill(np.nan, np.nan, np.nan), NEVER_CHANGES))
-            elif not self._moved[place]:
-                rows.append(Row(columns, Skill(0.0, 0.0, 0.0), UNUSED))
-            elif not self._moved_points[place]:
-                rows.append(Row(columns, Skill(0.0, 0.0, 0.0), UNUSED_BY_MEDIAN))
-            else:
-                # A window that no other one gives values to says nothing.
-                kept = np.flatnonzero(~(self._alone & columns.varies))
-                errors = self._errors[kept]
-                origins = self._judged.origins_of(kept)
-                less = skill(errors + self._increases[place, kept], errors, origins)
-                rows.append(Row(columns, less))
+            if (changed := self._changed[place]) < 3:
+                verdict = (NEVER_CHANGES, UNUSED, UNUSED_BY_MEDIAN)[changed]
+                none = 0.0 if changed else np.nan
+                rows.append(Row(columns, Skill(none, none, none), verdict))
+                continue
+            # A window that no other one gives values to says nothing.
+            kept = np.flatnonzero(~(self._alone & columns.varies))
+            errors, origins = self._errors[kept], self._judged.origins_of(kept)
+            less = skill(errors + self._increases[place, kept], errors, origins)
+            rows.append(Row(columns, less))
         return rows
 
     def notes(self) -> list[str]:
@@ -252,7 +248,7 @@ class _Measured:
                 f"{single} series have a single window each, which no other one can give values "
                 "to: they count for static columns alone."
             )
-        tested = int(self._moved_points.sum())
+        tested = int((self._changed == 3).sum())
         if tested >= _MANY:
             notes.append(
                 f"{tested} columns are compared with noise. Of 40 columns of noise, one seems to "

@@ -12,6 +12,7 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import ForecastTable
 from keras_ts.evaluation.judged import JudgedWindows, scales_of
+from keras_ts.evaluation.judging import season_of
 from keras_ts.evaluation.score.matched import Keys, Matched, Names
 from keras_ts.forecasting.aggregate import Samples
 from keras_ts.plotting.errors import plot_errors
@@ -166,18 +167,15 @@ def score(
             rows that were forecast is among those of their time.
     """
     _check_by(by, _checks.boolean("total", total))
-    if period is not None:
-        period = _checks.integer("period", period, 1)
+    carried = None if filepath is None else load_carried(filepath)
+    card = None if filepath is None else scorecard(filepath)
+    period = season_of(period, None if card is None else card.values["period"]) or 1
     samples = None
     if total and "sample" in getattr(forecasts, "columns", ()):
         samples = Samples.of(forecasts)
         forecasts = samples.medians()
-    carried = None if filepath is None else load_carried(filepath)
     matched = Matched.of(forecasts, actual, carried)
     names, fields, keys, come = matched.names, matched.fields, matched.keys, matched.come
-    card = None if filepath is None else scorecard(filepath)
-    if period is None:
-        period = (None if card is None else card.values["period"]) or 1
     values, origins, steps = matched.values, matched.origins, matched.steps
     labels = np.array(keys.labels, dtype=object)[keys.series]
     forecast = matched.forecasts if samples is None else samples.of_targets(fields.values)

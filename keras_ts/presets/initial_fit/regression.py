@@ -16,10 +16,9 @@ from keras_ts._dtypes import whole_precision
 from keras_ts._typing import Array
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.plumbing import CarryForward, LastSteps, MissingAsColumns, SelectColumns
-from keras_ts.presets.blocks.head import headed
 from keras_ts.presets.blocks.normalization import normalized, standardization
 from keras_ts.presets.requirements import IGNORED, Constants, Requirements
-from keras_ts.presets.wiring import entrance, within_bounds
+from keras_ts.presets.wiring import entrance, headed, within_bounds
 from keras_ts.windows.arithmetic.regression import Line
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_time_order

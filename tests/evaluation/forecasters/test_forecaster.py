@@ -92,7 +92,7 @@ def test_windows_without_a_forecast_count_for_nobody(parts):
 
 def test_names():
     assert name_of(last_value) == "last_value"
-    assert [own.name for own in baselines_of(None, 7, False)][-1] == "seasonal naive"
+    assert [own.name for own in baselines_of(None, 7, False)[0]][-1] == "seasonal naive"
     with pytest.raises(ValueError, match="must have a name, by which its row is found"):
         name_of(lambda train, validation: None)
 
