@@ -173,8 +173,8 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
         groups = ", include_groups=False" if ids else ""
         call += f"resample({step[0]!r}, on={column}{end}{groups}){_PANDAS_MEAN}.reset_index()"
     return (
-        'Resample them to a regular step, and pass missing="mask" for steps without a row: '
-        f"frame = frame.{call}."
+        'Resample them to a regular step, and pass missing="mask" for steps without a row, or fill '
+        f"those with 0 if nothing happened there: frame = frame.{call}."
     )
 
 
