@@ -31,7 +31,7 @@ MAY_NAME = {
         "ModelCheckpoint",
         "ReduceLROnPlateau",
     },
-    "keras_ts._backends": {"unwrapped"},
+    "keras_ts._backends": {"unwrapped", "versions"},
     "tensorflow": set(),
     "jax": set(),
     "torch": set(),
