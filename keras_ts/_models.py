@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_ts._backends import Run, is_distributed, runner, unwrapped
+from keras_ts._typing import Array
 
 _ATTRIBUTE = "keras_ts_run"
 
@@ -48,6 +49,11 @@ def build_optimizer(model: keras.Model) -> None:
         strategy = getattr(model, "distribute_strategy", None)
         with nullcontext() if strategy is None else strategy.scope():
             model.optimizer.build(model.trainable_variables)
+
+
+def value_of(variable: Any) -> Array:
+    """Return a copy of the value of a variable."""
+    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:

@@ -12,6 +12,7 @@ import keras
 import pytest
 from hypothesis import HealthCheck, settings
 
+import any_backend
 import backend_free
 import backends
 import forks
@@ -32,13 +33,15 @@ backends.trace_once()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the quick tests and those without a backend, before pytest selects by marks."""
+    """Mark tests by the lists in which they stand, before pytest selects by marks."""
     beginnings, without_backend = quick.beginnings(), backend_free.beginnings()
     for item in items:
         if item.nodeid.startswith(beginnings) and not item.get_closest_marker("slow"):
             item.add_marker("quick")
         if item.nodeid.startswith(without_backend):
             item.add_marker("backend_free")
+        if any_backend.is_listed(item.nodeid):
+            item.add_marker("any_backend")
 
 
 @pytest.fixture(autouse=True, scope="session")

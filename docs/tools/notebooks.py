@@ -2,8 +2,11 @@
 
     python docs/tools/notebooks.py              # all, into docs/notebooks
     python docs/tools/notebooks.py stores       # one
-    python docs/tools/notebooks.py --out FOLDER
+    python docs/tools/notebooks.py --out FOLDER --check
+    python docs/tools/notebooks.py --list       # the pages, and nothing is run
 
+With `--check` it also runs the page's assertions, which no reader sees, and fails if a cell prints
+anything else than the page shows: what the tests of a page do, so CI runs these pages here alone.
 It needs the extra `notebooks`. A page and its notebook have the same code, which
 ``tests/site/test_notebooks.py`` compares, so make the notebook anew after a change to its page.
 """
@@ -11,6 +14,7 @@ It needs the extra `notebooks`. A page and its notebook have the same code, whic
 import argparse
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +22,10 @@ import nbformat
 from nbclient import NotebookClient
 
 from page import ROOT, parts
+
+sys.path.append(str(ROOT / "tests"))
+
+from same_output import difference, same
 
 NOTEBOOKS = {
     "ten_minutes": "docs/start/ten-minutes.md",
@@ -32,11 +40,12 @@ _COMMENT = re.compile(r"^<!--.*?-->\n?", re.MULTILINE | re.DOTALL)
 # The paragraph that leads to the notebook and says what to install.
 _OPENING = re.compile(r"^\[Open as a notebook\].*?\n\n", re.MULTILINE | re.DOTALL)
 _LOGGED = re.compile(r"^WARNING:tensorflow:.*\n", re.MULTILINE)
+_HIDDEN = {"tags": ["hidden"]}
 _SHELL = re.compile(r"^```sh\npip install .*?^```\n", re.MULTILINE | re.DOTALL)
 
 
-def notebook(page: Path) -> nbformat.NotebookNode:
-    """Return the notebook of a page, not yet run."""
+def notebook(page: Path, *, hidden: bool = False) -> nbformat.NotebookNode:
+    """Return the notebook of a page, not yet run; also with the code that no reader sees."""
     text, written = page.read_text(), 0
     cells = [nbformat.v4.new_code_cell(install_line(text))]
     for part in parts(text):
@@ -44,11 +53,12 @@ def notebook(page: Path) -> nbformat.NotebookNode:
         written = part.end
         if part.kind == "python":
             cells.append(nbformat.v4.new_code_cell(part.text.rstrip("\n")))
+        elif part.kind == "hidden" and hidden:
+            cells.append(nbformat.v4.new_code_cell(part.text, metadata=_HIDDEN))
     cells += prose(text[written:], page)
     # The title stands first, and the installation below it.
     cells[:2] = reversed(cells[:2])
-    for number, cell in enumerate(cells):
-        cell["id"] = f"cell-{number}"
+    number_cells(cells)
     kernel = {
         "name": "python3",
         "display_name": "Python 3",
@@ -56,6 +66,12 @@ def notebook(page: Path) -> nbformat.NotebookNode:
     }
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def number_cells(cells: list[nbformat.NotebookNode]) -> None:
+    """Give cells ids by their place."""
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
 
 
 def install_line(text: str) -> str:
@@ -111,10 +127,36 @@ def run(made: nbformat.NotebookNode) -> None:
         client.execute()
     # The kernel writes its own version.
     made["metadata"]["language_info"] = {"name": "python"}
-    for cell in made["cells"]:
-        if cell["cell_type"] == "code":
+    for cell in code_cells(made):
+        if cell["metadata"] != _HIDDEN:
             cell["metadata"] = {}
-            cell["outputs"] = cleaned(cell["outputs"])
+        cell["outputs"] = cleaned(cell["outputs"])
+
+
+def code_cells(made: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the cells of a notebook that hold code."""
+    return [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+
+
+def compare(made: nbformat.NotebookNode, page: Path) -> None:
+    """Compare what the cells printed with what the page shows, and take out the hidden ones.
+
+    Raises:
+        RuntimeError: The page shows another output.
+    """
+    _, *cells = code_cells(made)
+    left, printed = iter(cells), ""
+    for part in parts(page.read_text()):
+        if part.kind in ("python", "hidden"):
+            outputs = next(left)["outputs"]
+            texts = [output["text"] for output in outputs if output.get("name") == "stdout"]
+            printed = "".join(texts) or printed
+        elif part.kind == "output" and not same(part.text, printed):
+            raise RuntimeError(f"{page}, line {part.line}. {difference(part.text, printed)}")
+    made["cells"] = [cell for cell in made["cells"] if cell["metadata"] != _HIDDEN]
+    for count, cell in enumerate(code_cells(made), start=1):
+        cell["execution_count"] = count
+    number_cells(made["cells"])
 
 
 def cleaned(
@@ -148,14 +190,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NOTEBOOKS)}")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write into")
+    parser.add_argument("--check", action="store_true", help="test the page, too")
+    parser.add_argument("--list", action="store_true", help="print the pages, and run nothing")
     arguments = parser.parse_args()
+    if arguments.list:
+        print(*NOTEBOOKS.values(), sep="\n")
+        return
     os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     # Pictures go into the notebook.
     os.environ.pop("MPLBACKEND", None)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.names or NOTEBOOKS:
-        made = notebook(ROOT / NOTEBOOKS[name])
+        page = ROOT / NOTEBOOKS[name]
+        made = notebook(page, hidden=arguments.check)
         run(made)
+        if arguments.check:
+            compare(made, page)
         nbformat.validate(made)
         target = arguments.out / f"{name}.ipynb"
         nbformat.write(made, target)

@@ -37,6 +37,8 @@ def compare(
       columns. The series of a panel share it, each scaled by its own window.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
+    - ``"climatology"``, with ``total=True``: the quantiles of all totals of as many rows that each
+      series has before the first border.
 
     The verdict compares the errors of the model and of the best baseline on the same targets. The
     skill is one minus the model's error over that of the baseline, and a block bootstrap gives its
@@ -140,7 +142,8 @@ def compare(
             is its error over the scale and the number of its steps, so it is at most that of
             single steps. A model that ``calibrate(..., joint=True)`` made has quantiles of totals,
             by 500 sample paths, and their median for a point; any other model has the sum of its
-            points. Baselines have quantiles by the errors of their own totals. Defaults to False.
+            points. Baselines have quantiles by the errors of their own totals; one baseline more
+            is the climatology. Defaults to False.
 
     Returns:
         A ``ComparisonReport``.

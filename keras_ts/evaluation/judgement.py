@@ -12,7 +12,14 @@ from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
 from keras_ts.evaluation.judged import JudgedWindows, common_steps
-from keras_ts.scores.metrics import METRICS, QUANTILE, heading, point_losses, quantile_losses
+from keras_ts.scores.metrics import (
+    METRICS,
+    QUANTILE,
+    heading,
+    is_rooted,
+    point_losses,
+    quantile_losses,
+)
 from keras_ts.windows.arithmetic.scale import known_steps
 from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.blocks import Block, finite, totals
@@ -224,8 +231,8 @@ def judge(
                 quantiles = forecaster.around(by_part[forecaster.judged], forecast)
             point = where_present(name, point[usable], present)
             losses = point_losses(actual, point, scale)
-            if measure == "rmsse":
-                _check_squares(name, losses)
+            if is_rooted(measure):
+                _check_squares(name, measure, losses)
             if levels is not None:
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
@@ -238,12 +245,12 @@ def judge(
     return result._replace(missing=missing, zeros=zeros)
 
 
-def _check_squares(name: str, losses: Mapping[str, Array]) -> None:
+def _check_squares(name: str, measure: str, losses: Mapping[str, Array]) -> None:
     """Refuse errors, or steps of train, whose squares no number holds: they would count nowhere."""
-    if (np.isfinite(losses["mase"]) & ~np.isfinite(losses["rmsse"])).any():
+    if (np.isfinite(losses["mase"]) & ~np.isfinite(losses[measure])).any():
         raise NoVerdictError(
-            f'by="rmsse" squares the errors of {name} and the steps of train, and the squares are '
-            f"no numbers: errors reach {np.nanmax(losses['mae']):.4g}. Look for wrong values, "
+            f'by="{measure}" squares the errors of {name} and the steps of train, and the squares '
+            f"are no numbers: errors reach {np.nanmax(losses['mae']):.4g}. Look for wrong values, "
             'rescale the series, or pass by="mase".'
         )
 

@@ -61,7 +61,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        self._baselines, self._left_out = baselines_of(baselines, period, sequence)
+        self._baselines, self._left_out = baselines_of(baselines, period, sequence, total)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):
             raise ValueError(

@@ -227,10 +227,9 @@ class Prepared:
 
     def without_times(self) -> list[int]:
         """Return the numbers of series that can be forecast, but have no timestamps ahead."""
-        if self.plan.following is None:
-            return []
-        chosen = self.history.chosen
-        return chosen[self.plan.following.frequencies.codes[chosen] < 0].tolist()
+        following, chosen = self.plan.following, self.history.chosen
+        assert following is not None  # The windows of a BatchForecaster have a time_column.
+        return chosen[following.frequencies.codes[chosen] < 0].tolist()
 
 
 def _cast(values: Array, dtype: str, role: str, part: History) -> Array:

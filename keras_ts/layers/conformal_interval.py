@@ -341,8 +341,7 @@ def _inputs(inputs: Any) -> tuple[int, ...]:
 
 def checked_coverage(coverage: Any) -> tuple[float, ...]:
     """Return coverages as increasing floats, or raise an error that names them."""
-    if hasattr(coverage, "tolist"):
-        coverage = coverage.tolist()
+    coverage = _checks.listed(coverage)
     listed = coverage if isinstance(coverage, list | tuple) else [coverage]
     shares = tuple(_checks.real("coverage", share) for share in listed)
     increasing = all(low < high for low, high in pairwise((0.0, *shares, 1.0)))

@@ -40,6 +40,8 @@ STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
     "standard": lambda steps: (steps.mean, steps.deviation),
     "seasonal": lambda steps: (steps.last, steps.deviation),
 }
+# Those whose scale is 1, whatever the window.
+OF_UNIT_SCALE = ("mean",)
 # Those that need the whole window, so that no step has them from the steps up to it.
 OF_WHOLE_WINDOWS = ("seasonal",)
 

@@ -150,8 +150,8 @@ class RecurrentPreset(PresetSettings):
           recipe takes a share of them, as that of ``smooth_gru``, and a single series has a longer
           season, of up to 672 rows and three times before ``at``, the window is an eighth longer
           than the season.
-        - ``missing``: ``"raise"`` for one series in which nothing is missing and nothing known
-          ahead, else ``"mask_targets"``.
+        - ``missing``: ``"raise"`` for one series in which nothing is missing and of which nothing
+          is known ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
           series, but at least 4: short series give windows too, and are forecast. ``weighting`` is
           the preset's period, or ``"inverse_scale"`` without one, so that large series do not drown

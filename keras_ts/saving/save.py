@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,9 @@ def _kept(model: keras.Model, windows: Any) -> Carried | None:
     if carried is None:
         return None
     if old is not None and old.disagreement(carried) is None:
-        carried = replace(carried, scorecard=carried.scorecard or old.scorecard)
+        # Quantiles are those of the model as it is; all else that is not said anew stays.
+        unsaid = (of.name for of in fields(Carried) if getattr(carried, of.name) is None)
+        carried = replace(carried, **{n: getattr(old, n) for n in unsaid if n != "quantiles"})
     return replace(carried, trained_on=Interface(model, carried).trained_on)
 
 

@@ -44,7 +44,7 @@ class Metric(NamedTuple):
     heading: str
     losses: Callable[..., Array]
     printed: bool = True  # False for a column that is printed where it is asked for.
-    measure: bool = False  # True if a verdict may compare by it.
+    measure: bool = False  # True if a verdict may compare by it: no ratio, and never below 0.
     rooted: bool = False  # True if the column is the root of the mean loss.
     scaled: bool = False  # True if a series without a scale is left out.
     common: bool = False  # True if it takes the levels that all forecasters have.

@@ -12,8 +12,7 @@ from keras import ops
 
 from keras_ts import _checks, _keras_private
 from keras_ts._backends import generator_states, set_generator_states
-from keras_ts._models import check_model
-from keras_ts._typing import Array
+from keras_ts._models import check_model, value_of
 
 
 class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
@@ -251,13 +250,13 @@ class Snapshot:
     """Copies the state of a built model, its optimizer and the random generators."""
 
     def __init__(self, model: keras.Model) -> None:
-        self._values = [_copy(variable) for variable in _variables(model)]
+        self._values = [value_of(variable) for variable in _variables(model)]
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
         self._torch = generator_states()
         # Keras has no generator of its own before the first draw without a seed.
         self._seeds = _keras_private.global_seed_generator()
-        self._seed = None if self._seeds is None else _copy(self._seeds.state)
+        self._seed = None if self._seeds is None else value_of(self._seeds.state)
 
     def restore(self, model: keras.Model) -> None:
         """Put the model, its optimizer and the random generators back."""
@@ -277,10 +276,6 @@ def _variables(model: keras.Model) -> list[Any]:
     layers = _keras_private.layers_within(model, keras.layers.RNN)
     states = keras.tree.flatten([layer.states for layer in layers if layer.states is not None])
     return [*model.variables, *states, *model.optimizer.variables]
-
-
-def _copy(variable: Any) -> Array:
-    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def _rate(name: str, value: Any) -> float:

@@ -139,8 +139,7 @@ class Carried:
     @property
     def planned(self) -> list[Any]:
         """The columns of ``read`` that a plan has, known ahead."""
-        ahead = [self.columns.past[place] for place in self.columns.planned] if self.columns else []
-        return collapsed(ahead, self.windows.categories)
+        return self.table_columns()["future"]
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""

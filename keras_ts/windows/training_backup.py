@@ -18,7 +18,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._backends import generator_states, processes, set_generator_states
 from keras_ts._files import path_text, replacing
-from keras_ts._models import build_optimizer
+from keras_ts._models import build_optimizer, value_of
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
@@ -157,7 +157,7 @@ class TrainingBackup(keras.callbacks.Callback):
         return about, values, states
 
     def _write(self, epoch: int) -> None:
-        values = [_value(variable) for variable in _variables(self.model)]
+        values = [value_of(variable) for variable in _variables(self.model)]
         about = {"epoch": epoch, "state": self.dataset.state(), "data": self._data}
         arrays: dict[str, Any] = {
             f"variable_{number}": value for number, value in enumerate(values)
@@ -188,7 +188,7 @@ class TrainingBackup(keras.callbacks.Callback):
         self.dataset.restore(about["state"])
         for variable, value in zip(variables, values, strict=True):
             # NumPy's files know no bfloat16.
-            same = _value(variable).dtype
+            same = value_of(variable).dtype
             variable.assign(value.view(same) if value.dtype.kind == "V" else value)
         set_generator_states(states)
 
@@ -219,10 +219,6 @@ def _variables(model: keras.Model) -> list[Any]:
     sums = {id(variable) for variable in model.metrics_variables}
     of_model = [variable for variable in model.variables if id(variable) not in sums]
     return [*of_model, *model.optimizer.variables]
-
-
-def _value(variable: Any) -> Array:
-    return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def _digest(dataset: WindowDataset) -> str:

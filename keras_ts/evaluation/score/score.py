@@ -171,7 +171,12 @@ def score(
     card = None if filepath is None else scorecard(filepath)
     period = season_of(period, None if card is None else card.values["period"]) or 1
     samples = None
-    if total and "sample" in getattr(forecasts, "columns", ()):
+    if "sample" in getattr(forecasts, "columns", ()):
+        if not total:
+            raise ValueError(
+                "forecasts has a column 'sample', so it holds sample paths: pass total=True to "
+                "score their totals, or forecast without num_samples to score single steps."
+            )
         samples = Samples.of(forecasts)
         forecasts = samples.medians()
     matched = Matched.of(forecasts, actual, carried)

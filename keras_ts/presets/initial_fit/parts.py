@@ -24,6 +24,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.linear_forecast import LinearForecast
+from keras_ts.layers.normalize_window import OF_UNIT_SCALE
 from keras_ts.layers.plumbing import LevelByStatic
 from keras_ts.presets.requirements import Requirements, read_rows
 from keras_ts.windows.arithmetic.regression import RidgeSums, shrunken
@@ -155,7 +156,7 @@ def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset)
     chosen, means, stds = chosen[known], means[known][:, own], stds[known][:, own]
     unit = np.median(stds, axis=0)
     unit = np.where(unit > 0, unit, 1.0)
-    if needs.settings.window_norm == "mean":
+    if needs.settings.window_norm in OF_UNIT_SCALE:
         stds = np.ones_like(stds)
     # A constant series has no scale: it gets a thousandth of the usual one.
     levels = np.concatenate([np.arcsinh(means / unit), np.log(np.maximum(stds, 1e-3 * unit))], 1)

@@ -18,7 +18,6 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.scale.writing.engine import BLOCK_BYTES, Survey
 from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets, in_blocks
-from keras_ts.windows.arithmetic.inferring import refitted
 from keras_ts.windows.arithmetic.labels import expanded
 from keras_ts.windows.reading.calendar import checked_front, with_calendar
 from keras_ts.windows.reading.clock import Clock, Zone
@@ -246,11 +245,7 @@ def _sorted_panel(series: SortedSeries, folder: Path, layout: Layout) -> FlatSer
         if series.zone is not None:
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
-        frequencies = series.own
-        if len(frequencies.kinds) > 1:  # As in ``Clock.frequencies``.
-            like = frequencies.usual(series.lengths)
-            frequencies = refitted(clock.times, offsets, clock.local_times, frequencies, like)
-        clock = replace(clock, filled_by=frequencies)
+        clock = replace(clock, filled_by=clock.fitted(series.own))
     return FlatSeries(
         values,
         offsets,

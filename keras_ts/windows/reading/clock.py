@@ -131,12 +131,13 @@ class Clock:
     @cached_property
     def frequencies(self) -> Frequencies:
         """The frequency of each series, None for one that is too short or not regular."""
+        return self.fitted(self.inferred[1]) if self.filled_by is None else self.filled_by
+
+    def fitted(self, found: Frequencies) -> Frequencies:
+        """Return the frequency of each series among others, given that which it has alone."""
         # A short series may fit several frequencies. A series that fits the one of the longest
         # series gets that one. A series of 24-hour days counts as the longest: its clock has
         # changed.
-        if self.filled_by is not None:
-            return self.filled_by
-        found = self.inferred[1]
         names = [str(kind) for kind in found.kinds]
         if not names or names == [self.expected or names[0]]:
             return found

@@ -19,7 +19,6 @@ from keras_ts._files import path_text
 from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
-from keras_ts.windows.arithmetic.inferring import refitted
 from keras_ts.windows.arithmetic.labels import Categories, expanded
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -188,9 +187,8 @@ class StoredPanel(PickledByFields):
         """Return the frequency of each series, where a model expects one."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
-        clock, own = self._clock, self._frequencies(0)
-        assert clock is not None
-        return refitted(clock.times, clock.offsets, clock.local_times, own, expected)
+        assert self._clock is not None
+        return replace(self._clock, expected=expected).fitted(self._frequencies(0))
 
     def _frequencies(self, which: int) -> Frequencies:
         """Return each series' frequency: alone (0), among others (1), or on their grid (2)."""

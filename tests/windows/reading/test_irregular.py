@@ -180,6 +180,15 @@ def test_rows_out_of_order_are_sorted(library):
     assert WINDOWS.count(again) == 7
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_row_that_comes_again_at_the_end_is_named(library):
+    frame = table(HOURS[:9])
+    frame = pd.concat([frame, frame.iloc[[3]]])
+    message = refused(frame if library == "pandas" else pl.from_pandas(frame))
+    assert "at position 9 (2024-01-02T03:00:00) of series 0, the time of position 3, too" in message
+    assert "Keep one of them, and sort the rows: frame = frame.sort" in message
+
+
 def test_the_two_steps_that_disagree_are_shown():
     message = refused(table(HOURS[:9], HOURS[[0, 1, 2, 4, 6, 9, 14]]))
     assert (
