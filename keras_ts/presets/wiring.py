@@ -136,7 +136,7 @@ def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:
 def joined(
     needs: Requirements, inputs: dict[str, Any], window: Any, normal: Any
 ) -> tuple[Any, Any, list[Any]]:
-    """Return all columns that the net reads, those of the forecast's steps or None, and static."""
+    """Return the columns of the window, of the forecast's steps (or None), and the static ones."""
     parts, ahead, static = [normal], None, []
     if needs.ahead and needs.ahead_constants is not None:
         standardize = standardization(needs.ahead_constants)
