@@ -1,6 +1,7 @@
 """Simple forecasts that a model has to beat; ``compare`` judges a model against them."""
 
 from keras_ts.evaluation.forecasters.baselines import (
+    Climatology,
     Drift,
     LinearRegression,
     Median,
@@ -11,6 +12,7 @@ from keras_ts.evaluation.forecasters.baselines import (
 )
 
 __all__ = [
+    "Climatology",
     "Drift",
     "LinearRegression",
     "Median",

@@ -3,7 +3,8 @@
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash on
 untrusted bytes, and running them runs whatever the file says. So the few types that a small
 function needs are read byte by byte here, and its instructions are compared with the bytecode of
-CPython 3.6 to 3.13 for the only two sources recognised: ``expand_dims(x, n)`` and ``x * n``.
+CPython 3.6 to 3.13 for the only three sources recognised: ``expand_dims(x, n)``, ``x[..., None]``
+and ``x * n``.
 """
 
 import base64
@@ -28,6 +29,11 @@ _EXPAND = (
     "9700 740[01] 0{{16}} (6a.. 0{{36}})* 7c00 64{c} (ac{k})? ab02 0{{12}} 5300",
     "9500 5b0[01] 0{{16}} (52.. 0{{36}})* 5500 53{c} (53{k} 3902 | 3502 0{{12}}) 2400",
 )
+_INDEX = (
+    "7c00 64{c} 1900 5300",
+    "9700 7c00 64{c} 1900 0000 (0{{12}})? 5300",
+    "9500 5500 53{c} 0500 0000 2400",
+)
 _LONGEST = 10_000
 
 
@@ -40,7 +46,7 @@ def _compiled(sources: tuple[str, ...]) -> list[re.Pattern[str]]:
     return patterns
 
 
-_SCALES, _EXPANDS = _compiled(_SCALE), _compiled(_EXPAND)
+_SCALES, _EXPANDS, _INDEXES = _compiled(_SCALE), _compiled(_EXPAND), _compiled(_INDEX)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,10 @@ class LambdaCode:
         return None if self.names else self._constant(_SCALES)
 
     def axis(self) -> int | None:
-        """Return ``n`` if the function is ``expand_dims(x, n)`` of any module, else None."""
+        """Return ``n`` of ``expand_dims(x, n)``, -1 of ``x[..., None]``, else None."""
+        if self.arguments == 1 and not self.names:
+            found = [index.fullmatch(self.code) for index in _INDEXES]
+            return -1 if any(m and self._at(m["c"]) == (..., None) for m in found) else None
         number = self._constant(_EXPANDS)
         named = self.names and self.names[-1] == "expand_dims"
         return number if named and isinstance(number, int) else None

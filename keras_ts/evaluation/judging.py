@@ -61,7 +61,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        self._baselines, self._left_out = baselines_of(baselines, period, sequence)
+        self._baselines, self._left_out = baselines_of(baselines, period, sequence, total)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):
             raise ValueError(
@@ -246,8 +246,8 @@ def _notes(
     first, any_tally = judgements[0], next(iter(tallies.values()))
     if first.summed:
         yield (
-            f"Judged is the total of each window's {first.summed} steps, in MASE over as many "
-            "times the scale."
+            f"The scores are of the total of each window's {first.summed} steps; MASE divides its "
+            f"error by {first.summed} times the scale."
         )
     if any_tally.columns > 1:
         yield (
@@ -287,7 +287,7 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
-    # A target of several, or those of an early fold.
+    # Values without a scale may also belong to one target of several, or to an early fold.
     judged, scaled = (any_tally.totals(name, "series")[1] for name in ("mae", "mase"))
     more = int(np.delete(judged - scaled, unscaled).sum())
     if more:

@@ -18,6 +18,7 @@ from keras_ts.forecasting.history import Following, History, calendar_of, check_
 from keras_ts.forecasting.loop import Rounds
 from keras_ts.windows.arithmetic.labels import Rows, collapsed, expanded, places_of
 from keras_ts.windows.reading.clock import as_written
+from keras_ts.windows.reading.flat_series import lacking_rows
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
@@ -48,6 +49,8 @@ class Plan:
             _check_named(future, history, incomplete)
         elif future is not None and not names:
             also = " The columns of a calendar are computed." if windows.cycles else ""
+            if windows.handling.partial:
+                also += " To plan closed days, train with a column of ones in future_columns."
             raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
         following = Following.of(history.given, windows.gap, rounds.steps)
         plan = cls(history, rounds, steps, following, start)
@@ -98,14 +101,8 @@ class Plan:
             )
         closing, given = history.windows.handling.partial, present
         if closing:
-            whole = history.given.given is None and not len(history.given.gaps)
-            if whole and given[:, 1:steps].any() and not given[:, 0].any():
-                warnings.warn(
-                    f"future has no row of any series for the first step ({self._shown(0, 0)}), "
-                    "which is therefore closed, though no series lacks a row before. If it is not "
-                    "closed, the plan begins too late.",
-                    stacklevel=5,
-                )
+            lacking = ~(given & np.isfinite(values).all(axis=2))
+            self._warn_closed((lacking & (given | inside))[:, :steps])
             values = np.where(present[..., None], values, np.nan)
             present = present | inside
         short = ~present[:, :steps].all(axis=1)
@@ -124,6 +121,30 @@ class Plan:
         for row in range(steps, self.rounds.steps):
             values[:, row] = np.where(filled[:, row, None], values[:, row], values[:, row - 1])
         return values
+
+    def _warn_closed(self, closed: BoolArray) -> None:
+        """Warn of closed steps, ``(chosen, steps)``, of series that lacked nothing before."""
+        chosen, given = self.history.chosen, self.history.given
+        if not closed.any():
+            return
+        lacking = [given.gaps, *(at + np.flatnonzero(rows) for at, rows in lacking_rows(given))]
+        series = np.searchsorted(given.offsets, np.concatenate(lacking), side="right") - 1
+        usual = np.isin(chosen, series)
+        # A shop that opened last week has its first holiday, and the others have one, too.
+        closed = closed & ~usual[:, None] & ~closed[usual].any(axis=0)
+        numbers = chosen[closed.any(axis=1)].tolist()
+        if numbers:
+            steps = (np.flatnonzero(closed.any(axis=0)) + 1).tolist()
+            first = int(closed[chosen == numbers[0]].argmax())
+            time = "" if self.following is None else f", {self._shown(numbers[0], first)}"
+            names = ", ".join(map(given.series, numbers[:3]))
+            more = f" and {len(numbers) - 3} more" * (len(numbers) > 3)
+            warnings.warn(
+                f"future lacks rows or values of {names}{more} at the steps {_checks.shown(steps)} "
+                f"(the first is {first + 1}{time}). Their forecast is NaN, as for closed steps, "
+                "though none was closed before. Complete the plan, unless they are closed.",
+                stacklevel=6,
+            )
 
     def _shown(self, number: int, step: int) -> str:
         """Return the time of a step of a series as it is written."""
@@ -324,7 +345,7 @@ def _check_named(future: Any, history: History, incomplete: str) -> None:
 
 
 def _in_order(series: IntArray) -> IntArray:
-    """Return the place of each row among those of its series: without timestamps, in order."""
+    """Return the place of each row within its series, which without timestamps is its order."""
     order = np.argsort(series, kind="stable")
     places = np.empty(len(series), np.int64)
     places[order] = np.arange(len(series)) - np.searchsorted(series[order], series[order])

@@ -156,11 +156,12 @@ class Scorecard(Report):
 
     def _promise(self) -> str:
         errors, origins = (self.values["promised"][name] for name in ("errors", "origins"))
+        steps = len(errors["mean"])
         mean, low, high = (number(errors[name][-1]) for name in ("mean", "low", "high"))
         return (
-            f"The {heading(self.values['by'])} of one forecast over all "
-            f"{_several(len(errors['mean']), 'step')} was {mean} on average, and {low} to {high} "
-            f"for 95 % of {origins} origins."
+            f"The {heading(self.values['by'])} of one forecast over "
+            f"{'all ' * (steps > 1)}{_several(steps, 'step')} was {mean} on average, and {low} to "
+            f"{high} for 95 % of {origins} origins."
         )
 
 

@@ -95,11 +95,16 @@ class WindowBlocks:
         """True if a window may have no value; baselines then read the usual level of series."""
         return self._source.spec.min_inputs == 0
 
+    @property
+    def rows(self) -> tuple[IntArray, IntArray]:
+        """The flat begin and end of each series' rows before the first border."""
+        begin, end = self._source.before or (self.panel.offsets[:-1], self.panel.offsets[1:])
+        return begin, end
+
     @cached_property
     def _usual(self) -> Array:
         """The median over series of the mean of their rows before the first border, by target."""
-        offsets = self.panel.offsets
-        begin, end = self._source.before or (offsets[:-1], offsets[1:])
+        begin, end = self.rows
         means = moments_by_series(self.panel.values, begin, end)[1][:, self.columns]
         return np.median(means[np.isfinite(means).all(axis=1)], axis=0)
 

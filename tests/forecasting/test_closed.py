@@ -12,7 +12,8 @@ from helpers import BACKEND
 from keras_ts import RecurrentPreset, Rollout, WindowedSeries, check_export, forecast
 
 FRAME, HOUR = sales(40), pd.Timedelta(hours=1)
-PAST, PLAN = until(FRAME, 30), after(FRAME, 30)
+WHOLE, PLAN = until(FRAME, 30), after(FRAME, 30)
+PAST = WHOLE[WHOLE["day"] != FRAME["day"][10]]  # The shops were closed on a day.
 WINDOWS = WindowedSeries(
     5, 3, target_columns="units", future_columns="promo", static_columns="size", calendar="week",
     id_column="shop", time_column="day", missing="mask_targets",
@@ -43,13 +44,37 @@ def test_a_step_without_a_row_is_closed(model, step):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
-def test_a_plan_that_begins_a_day_late_is_named(model):
-    late = PLAN[PLAN["day"] > FRAME["day"][30]]
-    with pytest.warns(UserWarning, match=r"first step \(2024-01-31\).*the plan begins too late"):
-        ahead = forecast(model, PAST, future=late)
-    assert ahead["units"].isna().tolist() == [True, False, False] * 2
-    seldom = PAST[PAST["day"] != FRAME["day"][27]]  # On some day no row came before, too.
-    pd.testing.assert_index_equal(forecast(model, seldom, future=late).index, ahead.index)
+@pytest.mark.parametrize(
+    ("lacking", "says"),
+    [
+        ([("east", 2)], r"of series 'east' at the steps \[2\] \(the first is 2, 2024-02-01\)"),
+        ([("north", 1), ("east", 1)], r"'north', series 'east' at the steps \[1\].*2024-01-31"),
+        (
+            [("north", 3), ("east", 2)],
+            r"'north', series 'east' at the steps \[2, 3\] .*3, 2024-02-02",
+        ),
+    ],
+)
+@pytest.mark.parametrize("row", [True, False])
+def test_a_hole_in_a_plan_is_named_where_nothing_was_missing_before(model, lacking, says, row):
+    gone = np.logical_or.reduce([closing(PLAN, *at) for at in lacking])
+    plan = PLAN[~gone] if row else PLAN.assign(promo=PLAN["promo"].mask(gone))
+    with pytest.warns(UserWarning, match=says):
+        ahead = forecast(model, WHOLE, future=plan)
+    assert ahead["units"].isna().sum() == len(lacking)
+    # Of shops that were closed before, in a row or in a value of its own, no warning.
+    values = WHOLE.assign(units=WHOLE["units"].mask(WHOLE["day"] == FRAME["day"][10]))
+    for past in (PAST, values):
+        assert forecast(model, past, future=plan)["units"].isna().sum() == len(lacking)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
+def test_a_young_shop_may_close_with_the_others(model):
+    young = PAST[(PAST["shop"] == "north") | (PAST["day"] > FRAME["day"][20])]
+    holiday = PLAN[PLAN["day"] != FRAME["day"][31]]
+    assert forecast(model, young, future=holiday)["units"].isna().sum() == 2
+    with pytest.warns(UserWarning, match="of series 'east' at the steps"):
+        forecast(model, young, future=PLAN[~closing(PLAN, "east", 2)])
 
 
 def test_the_plan_of_another_series_shows_that_it_goes_on(model):
@@ -92,7 +117,8 @@ def test_a_series_that_was_closed_at_its_end_is_closed_until_its_plan_begins(mod
 
 
 def test_arrays_have_nan(model):
-    table = PAST[PAST["shop"] == "north"][["units", "promo"]].to_numpy()
+    table = PAST[PAST["shop"] == "north"][["units", "promo"]].to_numpy("float32", copy=True)
+    table[3] = np.nan  # It was closed before.
     windows = WindowedSeries(5, 3, target_columns=0, future_columns=[1], missing="mask_targets")
     net = RecurrentPreset(cell="gru", units=(3,), window_norm="last").build(windows.build(table))
     plan = np.array([[1.0], [np.nan], [0.0]])

@@ -4,20 +4,25 @@ All of them cost nothing, or next to nothing. Another baseline is one class more
 ``default_baselines`` below, and one in ``keras_ts/baselines.py``.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.theta import theta
 from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.windows.arithmetic.geometry import in_blocks, run_positions
+from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.regression import DirectRidge
 
 # Of a larger training part, so many windows tell if there is a season.
 _MOST_WINDOWS = 10_000
+_MOST_ROWS = 1 << 20  # Rows that are read at once.
 
 
 class Baseline:
@@ -107,12 +112,12 @@ class Median(Baseline):
     """Forecasts the median of the window, at every step; with a period, of the target's phase.
 
     It is the forecast to beat where most values are zero: no other has a smaller absolute error
-    there. A window's phases are told apart if that lowers the absolute errors within the window,
-    each value forecast by the median of the others of its phase. Missing values are left out.
+    there. Each phase of a window has its own median if this lowers the absolute errors within the
+    window, with each value forecast by the other values of its phase. Missing values are left out.
 
-    The training part says if phases are told apart at all, and, where more than half of its targets
-    are 0, if the forecast is always 0: whatever has the smallest MASE there. Before it is fitted,
-    the baseline tells phases apart and does not forecast 0.
+    On the training part, the smallest MASE decides if phases get medians at all, and, where more
+    than half of the targets are 0, if the forecast is always 0. Before it is fitted, the baseline
+    uses medians of phases and does not forecast 0.
 
     Args:
         period: Positions in a season, such as 7 for days; 2 or more. Defaults to None: no season.
@@ -299,8 +304,76 @@ class SeasonalNaive(Baseline):
         return np.where(gapless[:, None, None], values, np.nan)
 
 
-def default_baselines(period: int | None) -> list[Baseline]:
+class Climatology(Baseline):
+    """Forecasts the quantiles of each series' own past, whatever its window holds.
+
+    Of a total of several steps they are those of all totals of as many rows in a row that the
+    series has before the first border, which beats a net on demand without a pattern. Of a single
+    step they are those of its values, and the point is the median. Missing values are left out: a
+    total is the mean of the values there are times the number of steps judged. A series without
+    enough rows before the border gets the medians over the other ones.
+    """
+
+    name = "climatology"
+
+    def __init__(self) -> None:
+        self._train: JudgedWindows | None = None
+        self._made: dict[Any, Array] = {}
+
+    def learn(self, train: JudgedWindows) -> None:
+        """Keep the training part; quantiles are worked out once it is known of how many steps."""
+        self._train, self._made = train, {}
+
+    def forecast(self, validation: JudgedWindows, block: Block) -> Array:
+        """Return the median of each series' values."""
+        medians = self.quantiles(validation, block, 1, (0.5,))[..., 0]
+        return np.repeat(medians, len(validation.ahead), axis=1)
+
+    def quantiles(
+        self, validation: JudgedWindows, block: Block, steps: int, levels: Sequence[float]
+    ) -> Array:
+        """Return quantiles ``(windows, 1, targets, levels)`` of means over some steps in a row."""
+        if self._train is None:
+            raise ValueError("The climatology is not fitted: call fit(train) first.")
+        key = steps, tuple(levels)
+        if key not in self._made:
+            self._made[key] = _past_quantiles(self._train, *key)
+        places, labels = np.arange(len(validation.labels)), self._train.labels
+        if self._train.panel is not validation.panel:
+            places = places_of(validation.labels, labels)
+        return self._made[key][places[block.series], None]
+
+
+def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -> Array:
+    """Return quantiles ``(series + 1, targets, levels)`` of means of rows; the last, of others."""
+    begin, end = train.rows
+    made = np.full((len(begin) + 1, len(train.columns), len(levels)), np.nan)
+    for block in in_blocks(end - begin, _MOST_ROWS):
+        lengths = (end - begin)[block]
+        rows = run_positions(begin[block], lengths)
+        series = np.repeat(np.arange(block.start, block.stop), lengths)
+        within = series[: 1 - steps or None] == series[steps - 1 :]
+        values = train.panel.values[rows].reshape(len(rows), -1)[:, train.columns]
+        for target, column in enumerate(values.T.astype(np.float64) if within.any() else []):
+            present = np.isfinite(column)
+            runs = (np.where(present, column, 0.0), present)
+            sums, counts = (sliding_window_view(run, steps).sum(axis=1) for run in runs)
+            known = within & (counts > 0)
+            means, numbers = (sums / np.maximum(counts, 1))[known], series[: len(within)][known]
+            means = means[np.lexsort((means, numbers))]
+            number, first, count = np.unique(numbers, return_index=True, return_counts=True)
+            rank = (count - 1)[:, None] * np.array(levels)
+            low = first[:, None] + rank.astype(np.int64)
+            high = np.minimum(low + 1, (first + count - 1)[:, None])
+            made[number, target] = means[low] + (rank % 1) * (means[high] - means[low])
+    known = np.isfinite(made[:, :, 0])
+    for target in np.flatnonzero(known.any(axis=0)).tolist():
+        made[~known[:, target], target] = np.median(made[known[:, target], target], axis=0)
+    return made
+
+
+def default_baselines(period: int | None, total: bool = False) -> list[Baseline]:
     """Return the baselines that every model is judged beside; with a period, the seasonal one."""
     seasonal = [] if period is None else [SeasonalNaive(period)]
     own = [Naive(), Drift(), MovingAverage(), Median(period), Theta(period), LinearRegression()]
-    return [*own, *seasonal]
+    return [*own, *seasonal, *([Climatology()] if total else [])]

@@ -15,7 +15,7 @@ from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import ranked
-from keras_ts.evaluation.forecasters.baselines import Baseline, default_baselines
+from keras_ts.evaluation.forecasters.baselines import Baseline, Climatology, default_baselines
 from keras_ts.evaluation.forecasters.table import on_windows
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.forecasting.samples import Sampling, keys_of, paths_of
@@ -24,16 +24,16 @@ from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model takes.
-NAMES = [baseline.name for baseline in default_baselines(period=2)]
+NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
 _MOST_WINDOWS = 10_000
-# Of a series' mean absolute step, the least that counts for that of a window.
+# A window's mean absolute step counts as at least this share of the mean step of its series.
 _FLOOR = 0.1
 # Sample paths of a total. The paths of so many windows are in memory at once.
 PATHS, _AT_ONCE = 500, 1024
 
 
 class Forecaster(NamedTuple):
-    """A forecaster and the windows that it reads, one for one those that all are judged on."""
+    """A forecaster and the windows that it reads, in the order of the windows that are scored."""
 
     name: str
     judged: JudgedWindows
@@ -48,8 +48,8 @@ class Forecaster(NamedTuple):
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
         """Return the forecaster of some steps, or of their total."""
-        # A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
-        # points. Steps without a value are left out of it.
+        # ``around`` or ``totals`` makes the quantiles of a total; without them, a total is the sum
+        # of the points. Steps without a value are left out of a total.
         if not total:
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
         levels = None if self.around else self.levels
@@ -190,6 +190,9 @@ def of_baseline(
     """Fit a baseline, a function or another library's object, and return it as a forecaster."""
     # A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
     name = name_of(baseline)
+    if isinstance(baseline, Climatology):
+        baseline.learn(train)
+        return _of_climatology(baseline, judged, () if errors is None else errors.levels)
     if isinstance(baseline, Baseline):
         around = None if errors is None else errors.around(baseline)
         baseline.learn(train)
@@ -217,15 +220,40 @@ def of_baseline(
     return of_array(name, judged.in_last_step(name, values), None, judged)
 
 
+def _of_climatology(
+    baseline: Climatology, judged: JudgedWindows, levels: tuple[float, ...]
+) -> Forecaster:
+    """Return the baseline whose quantiles are those of past values, or of past totals."""
+
+    def of(block: Block, steps: int) -> Array:
+        made = baseline.quantiles(judged, block, steps, levels or (0.5,))
+        return made if levels else made[..., 0]
+
+    def totals_of(block: Block, made: Array, steps: slice) -> Array:
+        there = np.isfinite(block.actual[:, steps])
+        means = of(block, there.shape[1])
+        return totals(np.repeat(means, there.shape[1], axis=1), there)
+
+    return Forecaster(
+        baseline.name,
+        judged,
+        lambda block: np.repeat(of(block, 1), len(judged.ahead), axis=1),
+        levels or None,
+        totals=totals_of,
+    )
+
+
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
     """Return the levels that all forecasters with quantiles have; none without quantiles."""
     told = [own for own in levels if own is not None]
     return tuple(level for level in told[0] if all(level in own for own in told)) if told else ()
 
 
-def baselines_of(baselines: Any, period: int | None, sequence: bool) -> tuple[list[Any], list[str]]:
+def baselines_of(
+    baselines: Any, period: int | None, sequence: bool, total: bool = False
+) -> tuple[list[Any], list[str]]:
     """Return the baselines that an argument asks for, and a sentence on each that is left out."""
-    usual = default_baselines(period)
+    usual = default_baselines(period, total or baselines is not None)
     if baselines is None:
         out = [one for one in usual if sequence and not one.sequences]
         notes = [f"{one.name} is left out: it forecasts no sequences." for one in out]

@@ -33,8 +33,15 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
     kind, position = wrong
     keys = [name for name in (spec.id_column, spec.time_column) if name is not None]
     names, polars = ", ".join(map(shown, keys)), clock.library == "polars"
+    place = panel.place(position)
     if kind == "backwards":
-        verb, cure = "goes back in", "Sort the rows: frame = frame."
+        begin = panel.offsets[np.searchsorted(panel.offsets, position, side="right") - 1]
+        alike = np.flatnonzero(clock.times[begin:position] == clock.times[position])
+        place += f", the time of position {alike[0]}, too" if len(alike) else ""
+        verb, cure = (
+            "goes back in",
+            f"{'Keep one of them, and s' if len(alike) else 'S'}ort the rows: frame = frame.",
+        )
         cure += f"sort({names})" if polars else f"sort_values([{names}])"
     else:
         verb, cure = "repeats", "Aggregate the rows of one time: frame = frame."
@@ -43,9 +50,7 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
         cure += of_polars if polars else f"groupby([{names}], as_index=False){_PANDAS_MEAN}"
     if panel.single:
         cure += ", or name the column that tells series apart in id_column"
-    raise ValueError(
-        f"time_column={spec.time_column!r} {verb} time at {panel.place(position)}. {cure}."
-    )
+    raise ValueError(f"time_column={spec.time_column!r} {verb} time at {place}. {cure}.")
 
 
 def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
@@ -157,19 +162,22 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     ids = ", ".join(map(shown, _of_series(spec)))
     ids = f"[{ids}]" if "," in ids else ids
     # The mean of a quarter of an hour is known at its end, so that is its time; a day has its date.
-    end = "" if step[0].endswith("D") else ', label="right", closed="right"'
+    days = step[0].endswith("D")
+    end = "" if days else ', label="right", closed="right"'
+    # Saturdays and Sundays without a reading stay out; day 0, of 1970, is a Thursday.
+    business = days and set((times.astype("M8[D]").astype(np.int64) + 3) % 7) == set(range(5))
     if polars:
         every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
-        call = (
-            f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN}).upsample({every})"
-        )
+        call = f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN})"
+        call += "" if business else f".upsample({every})"
     else:
         call = f"groupby({ids})." if ids else ""
         groups = ", include_groups=False" if ids else ""
-        call += f"resample({step[0]!r}, on={column}{end}{groups}){_PANDAS_MEAN}.reset_index()"
+        call += f"resample({step[0]!r}, on={column}{end}{groups}){_PANDAS_MEAN}"
+        call += f".dropna(how={'all'!r}).reset_index()" if business else ".reset_index()"
     return (
-        'Resample them to a regular step, and pass missing="mask" for steps without a row: '
-        f"frame = frame.{call}."
+        'Resample them to a regular step, and pass missing="mask" for steps without a row, or fill '
+        f"those with 0 if nothing happened there: frame = frame.{call}."
     )
 
 

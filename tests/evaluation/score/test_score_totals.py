@@ -30,6 +30,8 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
         loss = np.maximum(levels * errors, (levels - 1) * errors).mean()
         assert report.table["pinball"][place] == pytest.approx(loss)
     assert "1 steps have no value or no forecast, and count 0." in str(report)
+    with pytest.raises(ValueError, match="holds sample paths: pass total=True"):
+        score(paths, came)
     early = score(paths, came[came["day"] < days[2]], total=True)
     assert np.isnan(early.table["mae"]).all()
     assert "None of the 6 forecasts" in str(early)
@@ -37,7 +39,7 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     quantiles.columns = ["units_0.1", "units", "units_0.9"]
     single = score(quantiles.reset_index(), came, total=True)
     assert "pinball" not in single.table
-    assert "none of their total" in str(single)
+    assert "do not sum to quantiles of their total" in str(single)
     with pytest.raises(ValueError, match="by must be one of 'series'"):
         single.scores("step")
     with pytest.raises(ValueError, match="are of totals, which have no steps to draw"):
