@@ -127,7 +127,7 @@ class Interface:
 
     @property
     def trained_on(self) -> Spans | None:
-        """Where the targets lie that the model, or one inside it, was trained further on."""
+        """The range of the targets on which the model, or one inside it, was trained further."""
         parts = layers_within(self.model)
         carried = [p.carried if isinstance(p, WindowedInput) else remembered(p) for p in parts]
         return joined(*(each.trained_on for each in carried if each is not None))
@@ -142,17 +142,17 @@ class Interface:
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """Rows that are masked: "any" if one value is missing, "targets" if all are; or None."""
+        """The rows masked: "any" for a missing value, "targets" for no target at all, or None."""
         features = {layer.features for layer in layers_within(self.model, MaskMissing)}
         if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
-            features.add("all")  # They are filled.
+            features.add("all")  # The layer fills single missing values.
         if not features:
             return None
         return "any" if "any" in features else "targets"
 
     @property
     def normalizes(self) -> bool:
-        """True if the model normalizes windows, for which it squares their values."""
+        """True if the model normalizes windows: squares of large values may then overflow."""
         return bool(layers_within(self.model, NormalizeWindow))
 
     @property
@@ -204,13 +204,13 @@ class Interface:
         if not self.inputs:  # A subclassed model has no shapes.
             return
         fed = columns.input_shapes(self.windows.geometry, self.windows.horizon)
-        # The loop reads all rows of a window, and the model those of its sampling rate.
+        # ``input_shapes`` counts all rows; the model gets every ``sampling_rate``-th of them.
         fed["past"] = (self.windows.window, *fed["past"][1:])
         if set(self.inputs) != set(fed):
             raise ValueError(
-                f"The windows give the inputs {' and '.join(map(repr, fed))}, and the model has "
-                f"{len(self.inputs)}: {list(self.inputs)}. Use the windows that the model was "
-                "trained on, and name its inputs past, future and static."
+                f"The windows give the inputs {' and '.join(map(repr, fed))}, and the inputs of "
+                f"the model are {list(self.inputs)}. Use the windows that the model was trained "
+                "on, and name its inputs past, future and static."
             )
         for part, given in fed.items():
             taken = expected = tuple(self.inputs[part].shape[1:])
@@ -243,7 +243,7 @@ class Interface:
 
 
 def _from_the_end(layer: Any) -> Iterator[Any]:
-    """Yield a model's layers from the last, each the only input of the next; inner models' too."""
+    """Yield the layers of a model, and of the models inside it, from the last to the first."""
     if not getattr(layer, "layers", None):
         yield layer
         return
@@ -258,12 +258,12 @@ def remember(model: keras.Model, carried: Carried | None) -> None:
 
 
 def remembered(model: keras.Model) -> Carried | None:
-    """Return what ``remember`` kept with ``model``, or None."""
+    """Return what ``remember`` attached to a model, or None."""
     return getattr(model, _ATTRIBUTE, None)
 
 
 def carried_by(model: keras.Model) -> Carried | None:
-    """Return what a model carries in a layer or was loaded or saved with, or None."""
+    """Return what a model carries in a layer, or else what ``remember`` attached, or None."""
     return in_layers(model) or remembered(model)
 
 

@@ -64,7 +64,7 @@ class MaskedMAE(_WindowMetric):
 
 
 class _QuantileMetric(_WindowMetric):
-    """The mean over windows of a measure of their quantiles."""
+    """A metric of quantiles: the mean over windows of what ``_measured`` returns."""
 
     def __init__(self, quantiles: Sequence[float], name: str, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)

@@ -2,10 +2,10 @@
 
 It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
 
-MLflow's own flavor for Keras saves a model of tensors, and loads it in a process that has not
-imported keras_ts, so Keras refuses its layers. Here MLflow keeps the folder that ``save_model``
-writes, and a few lines of code that run at loading: they choose a backend that is installed, import
-keras_ts, and forecast from frames.
+MLflow's own flavor for Keras logs a model that takes arrays, and does not import keras_ts at
+loading, so Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
+writes, and code that runs at loading: it chooses an installed backend, imports keras_ts, and
+forecasts from frames.
 """
 
 import importlib.metadata
@@ -44,7 +44,7 @@ __all__ = ["log_forecaster"]
 _FILES = "forecaster"
 # The column of a logged model's input that is True in the rows known ahead.
 _KNOWN_AHEAD = "known_ahead"
-# The most characters of a parameter in MLflow; the file of settings has all of them.
+# The most characters of a parameter in MLflow. The file of settings holds the whole text.
 _LONGEST = 500
 # Characters that MLflow does not allow in the name of a model.
 _NO_NAME = "/:.%\"'"
@@ -123,8 +123,8 @@ def log_forecaster(
             the windows are logged.
         name: The name of the model in MLflow. Defaults to ``"forecaster"``.
         **log_arguments: Arguments of ``mlflow.pyfunc.log_model``, such as
-            ``registered_model_name``. ``extra_pip_requirements``, a list, is added to what a
-            forecaster needs; ``pip_requirements`` or ``conda_env`` take its place.
+            ``registered_model_name``. A list ``extra_pip_requirements`` adds to the packages that a
+            forecaster needs; ``pip_requirements`` or ``conda_env`` replaces all of them.
 
     Returns:
         The ``ModelInfo`` of MLflow, with ``model_uri``.
@@ -194,7 +194,7 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
         if future is None:
             raise ValueError(
                 f"The model reads future_columns={_checks.shown(windows.future_columns)}: pass "
-                "future=, their rows that follow the series, as to forecast."
+                "future=, the rows of these columns after the end of the series."
             )
         plan = _frame("future", future, planned and [*keys, *planned])
     elif future is not None:
@@ -214,7 +214,7 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
 
 
 def _frame(argument: str, frame: Any, names: list[Any]) -> pd.DataFrame:
-    """Return the named columns of a frame, or all if none are named, as one of pandas."""
+    """Return a pandas frame of the named columns of a frame, or of all if none are named."""
     if not hasattr(frame, "columns"):
         raise TypeError(
             f"{argument} must be a frame of pandas or polars, since a logged model takes columns "
@@ -256,7 +256,7 @@ def _settings(interface: Interface, preset: RecurrentPreset | None) -> dict[str,
 
 
 def _log_parameters(settings: dict[str, Any]) -> None:
-    """Log the settings that are not None, such as ``windows.window``; refuse a run with others."""
+    """Log the settings that are not None; refuse a run in which one has another value."""
     parameters = {
         f"{part}.{name}": str(value)[:_LONGEST]
         for part, values in settings.items()
@@ -276,9 +276,9 @@ def _log_parameters(settings: dict[str, Any]) -> None:
 
 def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:
     """Return the columns that a logged model takes and gives, and the arguments of ``predict``."""
-    # Only ids and times have types, by which MLflow reads JSON. It would refuse integers where the
-    # example has floats, and the other way round, so other columns may hold anything; ``forecast``
-    # refuses what is no number.
+    # MLflow reads ids and times from JSON by the types given here. All other columns get AnyType,
+    # since MLflow refuses integers for floats and floats for integers; ``forecast`` itself refuses
+    # a column without numbers.
     typed = (interface.windows.id_column, interface.windows.time_column, _KNOWN_AHEAD)
     inputs = [
         ColSpec(_type(example[column]) if column in typed else AnyType(), column)
@@ -354,7 +354,7 @@ def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Forecasts from frames, by the files that MLflow keeps; ``zone`` is that of logged rows."""
+    """Loads a model from MLflow's files; forecasts from frames, whose text times get ``zone``."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone
@@ -373,7 +373,7 @@ class LoggedForecaster(mlflow.pyfunc.PythonModel):
 
 
 def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
-    """Return a frame as ``forecast`` reads it, from what MLflow makes of one or of JSON."""
+    """Return the frame that MLflow passes, with times and numbers as ``forecast`` needs them."""
     # MLflow has no type for times with a zone, so they arrive as text; numbers with gaps arrive as
     # objects.
     frame = frame.copy()

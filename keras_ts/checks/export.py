@@ -81,10 +81,10 @@ def check_export(
     """Export a model to a temporary place, run it there, and compare it with ``predict``.
 
     If the model carries windows, the file is the one that ``export_model(model, filepath, format)``
-    writes, and is compared with the model's ``Rollout``. Of any other model it is the one that
-    ``model.export(filepath, format=format)`` writes; if that takes any length it is run at two,
-    that of ``x`` and half of it. A model that masks missing values is run on windows of ``x`` that
-    lack some, too.
+    writes, and is compared with the model's ``Rollout``. For any other model, it is the file that
+    ``model.export(filepath, format=format)`` writes; a file that takes any length is run at two:
+    the length of ``x`` and half of it. A model that masks missing values also runs on windows of
+    ``x`` with missing values.
 
     Example:
 

@@ -1,17 +1,17 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Keras silently loses some settings, and every version loses others. So the check compares the
-fingerprints of both, a flat dict of settings, variables and results, and needs no list of known
-losses.
+Every version of Keras silently loses other settings. So the check compares the fingerprints of
+both, a flat dict of settings, variables and results, and needs no list of known losses.
 """
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import tempfile
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,18 +26,23 @@ from keras_ts.saving.config import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import write
 
-# The other process imports only keras_ts, which is all that a loading program must import.
+# The other process imports keras_ts and what is named, which a loading program must import, too.
 _CHILD = """
-import sys
-sys.path.append(sys.argv[2])
-import keras_ts
+import importlib, sys
+sys.path += sys.argv[3:]
 from keras_ts.checks.reload import child
+for name in filter(None, sys.argv[2].split(",")):
+    importlib.import_module(name)
 child(sys.argv[1])
 """
+_CURE = (
+    "Put it into a module, registered there by keras.saving.register_keras_serializable, and pass "
+    "imports=['that_module'] for the fresh process."
+)
 _RTOL = 1e-5
 # Owner ("Layer 'dense'") -> place within it ("units") -> a setting as text, or numbers.
 Fingerprint = dict[str, dict[str, Any]]
-# The place of the state of a generator of random numbers.
+# Where a generator of random numbers keeps its state.
 SEED = "state of its random numbers"
 # If more variables change, they share one line, since a part loses them together.
 _MOST_LINES = 3
@@ -85,12 +90,12 @@ class ReloadReport:
         return "\n".join([head, *map(str, self.differences)])
 
 
-def check_reload(model: keras.Model, x: Any) -> ReloadReport:
+def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = ()) -> ReloadReport:
     """Save a model, reload it in a fresh process, and name everything that differs.
 
     The check compares the outputs for ``x``, the loss and metrics of made-up errors, the optimizer
     and its state, every variable, and every setting of every part. The fresh process imports
-    keras_ts and nothing else, under the same backend and dtype policy, and takes some seconds to
+    keras_ts and ``imports``, under the same backend and dtype policy, and takes some seconds to
     start. The model is left as it was.
 
     Example:
@@ -108,6 +113,8 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     Args:
         model: The model, built.
         x: Inputs of the model: an array, or a list or dict of arrays; a few windows are enough.
+        imports: Names of the modules with layers or losses of your own, which register themselves
+            with ``keras.saving.register_keras_serializable``. Defaults to none.
 
     Returns:
         A ``ReloadReport``: its ``ok`` is True if nothing differs.
@@ -115,6 +122,7 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
     Raises:
         TypeError: ``model`` is not a Keras model, or ``x`` a dataset.
         ValueError: The model is not built, or does not run on ``x``.
+        RuntimeError: The fresh process fails, as where it does not find a module of ``imports``.
     """
     model = check_model(model, built=True)
     if isinstance(x, keras.utils.PyDataset):
@@ -130,21 +138,15 @@ def check_reload(model: keras.Model, x: Any) -> ReloadReport:
         folder = Path(name)
         write(model, folder / "model.keras", None)
         # Keras's global settings, which the other process takes over.
-        settings = {
-            "floatx": keras.config.floatx(),
-            "image_data_format": keras.config.image_data_format(),
-            "dtype_policy": keras.dtype_policies.serialize(keras.config.dtype_policy()),
-        }
+        policy = keras.dtype_policies.serialize(keras.config.dtype_policy())
+        settings = keras.config.floatx(), keras.config.image_data_format(), policy
         (folder / "inputs.pickle").write_bytes(pickle.dumps((x, settings)))
         before = _taken(model, x)
-        package = str(Path(__file__).parents[2])
+        modules = imports if isinstance(imports, str) else ",".join(imports)
+        command = [sys.executable, "-c", _CHILD, name, modules, *map(os.path.abspath, sys.path)]
+        env = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
         run = subprocess.run(  # noqa: S603 - our own interpreter, our own code
-            [sys.executable, "-c", _CHILD, name, package],
-            env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
-            cwd=name,
-            capture_output=True,
-            text=True,
-            check=False,
+            command, env=env, cwd=name, capture_output=True, text=True, check=False
         )
         if run.returncode:
             raise RuntimeError(f"The fresh process failed:\n{run.stderr[-2000:]}")
@@ -161,8 +163,8 @@ def _taken(model: keras.Model, x: Any) -> Fingerprint:
     except Exception as error:
         raise ValueError(f"The model does not run on x: {short(error)}") from error
     results = taken["Results"].items()
-    outputs = [value for place, value in results if place.startswith("output")]
-    floats = [out for out in outputs if isinstance(out, np.ndarray) and out.dtype.kind == "f"]
+    outputs = [np.asarray(out) for place, out in results if place.startswith("output")]
+    floats = [out for out in outputs if out.dtype.kind == "f"]
     if floats and not any(np.isfinite(out).any() for out in floats):
         raise ValueError(
             "The model returns no finite number on x, and NaN would hide every difference. Pass "
@@ -174,19 +176,20 @@ def _taken(model: keras.Model, x: Any) -> Fingerprint:
 def child(name: str) -> None:
     """Load the model in folder ``name``, as far as it loads, and write its fingerprint there."""
     folder = Path(name)
-    x, settings = pickle.loads((folder / "inputs.pickle").read_bytes())  # noqa: S301 - our parent's
-    keras.config.set_floatx(settings["floatx"])
-    keras.config.set_image_data_format(settings["image_data_format"])
-    keras.config.set_dtype_policy(keras.dtype_policies.deserialize(settings["dtype_policy"]))
+    inputs = (folder / "inputs.pickle").read_bytes()
+    x, (floatx, data_format, policy) = pickle.loads(inputs)  # noqa: S301 - our parent's
+    keras.config.set_floatx(floatx)
+    keras.config.set_image_data_format(data_format)
+    keras.config.set_dtype_policy(keras.dtype_policies.deserialize(policy))
     failures, model = [], None
     for compiled in (True, False):
         try:
             model = load_model(folder / "model.keras", compile=compiled)
             break
         except ValueError as error:
-            failures.append(" ".join(str(error).splitlines()[1:]))
-    fingerprint = None if model is None else take(model, x)
-    results = list(dict.fromkeys(failures)), fingerprint
+            failure = " ".join(str(error).splitlines()[1:])
+            failures.append(re.sub(r"(?<=which is not there\. ).*", _CURE, failure))
+    results = list(dict.fromkeys(failures)), None if model is None else take(model, x)
     (folder / "results.pickle").write_bytes(pickle.dumps(results))
 
 
@@ -198,16 +201,11 @@ def compare(
     for owner, places in before.items():
         if uncompiled and owner in ("Optimizer", "Loss", "Compiling"):
             continue
-        if owner not in after:
-            differences.append(ReloadDifference(owner, "lost"))
-        elif places.get("") != after[owner].get(""):
-            differences.append(
-                ReloadDifference(owner, f"{places.get('')} before, {after[owner].get('')} after")
-            )
-        else:
-            differences += [
-                ReloadDifference(owner, what) for what in _within(places, after[owner], uncompiled)
-            ]
+        now = after.get(owner, {"": "lost"})
+        changes: Iterable[str] = [f"{places.get('')} before, {now.get('')} after"]
+        if places.get("") == now.get(""):
+            changes = _within(places, now, uncompiled)
+        differences += [ReloadDifference(owner, what) for what in changes]
     return differences
 
 
@@ -222,9 +220,8 @@ def _within(before: dict[str, Any], after: dict[str, Any], uncompiled: bool) -> 
             changed.append((place, was, now))
         else:
             yield f"{_readable(place)} was {was}, is {now}"
-    if len(changed) <= _MOST_LINES:
-        yield from (_change(*change) for change in changed)
-    else:
+    yield from (_change(*change) for change in changed if len(changed) <= _MOST_LINES)
+    if len(changed) > _MOST_LINES:
         total = sum(isinstance(value, np.ndarray) for value in before.values())
         yield f"{len(changed)} of {total} are lost or differ: {_change(*changed[0])}, ..."
 
@@ -367,9 +364,12 @@ def _attributes(item: Any) -> dict[str, Any]:
     # PyTorch keeps the layers inside a layer apart from its attributes.
     inner = dict(item.named_children()) if hasattr(item, "named_children") else {}
     bare = vars(keras.layers.Layer())
-    attributes = {name: v for name, v in {**vars(item), **inner}.items() if name not in bare}
-    # TensorFlow's lists of tracked objects contain everything a second time.
-    attributes = {name: v for name, v in attributes.items() if not name.startswith("_self_")}
+    # TensorFlow's lists of tracked objects, ``_self_...``, contain everything a second time.
+    attributes = {
+        name: value
+        for name, value in {**vars(item), **inner}.items()
+        if name not in bare and not name.startswith("_self_")
+    }
     return {**attributes, "trainable": item.trainable, "dtype": item.dtype_policy.name}
 
 

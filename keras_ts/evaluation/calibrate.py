@@ -35,7 +35,7 @@ from keras_ts.windows.roles import as_x, parts_of
 
 # The coverages of a model that forecasts a point.
 _SHARES = (0.8, 0.95)
-# What each interval is wider on both sides, in units of its window's scale.
+# Added to each interval on both sides, in units of its window's scale, against rounding.
 _ROUNDING = 1e-6
 
 
@@ -60,21 +60,21 @@ def calibrate(
     the errors of its own interval. A pair with too few windows and a level without a partner are
     not moved, except where they would cross a moved one. A warning names them.
 
-    Where ``min_inputs`` of the windows lets young series come, each class of windows has widths of
-    its own, by the number of their inputs: 0, 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to 23
-    and so on, from ``min_inputs`` up to full windows. One more class begins with two periods of the
-    model, from which on it sees a season. A class of fewer than 2000 windows is filled with longer
-    ones that are cut short, as if their series had just begun. That assumes that young series
-    behave as old ones cut short. A class that still has too few is joined to the next.
+    If ``min_inputs`` admits young series, windows are put into classes by the number of their
+    inputs, and each class gets its own widths: 0, 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to
+    23 and so on, from ``min_inputs`` up to full windows. One more class begins at two periods, the
+    fewest inputs that show the model a season. A class of fewer than 2000 windows is filled with
+    longer windows cut short, as if their series had just begun; this assumes that young series
+    behave like old ones. A class that still has too few windows is joined to the next.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
     weights with ``model``: if you train that further, calibrate it again. A ``Bounded`` at the end
     of ``model`` is moved behind the intervals, so that it clips their bounds, too.
 
-    If the intervals hold different shares of the first half and of the last half of ``validation``,
-    the report of ``compare`` says so. The t-test behind it, of stretches of time as long as errors
-    last, is wrong at most one time in twenty.
+    If the coverage differs between the first and the last half of ``validation``, the report of
+    ``compare`` says so. A t-test over stretches of time, each as long as errors stay correlated,
+    finds a difference where there is none at most one time in twenty.
 
     The held-out rows are the latest, from which a net would learn most. With ``train_on``, the
     widths are measured first, and then a copy of the net is trained on those rows, too, as
@@ -102,18 +102,18 @@ def calibrate(
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
         coverage: Share of values that an interval shall contain, or an increasing list of shares.
-            A model of quantiles is calibrated at all its pairs for which there are windows enough,
-            and too few for one that is named here are an error. Defaults to None: none is named;
-            0.8 and 0.95 for a point.
+            A model of quantiles is calibrated at every pair that has enough windows; too few
+            windows for a share passed here are an error. Defaults to None: 0.8 and 0.95 for a
+            point forecast; for quantiles, every pair that has enough windows.
         train_on: Windows on which a copy of the net is trained further once the widths are
-            measured, such as those of all rows so far. ``model`` must be compiled, and is not
+            measured, such as the windows of all rows so far. ``model`` must be compiled, and is not
             changed. Defaults to None: the net is not trained.
-        joint: True to keep the errors of each window as ranks, 1 MB in the file at most: beyond
-            that those of a thousand origins, and then of some series. Defaults to False.
+        joint: True to keep the errors of each window as ranks, in at most 1 MB of the file. Beyond
+            1 MB, a thousand origins are kept, and then only some series. Defaults to False.
 
     Returns:
-        The calibrated model, not compiled, whose outputs have a last axis: lower bounds, the point
-        or median, upper bounds; of a model of quantiles, its levels.
+        The calibrated model, not compiled. The last axis of its outputs holds the lower bounds, the
+        point, and the upper bounds; a model of quantiles keeps its levels there.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``validation`` not a ``WindowDataset``.
@@ -151,7 +151,7 @@ def calibrate(
     bounds = judged.classes(interface.period)
     errors = with_short(whole, bounds, unbounded, judged, levels, pairs)
     floor = floors(whole.scales).astype(np.float32)
-    # A bound that lies on a value, as on zero, holds it after rounding, too.
+    # A value that lies on a bound, such as zero, stays in the interval after rounding.
     scores = errors.scores(floor)[: len(shares)] + _ROUNDING
     bounds = joined_classes(scores[-1], class_of(errors.known, bounds), bounds, shares[-1])
     classes = class_of(errors.known, bounds)
@@ -164,7 +164,7 @@ def calibrate(
         targets = None if columns.plain else targets[0]
     kept = None
     if settings is not None and not has_own_step(model):
-        # What "auto" became on this backend does not suit another.
+        # ``jit_compile="auto"`` is True or False by now, which may not suit another backend.
         kept = {name: value for name, value in settings.items() if name != "jit_compile"}
     layer = ConformalInterval(
         shares,
@@ -180,7 +180,7 @@ def calibrate(
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
     layer.margins.assign(np.stack(margins).reshape(layer.margins.shape))
     layer.floor.assign(floor)
-    # What ``follow`` reads margins off.
+    # ``follow`` reads new margins from these quantiles of the scores.
     sets = scores if levels else scores[:1]
     count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
     kept_at = kept_levels(len(sets) * len(bounds) * sets[0][0].size)
@@ -204,8 +204,8 @@ def _error_paths(
     keys = np.array([key_of(label) for label in judged.labels], np.uint64)
     if len(np.unique(keys)) < len(keys):
         raise ValueError(
-            "joint=True knows series by the text of their ids, which some share, as 1 and '1' do. "
-            "Rename them."
+            "joint=True finds series by the text of their ids, and two ids have the same text, as "
+            "1 and '1' do. Rename one of them."
         )
     series = judged.ranges.series_of(np.arange(judged.count))
     origins = judged.origins_of(np.arange(judged.count)).times
@@ -218,7 +218,7 @@ def _error_paths(
         actual = np.where(np.isfinite(actual), actual, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             half = (high - low) / 2
-            # An error of an interval without width ranks outermost, none in the middle.
+            # If an interval has no width, an error is infinite, and an error of 0 stays 0.
             error = (actual - predicted[..., middle]) / half
         errors.append(np.where(actual == predicted[..., middle], 0.0, error))
         below.append(low - actual)
@@ -235,7 +235,7 @@ def _error_paths(
 def _attached(
     layer: ConformalInterval, interface: Interface, judged: JudgedWindows, name: str
 ) -> keras.Model:
-    """Return a model that ends in the layer, and behind it in the bounds of the one inside."""
+    """Return the interface's model with the layer at its end; ``Bounded`` follows the layer."""
     inputs, outputs, past = _tensors(interface, judged.dataset)
     bounds = interface.bounds
     if bounds is not None:
@@ -260,8 +260,8 @@ def _shares_of(levels: tuple[float, ...], named: tuple[float, ...]) -> tuple[flo
     shares = tuple(pairs_of(levels))
     if not shares:
         raise ValueError(
-            f"model forecasts the quantiles {list(levels)}, which hold both levels of no coverage. "
-            "Train it with a pair of them, such as 0.1 and 0.9."
+            f"model forecasts the quantiles {list(levels)}, and no two are a symmetric pair. "
+            "Train it with a pair, such as 0.1 and 0.9."
         )
     return shares
 
@@ -278,7 +278,7 @@ def _calibrated(
         left.append(f"{low} and {high} need {windows_needed(share)} windows, not {count}")
     if left:
         warnings.warn(
-            "calibrate leaves some levels of the model as they are, in order with the others: "
+            "calibrate leaves some levels of the model as they are, except where moved ones cross: "
             f"{'; '.join(left)}.",
             stacklevel=3,
         )

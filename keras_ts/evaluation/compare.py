@@ -50,8 +50,8 @@ def compare(
     each of them raises the upper end of the interval.
 
     Where there are too few windows or series for an interval, ``verdicts`` has ``"cannot be told
-    from"``, and the report says that the model is not judged, how many there are and how many it
-    takes. Of several models, the report also judges each beside the best of them.
+    from"``, and the report says how many windows or series there are, and how many an interval
+    takes. With several models, the report also compares each with the best model.
 
     Models whose windows differ, and forecasts that come as tables, are judged on the targets that
     all of them have, and the report says how many these are. The baselines then read the windows of
@@ -125,8 +125,8 @@ def compare(
         baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and
             ``predict(validation)``, such as those of ``keras_ts.baselines``; and of functions
             ``(train, validation) -> forecasts``. Forecasts are an array with a row for each window
-            in time order, in the shape of the targets, or a table as in ``models``. Where one is
-            NaN, no forecaster is judged. Defaults to None: those above.
+            in time order, in the shape of the targets, or a table as in ``models``. Targets with a
+            NaN forecast are left out for every forecaster. Defaults to None: the baselines above.
         metrics: A list of functions ``(actual, prediction, scale) -> losses`` of arrays
             ``(windows, steps, targets)``. They return one loss for each target, whose mean is a
             column of the table; NaN is left out. Quantiles are judged by their median. ``scale`` is
@@ -150,7 +150,7 @@ def compare(
 
     Raises:
         TypeError: ``models`` is not a Keras model or a dict of models and tables, or a part is not
-            a ``WindowDataset``; ``baselines`` or ``metrics`` hold anything else than said above.
+            a ``WindowDataset``; ``baselines`` or ``metrics`` hold an entry of another kind.
         ValueError: The parts differ in windows or columns, a model does not fit them, its
             predictions are not finite, they carry different periods, a period reaches back beyond
             the start of a series, two forecasters have one name or no target in common, or the

@@ -76,8 +76,8 @@ class Entries:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."
             )
-        # Of several windows the baselines get those of the most columns, of these the longest, so
-        # that no model reads more than they.
+        # The baselines get the windows with the most columns, and among these the longest windows,
+        # so that no model reads more than the baselines.
         self.parts = shared or max(
             by_model.values(),
             key=lambda own: (len(own.judged.panel.columns.names), own.judged.geometry.reach),
@@ -128,14 +128,14 @@ class Entries:
 
     @property
     def period(self) -> int | None:
-        """The season that the models were told, which is refused if they differ; None without."""
-        told = {name: each.period for name, each in self._interfaces.items() if each.period}
-        if len(set(told.values())) > 1:
+        """The season that the models carry, or None; an error if their seasons differ."""
+        periods = {name: each.period for name, each in self._interfaces.items() if each.period}
+        if len(set(periods.values())) > 1:
             raise ValueError(
-                f"The models were told seasons of different lengths: {_checks.shown(told)}. Pass "
-                "period=, the rows in the season by which all of them are judged; 1 for none."
+                f"The models carry seasons of different lengths: {_checks.shown(periods)}. Pass "
+                "period=, the rows in a season for MASE and the baselines; 1 for no season."
             )
-        return next(iter(told.values()), None)
+        return next(iter(periods.values()), None)
 
     def notes(self, baselines: Sequence[str]) -> list[str]:
         """Return what a reader has to know about windows that differ, and columns."""

@@ -246,8 +246,8 @@ def _notes(
     first, any_tally = judgements[0], next(iter(tallies.values()))
     if first.summed:
         yield (
-            f"Judged is the total of each window's {first.summed} steps, in MASE over as many "
-            "times the scale."
+            f"The scores are of the total of each window's {first.summed} steps; MASE divides its "
+            f"error by {first.summed} times the scale."
         )
     if any_tally.columns > 1:
         yield (
@@ -287,7 +287,7 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
-    # A target of several, or those of an early fold.
+    # Values without a scale may also belong to one target of several, or to an early fold.
     judged, scaled = (any_tally.totals(name, "series")[1] for name in ("mae", "mase"))
     more = int(np.delete(judged - scaled, unscaled).sum())
     if more:

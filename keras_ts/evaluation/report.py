@@ -60,8 +60,8 @@ class ComparisonReport(Report):
             one's own.
         best: The name of the best baseline, the one with the lowest error in that measure.
         verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
-            ``"cannot be told from"``, all said of the best baseline; the last also where there are
-            too few windows or series for an interval.
+            ``"cannot be told from"``, always the best baseline; the last also stands for too few
+            windows or series for an interval.
         coverages: A dict from the name of each model that forecasts quantiles to a tuple of
             ``asked``, the share of values that its outer quantiles shall hold, ``share``, the one
             that they held, its 95 % interval ``low`` to ``high``, and ``independent``: as many

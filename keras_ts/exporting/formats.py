@@ -46,7 +46,11 @@ def _run_saved_model(path: str, names: list[str]) -> Run:
 def _run_onnx(path: str, names: list[str]) -> Run:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = (
+        3  # Files from JAX hold initializers that it removes, and warns of.
+    )
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     file_names = [entry.name for entry in session.get_inputs()]
 
     def run(arrays: list[Array]) -> list[Array]:

@@ -194,8 +194,8 @@ class Samples:
                 alone = np.unique(self.series[lost & (sharing == sharing[lost].min())])
                 raise ValueError(
                     f"The series of a total have no time in common, by {column.name!r}: {others}. "
-                    f"Fewest share those of {_checks.shown([self.labels[n] for n in alone])}: "
-                    "leave out series that ended, or pass groups of those that go together."
+                    f"The series {_checks.shown([self.labels[n] for n in alone])} share the fewest "
+                    "times: leave out series that ended, or pass groups of series that share times."
                 )
             warnings.warn(
                 "aggregate leaves out times that not all series of a total have, by "

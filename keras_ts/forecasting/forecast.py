@@ -112,8 +112,8 @@ def forecast(
             calibration errors. Whole error paths order them across steps, targets and the series
             that begin at the same time. Defaults to None: the model's outputs.
         seed: Seed of the draws. They depend on it and on the time at which a series' forecast
-            begins, so that parts of a panel may be forecast apart with one seed. Without timestamps
-            series are independent, by their ids; those of arrays are numbered from 0 in each call,
+            begins, so that parts of a panel may be forecast in several calls with one seed. Without
+            timestamps, each id has its own draws. Series of arrays are numbered anew in each call,
             so give each part a seed of its own. Defaults to None: new draws in each call.
 
     Output shape:

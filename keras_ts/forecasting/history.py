@@ -232,7 +232,7 @@ class Following:
         shown = times.copy() if clock.zones else times
         series = np.flatnonzero((own.codes >= 0) & (panel.lengths > 0))
         last = panel.offsets[series + 1] - 1
-        # Series that end alike are continued once.
+        # Series that share frequency, last time and zone are continued once.
         zone = np.minimum(series, len(clock.zones) - 1)
         first, places = distinct_rows([own.codes[series], clock.times[last], zone])
         steps = np.tile(np.arange(1, rows + 1), len(first))

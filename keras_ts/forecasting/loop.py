@@ -75,8 +75,8 @@ class Rounds:
         )
         if quantiles is not None:
             raise ValueError(
-                f"{beyond}, and the model returns quantiles: a median fed back would make those of "
-                f"later steps too narrow. Train with horizon={steps}."
+                f"{beyond}, and the model returns quantiles: a median fed back would make later "
+                f"quantiles too narrow. Train with horizon={steps}."
             )
         if rounds.sources is None or windows.gap:
             reason = f"gap={windows.gap}"

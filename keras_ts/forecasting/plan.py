@@ -345,7 +345,7 @@ def _check_named(future: Any, history: History, incomplete: str) -> None:
 
 
 def _in_order(series: IntArray) -> IntArray:
-    """Return the place of each row among those of its series: without timestamps, in order."""
+    """Return the place of each row within its series, which without timestamps is its order."""
     order = np.argsort(series, kind="stable")
     places = np.empty(len(series), np.int64)
     places[order] = np.arange(len(series)) - np.searchsorted(series[order], series[order])

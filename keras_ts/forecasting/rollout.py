@@ -30,8 +30,8 @@ _TRIED: dict[str, str | None] = {
 class Forecaster:
     """What a ``Rollout`` was made of."""
 
-    interface: Interface  # That of the model inside.
-    columns: Columns  # Those of its inputs, with those of the calendar.
+    interface: Interface  # The interface of the model inside.
+    columns: Columns  # The columns of the model's inputs, with the columns of the calendar.
     rounds: Rounds
     steps: int
 

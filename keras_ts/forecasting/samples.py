@@ -48,7 +48,7 @@ class Sampling:
     def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
         """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.
 
-        ``keys`` are those of their series, ``begins`` the times of first steps, None without.
+        ``keys`` are the keys of their series, ``begins`` the times of their first steps, or None.
         """
         donors, turns, by_lot = self.paths.donors(keys, self.count)
         events, shared = _events(len(keys), begins)

@@ -1,7 +1,7 @@
 """``RestoreWindow``: brings a normalized output back to the units of its window."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -31,8 +31,9 @@ class RestoreWindow(SeriesLayer):
 
     Args:
         feature: Index of the feature whose statistics bring every output back to its units, or a
-            list with one index for each output. Defaults to None: each output uses its own
-            feature if there are as many features as outputs, otherwise all use the first.
+            list with one index for each output. Defaults to None, for windows of one feature.
+            In a file of before 0.3, None means each output's own feature if there are as many
+            features as outputs, otherwise the first.
         period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
             output uses the phase of its step. Defaults to None.
         gap: Steps between a window and its first output, with ``period``. Defaults to 0.
@@ -51,12 +52,13 @@ class RestoreWindow(SeriesLayer):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``feature`` is the index of no feature, or a list of another length than the
-            outputs; ``gap`` is set without ``period``; or location and scale were made with another
-            period, or with one where ``period`` is None.
+        ValueError: ``feature`` is None where there are several, the index of none, or a list of
+            another length than the outputs; ``gap`` is set without ``period``; or location and
+            scale were made with another period, or with one where ``period`` is None.
     """
 
     _settings = ("feature", "period", "gap")
+    _several_refused = True
 
     def __init__(
         self,
@@ -77,10 +79,24 @@ class RestoreWindow(SeriesLayer):
             )
         self.supports_masking = True
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make the layer of a file, in which ``feature`` may be None for several features."""
+        layer = cls(**config)
+        layer._several_refused = False
+        return layer
+
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Scale and shift each output by the statistics of its window."""
         outputs, location, scale, *inverse_level = (ops.cast(x, self._float_dtype) for x in inputs)
         feature, features = self.feature, location.shape[-1]
+        if feature is None and features > 1 and self._several_refused:
+            raise ValueError(
+                f"RestoreWindow needs feature, since each of {features} features has a level of "
+                "its own: pass the target's index, such as "
+                "feature=train.columns['past'].index('sales'), or a list with one index for each "
+                f"output. Received: feature=None, outputs of shape {tuple(outputs.shape)}."
+            )
         if feature is not None and np.max(feature) >= features:
             raise ValueError(
                 f"feature must be the index of one of {features} features. "

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import keras
 
+from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.windows.carried import Carried, columns_of, windows_of
 from keras_ts.windows.dataset import WindowDataset
@@ -20,8 +21,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 class WindowedInput(keras.layers.Layer):
     """Passes windows on as they are, and keeps in its config how they were cut.
 
-    The layer stands on the input of a model of your own, on ``past`` if there are several, and
-    makes the model a forecaster in one file: ``load_windows`` reads the windows from it, however
+    The layer stands on the input of a model of your own (of several inputs, on ``past``), and makes
+    the model a forecaster in one file: ``load_windows`` reads the windows from that file, however
     the model was saved.
 
     Example:
@@ -46,10 +47,10 @@ class WindowedInput(keras.layers.Layer):
             Defaults to None: it gives a point.
         scorecard: The scores of the model, as ``save_model(model, filepath, report=report)`` puts
             them here; ``keras_ts.scorecard`` reads them. Defaults to None.
-        trained_on: Where the targets lie that ``fine_tune`` or ``calibrate(train_on=)`` trained the
-            model on, as they put it here; ``compare`` warns if it judges there. Defaults to None.
-        period: Rows in a season, 2 or more, as the preset got it; ``compare`` judges by it unless
-            it gets another. Defaults to None.
+        trained_on: The range of the targets on which ``fine_tune`` or ``calibrate(train_on=)``
+            trained the model. ``compare`` warns of windows in this range. Defaults to None.
+        period: Rows in a season, 2 or more: the preset's ``period``, which ``compare`` uses if none
+            is passed. Defaults to None.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
@@ -59,7 +60,8 @@ class WindowedInput(keras.layers.Layer):
         The input's, its dtype too.
 
     Raises:
-        TypeError: An argument is of the wrong type, or ``scorecard`` holds no plain values.
+        TypeError: An argument is of the wrong type, ``scorecard`` holds no plain values, or the
+            input is a dict or a list of inputs.
         ValueError: ``columns`` and ``windows`` disagree, or ``quantiles`` do not increase within
             (0, 1) or lack 0.5.
     """
@@ -119,6 +121,11 @@ class WindowedInput(keras.layers.Layer):
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the input's shape and dtype."""
+        if not hasattr(inputs, "shape"):
+            raise TypeError(
+                "WindowedInput stands on one input, on 'past' where there are several: "
+                f"WindowedInput.of(dataset)(past). Received: {_checks.shown(inputs)}."
+            )
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -42,9 +42,9 @@ def plot_forecast(
 
     Pass two frames, the one that was forecast and the one that ``forecast`` returned: each series
     gets axes of its own, since stores differ in size, and quantiles become bands. Sample paths
-    become a fan of bands, and five of them thin lines. Of a series without a row yet, the forecast
-    stands alone. ``column`` and ``ids`` choose what is drawn. Or pass two arrays, a series and its
-    forecast: ``start``, ``times`` and ``quantiles`` say what arrays do not.
+    become a fan of bands, and five paths become thin lines. A series without a row yet shows the
+    forecast alone. ``column`` and ``ids`` choose what is drawn. Or pass two arrays, a series and
+    its forecast: ``start``, ``times`` and ``quantiles`` say what arrays do not.
 
     Example:
 

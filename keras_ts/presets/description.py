@@ -59,8 +59,8 @@ class RecurrentPreset(PresetSettings):
       a panel each window does.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
-    - With ``smoothing="mixed"``, quantiles begin as far apart as those of the errors that this
-      forecast has on the training part.
+    - With ``smoothing="mixed"``, quantiles begin with the spread that the errors of this forecast
+      have on the training part.
     - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression of the window on what
       smoothing leaves. It is fitted on up to 65,536 windows, evenly spread over the training part,
       with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
@@ -88,8 +88,8 @@ class RecurrentPreset(PresetSettings):
             ``"sequence_to_sequence"``: one per step.
         cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``; or ``"linear"`` for a ridge regression in
             place of a net, that of ``keras_ts.baselines.LinearRegression``, which
-            ``build(dataset)`` solves in closed form. Its quantiles are the forecast plus those of
-            its errors on the last third of the training part, less their median. It takes
+            ``build(dataset)`` solves in closed form. Its quantiles are the forecast plus quantiles
+            of its errors on the last third of the training part, less the median error. It takes
             ``features``, ``period``, ``quantiles``, bounds and ``recipe`` alone.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
         bidirectional: True for layers that read the window both ways. In sequence to
@@ -133,7 +133,7 @@ class RecurrentPreset(PresetSettings):
 
     Output shape:
         ``(batch, outputs)``, or ``(batch, window, outputs)`` for sequence to sequence. With a
-        dataset it is that of its targets, and a single value keeps its axis: ``(batch, 1)``,
+        dataset, the shape of its targets, where a single value keeps its axis: ``(batch, 1)``,
         ``(batch, window, 1)``. Quantiles add a last axis.
 
     Raises:

@@ -92,9 +92,9 @@ class Requirements:
     window: int | None  # steps; None for any number
     features: int | None  # columns of ``past``; None for a plain series without that axis
     steps: int  # to forecast
-    # By target of a step, its index among the own columns; a single index is that of all outputs.
-    # None if unknown: each output is a column of its own if there are as many of both, else all are
-    # the first.
+    # For each target of a step, its index among the own columns; a single index holds for all
+    # outputs. None if unknown: output i is then column i if there are as many of both, else column
+    # 0.
     targets: tuple[int, ...] | None
     shape: tuple[int, ...]  # of the outputs, after the axes of batch and window
     own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all

@@ -136,7 +136,7 @@ def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:
 def joined(
     needs: Requirements, inputs: dict[str, Any], window: Any, normal: Any
 ) -> tuple[Any, Any, list[Any]]:
-    """Return all columns that the net reads, those of the forecast's steps or None, and static."""
+    """Return the columns of the window, of the forecast's steps (or None), and the static ones."""
     parts, ahead, static = [normal], None, []
     if needs.ahead and needs.ahead_constants is not None:
         standardize = standardization(needs.ahead_constants)
@@ -193,8 +193,6 @@ def smooth(
 def _columns(needs: Requirements) -> list[int] | None:
     """Return the columns to smooth, one for each target of a step; None for all columns."""
     feature = restored_feature(needs)
-    if feature is None and needs.targets is None and needs.targets_per_step != needs.features:
-        feature = 0
     columns = [feature] if isinstance(feature, int) else feature
     return None if columns == [*range(needs.features or 1)] else columns
 

@@ -101,8 +101,8 @@ def load_model(
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     """Return the window settings of the model in a file, without building the model.
 
-    They are those of its ``WindowedInput``, however the file was saved, or else those that
-    ``save_model`` or ``save_portable`` put into the file's metadata.
+    They come from its ``WindowedInput``, however the file was saved, or else from the file's
+    metadata, where ``save_model`` or ``save_portable`` put them.
 
     Example:
 

@@ -4,7 +4,7 @@ A scorecard is kept with the windows that a model carries. In a folder, a model 
 lie beside the model's file. It holds for the weights that were judged, and keeps a digest of each:
 so weights in a file are compared without building the model, and a model that ``calibrate`` or
 ``save_portable`` made of the same layers is recognized. Margins of a ``ConformalInterval`` change
-no point forecast, so they are compared apart.
+no point forecast, so their digests are compared separately.
 """
 
 import contextlib
@@ -229,7 +229,7 @@ def card_beside(
     if not judged:
         if text is not None and is_marked(text):
             raise ValueError(
-                f"{str(path)!r} is the card of a model that was judged, and this one has no "
+                f"{str(path)!r} is the card of a model that was judged, and this model has no "
                 "scorecard: pass report=compare(model, train, validation), or remove the card."
             )
         return

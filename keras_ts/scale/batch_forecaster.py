@@ -28,8 +28,8 @@ from keras_ts.scale.batch import PROBLEM, Batch, failing
 from keras_ts.windows.windowed_series import WindowedSeries
 
 _NO_FREQUENCY = (
-    "the forecast has no timestamps: the series has no regular step, and fits that of no other "
-    "series in the batch"
+    "the forecast has no timestamps: the series has no regular step, and no other series in the "
+    "batch has a step that fits"
 )
 
 

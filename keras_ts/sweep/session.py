@@ -241,7 +241,7 @@ def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | Non
 
 
 def batches_of_rate(model: keras.Model) -> int:
-    """Return how many batches a rate serves: those of an update, in whole executions."""
+    """Return how many batches a rate serves: the batches of an update, in whole executions."""
     executions = -(-accumulation(model.optimizer) // model.steps_per_execution)
     return int(executions * model.steps_per_execution)
 

@@ -97,7 +97,9 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
 
     Args:
         *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults, and
-            ``window`` is always drawn. ``future_columns``, ``static_columns`` and ``calendar`` turn
+            ``window`` is always drawn, up to 4; ``horizon``, ``stride`` and ``sampling_rate`` up to
+            3, ``gap`` up to 2. For larger ones, ``st.builds(WindowedSeries, st.integers(1, 30))``
+            is a strategy, too. ``future_columns``, ``static_columns`` and ``calendar`` turn
             inputs into a dict, ``remainder`` adds weights, ``shuffle`` changes the order, and
             ``min_inputs`` has windows begin before their series (with ``missing="mask"``, or
             ``"mask_targets"`` for sequences), so these are drawn only if named. Without names,

@@ -1,7 +1,7 @@
 """The linear regression of windows: the baseline of ``compare``, and the preset "linear".
 
-Both read what other models read. The baseline forecasts by it; the preset is a model that is given
-its coefficients.
+Both read the inputs that other models read. The baseline forecasts with the fitted lines; the
+preset is a Keras model whose weights are the coefficients of these lines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,9 +18,9 @@ from keras_ts.windows.roles import Inputs
 _MOST_WINDOWS, _FOR_EACH_INPUT = 50_000, 50
 # The most windows to choose inputs and quantiles by.
 _MOST_TO_CHOOSE = 12_500
-# The most inputs (or twice the window), and the fewest windows for each. They limit how many of the
-# latest values of other columns are read: more would fit the noise, and cost time. Beside a long
-# window these get one over the last number of the inputs, or one each.
+# The most inputs (or twice the window), and the fewest windows for each input. They limit how many
+# of the latest values of other columns are read: more would fit the noise, and cost time. If a long
+# window takes all inputs, other columns share one tenth of them, at least one value each.
 _MOST_INPUTS, _FEWEST_FOR_EACH_INPUT, _LEAST_SHARE = 256, 10, 10
 # A target this many standard deviations from its window would decide the line alone.
 _FARTHEST = 100.0
@@ -160,8 +160,8 @@ class DirectRidge:
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
         """Return a column in units of its windows, with their locations and scales."""
-        # A constant window becomes 0, and so does its scale. If ``raw``, and in a single series,
-        # windows stay as they are.
+        # A constant window and its scale become 0. A ``raw`` column stays as it is, and so does
+        # every column of a single series.
         windows = _present(windows)
         if masked:
             windows = filled(windows[..., None])[..., 0]
@@ -177,12 +177,12 @@ class DirectRidge:
 
 
 def _most_inputs(train: WindowBlocks) -> int:
-    """Return how many inputs the windows can determine, beside those of a long window."""
+    """Return the most inputs for these training windows; a longer window allows more."""
     return min(max(_MOST_INPUTS, 2 * train.geometry.window), train.count // _FEWEST_FOR_EACH_INPUT)
 
 
 def too_many(train: WindowBlocks) -> bool:
-    """Return True if there are too many other columns to read the past of any."""
+    """Return True if columns beside the target are too many, so that the past of none is read."""
     return len(train.panel.columns.read) - 1 > _most_inputs(train)
 
 

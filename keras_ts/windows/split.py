@@ -41,9 +41,9 @@ def without_missing(
     # columns known ahead may be missing at steps without a target. With ``min_inputs=0`` no input
     # needs a value.
     geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
-    # All positions are checked as starts of windows, and then those of the runs are picked.
+    # All positions are checked as starts of windows, and then the starts in ``ranges`` are picked.
     every = replace(geometry, stride=1)
-    # In sequences, too, covariates are read only after the origin.
+    # Even with ``sequence``, covariates are read only after the origin.
     ahead = replace(every, sequence=False)
 
     def complete(first: IntArray, count: IntArray) -> Any:
@@ -80,16 +80,16 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     needed = span + spec.geometry.first_start
     if longest >= needed:
         reason = (
-            f"no window has a value of each target among its inputs and all {spec.horizon} targets "
-            "and columns known ahead after them"
+            "no window has an input value of each target, followed by "
+            f"{spec.horizon} steps with every target and column known ahead"
         )
         if not spec.handling.inputs:
             reason = f"every one of the {span} positions that a window spans must be finite"
             reason += ", without a gap in time" * bool(len(panel.gaps))
         elif spec.handling.partial:
             reason = (
-                "no window has a value of a target both among its inputs and in its "
-                f"{spec.horizon} steps ahead, with the columns known ahead at each such step"
+                f"no window has a target with values both in its inputs and in its {spec.horizon} "
+                "steps ahead, and with all columns known ahead where a target has a value"
             )
         raise ValueError(
             f'missing="{spec.missing}" leaves no window: {reason}. Fill the missing values, or '
@@ -98,7 +98,7 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     raise ValueError(
         f"series is too short: window={spec.window}, sampling_rate={spec.sampling_rate}, "
         f"gap={spec.gap} and horizon={spec.horizon} span {span} positions"
-        + ("" if needed == span else f", {needed} of them rows by min_inputs={spec.min_inputs}")
+        + ("" if needed == span else f" (min_inputs={spec.min_inputs} needs {needed} of them)")
         + f", and the longest of {len(panel.lengths)} series has {longest}."
     )
 
@@ -130,10 +130,10 @@ class FoldSizes:
     """The number of folds and the sizes of their parts, in positions or timestamps."""
 
     n_splits: int  # Number of folds.
-    # The size of a test part, or None: that of the whole over ``n_splits + 1``.
+    # The size of a test part, or None for the size of the data divided by ``n_splits + 1``.
     test_size: int | None = None
-    max_train_size: int | None = None  # The largest size of all before a test part, or None.
-    # Of that, the size of the latest part, which is held out of training; or None.
+    max_train_size: int | None = None  # The largest size before a test part, or None for no limit.
+    # The size of the latest part of this, which is held out of training, or None for no such part.
     validation_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -208,9 +208,9 @@ def refuse_unlearned(
                 first = min(int(p.begin[first]) for p in later if p.end[first] > p.begin[first])
             raise ValueError(
                 f"column {column!r} has the category {_checks.shown(category)}, first at "
-                f"{panel.place(first)}, and the training part has no row of it, so a model cannot "
-                f"learn it. {cure}, merge rare categories, pass all categories by hand, "
-                'WindowedSeries(..., categories={...}), or, of a table, unseen="mean".'
+                f"{panel.place(first)}, and the training part has no row of this category, so a "
+                f"model cannot learn it. {cure}, merge rare categories, or pass all categories, as "
+                'WindowedSeries(..., categories={...}), or for a table unseen="mean".'
             )
 
 
@@ -232,7 +232,7 @@ def learned_categories(
 def learned_holidays(
     panel: FlatSeries, places: Sequence[str], trains: Sequence[Part]
 ) -> dict[str, Any]:
-    """Return the holidays, of some places those alone that every training part has a day of."""
+    """Return the holidays; at ``places``, only those with a day in every training part."""
     learned = dict(panel.holidays or {})
     parts = [_rows(panel, [train]) for train in trains]
     for place in places:
@@ -264,7 +264,7 @@ def _by_category(panel: FlatSeries, column: str) -> Iterator[tuple[str, BoolArra
 
 
 def _places(panel: FlatSeries, column: str, parts: Sequence[Part]) -> BoolArray:
-    """Return which rows lie in one of the parts; of a static column, which series have some."""
+    """Return which rows lie in one of the parts; for a static column, which series have rows."""
     if _varies(panel, column):
         return _rows(panel, parts)
     return np.any([part.end > part.begin for part in parts], axis=0)

@@ -71,7 +71,7 @@ def read_weights(
 def _of_windows(
     panel: FlatSeries, ranges: WindowRanges, geometry: Geometry, sample_weight: Any
 ) -> Array:
-    """Return the weight of each window: as given, or the mean of those of its targets' rows."""
+    """Return the weight of each window: as given, or the mean weight of its targets' rows."""
     listed = isinstance(sample_weight, list | tuple) and len(sample_weight) > 0
     by_series = listed and np.ndim(sample_weight[0]) > 0
     arrays = [np.asarray(piece) for piece in (sample_weight if by_series else [sample_weight])]

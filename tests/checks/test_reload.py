@@ -1,5 +1,7 @@
 """Every loss that Keras keeps to itself is named, and a model that loses nothing is whole."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -91,7 +93,31 @@ def test_functions_that_are_not_registered(forked_reload):
     report = check_reload(model, X)
     (difference,) = report.differences
     assert difference.where == "Loading"
-    assert "custom_objects={'squares': squares}" in difference.what
+    assert "needs squares, which is not there. Put it into a module" in difference.what
+    assert "imports=['that_module']" in difference.what
+
+
+OWN = """
+import keras
+
+@keras.saving.register_keras_serializable("mine")
+class Twice(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs * 2
+"""
+
+
+def test_a_layer_of_ones_own_reloads_once_its_module_is_imported(
+    forked_reload, tmp_path, monkeypatch
+):
+    (tmp_path / "own_layers.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    model = net(importlib.import_module("own_layers").Twice())
+    (difference,) = check_reload(model, X).differences
+    assert "needs mine>Twice, which is not there" in difference.what
+    assert check_reload(model, X, imports=["own_layers"]).ok
+    with pytest.raises(RuntimeError, match="No module named 'nowhere'"):
+        check_reload(model, X, imports="nowhere")
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ def nested_normalization():
     core = keras.Model(inputs, layers.Dense(2)(x))
     outer = keras.Input((9, 2))
     x, location, scale = NormalizeWindow("standard")(outer)
-    return keras.Model(outer, RestoreWindow()([core(x), location, scale]))
+    return keras.Model(outer, RestoreWindow([0, 1])([core(x), location, scale]))
 
 
 def bidirectional():

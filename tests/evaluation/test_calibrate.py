@@ -319,7 +319,7 @@ def test_mistakes(built):
         (ValueError, "13 windows .* and coverage=0.95 needs at least 19",
          persistence(few.windows), few),
         (ValueError, r"coverage=0.95 needs the levels \[0.025, 0.975\]", quantiles, series, 0.95),
-        (ValueError, r"quantiles \[0.5, 0.9\], which hold both levels of no", median, series),
+        (ValueError, r"quantiles \[0.5, 0.9\], and no two are a symmetric pair", median, series),
     ]:  # fmt: skip
         with pytest.raises(error, match=says):
             calibrate(*given)

@@ -74,7 +74,7 @@ def test_totals_equal_a_loop():
     assert row["wape"] == pytest.approx(sum(errors) / sum(of_target), rel=1e-12)
     single = compare({"mine": HELD.align(points)}, TRAIN, HELD, baselines=[naive], by="mase")
     assert row["mase"] < single.table["mase"][0]
-    assert "Judged is the total of each window's 3 steps" in str(report)
+    assert "The scores are of the total of each window's 3 steps" in str(report)
     with pytest.raises(ValueError, match="by must be one of 'series', 'target'"):
         report.scores(by="step")
     with pytest.raises(ValueError, match="a scorecard promises the errors of single steps"):

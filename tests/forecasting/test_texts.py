@@ -89,8 +89,8 @@ def test_a_category_never_seen_is_the_mean_of_those_seen():
         )
     texts = [str(warning.message) for warning in warned if warning.category is UserWarning]
     assert [text.split(": ")[1] for text in texts] == [
-        "['kiosk']. Each is read as the mean of the 2 that it had.",
-        "['fete']. Each is read as the mean of the 3 that it had.",
+        "['kiosk']. Each is read as the mean of the 2 categories in training.",
+        "['fete']. Each is read as the mean of the 3 categories in training.",
     ]
     np.testing.assert_allclose(ahead["units"], np.repeat([24.0, 1024.0], 3) + 10 + 150, rtol=1e-6)
 

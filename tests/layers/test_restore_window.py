@@ -11,17 +11,22 @@ LOCATION = np.array([[[10.0, 20.0, 30.0]]], "float32")
 SCALE = np.array([[[1.0, 2.0, 3.0]]], "float32")
 
 
-def restored(outputs, feature=None, location=LOCATION, scale=SCALE):
+def restored(outputs, feature=None, location=LOCATION, scale=SCALE, config=False):
     layer = RestoreWindow(feature)
+    layer = RestoreWindow.from_config(layer.get_config()) if config else layer
     return numpy(layer([np.array(outputs, "float32"), location, scale])).tolist()
 
 
-def test_as_many_outputs_as_features_go_by_their_own():
-    assert restored([[1.0, 1.0, 1.0]]) == [[11.0, 22.0, 33.0]]
+@pytest.mark.parametrize("outputs", [[[1.0, 2.0]], [[1.0, 1.0, 1.0]], [[[1.0, 1.0, 1.0]]]])
+def test_several_features_need_a_name(outputs):
+    """Three steps, quantiles or targets look alike: each went by another feature."""
+    with pytest.raises(ValueError, match=r"needs feature, .*index\('sales'\).*feature=None"):
+        restored(outputs)
 
 
-def test_any_other_number_of_outputs_goes_by_the_first():
-    assert restored([[1.0, 2.0]]) == [[11.0, 12.0]]
+def test_a_file_of_before_goes_by_each_outputs_own_feature_or_by_the_first():
+    assert restored([[1.0, 1.0, 1.0]], config=True) == [[11.0, 22.0, 33.0]]
+    assert restored([[1.0, 2.0]], config=True) == [[11.0, 12.0]]
 
 
 def test_all_outputs_go_by_the_feature_that_is_named():
@@ -48,7 +53,7 @@ def test_a_mask_of_the_outputs_by_argument_reaches_the_layer_behind():
 def test_it_undoes_the_normalization():
     x = np.random.default_rng(0).normal(300.0, 20.0, (4, 7, 2)).astype("float32")
     np.testing.assert_allclose(
-        numpy(RestoreWindow()(list(NormalizeWindow("standard")(x)))), x, rtol=1e-5
+        numpy(RestoreWindow([0, 1])(list(NormalizeWindow("standard")(x)))), x, rtol=1e-5
     )
 
 
@@ -74,7 +79,7 @@ def test_outputs_with_more_axes_go_by_the_statistics_of_their_step():
     location, scale = np.array([[[1.0, 10.0], [2.0, 20.0]]]), np.ones((1, 2, 2))
     outputs = np.zeros((1, 2, 3, 2))
     expected = np.broadcast_to(location[:, :, None], outputs.shape)
-    assert restored(outputs, None, location, scale) == expected.tolist()
+    assert restored(outputs, [0, 1], location, scale) == expected.tolist()
 
 
 def test_a_list_of_another_length_or_of_features_that_are_not_there():

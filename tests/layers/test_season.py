@@ -97,7 +97,7 @@ def test_features_keep_their_own_seasons():
     _, location, scale = normalized(table[None], 4)
     out = RestoreWindow([1, 0], period=4)([np.zeros((1, 4, 2), "float32"), location, scale])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(out)[0], table[:4, ::-1], atol=1e-3)
-    one = RestoreWindow(period=4)([np.zeros((1, 2), "float32"), location, scale])
+    one = RestoreWindow([0, 1], period=4)([np.zeros((1, 2), "float32"), location, scale])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(one)[0], table[0], atol=1e-3)
     by_first = RestoreWindow(1, period=4)([np.zeros((1, 3), "float32"), location, scale])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(by_first)[0], table[:3, 1], atol=1e-3)
@@ -195,7 +195,7 @@ def test_a_period_of_one_is_the_last_value_in_windows_of_any_length():
     for one, other in zip(normalized(window, 1), NormalizeWindow("last")(window), strict=True):
         np.testing.assert_array_equal(one, keras.ops.convert_to_numpy(other))
     _, location, scale = NormalizeWindow("seasonal", period=1)(keras.Input((None, 2)))
-    assert RestoreWindow(period=1)([keras.Input((3, 2)), location, scale]).shape == (None, 3, 2)
+    assert RestoreWindow(0, period=1)([keras.Input((3, 2)), location, scale]).shape == (None, 3, 2)
 
 
 def growing(levels, season):

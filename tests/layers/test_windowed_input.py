@@ -46,6 +46,13 @@ def test_values_and_dtype_stay_as_they_are(dtype, shape, policy):
     assert tuple(carrier.compute_output_shape(shape)) == shape
 
 
+@pytest.mark.parametrize("several", [dict, lambda inputs: list(inputs.values())])
+def test_it_stands_on_one_of_several_inputs(several):
+    inputs = {"past": keras.Input((4, 2)), "future": keras.Input((2, 1))}
+    with pytest.raises(TypeError, match=r"on 'past' where there are several: .*\(past\)"):
+        layer()(several(inputs))
+
+
 def test_a_level_that_half_precision_loses():
     x = np.array([[70_001.0]], "float32")
     assert numpy(layer(dtype="mixed_float16")(x)).tolist() == [[70_001.0]]

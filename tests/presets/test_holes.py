@@ -191,5 +191,5 @@ def test_a_window_without_a_value_is_refused_and_one_with_a_gap_in_time_is_not()
 
 def test_masked_windows_that_are_all_left_out_are_refused():
     holes = np.where(np.arange(40) % 2, np.nan, 1.0)
-    with pytest.raises(ValueError, match='missing="mask" leaves no window: no window has a value'):
+    with pytest.raises(ValueError, match='missing="mask" leaves no window: no window has an inp'):
         WindowedSeries(5, 2, missing="mask").build(holes)

@@ -197,8 +197,8 @@ def test_series_too_short(rate):
     need = 2 * rate + 1 + 2
     assert windows.count(np.arange(float(need))) == 1
     assert windows.count([np.arange(need - 1.0), np.arange(need + 1.0)]) == 2
-    says = f"series is too short: .* span {9 * rate + 3} positions, {need} of them rows by "
-    with pytest.raises(ValueError, match=says + "min_inputs=3, and the longest of 1 series has"):
+    says = rf"series is too short: .* span {9 * rate + 3} positions \(min_inputs=3 needs {need} of "
+    with pytest.raises(ValueError, match=says + r"them\), and the longest of 1 series has"):
         windows.build(np.arange(need - 1.0))
     with pytest.raises(ValueError, match='missing="mask" leaves no window'):
         windows.build(np.full(need, np.nan))

@@ -112,12 +112,12 @@ class Median(Baseline):
     """Forecasts the median of the window, at every step; with a period, of the target's phase.
 
     It is the forecast to beat where most values are zero: no other has a smaller absolute error
-    there. A window's phases are told apart if that lowers the absolute errors within the window,
-    each value forecast by the median of the others of its phase. Missing values are left out.
+    there. Each phase of a window has its own median if this lowers the absolute errors within the
+    window, with each value forecast by the other values of its phase. Missing values are left out.
 
-    The training part says if phases are told apart at all, and, where more than half of its targets
-    are 0, if the forecast is always 0: whatever has the smallest MASE there. Before it is fitted,
-    the baseline tells phases apart and does not forecast 0.
+    On the training part, the smallest MASE decides if phases get medians at all, and, where more
+    than half of the targets are 0, if the forecast is always 0. Before it is fitted, the baseline
+    uses medians of phases and does not forecast 0.
 
     Args:
         period: Positions in a season, such as 7 for days; 2 or more. Defaults to None: no season.

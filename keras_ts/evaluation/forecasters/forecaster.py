@@ -26,14 +26,14 @@ from keras_ts.windows.blocks import Block, totals
 # The names of the baselines of keras_ts, which no model takes.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
 _MOST_WINDOWS = 10_000
-# Of a series' mean absolute step, the least that counts for that of a window.
+# A window's mean absolute step counts as at least this share of the mean step of its series.
 _FLOOR = 0.1
 # Sample paths of a total. The paths of so many windows are in memory at once.
 PATHS, _AT_ONCE = 500, 1024
 
 
 class Forecaster(NamedTuple):
-    """A forecaster and the windows that it reads, one for one those that all are judged on."""
+    """A forecaster and the windows that it reads, in the order of the windows that are scored."""
 
     name: str
     judged: JudgedWindows
@@ -48,8 +48,8 @@ class Forecaster(NamedTuple):
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
         """Return the forecaster of some steps, or of their total."""
-        # A total has quantiles where ``around`` or ``totals`` makes them; else it is that of the
-        # points. Steps without a value are left out of it.
+        # ``around`` or ``totals`` makes the quantiles of a total; without them, a total is the sum
+        # of the points. Steps without a value are left out of a total.
         if not total:
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
         levels = None if self.around else self.levels

@@ -301,7 +301,7 @@ def _refuse_other_steps(name: str, said: IntArray, found: IntArray, usable: Bool
     if len(wrong):
         raise ValueError(
             f"{name} contradicts itself in {len(wrong)} rows: row {wrong[0]} says step "
-            f"{said[wrong[0]]}, and its time is that of step {found[wrong[0]]} after its origin. "
+            f"{said[wrong[0]]}, and its time belongs to step {found[wrong[0]]} after its origin. "
             "The origin is the last row known, and 'step' counts rows from 1, the first forecast. "
             "Correct the one that is wrong, or drop that column."
         )

@@ -46,8 +46,8 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     An origin counts once, when the rows of all its steps have come: a row counts as come if the
     series has a value of each target at its time or later, so that closed days hold nothing up. A
     warning names series that hold origins up because ``actual`` has no value of them.
-    Origins that the model has followed are ignored, so the same files may be passed each morning:
-    those of more mornings than the horizon has steps, or no origin is ever whole. If nothing new
+    Origins that the model has followed are ignored, so the same files may be passed each morning.
+    Pass more mornings than the horizon has steps, or no origin is ever whole. If nothing new
     has come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those
     of ``model`` as it is, so follow each morning, and forecast with the result.
 
@@ -128,8 +128,8 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     moments, regular = keys.moments(matched.rows, interface.frequency, zone)
     if not regular:
         raise ValueError(
-            "The times of forecasts have no regular step, by which origins could be told apart: "
-            f"the first is that of {keys.example()}."
+            "The times of forecasts have no regular step, so their origins cannot be numbered. "
+            f"The first forecast is of {keys.example()}."
         )
     if steps.max() > horizon:
         raise ValueError(
@@ -180,7 +180,7 @@ def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:
         warnings.warn(
             f"follow waits for values of the series {_checks.shown(ids)}, of which actual has "
             f"none: it has ids such as {_checks.shown(rows.labels[0])}. Until one has come, no "
-            "origin with their forecasts counts: write ids alike in both tables, and leave out the "
+            "origin of theirs counts: use the same ids in both tables, and leave out the "
             "forecasts of series that have ended.",
             stacklevel=4,
         )

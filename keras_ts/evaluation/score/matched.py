@@ -29,7 +29,7 @@ class Keys:
             self.labels, self.series = table.ids(id_column)
 
     def places_in(self, other: "Keys") -> IntArray:
-        """Return the row of another table with the id and time of each row; -1 without one."""
+        """Return, for each row, the place in another table of the same id and time, or -1."""
         if not len(other.series):
             return np.full(len(self.series), -1)
         other._times.check_alike(self._times)
@@ -41,8 +41,8 @@ class Keys:
     def later_than(
         self, other: "Keys", counted: BoolArray | None = None
     ) -> tuple[BoolArray, BoolArray]:
-        """Return which rows are of a series that another table has, and later than all its rows."""
-        # Rows of the other table that are not ``counted`` are as if they were not there.
+        """Return which rows' series another table has, and which rows follow its last one there."""
+        # Rows of the other table that are not ``counted`` are ignored.
         numbers, times = other.series, other._times.values
         if counted is not None:
             numbers, times = numbers[counted], times[counted]
@@ -61,11 +61,13 @@ class Keys:
         self._refuse_twice(Rows(series_and_origin, self._times.values))
 
     def _refuse_twice(self, rows: Rows) -> None:
-        """Refuse two rows of one place."""
+        """Refuse two rows of the same key, such as one id and time."""
         row = rows.twice
         if row is None:
             return
-        cure = "Keep one row for each id and time."
+        cure = (
+            "Keep one row for each id and time; several origins need a column 'step' or 'origin'."
+        )
         if self._id_column is None:
             cure = (
                 "If it holds several series, forecasts and actual must have the same column of "
@@ -94,7 +96,7 @@ class Keys:
         self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
     ) -> IntArray:
         """Return a number for the origin of each row, the same for all series."""
-        # Steps are counted by ``frequency``, or by that of the times of both tables.
+        # Steps are counted in ``frequency``; if None, in the frequency of both tables' times.
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
         if fields.step is None:
@@ -105,8 +107,8 @@ class Keys:
     def moments(
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
-        """Return the number of the step at which each row lies, and True if counted since 1970."""
-        # Days are those of the time zone named ``by``, or else of the other table's.
+        """Return each row's time as a number of steps, and True if steps count from 1970."""
+        # A day begins at midnight of the time zone ``by``; if None, of the other table's zone.
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone
@@ -114,12 +116,12 @@ class Keys:
             zone = replace(zone, info=str(by))
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
         places, frequencies = np.searchsorted(distinct, values), clock.frequencies
-        if frequencies[0] is None:  # Irregular: no step may be missing.
+        if frequencies[0] is None:  # Irregular: each distinct time is one step.
             return places, False
         return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
 
     def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
-        """Return the step of each row: as the table says, or its place behind its origin."""
+        """Return the step of each row: from the table's column, or by counting from the origin."""
         if fields.step is not None:
             return table.steps(fields.step)
         order = np.lexsort((self._times.values, origins, self.series))
@@ -152,7 +154,7 @@ def _clock(
 
 
 class Names(NamedTuple):
-    """The columns by which forecasts and rows are matched, and the targets, in the rows."""
+    """The columns of ``actual``: id and time, by which forecasts find their rows, and targets."""
 
     id: str | None
     time: str
@@ -178,7 +180,7 @@ class Names(NamedTuple):
             keys = [name for name in shared if not came.is_numeric(name)]
             targets = tuple(name for name in shared if came.is_numeric(name))
             rest = [name for name in came.columns if name not in shared and came.is_numeric(name)]
-            if not targets and len(rest) == 1:  # The forecasts have the name of what made them.
+            if not targets and len(rest) == 1:  # The column of forecasts is named after a model.
                 targets = (rest[0],)
         dated = [name for name in keys if came.is_dated(name) or ahead.is_dated(name)]
         times = dated or [name for name in keys[-1:] if came.is_numeric(name)]
@@ -187,7 +189,7 @@ class Names(NamedTuple):
             raise ValueError(
                 "It is not clear by which columns forecasts and rows are matched: forecasts has "
                 f"{_checks.shown(ahead.columns)}, and actual {_checks.shown(came.columns)}. Name "
-                "the columns of ids, times and targets alike in both"
+                "the columns of ids, times and targets the same in both tables"
                 + (", or pass the model's file as filepath=." if windows is None else ".")
             )
         return cls(ids[0] if ids else None, times[0], targets)
@@ -199,10 +201,10 @@ class Matched(NamedTuple):
     names: Names
     fields: Fields
     keys: Keys  # of the forecasts
-    rows: Keys  # of the table of what came
-    counted: BoolArray  # which values of that are there, ``(rows, targets)``
+    rows: Keys  # of ``actual``, the table of rows that came
+    counted: BoolArray  # which targets in ``actual`` are finite, ``(rows, targets)``
     come: BoolArray  # whether a forecast's row came
-    values: Array  # what came, ``(forecasts, targets)``
+    values: Array  # the actual value of each forecast, ``(forecasts, targets)``
     forecasts: Array  # ``(forecasts, targets[, quantiles])``
     origins: IntArray  # the number of each forecast's origin, from 0 on
     steps: IntArray

@@ -25,7 +25,7 @@ from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import table_of
 
-# By these the steps of one forecast are alike, and these are the quantiles of its total.
+# The columns that identify a forecast, and the quantile levels of its total.
 _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
 # One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
 _FEWEST_ORIGINS = 10
@@ -91,7 +91,7 @@ class ScoreReport(Report):
 
 
 def _check_by(by: Any, total: bool) -> None:
-    """Refuse to group by anything else than a step, which totals have none of, or a series."""
+    """Refuse a ``by`` other than "step" and "series"; totals have no steps."""
     if by is not None:
         _checks.choice("by", by, ("step", "series")[total:])
 
@@ -115,17 +115,17 @@ def score(
 
     With the file of the model, the report says if the forecasts are as good as its scorecard
     promised: if the mean error over the steps that have come lies within the range of the errors at
-    95 % of the origins on which the model was judged. Of forecasts from several origins, such as
-    those of the last two weeks, it is the mean of each one's error, and the mean of the ranges for
-    the steps of each that have come. Such a mean varies less than the error of one origin, by which
-    the range is meant, so ``"worse"`` is seldom a false alarm: one bad day is none.
+    95 % of the origins on which the model was judged. If ``forecasts`` has several origins, such as
+    the last two weeks, the mean of the origins' errors is compared with the mean of the ranges for
+    the same steps. That mean varies less than the error of one origin, for which the range holds,
+    so ``"worse"`` is seldom a false alarm: one bad day does not raise it.
 
-    A promise is of all series, and of the first steps of a forecast. So an origin counts up to the
-    first step for which a series lacks its row (for a MASE more than one series in ten, since none
-    decides alone), and not at all if ``forecasts`` lacks one of its steps. A step for which no row
-    has come, such as a holiday, is passed over. There is no verdict if the model was judged at
-    fewer than ten origins, or than five for each step that has come: origins closer than a horizon
-    share steps, and vary less than they seem to.
+    The scorecard promises the error of all series over the first steps of a forecast. So an origin
+    counts up to the first step at which a series lacks its row. (For a MASE, one series in ten may
+    lack it, since no series decides alone.) An origin is left out if ``forecasts`` lacks one of its
+    steps. A step for which no row has come, such as a holiday, is skipped. There is no verdict if
+    the model was judged at fewer than ten origins, or at fewer than five for each step that has
+    come: origins closer than a horizon share steps, so their errors vary too little.
 
     Example:
 
@@ -149,22 +149,22 @@ def score(
             the scale of MASE. Defaults to None: no MASE.
         by: ``"step"`` or ``"series"`` for a table with a row for each. Defaults to None: a row for
             all.
-        period: The steps of MASE lie so many rows apart, missing rows included. Defaults to None:
-            as in the scorecard of the file, or 1.
+        period: MASE is scaled by changes over this many rows, missing rows included. Defaults to
+            None: as in the scorecard of the file, or 1.
         filepath: The file of the model that made the forecasts. Its windows name the columns, and
             its scorecard says what it promised. Defaults to None.
         total: True to score the total of each forecast's steps, as ``compare`` does, once the row
-            of its last step has come. Its quantiles are 0.1, 0.5 and 0.9 of sample paths, so
-            ``forecasts`` is then what ``forecast(..., num_samples=...)`` returned; of any other
-            table the total is that of its points. Defaults to False.
+            of its last step has come. Sample paths from ``forecast(..., num_samples=...)`` give the
+            quantiles 0.1, 0.5 and 0.9 of a total; any other table gives the sum of its points.
+            Defaults to False.
 
     Returns:
         A ``ScoreReport``.
 
     Raises:
         TypeError: ``forecasts`` or ``actual`` is not a frame, or a column does not hold numbers.
-        ValueError: The columns are not clear, two rows have the same id and time, or none of the
-            rows that were forecast is among those of their time.
+        ValueError: The columns are not clear, two rows have the same id and time, or no forecast
+            has a row in ``actual``, although rows of its time or later have come.
     """
     _check_by(by, _checks.boolean("total", total))
     carried = None if filepath is None else load_carried(filepath)
@@ -195,7 +195,7 @@ def score(
     )
     promised, sentence = None, ""
     if total:
-        # A closed last day has no row, but later ones came.
+        # A closed last day gets no row: the forecast has ended once a later row has come.
         known, later = keys.later_than(matched.rows)
         past = come | (known & ~later)
         there, come, sentence = _totals(made, past, samples is not None, card is not None)
@@ -221,7 +221,7 @@ def _totals(
     made: Rows, past: BoolArray, drawn: bool, promised: bool
 ) -> tuple[Rows, BoolArray, str]:
     """Return totals of the forecasts whose last step is past, their rows, and a sentence."""
-    # Of sample paths, ``drawn``, they are quantiles; ``promised`` says if there is a scorecard.
+    # ``drawn``: the totals are quantiles of sample paths. ``promised``: there is a scorecard.
     keys = [grouped(made.columns[name])[1] for name in _KEYS]
     first, numbers = distinct_rows(keys)
     last = np.zeros(len(first), made.columns["step"].dtype)
@@ -229,13 +229,13 @@ def _totals(
     ended = np.zeros(len(first), bool)
     ended[numbers[past & (made.columns["step"] == last[numbers])]] = True
     come = ended[numbers]
-    sentences = ["Judged is the total of all steps of a forecast."]
+    sentences = ["The scores are of the total of all steps of a forecast."]
     if promised:
         sentences.append("The scorecard promises errors of single steps, none of totals.")
     if made.levels is not None:
         sentences.append(
-            "The quantiles of single steps are none of their total: pass sample paths, as "
-            "forecast(..., num_samples=...) draws them of a model of calibrate(..., joint=True)."
+            "Quantiles of single steps do not sum to quantiles of their total: for these, use "
+            "calibrate(..., joint=True), and pass what forecast(..., num_samples=...) returns."
         )
         made = made._replace(predicted=points_of(made.predicted, made.levels), levels=None)
     rows = made.only(come).totals(_KEYS)
@@ -248,7 +248,7 @@ def _totals(
 def _notes(
     rows: Rows, counts: dict[str, BoolArray], names: Sequence[str], period: int | None
 ) -> Iterator[str]:
-    """Yield sentences on what came and what did not; ``counts`` of what is left out."""
+    """Yield sentences on the rows that came and, by ``counts``, on what is left out."""
     series = len(set(rows.columns["series"].tolist()))
     targets, of_series = ", ".join(names), f" for {series} series" if series > 1 else ""
     left_out = {what: int(count.sum()) for what, count in counts.items()}
@@ -315,7 +315,7 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     if by == "mase":
         scales = rows.scales[..., 0]
         if np.isnan(scales).all():
-            return None, "The scorecard promises a MASE: pass train= to compare this one with it."
+            return None, "The scorecard promises a MASE: pass train= to scale these errors, too."
         errors = errors / scales
         expected &= np.isfinite(scales)
     came = ~np.isnan(errors).all(axis=1)
@@ -329,8 +329,8 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     fewest = max(_FEWEST_ORIGINS, _ORIGINS_PER_STEP * longest)
     if promised["origins"] < fewest:
         return None, (
-            f"The model was judged at {promised['origins']} origins only, and from {fewest} on its "
-            f"scorecard promises how much errors over {longest} steps vary."
+            f"The model was judged at {promised['origins']} origins only: a range of errors over "
+            f"{longest} steps needs at least {fewest}."
         )
     expected = np.asarray(expected.any(axis=1))
     means, steps, left_out, lacking = _compared(by, rows.columns, errors, expected, longest)
@@ -353,8 +353,8 @@ def _compared(
     by: str, columns: Mapping[str, Array], errors: Array, expected: BoolArray, longest: int
 ) -> tuple[Array, IntArray, int, str]:
     """Return each origin's mean error over its first steps, and their number."""
-    # Then how many origins lack some of these steps, and what they lack, in a sentence.
-    # Tables of origins and steps, which count from 1; those beyond the longest are one.
+    # Also return how many origins lack some of these steps, and a sentence on what they lack.
+    # Tables are by origin and step. Steps count from 1; all beyond ``longest`` share a column.
     origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
     shape = int(origins.max()) + 1, longest + 2
     places = np.ravel_multi_index((origins, steps), shape)
@@ -369,7 +369,7 @@ def _compared(
     ids = columns["series"][expected].tolist()
     series = len(set(ids))
     needed = int(np.ceil(_FEWEST_SERIES[by] * series))
-    # A day that no series has, such as a holiday, is passed over. One that some lack is an end.
+    # A step without any row (a holiday) is skipped. A step that lacks some rows ends the origin.
     ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
     used = (rows > 0) & ~ended & complete[:, None]
     compared, some = used.any(axis=1), (rows > 0).any(axis=1)
@@ -382,8 +382,8 @@ def _compared(
     )
     if (complete & some).any():
         lacking = (
-            f"The scorecard promises the error over all series: of {series}, rows of {needed} "
-            "at least must have come. From no origin have so many come for the first step."
+            "The scorecard promises the error over all series: at the first step, rows of "
+            f"{needed} of {series} series must have come, and no origin has so many."
         )
     means = total[compared] / count[compared]
     return means, last[compared], int((some & ~compared).sum()), lacking

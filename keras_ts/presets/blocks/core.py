@@ -60,7 +60,7 @@ def recurrent(needs: Requirements, columns: Any) -> Any:
 
 
 def custom(needs: Requirements, core: Any, columns: Any) -> Any:
-    """Return the state of a core of one's own, in the shape of that of recurrent layers."""
+    """Return the state of a core of one's own, in the shape that recurrent layers return."""
     kind, core = needs.settings.kind, _layer_or_function(core)
     is_layer = isinstance(core, keras.layers.Layer)
     if needs.masked and not (is_layer and takes_mask(core)):

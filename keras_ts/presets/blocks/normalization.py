@@ -102,14 +102,11 @@ def standardization(constants: Constants) -> Callable[[Any], Any]:
     return lambda columns: spread(center(columns))
 
 
-def restored_feature(needs: Requirements) -> int | list[int] | None:
-    """Return the columns whose statistics restore the outputs; None for each output's own."""
-    if needs.targets is None:
-        return 0 if needs.targets_per_step == 1 and needs.settings.quantiles is not None else None
-    if len(needs.targets) == 1:
-        return needs.targets[0]
-    all_columns = needs.own is not None and needs.targets == tuple(range(len(needs.own)))
-    return None if all_columns else list(needs.targets)
+def restored_feature(needs: Requirements) -> int | list[int]:
+    """Return the column whose statistics restore all outputs, or that of each target."""
+    count = needs.targets_per_step
+    targets = needs.targets or range(count if count == needs.features else 1)
+    return targets[0] if len(targets) == 1 else list(targets)
 
 
 def _epsilon(needs: Requirements) -> float:

@@ -149,8 +149,8 @@ def _rounded(cycle: Columns) -> int | None:
 
 
 # Each row is forecast at every step of the horizon, by different windows. If the window of a step
-# was left out or would begin too early, the error there is that of the next earlier forecast, or
-# else of the next later one.
+# was left out or would begin too early, the error is taken from the next earlier forecast, or else
+# from the next later one.
 def errors_by_row(
     probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
 ) -> tuple[IntArray, Array]:
@@ -331,7 +331,7 @@ def sizes(effects: Array) -> Array:
 
 
 def named(size_of: dict[str, float]) -> tuple[str, ...]:
-    """Return the names of events, given their sizes, without those of what others leave."""
+    """Return the names of events by their sizes, without the after-effects of other events."""
     # On the days after an event that its window has seen a forecast errs, too, each time.
     largest = max(size_of.values(), default=0.0)
     return tuple(name for name, size in size_of.items() if size > 0 and size >= largest * _NAMED)

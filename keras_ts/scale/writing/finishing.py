@@ -1,6 +1,6 @@
 """Writes sorted rows into the files of a store, settles what depends on all series, and ends it.
 
-Series that are too short to have a frequency of their own get that of others, and series may share
+Series too short to have a frequency of their own get the frequency of others, and series may share
 a grid with missing rows. Both need the timestamps of all series, but only some rows at a time.
 """
 

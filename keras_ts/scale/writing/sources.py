@@ -15,7 +15,7 @@ from typing import Any
 from keras_ts.windows.reading.frames import is_frame
 from keras_ts.windows.reading.stored import opened_polars
 
-# About how many bytes in memory the rows take that are read at once.
+# The rows that are read at once take about this many bytes of memory.
 PIECE_BYTES = 1 << 25
 
 
@@ -54,7 +54,7 @@ class Rows:
 
 
 def open_source(source: Any, work: Path) -> Iterable[Rows]:
-    """Return the files of a source, some of them in a folder for rows that lie in no file."""
+    """Return the files of a source; rows that lie in no file are written into ``work`` first."""
     polars = opened_polars()
     import pyarrow.dataset
 
@@ -79,7 +79,7 @@ def open_source(source: Any, work: Path) -> Iterable[Rows]:
 
 
 def _files(path: Path) -> list[Rows]:
-    """Return the Parquet files of a folder and of those in it."""
+    """Return the Parquet files of a folder and of its subfolders."""
     if not path.exists():
         raise FileNotFoundError(f"source={str(path)!r}: there is no such file or folder.")
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
@@ -98,7 +98,7 @@ def _files(path: Path) -> list[Rows]:
 
 @contextlib.contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Name a file in the error of a block that cannot read it."""
+    """Name a file in the error of a ``with`` block that cannot read the file."""
     import pyarrow
 
     try:

@@ -80,7 +80,7 @@ _SAME = 1e-6
 
 
 def by_clock(cycle: Columns) -> bool:
-    """Return True for what is told by timestamps, False for a number, which counts rows."""
+    """Return True for a cycle that is read from timestamps, False for a number of rows."""
     return isinstance(cycle, str | Holiday)
 
 
@@ -213,7 +213,7 @@ def holidays_at(place: str, known: Holidays | None) -> list[Holiday]:
 
 
 def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] | None:
-    """Return those of the places of a calendar as plain values; refuse what a file cannot hold."""
+    """Return holidays at a calendar's places as plain values; refuse what a file cannot hold."""
     read: dict[str, Any] = {}
     try:
         for place, entry in holidays.items():

@@ -41,7 +41,7 @@ class Scores:
         kept, shares = self.quantiles.shape[-1], 1 - levels
         # Rounded, so that 1 - 0.2 is the 160th of 200 quantiles itself.
         places = np.clip(np.round(shares * kept, 9) - 1, 0, kept - 1)
-        # The largest score is that of the greatest share that so many scores can hold.
+        # The largest score belongs to the greatest share that so many scores can hold.
         greatest = np.round(shares * (self.count + 1), 9) >= self.count
         places = np.where(greatest, kept - 1, places)[:, None, ..., None]
         shape = np.broadcast_shapes(places.shape[:-1], self.quantiles.shape[:-1])

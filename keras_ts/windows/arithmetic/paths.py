@@ -90,8 +90,8 @@ class ErrorPaths:
         ranks += generator.random(ranks.shape, np.float32)
         placed = ranks.T[..., None, :]  # (targets, steps, turns, samples), of which it is a view.
         if not own.all():
-            # Without a path at an origin, a series has what all had in common there, and else any
-            # of its paths, or of all: that of one other would make the two rise and fall together.
+            # A series without a path at an origin gets what all have in common there, and the rest
+            # from any path of its own, or of all: one other series' path would couple the two.
             mine = np.flatnonzero(self.series == self.series[paths[own][0]]) if own.any() else None
             pool = np.arange(len(self.ranks)) if mine is None else mine
             others = self.ranks[generator.choice(pool, int((~own).sum()))]

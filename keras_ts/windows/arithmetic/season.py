@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Least correlation of changes with those of a season ago, and largest with those of a shorter lag.
+# Least correlation of changes with changes a season ago, and largest with changes at shorter lags.
 _STRONG, _ENOUGH = 0.5, 0.99
 # A season must leave at most this share of the variance that the best shorter lag leaves.
 _LEFT = 0.75

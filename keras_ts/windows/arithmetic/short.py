@@ -1,8 +1,8 @@
 """Windows of few inputs, as young series have: classes of their number, and long ones cut short.
 
 A net that is trained and judged on full windows alone says little of a store that opened last week.
-So long windows are made like those of young series: their oldest inputs are missing, in all
-columns, which is what a window holds that begins before its series. Plain NumPy.
+So the oldest inputs of long windows are made missing, in all columns, as they are missing in a
+window that begins before its series. Plain NumPy.
 """
 
 from dataclasses import dataclass
@@ -54,8 +54,8 @@ class ShortPasts:
 
     def __call__(self, seed: int, epoch: int, windows: IntArray) -> IntArray:
         """Return how many inputs each window keeps: a function of seed, epoch and its number."""
-        # Each window has another rank, and those of the lowest are cut. The next seed is that of
-        # another order than the one in which windows are read.
+        # Each window has another rank, and the windows of the lowest ranks are cut. With the next
+        # seed, ranks do not follow the order in which windows are read.
         ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)
         fewest = self.fewest or 0.5  # From a half to 1 no input is left.
         kept = np.floor(fewest * (self.window / fewest) ** np.minimum(ranks, 1.0))

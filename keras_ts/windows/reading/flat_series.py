@@ -41,8 +41,8 @@ class FlatSeries:
     # The categories of each column of text, or None without any.
     categories: Categories | None = None
     holidays: Holidays | None = None  # Of the places of a calendar, or None without any.
-    # True if all values are known to be finite, so that those of a memory map need no check as they
-    # are read.
+    # True if all values are known to be finite, so that a memory map need not be checked again as
+    # it is read.
     checked: bool = False
 
     @property

@@ -19,7 +19,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 class NotNumbersError(TypeError):
-    """Says that a column holds no numbers, and which argument, ``role``, could name it instead."""
+    """Refuses a column without numbers; ``role`` is the argument that could name that column."""
 
     def __init__(self, message: str, column: str, role: str) -> None:
         super().__init__(message)
@@ -108,7 +108,7 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Python's timestamps have another unit than the column, which finds no row by them.
+    # Python's timestamps have another unit than the column's, so as labels they would match no row.
     others = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
     if len(column) and not others:
         labels, codes = distinct_values(column)
@@ -126,7 +126,7 @@ def ids_of(column: Any) -> list[Any]:
 
 
 def numbered(values: list[Any], what: str) -> tuple[list[Any], IntArray]:
-    """Return Python objects in order of first occurrence, and the number of each value's object."""
+    """Return the distinct values in order of first occurrence, and the number of each value."""
     numbers: dict[Any, int] = {}
     try:
         codes = [numbers.setdefault(value, len(numbers)) for value in values]
@@ -137,8 +137,7 @@ def numbered(values: list[Any], what: str) -> tuple[list[Any], IntArray]:
 
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     """Return the distinct values of a narwhals column in the order of their first rows."""
-    # Also return each row's number among them, -1 for a missing value; by the library's fastest
-    # way.
+    # Also return the number of each row's value, -1 if missing. Each library has a fastest way.
     import narwhals as nw
 
     native = column.to_native()
@@ -209,7 +208,7 @@ class Text(NamedTuple):
             names = _checks.shown([self.labels[number] for number in others])
             warnings.warn(
                 f"column {self.name!r} of {what} has categories that the training part lacked: "
-                f"{names}. Each is read as the mean of the {len(texts)} that it had.",
+                f"{names}. Each is read as the mean of the {len(texts)} categories in training.",
                 stacklevel=2,
             )
             numbers = np.where(numbers < 0, len(texts), numbers)
@@ -220,11 +219,11 @@ class Text(NamedTuple):
 def with_categories(
     read: Sequence[Callable[[str], Text]], names: Sequence[str], others: Sequence[str], spec: Any
 ) -> Any:
-    """Return settings with the sorted categories of all columns of text that they name."""
+    """Return ``spec`` with the sorted categories of each text column known ahead or static."""
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
         columns = [of_table(name) for of_table in read]
-        of_text = any(column.of_text for column in columns)  # The others may have no value.
+        of_text = any(column.of_text for column in columns)  # Other frames may have no value.
         of_text &= all(column.of_text or not column.labels for column in columns)
         if name not in categories and of_text:
             labels = {label for column in columns for label in column.labels}

@@ -162,16 +162,19 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     ids = ", ".join(map(shown, _of_series(spec)))
     ids = f"[{ids}]" if "," in ids else ids
     # The mean of a quarter of an hour is known at its end, so that is its time; a day has its date.
-    end = "" if step[0].endswith("D") else ', label="right", closed="right"'
+    days = step[0].endswith("D")
+    end = "" if days else ', label="right", closed="right"'
+    # Saturdays and Sundays without a reading stay out; day 0, of 1970, is a Thursday.
+    business = days and set((times.astype("M8[D]").astype(np.int64) + 3) % 7) == set(range(5))
     if polars:
         every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
-        call = (
-            f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN}).upsample({every})"
-        )
+        call = f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN})"
+        call += "" if business else f".upsample({every})"
     else:
         call = f"groupby({ids})." if ids else ""
         groups = ", include_groups=False" if ids else ""
-        call += f"resample({step[0]!r}, on={column}{end}{groups}){_PANDAS_MEAN}.reset_index()"
+        call += f"resample({step[0]!r}, on={column}{end}{groups}){_PANDAS_MEAN}"
+        call += f".dropna(how={'all'!r}).reset_index()" if business else ".reset_index()"
     return (
         'Resample them to a regular step, and pass missing="mask" for steps without a row, or fill '
         f"those with 0 if nothing happened there: frame = frame.{call}."

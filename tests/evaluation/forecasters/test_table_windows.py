@@ -150,11 +150,11 @@ def test_a_target_without_a_forecast_counts_for_nobody(held):
         (lambda t: t.drop(columns=["origin", "step"]), "forecasts from several origins"),
         (
             lambda t: t.assign(step=24 * t["step"]),
-            "contradicts itself in 90 rows: row 0 says step 24, and its time is that of step 1",
+            "contradicts itself in 90 rows: row 0 says step 24, and its time belongs to step 1",
         ),
         (  # The day of issue, on which the first forecast lies, is no origin.
             lambda t: t.assign(origin=t["origin"] + pd.Timedelta(days=1)),
-            "row 1 says step 2, and its time is that of step 1 after its origin. The origin is the",
+            "row 1 says step 2, and its time belongs to step 1 after its origin. The origin is the",
         ),
         (lambda t: t.assign(step=t["step"] - 1), "must hold the numbers of steps, 1 for the first"),
         (lambda t: pd.concat([t, t]), "it has 2 forecasts of one series, origin and step"),

@@ -184,6 +184,10 @@ def test_a_single_series_with_several_targets():
         (lambda f, a: (f, a["units"].to_numpy()), "actual must be a frame or a dict"),
         (lambda f, a: (f.assign(units="x"), a), "'units' of forecasts must hold numbers"),
         (lambda f, a: (pd.concat([f, f]), a), "forecasts has two rows for 'b' at 2024-03-09"),
+        (
+            lambda f, a: (pd.concat([f, f]).drop(columns="step"), a),
+            "several origins need a column 'step' or 'origin'",
+        ),
         (lambda f, a: (f.assign(step=f["step"] - 1), a), "must hold the numbers of steps, 1 for"),
         (lambda f, a: (f.rename(columns={"units_0.1": "units_0.95"}), a), "quantiles that cross"),
         (lambda f, a: (f.rename(columns={"day": "date"}), a), "It is not clear by which columns"),
@@ -370,7 +374,7 @@ def test_series_that_come_late_make_nothing_worse_or_better(made, tmp_path, late
     )
     report = score(stored, table[table["shop"] != late], filepath=path)
     assert report.promised is None
-    assert "of 3, rows of 3 at least must have come" in str(report)
+    assert "rows of 3 of 3 series must have come" in str(report)
 
 
 def test_few_origins_promise_nothing(made, tmp_path):
@@ -378,4 +382,4 @@ def test_few_origins_promise_nothing(made, tmp_path):
     path = judged_file(made, tmp_path, by="mae", at="2024-03-09")
     report = score(ahead, table, filepath=path)
     assert report.promised is None
-    assert "The model was judged at 9 origins only, and from 20 on" in str(report)
+    assert "was judged at 9 origins only: a range of errors over 4 steps needs at" in str(report)

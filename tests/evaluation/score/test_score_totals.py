@@ -39,7 +39,7 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     quantiles.columns = ["units_0.1", "units", "units_0.9"]
     single = score(quantiles.reset_index(), came, total=True)
     assert "pinball" not in single.table
-    assert "none of their total" in str(single)
+    assert "do not sum to quantiles of their total" in str(single)
     with pytest.raises(ValueError, match="by must be one of 'series'"):
         single.scores("step")
     with pytest.raises(ValueError, match="are of totals, which have no steps to draw"):

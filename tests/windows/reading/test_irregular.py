@@ -235,3 +235,19 @@ def test_a_model_of_a_kind_that_went_loads_and_says_so_in_a_forecast(tmp_path):
     message = "which keras_ts no longer takes as a frequency"
     with pytest.raises(ValueError, match=rf"'{kind}', {message}"):
         forecast(model, days)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_readings_of_business_days_stay_business_days(library):
+    """Two readings on some days: their means have no rows of Saturdays and Sundays."""
+    days = pd.bdate_range("2024-01-01", periods=60)
+    times = jittered(days, 0.3, begin=0.5)
+    times = times.union(times[::9] + pd.Timedelta(minutes=40))
+    frame = table(times).drop(columns="note")
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    with pytest.raises(ValueError, match="Resample them") as caught:
+        WINDOWS.build(frame)
+    means = mended(frame, str(caught.value))
+    assert len(means) == len(days)
+    regular = table(days).drop(columns="note")
+    assert WINDOWS.build(means).frequency == WINDOWS.build(regular).frequency

@@ -142,7 +142,7 @@ def late(event="x", rows=40):
 def test_a_category_that_the_training_part_lacks_is_refused():
     says = (
         r"column 'event' has the category 'x', first at position 30 \(2024-01-31\) of series "
-        r"'shop 0', and the training part has no row of it.*Move the border"
+        r"'shop 0', and the training part has no row of this category.*Move the border"
     )
     with pytest.raises(ValueError, match=says):
         WINDOWS.split(late(), 20)
@@ -165,7 +165,7 @@ MEAN = WindowedSeries.from_config({**WINDOWS.get_config(), "unseen": "mean"})
 def test_a_category_never_seen_is_the_mean_of_those_seen(kind):
     frame = late()
     frame.loc[frame["day"] < "2024-01-11", "event"] = "z"
-    with pytest.warns(UserWarning, match=lacked("event", r"\['x'\]. Each.* the 2 that")):
+    with pytest.warns(UserWarning, match=lacked("event", r"\['x'\]. Each.* the 2 categories")):
         train, later = MEAN.split(KINDS[kind](frame), 30)
     assert train.windows.categories == {"event": ("y", "z"), "type": ("a", "b")}
     assert train.columns["future"] == ["event=y", "event=z", "price"]
