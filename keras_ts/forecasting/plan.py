@@ -49,6 +49,8 @@ class Plan:
             _check_named(future, history, incomplete)
         elif future is not None and not names:
             also = " The columns of a calendar are computed." if windows.cycles else ""
+            if windows.handling.partial:
+                also += " To plan closed days, train with a column of ones in future_columns."
             raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
         following = Following.of(history.given, windows.gap, rounds.steps)
         plan = cls(history, rounds, steps, following, start)

@@ -120,6 +120,9 @@ def test_a_future_that_nothing_takes():
     model = adding(WindowedSeries(4).build(TABLE[:, 0]))
     with pytest.raises(ValueError, match="no future_columns, so leave future out"):
         forecast(model, TABLE[:, 0], future=np.ones((1, 1)))
+    masked = adding(WindowedSeries(4, missing="mask_targets").build(TABLE[:, 0]))
+    with pytest.raises(ValueError, match="To plan closed days, train with a column of ones"):
+        forecast(masked, TABLE[:, 0], future=np.ones((1, 1)))
     with pytest.raises(ValueError, match=r"Received: start=3; leave it out"):
         forecast(model, TABLE[:, 0], start=3)
 
