@@ -130,8 +130,10 @@ class Plan:
         lacking = [given.gaps, *(at + np.flatnonzero(rows) for at, rows in lacking_rows(given))]
         series = np.searchsorted(given.offsets, np.concatenate(lacking), side="right") - 1
         usual = np.isin(chosen, series)
-        # A shop that opened last week has its first holiday, and the others have one, too.
-        closed = closed & ~usual[:, None] & ~closed[usual].any(axis=0)
+        # A shop that opened last week has its first holiday, and the others have one, too. On a
+        # holiday all shops of a chain close; but if it is the first step, the plan begins late.
+        holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0)
+        closed = closed & ~usual[:, None] & ~closed[usual].any(axis=0) & ~holiday
         numbers = chosen[closed.any(axis=1)].tolist()
         if numbers:
             steps = (np.flatnonzero(closed.any(axis=0)) + 1).tolist()

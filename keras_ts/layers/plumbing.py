@@ -14,7 +14,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
-from keras_ts.windows.arithmetic.scale import parted
+from keras_ts.windows.arithmetic.scale import known_steps, parted
 
 
 @registered
@@ -179,11 +179,23 @@ class LevelByStatic(SeriesLayer):
     Takes windows, locations, scales, and static columns if there are any; returns locations and
     scales. Elsewhere they stay. ``fit_level`` sets the weights: the location over ``unit`` as its
     inverse hyperbolic sine, and the logarithm of the scale, are linear in the static columns.
+
+    With ``fewest``, columns of fewer values keep their location, but their own scale says little,
+    and is 0 for one value: theirs is that of series like them, the larger the location. Then the
+    normalized windows come behind the scales, and are returned in the new scale.
     """
+
+    _settings = ("fewest",)
+
+    def __init__(self, fewest: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fewest = _checks.integer("fewest", fewest, 1)
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Make the weights, which are not trained."""
         windows, _, _, *static = input_shape
+        static = static[self.fewest > 1 :]
         outputs = 2 * windows[-1]
         if columns := sum(part[-1] for part in static):
             self.kernel = self._weight("kernel", (columns, outputs), trainable=False)
@@ -194,11 +206,12 @@ class LevelByStatic(SeriesLayer):
         self.unit = self._weight("unit", (windows[-1],), "ones", trainable=False)
         super().build(input_shape)
 
-    def call(self, inputs: Any) -> tuple[Any, Any]:
-        """Return the locations and scales."""
+    def call(self, inputs: Any) -> tuple[Any, ...]:
+        """Return the locations and scales, and the normalized windows with ``fewest``."""
         windows, location, scale, *static = (ops.cast(x, self._float_dtype) for x in inputs)
-        missing = parted(windows, ops)[1]
-        empty = ops.all(missing, axis=1, keepdims=True)
+        normal, static = static[: self.fewest > 1], static[self.fewest > 1 :]
+        known = known_steps(windows, ops)[:, None]
+        empty = known < 1
         levels = self.bias[None]
         begin = 0
         for part in static:
@@ -209,11 +222,22 @@ class LevelByStatic(SeriesLayer):
         sines = (ops.exp(levels[..., :columns]) - ops.exp(-levels[..., :columns])) / 2.0
         own = self.unit * sines + ops.zeros_like(location)
         spread = ops.exp(levels[..., columns:]) + ops.zeros_like(scale)
-        return ops.where(empty, own, location), ops.where(empty, spread, scale)
+        location = ops.where(empty, own, location)
+        level = ops.abs(own[:, -1:]) + spread  # Near 0, a location says nothing of the scale.
+        of_few = spread * ((ops.abs(location[:, -1:]) + spread) / level)
+        made = ops.where(known < self.fewest, of_few, scale)
+        return location, made, *(values * (scale / made) for values in normal)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """Pass on the mask of the normalized windows."""
+        if self.fewest == 1:
+            return None, None
+        return None, None, None if previous_mask is None else previous_mask[3]
 
     def compute_output_spec(self, inputs: Any) -> Any:
-        """Return the shapes of locations and scales."""
-        return tuple(keras.KerasTensor(x.shape, dtype=self._float_dtype) for x in inputs[1:3])
+        """Return the shapes of locations, scales and, with ``fewest``, normalized windows."""
+        outputs = inputs[1 : 3 + (self.fewest > 1)]
+        return tuple(keras.KerasTensor(x.shape, dtype=self._float_dtype) for x in outputs)
 
 
 # Windows without a mask, such as a calendar's, are present at every step. After ``Concatenate``,

@@ -77,6 +77,12 @@ def test_a_young_shop_may_close_with_the_others(model):
         forecast(model, young, future=PLAN[~closing(PLAN, "east", 2)])
 
 
+def test_all_shops_may_close_at_once(model):
+    """As the last rows alone do not tell that they do so on holidays."""
+    holiday = PLAN[PLAN["day"] != FRAME["day"][31]]
+    assert forecast(model, WHOLE, future=holiday)["units"].isna().sum() == 2
+
+
 def test_the_plan_of_another_series_shows_that_it_goes_on(model):
     few = PLAN[(PLAN["shop"] == "north") | (PLAN["day"] <= FRAME["day"][31])]
     assert forecast(model, PAST, future=few)["units"].isna().tolist() == [False] * 5 + [True]

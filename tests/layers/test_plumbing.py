@@ -213,8 +213,8 @@ def test_the_first_value_stands_before_it_too(windows):
     np.testing.assert_array_equal(numpy(MissingAsColumns()(windows)), ~present)
 
 
-def level_layer(*static):
-    layer = LevelByStatic()
+def level_layer(*static, fewest=1):
+    layer = LevelByStatic(fewest)
     layer.build([(None, 3, 2), (None, 1, 2), (None, 1, 2), *static])
     layer.bias.assign([1.0, 2.0, 0.0, np.log(3.0)])
     layer.ends.assign([[-9.0] * 4, [9.0, 2.5, 9.0, 9.0]])
@@ -238,6 +238,19 @@ def test_a_column_without_a_value_has_the_level_of_series_like_it():
     got = numpy(layer([windows, phases, scale, *far])[0])
     assert got.shape == (2, 4, 2)
     np.testing.assert_allclose(got[:, 3], [[0, np.sinh(2.25)], [7, np.sinh(2.5)]], rtol=1e-6)
+
+
+def test_a_column_of_few_values_has_the_scale_of_series_like_it():
+    """By how much larger its location is; the normalized windows are in the new scale."""
+    windows = np.full((2, 3, 2), np.nan)
+    windows[0, 2, 0] = windows[1, 1:, 1] = 7.0
+    location, scale = np.full((2, 1, 2), 7.0), np.full((2, 1, 2), 5.0)
+    layer = level_layer((None, 3, 2), fewest=2)
+    got = [numpy(part) for part in layer([windows, location, scale, np.ones((2, 3, 2))])]
+    larger = (7 + 1) / (10 * np.sinh(1) + 1)
+    np.testing.assert_allclose(got[0][0, 0], [7, np.sinh(2)], rtol=1e-6)
+    np.testing.assert_allclose(got[1][:, 0], [[larger, 3], [1, 5]], rtol=1e-6)
+    np.testing.assert_allclose(got[2], 5 / np.repeat(got[1], 3, axis=1), rtol=1e-6)
 
 
 @warned_of_masks

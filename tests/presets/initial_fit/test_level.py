@@ -73,7 +73,25 @@ def test_mean_keeps_the_scale_of_one_and_a_net_without_a_norm_forecasts():
     assert np.isfinite([made, plain]).all()
 
 
-def test_nothing_changes_for_windows_with_a_value():
+@pytest.mark.parametrize("settings", [
+    {"window_norm": "last", "smoothing": "mixed"},
+    {"window_norm": "seasonal", "period": 4, "smoothing": "mixed"},
+])  # fmt: skip
+def test_a_few_values_have_the_scale_of_other_series(settings):
+    """So that a band, a season or a promotion is no flat line after the first day."""
+    dataset = dataset_of(panel_of([20.0, 25.0, 30.0, 35.0]))
+    keras.utils.set_random_seed(0)
+    model = RecurrentPreset(units=(2,), quantiles=(0.1, 0.5, 0.9), **settings).build(dataset)
+    x = np.full((7, 8, 1), np.nan, "float32")
+    for known in range(7):
+        x[known, 8 - known :] = 30.0 * (1 + 0.001 * np.arange(known))[:, None]
+    low, _, high = np.moveaxis(called(model, x).reshape(7, 2, 3), 2, 0)
+    assert ((high - low) > 0.5 * (high - low)[0]).all()
+    constant = np.full((1, 8, 1), 30.0, "float32")
+    np.testing.assert_allclose(called(model, constant), 30.0, atol=0.05)
+
+
+def test_nothing_changes_for_windows_of_seven_values():
     """Weights that both have are equal bit for bit, and so are forecasts."""
     panel = panel_of([1.0, 20.0, 300.0])
     preset = RecurrentPreset(units=(2,), window_norm="last", smoothing="mixed")
@@ -82,6 +100,8 @@ def test_nothing_changes_for_windows_with_a_value():
         keras.utils.set_random_seed(0)
         models.append(preset.build(dataset))
     x = windows[0].to_numpy()[0]
+    x = x[np.isfinite(x.reshape(len(x), -1)).sum(axis=1) >= 7]
+    assert len(x)
     first, second = (called(model, x) for model in models)
     np.testing.assert_array_equal(first, second)
 
