@@ -1,7 +1,6 @@
 """Simple forecasts that a model has to beat; ``compare`` judges a model against them."""
 
 from keras_ts.evaluation.forecasters.baselines import (
-    Climatology,
     Drift,
     LinearRegression,
     Median,
@@ -12,7 +11,6 @@ from keras_ts.evaluation.forecasters.baselines import (
 )
 
 __all__ = [
-    "Climatology",
     "Drift",
     "LinearRegression",
     "Median",

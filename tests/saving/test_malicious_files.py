@@ -258,7 +258,7 @@ RIGHT = {
     "KnownAhead": {},
     "MaskMissing": {"features": one_of("any", "all")},
     "CarryForward": {"start": lambda value: value == "first" or maybe(number)(value)},
-    "LevelByStatic": {},
+    "LevelByStatic": {"fewest": whole(1)},
     "MissingAsColumns": {},
     "MaskAsColumn": {},
     "MaskLike": {},

@@ -316,13 +316,9 @@ class Climatology(Baseline):
 
     name = "climatology"
 
-    def __init__(self) -> None:
-        self._train: JudgedWindows | None = None
-        self._made: dict[Any, Array] = {}
-
     def learn(self, train: JudgedWindows) -> None:
         """Keep the training part; quantiles are worked out once it is known of how many steps."""
-        self._train, self._made = train, {}
+        self._train, self._made = train, dict[Any, Array]()
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
         """Return the median of each series' values."""
@@ -333,8 +329,6 @@ class Climatology(Baseline):
         self, validation: JudgedWindows, block: Block, steps: int, levels: Sequence[float]
     ) -> Array:
         """Return quantiles ``(windows, 1, targets, levels)`` of means over some steps in a row."""
-        if self._train is None:
-            raise ValueError("The climatology is not fitted: call fit(train) first.")
         key = steps, tuple(levels)
         if key not in self._made:
             self._made[key] = _past_quantiles(self._train, *key)
