@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.layers.normalize_window import NormalizeWindow
+from keras_ts.layers.normalize_window import OF_UNIT_SCALE, NormalizeWindow
 from keras_ts.layers.plumbing import CarryForward, LevelByStatic, MaskLike, SelectColumns
 from keras_ts.layers.restore_window import RestoreWindow
 from keras_ts.layers.scale_output import ScaleOutput
@@ -61,7 +61,7 @@ def normalized(
     values, location, scale, *inverse_level = normalize(masked)
     level = None
     if needs.unseen:
-        whole = settings.window_norm != "mean" and not normalize.causal
+        whole = settings.window_norm not in OF_UNIT_SCALE and not normalize.causal
         level = LevelByStatic(_FEWEST if whole else 1)
         own = [location, scale, *([values] if whole else [])]
         location, scale, *own = level([columns, *own, *static])
