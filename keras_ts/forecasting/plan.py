@@ -284,8 +284,9 @@ class Plan:
         if unknown.any():
             raise ValueError(
                 f"The timestamps of {panel.series(int(chosen[unknown.argmax()]))} have no regular "
-                "step, so the rows of future that follow it cannot be found by time. Pass future "
-                "as an array."
+                "step, so the rows of future that follow it cannot be found by time. A series of "
+                "one row gets the step of others: pass one of several rows beside it. Otherwise "
+                "pass future as an array."
             )
         name, own = self.history.windows.time_column or "", panel.clock
         clock = read_clock(tables, name, offsets)

@@ -121,9 +121,9 @@ def importance(
             for the calendar, the column of the table for one of text), or a list of names to
             shuffle together. Defaults to None: every column by itself.
         by: ``"mae"``, or ``"mase"`` to divide each error by the mean absolute step of its series
-            and target before the first border of the split (all rows without one), so that the
-            largest series does not decide. Defaults to None: ``"mase"`` for a panel, else
-            ``"mae"``.
+            and target before the first border of the split (all rows without one), the model's
+            period apart as in ``compare``, so that the largest series does not decide. Defaults to
+            None: ``"mase"`` for a panel, else ``"mae"``.
         repeats: Number of permutations of each column. Defaults to 5.
         seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
@@ -159,7 +159,9 @@ class _Measured:
         self._model, self._quantiles = interface.model, interface.quantiles
         self._shuffled = shuffled
         shape = len(judged.labels), judged.shape[2]
-        self._scales = judged.scales(1)[..., 0] if by == "mase" else np.ones(shape)
+        self._scales = (
+            judged.scales(interface.period or 1)[..., 0] if by == "mase" else np.ones(shape)
+        )
         usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
         if not usable.any():
             raise ValueError(

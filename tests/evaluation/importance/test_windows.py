@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from importance_tables import increases, model_of, sales, verdicts
-from keras_ts import WindowedSeries, importance
+from keras_ts import WindowedSeries, compare, from_preset, importance
 from keras_ts.datasets import store_sales
 
 
@@ -163,3 +163,21 @@ def test_series_of_one_window_give_nothing_to_shuffle():
     assert np.isfinite(report.table["low"][report.table["column"].tolist().index(1)])
     assert "7 series have a single window each" in str(report)
     assert "Each series is judged at a single time" in str(report)
+
+
+def test_mase_is_that_of_compare():
+    """A model that carries a period is scaled by steps as far apart, in both."""
+    days = pd.date_range("2024-01-01", periods=90)
+    noise = np.random.default_rng(0).normal(size=(3, 90))
+    table = pd.concat([
+        pd.DataFrame({"shop": name, "day": days, "sold": np.arange(90) % 7 + of})
+        for name, of in zip("abc", noise, strict=True)
+    ])  # fmt: skip
+    preset = from_preset("seasonal_gru", period=7, units=(2,))
+    train, held = preset.split(
+        table, horizon=3, at=-15, target_columns="sold", id_column="shop", time_column="day"
+    )
+    model = preset.build(train)
+    report = importance(model, held, verbose=0, repeats=1)
+    assert report.by == "mase"
+    assert report.error == pytest.approx(compare(model, train, held).table["mase"][0], rel=1e-5)
