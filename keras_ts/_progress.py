@@ -58,7 +58,7 @@ class ProgressBar:
 class FitLine(keras.callbacks.Callback):
     """Shows how many steps are done, of one fit or of several, on one line."""
 
-    async_safe = True  # Keras then fetches no loss from the device while the next batch waits.
+    async_safe = True  # The next batch then need not wait for Keras to fetch a loss.
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class FitLine(keras.callbacks.Callback):
     def _update(self, done: int, logs: Any, finalize: bool = False) -> None:
         bar: Any = self._bar
         if bar is not None:
-            bar.stateful_metrics.update(logs or ())  # Of others Keras shows a mean.
+            bar.stateful_metrics.update(logs or ())  # Keras averages all others.
             bar.update(done, list((logs or {}).items()), finalize=finalize)
 
 

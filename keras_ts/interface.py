@@ -142,7 +142,7 @@ class Interface:
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """The rows masked: "any" for a missing value, "targets" for no target at all, or None."""
+        """Which rows are masked: "any" lacking a value, "targets" lacking all targets; or None."""
         features = {layer.features for layer in layers_within(self.model, MaskMissing)}
         if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
             features.add("all")  # The layer fills single missing values.

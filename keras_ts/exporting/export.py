@@ -88,11 +88,11 @@ def export_model(
 
     Raises:
         ImportError: A package is missing; the message names it.
-        FileExistsError: ``filepath`` is a folder that holds no SavedModel, or further files.
+        FileExistsError: ``filepath`` is a folder without a SavedModel, or with other files.
         FileNotFoundError: The folder of ``filepath`` does not exist.
         IsADirectoryError: ``filepath`` is a folder, and ``format`` has one file.
         PermissionError: The file exists, and may not be written.
-        TypeError: ``model`` is not a Keras model or a subclass of its own, ``filepath`` is not a
+        TypeError: ``model`` is not a Sequential or functional Keras model, ``filepath`` is not a
             path, or ``windows`` are not windows.
         ValueError: ``format`` is out of range, or not that of ``filepath``; the model carries no
             windows, or does not fit them; or Keras cannot export it to ``format``, or to a file
@@ -140,7 +140,7 @@ def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
 
 
 def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
-    """Export into an empty folder, a ``Rollout`` with its description; return the path."""
+    """Export into an empty folder, and describe a ``Rollout``; return the path."""
     if not isinstance(model, Rollout):
         return exported(model, x, kind, folder)
     options = FORMATS[kind].options.get(keras.backend.backend(), dict)()

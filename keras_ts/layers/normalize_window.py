@@ -24,7 +24,7 @@ _BEHIND_ALL = 2**31 - 1
 
 
 class Steps(NamedTuple):
-    """What a row of ``STATISTICS`` may read: statistics, of whole or masked windows or so far."""
+    """What a row of ``STATISTICS`` may read: of all steps, of those present, or so far."""
 
     last: Any  # the latest value
     mean: Any
@@ -42,7 +42,7 @@ STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
 }
 # Those whose scale is 1, whatever the window.
 OF_UNIT_SCALE = ("mean",)
-# Those that need the whole window, so that no step has them from the steps up to it.
+# Those that need the whole window: the steps up to one do not suffice.
 OF_WHOLE_WINDOWS = ("seasonal",)
 
 
@@ -81,8 +81,8 @@ class NormalizeWindow(SeriesLayer):
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True to let each step use only itself and the steps before it, which is needed where
-            every step forecasts its own successor. ``"last"`` then subtracts the step before, and
-            the location is the step itself. Defaults to False.
+            every step forecasts its own successor. ``"last"`` then subtracts the step before;
+            forecasts are restored by the step itself. Defaults to False.
         epsilon: Number added to the variance, which avoids division by zero in a constant window,
             in squared units of the series. Defaults to 1e-6.
         masked: True if masked steps are missing values: time passes in them, and for
@@ -102,11 +102,11 @@ class NormalizeWindow(SeriesLayer):
     Output shape:
         Three arrays: the normalized windows, shaped as they came, masked steps 0; and location and
         scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. For
-        ``"seasonal"`` the location is ``(batch, period, features)``, from the phase that follows
-        the window on. ``"last"`` is the last step that is not masked. Location is 0 and scale 1 as
+        ``"seasonal"`` the location is ``(batch, period, features)``, first the phase after the
+        window. ``"last"`` is the last step that is not masked. Location is 0 and scale 1 as
         long as every step is masked. With ``multiplicative``, a fourth array, the inverse level:
-        one over the mean level of the window, or 0 if the season is added; ``location`` has the
-        season at the mean level. Under a half-precision policy all are float32.
+        one over the mean level of the window, or 0 if the season is added; ``location`` has
+        the season in its size at the mean level. Under a half-precision policy all are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -240,7 +240,7 @@ class NormalizeWindow(SeriesLayer):
         """Normalize every step by itself and those before it."""
         steps = of_steps_so_far(inputs, self.epsilon)
         normal, _, scale = self._normalized(inputs, steps)
-        # A step's forecast of the next step is restored by the statistics that normalize that step.
+        # A step forecasts the next, which ``last`` normalizes by the step: its location here.
         location, _ = STATISTICS[self.statistic](steps._replace(last=inputs))
         return normal, location, scale
 

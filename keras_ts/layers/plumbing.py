@@ -1,4 +1,4 @@
-"""Layers that presets alone are built of: registered, since saved files name them, not public.
+"""Layers for presets only: not public, but registered, since saved files name them.
 
 Some move masks: Keras calls a step of concatenated windows present if it is present in any of them,
 and drops a mask before layers that support none, with a warning.
@@ -148,7 +148,7 @@ class MissingAsColumns(SeriesLayer):
 
 
 # For a series well above 0, such as sales, this is its level; for a series around 0, its spread.
-# Some days on which a shop is closed hardly change it. They multiply the standard deviation.
+# A few closed days hardly change it, but make the standard deviation many times larger.
 @registered
 class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of the present values of a column, ``(batch, 1, features)``."""
@@ -170,19 +170,19 @@ class RootMeanSquare(SeriesLayer):
         return (input_shape[0], 1, input_shape[2])
 
 
-# A store that opens has no row, and its window no level. What is known of it is what it is: the
-# static columns. Beyond the stores that were seen they tell nothing, so the levels are clipped.
+# A store that opens has no row, and its window no level. Only its static columns are known. Beyond
+# the range of levels in training they tell nothing, so levels are clipped.
 @registered
 class LevelByStatic(SeriesLayer):
     """Gives a column without a value in its window the location and scale of series like it.
 
     Takes windows, locations, scales, and static columns if there are any; returns locations and
-    scales. Elsewhere they stay. ``fit_level`` sets the weights: the location over ``unit`` as its
-    inverse hyperbolic sine, and the logarithm of the scale, are linear in the static columns.
+    scales. Elsewhere they stay. ``fit_level`` sets the weights: ``asinh(location / unit)`` and
+    ``log(scale)`` are linear in the static columns.
 
-    With ``fewest``, columns of fewer values keep their location, but their own scale says little,
-    and is 0 for one value: theirs is that of series like them, the larger the location. Then the
-    normalized windows come behind the scales, and are returned in the new scale.
+    With ``fewest``, columns of fewer values keep their location. Their own scale says little (0 for
+    one value): they get that of series like them, larger for a larger location. Then the normalized
+    windows come behind the scales, and are returned in the new scale.
     """
 
     _settings = ("fewest",)
@@ -199,7 +199,7 @@ class LevelByStatic(SeriesLayer):
         outputs = 2 * windows[-1]
         if columns := sum(part[-1] for part in static):
             self.kernel = self._weight("kernel", (columns, outputs), trainable=False)
-            # For ``calibrate``, which leaves series out.
+            # For leave-one-out errors in ``calibrate``.
             self.penalty = self._weight("penalty", (), trainable=False)
         self.bias = self._weight("bias", (outputs,), trainable=False)
         self.ends = self._weight("ends", (2, outputs), trainable=False)

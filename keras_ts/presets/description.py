@@ -61,17 +61,18 @@ class RecurrentPreset(PresetSettings):
       training corrects it.
     - With ``smoothing="mixed"``, quantiles begin with the spread that the errors of this forecast
       have on the training part.
-    - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression of the window on what
-      smoothing leaves. It is fitted on up to 65,536 windows, evenly spread over the training part,
-      with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai, "Smoothing
-      parameter selection in nonparametric regression", 1998); from few windows it is 0.
+    - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression of what smoothing
+      leaves on the window. It is fitted on up to 65,536 windows, evenly spread over the training
+      part, with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai,
+      "Smoothing parameter selection in nonparametric regression", 1998); on few windows it may
+      forecast 0.
     - For a single series, the regression of ``smoothing="linear"`` also reads those cycles of a
       ``calendar`` that are longer than the window.
     - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``: dates
       of ``"year"`` (for a single series, phases of any cycle), such as a holiday, at which the
-      untrained model errs each time. A date must have been seen twice. In rows of days with
-      ``"week"`` and ``"year"``, the n-th weekday of a month is found as well. In a panel, two of
-      three series must share an event, whose effect is relative to the root mean square of each
+      untrained model errs each time. A date must have been seen twice. In daily rows with
+      ``"week"`` and ``"year"``, the n-th weekday of a month is found as well. In a panel, two
+      thirds of series must share an event, whose effect is relative to the root mean square of each
       window. Errors that a ridge regression on other columns known ahead explains are no event.
     - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is
       masked. At other steps a missing value becomes the column's last value in the window; before
@@ -109,7 +110,7 @@ class RecurrentPreset(PresetSettings):
             more). In sequence to sequence each step uses only the steps up to it, and
             ``"seasonal"`` is refused. Defaults to None: windows are not normalized.
         period: Steps after which a season repeats, for ``window_norm="seasonal"``, such as 12 for
-            months. ``cell="linear"`` has a window of so many periods. Defaults to None.
+            months. For ``cell="linear"``, the recipe's window is whole periods. Defaults to None.
         smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
             ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
             the dense layer correct them. ``"linear"`` to add a linear map of the window, which
@@ -144,18 +145,17 @@ class RecurrentPreset(PresetSettings):
     def windows_for(
         self, series: Any, horizon: int, *, at: Any = None, **settings: Unpack[WindowSettings]
     ) -> WindowedSeries:
-        """Return the windows that this preset is trained by, for a table of one's own.
+        """Return the windows that this preset is trained by, for your table.
 
-        - ``window``: as the recipe says, by the rows of the longest series before ``at``. If the
-          recipe takes a share of them, as that of ``smooth_gru``, and a single series has a longer
-          season, of up to 672 rows and three times before ``at``, the window is an eighth longer
-          than the season.
+        - ``window``: as the recipe says, by the rows of the longest series before ``at``. If that
+          is a share of them, as for ``smooth_gru``, and a single series has a longer season, of at
+          most 672 rows and seen three times before ``at``, the window is an eighth longer than it.
         - ``missing``: ``"raise"`` for one series in which nothing is missing and of which nothing
           is known ahead, else ``"mask_targets"``.
-        - For several series, ``min_inputs`` is two periods and a row, or the rows of the shortest
-          series, but at least 4: short series give windows too, and are forecast. ``weighting`` is
-          the preset's period, or ``"inverse_scale"`` without one, so that large series do not drown
-          small ones. ``remainder`` is ``"pad"``.
+        - For several series, ``min_inputs`` is two periods and a row, at most the rows of the
+          shortest series, at least 4: short series give windows too, and are forecast.
+          ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that large
+          series do not drown small ones. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind,
           and ``unseen`` is ``"mean"``, unless ``categories`` are given.
 
@@ -239,7 +239,7 @@ class RecurrentPreset(PresetSettings):
 
         With ``smoothing``, a forecast is good before training, and a few windows of one series that
         overlap would lead it astray: if they do not fill one batch of the recipe, the rate is
-        lowered by the share that they fill. Columns known ahead keep the full rate.
+        multiplied by the share they fill. Columns known ahead keep the full rate.
 
         If ``min_inputs`` is less than a window, each epoch cuts two fifths of the windows short,
         drawn anew: their oldest inputs are missing, as those of a series that has just begun.
@@ -258,7 +258,7 @@ class RecurrentPreset(PresetSettings):
 
         Args:
             train: The training part.
-            core: A net of one's own in place of the recurrent layers, as for ``build``.
+            core: A net of your own in place of the recurrent layers, as for ``build``.
             members: Nets to train, one after the other, each from a seed of its own. The model is
                 their mean, level by level if they forecast quantiles. Training takes ``members``
                 times as long, and the error depends less on a seed. A ``TrainingBackup`` keeps each
@@ -341,8 +341,8 @@ class RecurrentPreset(PresetSettings):
                 one more column (``MaskAsColumn``): 1 at steps with values, and 0 at the others,
                 where all columns are 0. In sequence to sequence a core that looks ahead is refused.
                 The core reads the last ``memory`` steps. ``cell``, ``bidirectional`` and
-                ``dropout`` have no effect, and of ``units`` the last alone, as the width of the
-                effect of columns known ahead. Defaults to None: the recurrent layers.
+                ``dropout`` have no effect; of ``units`` only the last has, as the width of the net
+                of columns known ahead. Defaults to None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Values forecast at once: a horizon, the target columns, or with several of both
                 their product. Defaults to None: 1.

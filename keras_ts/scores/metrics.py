@@ -1,4 +1,4 @@
-"""The columns of scores: each has a heading, a loss for every target, and the mean's own form.
+"""The columns of scores: each has a heading, a loss per target, and a form of mean (root, ratio).
 
 A further metric is a row of ``POINT`` or ``QUANTILE``: every report, file and card then has it, and
 with ``measure`` a verdict may be reached by it.
@@ -43,7 +43,7 @@ class Metric(NamedTuple):
 
     heading: str
     losses: Callable[..., Array]
-    printed: bool = True  # False for a column that is printed where it is asked for.
+    printed: bool = True  # False for a column that is printed only if asked for.
     measure: bool = False  # True if a verdict may compare by it: no ratio, and never below 0.
     rooted: bool = False  # True if the column is the root of the mean loss.
     scaled: bool = False  # True if a series without a scale is left out.
@@ -71,7 +71,7 @@ POINT = {
     ),
     "bias": Metric("bias", lambda y, f, scale: f - y, printed=False),
 }  # fmt: skip
-# Those of quantiles on a last axis, of which the outer ones bound the interval:
+# Losses of quantiles on a last axis, whose outer ones bound the interval:
 # ``(y, q, levels, scale)``.
 QUANTILE = {
     "pinball": Metric("pinball", lambda y, q, levels, _: pinball_losses(y, q, levels), common=True),
@@ -90,12 +90,12 @@ QUANTILE = {
     ),
 }  # fmt: skip
 METRICS = POINT | QUANTILE
-# Of these the column is the mean of another one's losses over the mean of their own.
+# Columns that are the mean loss of the metric named, over their own mean loss.
 RATIOS = {name: metric.numerator for name, metric in METRICS.items() if metric.numerator}
 
 
 def heading(name: str) -> str:
-    """Return the heading of a column; one of a person's own metric has its name."""
+    """Return the heading of a column; a user's own metric is headed by its name."""
     return METRICS[name].heading if name in METRICS else name
 
 
@@ -112,8 +112,8 @@ def all_losses(
 
 def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT``."""
-    # A series that is constant in train has a scale of NaN, one of 0 / 0 none. The square of an
-    # error above 1e154 is infinite, and so then are RMSE and RMSSE.
+    # A series that is constant in train has a scale of NaN. The square of an error above 1e154 is
+    # infinite, and so then are RMSE and RMSSE.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
 
@@ -139,5 +139,5 @@ def of_sums(name: str, totals: Array, counts: Array) -> Array:
 
 
 def is_rooted(name: str) -> bool:
-    """Return True if a column is the root of its mean loss, so that a skill is one of roots."""
+    """Return True if a column is the root of its mean loss: skills then compare roots."""
     return name in METRICS and METRICS[name].rooted

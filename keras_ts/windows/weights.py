@@ -29,14 +29,14 @@ class WindowWeights:
     of_series: Array | None = None  # float32; None for 1.
 
     def of(self, windows: IntArray, unknown: BoolArray | None = None) -> Array:
-        """Return the weights of windows, given their numbers; those without a value are unknown."""
+        """Return the weights of windows by number; ``unknown`` marks windows without a value."""
         parts: list[Array] = []
         if self.of_windows is not None:
             parts.append(self.of_windows[windows])
         if self.of_series is not None:
             of_series = self.of_series[self.ranges.series_of(windows)]
-            # Windows without a value look the same in every series. By the weights of series, the
-            # smallest series would decide their forecast.
+            # Windows without a value look the same in every series. Weighted by series, the
+            # smallest would decide their forecast.
             if unknown is not None:
                 of_series = np.where(unknown, np.median(self.of_series), of_series)
             parts.append(of_series)
@@ -113,9 +113,9 @@ def _of_windows(
 
 
 def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
-    """Return the inverse of the mean absolute step of each series' targets in the training part."""
-    # If there are several targets, each one's step is divided by its median in the panel before
-    # they are averaged, so that targets in different units count equally. A series without a step
+    """Return the inverse of each series' mean absolute change of targets in the training part."""
+    # If there are several targets, each one's change is divided by its median in the panel before
+    # they are averaged, so that targets in different units count equally. A series without a change
     # gets the weight of the median series.
     lag = 1 if weighting == "inverse_scale" else weighting
     steps = mean_steps(panel, train, lag)

@@ -1,6 +1,6 @@
 """Trains the models of a backtest: a fresh one for each fold, or for each group of some folds.
 
-Intervals may follow from fold to fold what earlier folds showed, as ``follow`` moves them.
+Intervals may be moved after each fold by what they missed, as by ``follow``.
 """
 
 import copy
@@ -67,7 +67,8 @@ class Trainer:
     ) -> Callable[[], keras.Model] | None:
         """Return a function that returns the trained model of some folds; None if all are done."""
         # Its variables are restored each time. So no fold depends on those before it, even if
-        # predicting changes the model, and a resumed backtest has that of an uninterrupted one.
+        # predicting changes the model, and a resumed backtest has the same model as an
+        # uninterrupted one.
         if store is not None and all(store.has(number) for number in numbers):
             return None
         trained = None if store is None else store.load_model(numbers.start)
@@ -171,7 +172,7 @@ class Levels(NamedTuple):
     def after(
         cls, before: "Levels | None", done: Fold, judged: JudgedWindows, count: int
     ) -> "Levels":
-        """Return the levels once a fold's origins have come; ``count`` windows calibrated it."""
+        """Return the levels after a fold that ``count`` windows calibrated."""
         # A pure function of what a folder keeps, so that a resumed backtest has the same ones.
         pairs = pairs_of(done.levels or ())
         coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
@@ -186,7 +187,7 @@ class Levels(NamedTuple):
             np.tile(np.arange(1, horizon + 1), windows),
             horizon,
         )
-        # Where a fold has one origin of each series, the last fold's is a horizon away at least.
+        # If each series has one origin in a fold, the one before is at least a horizon earlier.
         gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))

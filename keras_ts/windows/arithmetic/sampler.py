@@ -1,4 +1,4 @@
-"""Which windows each batch of each epoch holds: pure arithmetic, and one cached stretch.
+"""Which windows each batch of each epoch holds: arithmetic, with part of the order cached.
 
 Several workers may share every batch. The order, the batches and the padding do not depend on the
 number of workers, so that together they make the same steps as a single one.
@@ -56,7 +56,7 @@ class BatchSampler(PickledByFields):
         begin = self.shard * self._last_rows
         # Windows that this worker reads in an epoch.
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
-        # Windows have weights, since some worker's epoch may have padding.
+        # True if windows have weights: some worker's epoch may be padded.
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
         self._stretch: tuple[Any, Any, Any] = None, None, None

@@ -27,8 +27,8 @@ from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
-# What a holiday is called in some years alone: such days would be holidays of their own, which the
-# training part had once, or not at all.
+# What some years add to a holiday's name. With it, the day would be a holiday of its own, which
+# training saw once or never.
 _OF_SOME_YEARS = re.compile(
     r" \((observed|estimated|observed, estimated|in lieu|substitute day|substituted from [^)]*)\)"
     r"|^(Alternative holiday for|Day after the|Day off for) "
@@ -48,8 +48,8 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     - A number ``p``: ``(n mod p) / p``, where ``n`` counts steps of the timestamps' own frequency
       since 1970-01-01: months for month ends, Mondays to Fridays for business days.
 
-    Timestamps are read as local times of their own time zone. Only for a number, steps that are not
-    whole days are counted in UTC, so that a change of the clock skips none.
+    Timestamps are read as local times of their own time zone. But a number counts steps in UTC,
+    unless they are whole days, so that a change of the clock skips none.
 
     Example:
 
@@ -130,7 +130,7 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 
 
 def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> None:
-    """Refuse holidays on rows that are days apart, most of which would miss their day."""
+    """Refuse holidays if rows are over a day apart: most holidays would fall between rows."""
     places = [entry for entry in spec.calendar_entries if is_place(entry)]
     if not places:
         return
@@ -179,9 +179,9 @@ def refuse_uncounted(
         refuse_without(panel, number, f"{calendar} counts steps of", spec, cure)
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
-        f"{calendar} counts days by the clock of the time zone, and those of "
-        f"{panel.series(number)} are even only in UTC: where that clock is changed, the count "
-        f"skips or repeats a step. Pass {column} in UTC, with dt.tz_convert in pandas or "
+        f"{calendar} counts days by the clock of the time zone, and rows of "
+        f"{panel.series(number)} are whole days apart only in UTC: where that clock is changed, "
+        f"the count skips or repeats a step. Pass {column} in UTC, with dt.tz_convert in pandas or "
         'dt.convert_time_zone in polars; or use "day", "week" or "year".'
     )
 
@@ -204,7 +204,7 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
 
 
 def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowSpec:
-    """Return settings with the holidays that fall on some days, where they are not yet known."""
+    """Return settings with the holidays on the clock's days, for places not yet known."""
     known = dict(spec.holidays or {})
     entries = [str(entry) for entry in spec.calendar_entries if is_place(entry)]
     places = [place for place in entries if place not in known]
@@ -228,7 +228,7 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
 
 
 def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
-    """Return the days of each holiday of a place, and those of the year after, for its eve."""
+    """Return each holiday's days up to the year after ``last``, for the eve of January 1st."""
     try:
         import holidays
     except ImportError:
@@ -245,6 +245,6 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
         raise ValueError(f"calendar={place!r}: the package holidays says: {error}") from None
     days: dict[str, list[str]] = {}
     for day in sorted(found):
-        for name in found.get_list(day):  # Two of one day stand in one text.
+        for name in found.get_list(day):  # One text names all holidays of a day.
             days.setdefault(_OF_SOME_YEARS.sub("", name), []).append(day.isoformat())
     return {name: tuple(dates) for name, dates in sorted(days.items())}

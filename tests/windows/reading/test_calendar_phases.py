@@ -70,8 +70,8 @@ def test_days_in_utc_alone_are_refused_with_the_cure():
     times = pd.date_range("2024-01-01 04:30", periods=500, freq="24h", tz="UTC")
     times = times.tz_convert("America/New_York")
     says = (
-        r"counts days by the clock of the time zone, and those of series '[ab]' are even only in "
-        r"UTC.*Pass time_column='t' in UTC"
+        r"counts days by the clock of the time zone, and rows of series '[ab]' are whole days "
+        r"apart only in UTC.*Pass time_column='t' in UTC"
     )
     frame = pd.concat(
         [
