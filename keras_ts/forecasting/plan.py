@@ -40,8 +40,9 @@ class Plan:
         rounds = Rounds.of(history.interface, history.columns, steps)
         windows, names = history.windows, history.panel.columns.by_part()["future"]
         if future is None and names:
+            read = collapsed(names, windows.categories)
             raise ValueError(
-                f"The windows have future_columns, {_checks.shown(names)}: pass their values in "
+                f"The windows have future_columns, {_checks.shown(read)}: pass their values in "
                 "the rows that follow as future=, a frame or an array."
             )
         alone = windows.min_inputs == 0 and windows.id_column and not isinstance(future, list)

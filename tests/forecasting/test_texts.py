@@ -67,6 +67,11 @@ def test_columns_are_found_by_their_own_names(model, convert, windows):
     np.testing.assert_allclose(ahead["units"], WANTED)
 
 
+def test_a_plan_that_is_missing_is_asked_for_by_the_columns_of_the_table(model):
+    with pytest.raises(ValueError, match=r"have future_columns, \['event'\]: pass their values"):
+        forecast(model, PAST)
+
+
 def test_a_part_of_the_categories_gives_the_same_forecast(model):
     """The model's categories hold, whatever the series has."""
     city, future = (frame[frame["shop"] == "east"] for frame in (PAST, FUTURE))

@@ -34,8 +34,9 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
     keys = [name for name in (spec.id_column, spec.time_column) if name is not None]
     names, polars = ", ".join(map(shown, keys)), clock.library == "polars"
     place = panel.place(position)
+    number = int(np.searchsorted(panel.offsets, position, side="right")) - 1
     if kind == "backwards":
-        begin = panel.offsets[np.searchsorted(panel.offsets, position, side="right") - 1]
+        begin = panel.offsets[number]
         alike = np.flatnonzero(clock.times[begin:position] == clock.times[position])
         place += f", the time of position {alike[0]}, too" if len(alike) else ""
         verb, cure = (
@@ -50,7 +51,37 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
         cure += of_polars if polars else f"groupby([{names}], as_index=False){_PANDAS_MEAN}"
     if panel.single:
         cure += ", or name the column that tells series apart in id_column"
+    if _put_back(panel, number, position):
+        # Both hours are real: their mean, or one of them alone, would be a wrong number.
+        column, line = shown(spec.time_column), "dt.tz_localize('Europe/Paris', ambiguous='infer')"
+        line = f"frame[{column}] = frame[{column}].{line}"
+        if polars:
+            of_series = "" if spec.id_column is None else f".over({shown(spec.id_column)})"
+            line = (
+                f"frame = frame.with_columns(pl.col({column}).dt.replace_time_zone('Europe/Paris', "
+                f"ambiguous=pl.when(pl.col({column}).is_first_distinct(){of_series})"
+                ".then(pl.lit('earliest')).otherwise(pl.lit('latest'))))"
+            )
+        cure = (
+            f"If that is a change of the clock, both hours are real: name their zone, {line}. "
+            f"Else {cure[0].lower()}{cure[1:]}"
+        )
     raise ValueError(f"time_column={spec.time_column!r} {verb} time at {place}. {cure}.")
+
+
+def _put_back(panel: FlatSeries, number: int, position: int) -> bool:
+    """Return True if the times that repeat on that day may be an hour that a clock showed twice."""
+    clock, rows = _clock_and_rows(panel, number)
+    if clock.zones or clock.times.dtype.kind != "M":
+        return False
+    before, own = clock.times[position - 1 : position + 1].astype("M8[h]")
+    times = clock.times[rows]
+    day = times[times.astype("M8[D]") == own.astype("M8[D]")]
+    distinct, counts = np.unique(day, return_counts=True)
+    again = distinct[counts > 1]
+    once = len(distinct) - len(again)
+    within = before == own and bool((again.astype("M8[h]") == own).all())
+    return within and counts.max() == 2 and once > 1
 
 
 def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:

@@ -1,5 +1,6 @@
 """Reads time columns of frames, through narwhals, into NumPy's UTC and local times."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
 # The times of a column, in UTC if it has a time zone, and that zone.
 _Column = tuple[Array, Zone | None]
+
+# The end of a time with an offset from UTC, such as 2024-05-31 02:00:00+01:00.
+_OFFSET = re.compile(r":\d\d(\.\d+)? ?[+-]\d\d:?\d\d$")
 
 
 def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
@@ -156,6 +160,13 @@ def _cure(column: Any) -> str:
         return "Take the timestamp at which each period begins, with dt.to_timestamp()."
     if column.dtype in (nw.Duration, nw.Time, nw.Boolean):
         return "Name a column that increases from row to row."
+    first = column.drop_nulls().head(1).to_list()
+    if first and _OFFSET.search(str(first[0])):
+        # Offsets differ from summer to winter, which pandas.to_datetime alone refuses.
+        return (
+            "Parse it first, in UTC, and name its zone: pandas.to_datetime(column, utc=True)"
+            ".dt.tz_convert('Europe/Paris')."
+        )
     return "Parse it first, for example with pandas.to_datetime."
 
 

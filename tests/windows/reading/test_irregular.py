@@ -171,6 +171,34 @@ def test_several_rows_at_one_time_are_aggregated(library):
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [("1h", "repeats time at position 27 (2023-10-29T02:00:00) of series 0. If"),
+     ("15min", "at position 108 (2023-10-29T02:00:00) of series 0, the time of position 104, too")],
+)  # fmt: skip
+def test_an_hour_that_the_clock_shows_twice_stays_two_hours(library, step, says):
+    hours = pd.date_range("2023-10-28", "2023-10-30", freq=step, tz="Europe/Paris")
+    frame = table(hours.tz_localize(None), hours.tz_localize(None))
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    message = refused(frame)
+    assert says in message
+    [line] = re.findall(r"name their zone, (.*\))\. Else [ak]", message)
+    scope = {"frame": frame, "pl": pl}
+    exec(line, scope)
+    dataset = WINDOWS.build(scope["frame"][["id", "t", "y"]])
+    assert dataset.num_windows == 2 * (len(hours) - 2)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [HOURS[:9].repeat(2), HOURS[[0, 1, 2, 2, 2, 3]], HOURS[[0, 1, 1, 2, 2, 3]],
+     HOURS[[0, 1, 1]].normalize(), HOURS[[0, 1, 1, 2]].tz_localize("UTC")],
+)  # fmt: skip
+def test_other_rows_at_one_time_are_no_change_of_the_clock(times):
+    assert "change of the clock" not in refused(table(times))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_rows_out_of_order_are_sorted(library):
     frame = table(HOURS[:9]).iloc[::-1]
     frame = frame if library == "pandas" else pl.from_pandas(frame)

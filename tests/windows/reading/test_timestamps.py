@@ -170,6 +170,9 @@ def test_coarse_units_are_days():
      (pl.Series([datetime.time(hour) for hour in range(9)]), "Time", "increases from row to row"),
      (pd.Series([False] * 9), "Boolean", "Name a column that increases from row to row"),
      (pd.Series(["2024-01-01"] * 9), "String, first value '2024-01-01'", "with pandas.to_datetime"),
+     (pd.Series(["2024-03-31 00:00:00+01:00", "2024-03-31 04:00:00+02:00"]), "String",
+      "pandas.to_datetime(column, utc=True).dt.tz_convert('Europe/Paris')"),
+     (pd.Series(["2024-03-31T00:00:00.5+0100"]), "String", "to_datetime(column, utc=True)"),
      (pl.Series(["2024-01-01"] * 9), "String, first value '2024-01-01'", "with pandas.to_datetime"),
      (pd.Series([datetime.date(2024, 1, 1)] * 9, dtype=object), "Object", "pandas.to_datetime")],
 )  # fmt: skip
