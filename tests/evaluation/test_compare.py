@@ -371,7 +371,7 @@ def test_misuse_is_told():
         compare("naive", train, validation)
     with pytest.raises(ValueError, match="empty dict"):
         compare({}, train, validation)
-    with pytest.raises(ValueError, match="strings for keys, other than drift, "):
+    with pytest.raises(ValueError, match="strings for keys, other than climatology, drift, "):
         compare({"naive": model}, train, validation)
     with pytest.raises(ValueError, match="period must be >= 1"):
         compare(None, train, validation, period=0)

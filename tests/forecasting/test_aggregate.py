@@ -146,7 +146,7 @@ def test_totals_over_series_take_the_times_that_all_have():
     pairs = {"a": 1, "b": 1, "c": 2, "d": 2}
     assert len(aggregate(samples, "series", groups=pairs)) == 6
     apart = pd.concat([drawn(names="ab"), drawn(names="c", begin="2025-05-01")])
-    with pytest.raises(ValueError, match=r"no time in common, by 'day'.* share those of \['c'\]"):
+    with pytest.raises(ValueError, match=r"no time in common, by 'day'.* The series \['c'\]"):
         aggregate(apart, "series")
 
 

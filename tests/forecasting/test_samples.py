@@ -140,7 +140,7 @@ def test_a_shop_that_calibration_lacks_moves_with_the_others(model):
 def test_ids_of_one_text_are_refused():
     mixed = TABLE[TABLE["shop"] < "c"].replace({"shop": {"a": 1, "b": "1"}})
     dataset = WINDOWS.build(mixed)
-    with pytest.raises(ValueError, match="text of their ids, which some share, as 1 and '1' do"):
+    with pytest.raises(ValueError, match="two ids have the same text, as 1 and '1' do"):
         calibrate(adding(dataset, LEVELS), dataset, joint=True)
 
 
