@@ -238,7 +238,7 @@ def card_beside(
             f"{str(path)!r} was not written by save_model, or changed by hand, and would be "
             "replaced by the card: move or remove it, or save to another folder."
         )
-    card = scorecard(model)
+    card = _of_model(model)
     written = card.to_markdown(PICTURE if picture else None)
     stack.enter_context(replacing(path)).write_text(written, encoding="utf-8")
     if picture:
