@@ -52,7 +52,7 @@ def build_optimizer(model: keras.Model) -> None:
 
 
 def value_of(variable: Any) -> Array:
-    """Return a copy of the value of a variable."""
+    """Return a copy of the value of a variable or tensor, of which some backends give a view."""
     return np.array(keras.ops.convert_to_numpy(variable))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts._models import check_model
+from keras_ts._models import check_model, value_of
 from keras_ts._typing import Array
 from keras_ts.losses import QuantileLoss
 from keras_ts.saving.config import short
@@ -201,10 +201,12 @@ def compare(
     for owner, places in before.items():
         if uncompiled and owner in ("Optimizer", "Loss", "Compiling"):
             continue
-        now = after.get(owner, {"": "lost"})
-        changes: Iterable[str] = [f"{places.get('')} before, {now.get('')} after"]
-        if places.get("") == now.get(""):
-            changes = _within(places, now, uncompiled)
+        if owner not in after:
+            changes: Iterable[str] = ["lost"]
+        elif places.get("") != after[owner].get(""):
+            changes = [f"{places.get('')} before, {after[owner].get('')} after"]
+        else:
+            changes = _within(places, after[owner], uncompiled)
         differences += [ReloadDifference(owner, what) for what in changes]
     return differences
 
@@ -220,8 +222,9 @@ def _within(before: dict[str, Any], after: dict[str, Any], uncompiled: bool) -> 
             changed.append((place, was, now))
         else:
             yield f"{_readable(place)} was {was}, is {now}"
-    yield from (_change(*change) for change in changed if len(changed) <= _MOST_LINES)
-    if len(changed) > _MOST_LINES:
+    if len(changed) <= _MOST_LINES:
+        yield from (_change(*change) for change in changed)
+    else:
         total = sum(isinstance(value, np.ndarray) for value in before.values())
         yield f"{len(changed)} of {total} are lost or differ: {_change(*changed[0])}, ..."
 
@@ -270,7 +273,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
         # An optimizer that has not run yet has no state; the reloaded one has, of zeros.
         others = [v for v in optimizer.variables if v is not optimizer.iterations]
         for i, variable in enumerate(others if optimizer.built else []):
-            state[f"variables[{i}]"] = _numbers(variable)
+            state[f"variables[{i}]"] = value_of(variable)
         fingerprint["Optimizer"] = state
         fingerprint["Loss"] = dict(_flat("", model.loss, variables))
         settings = model.get_compile_config() or {}
@@ -280,7 +283,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
             for place, value in _flat(name, settings[name], variables)
         }
     variables += [v for metric in model.metrics for v in metric.variables]
-    before = [(variable, _numbers(variable)) for variable in variables]
+    before = [(variable, value_of(variable)) for variable in variables]
     fingerprint["Results"] = _results(model, x)
     # The state of random numbers that training never draws, as with a dropout of 0, is left out.
     model(x, training=True)
@@ -316,11 +319,11 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
         y = keras.tree.map_structure(_with_errors, outputs)
         if isinstance(model.loss, QuantileLoss):
             y = y[..., 0]
-        results["loss"] = _numbers(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
+        results["loss"] = value_of(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
         values = model.compute_metrics(x, y, outputs)
         # The metric "loss" averages the loss so far.
         values.pop("loss", None)
-        results |= {f"metric {name!r}": _numbers(value) for name, value in values.items()}
+        results |= {f"metric {name!r}": value_of(value) for name, value in values.items()}
         model.reset_metrics()
     # Some losses, such as those of classes, take no such targets; their settings still count.
     except Exception as error:
@@ -330,7 +333,7 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
 
 def _with_errors(output: Any) -> Array:
     """Return targets with errors of all sizes, on both sides of a threshold such as Huber's."""
-    values = _numbers(output)
+    values = value_of(output)
     errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
     return values + errors.reshape(values.shape).astype(values.dtype)
 
@@ -379,9 +382,9 @@ def _flat(place: str, value: Any, variables: list[Any]) -> Iterator[tuple[str, A
         yield place, repr(value.item() if isinstance(value, np.generic) else value)
     elif isinstance(value, keras.Variable):
         variables.append(value)
-        yield place, _numbers(value)
+        yield place, value_of(value)
     elif isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
-        yield place, _numbers(value)
+        yield place, value_of(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _flat(f"{place}.{key}".strip("."), item, variables)
@@ -393,7 +396,3 @@ def _flat(place: str, value: Any, variables: list[Any]) -> Iterator[tuple[str, A
     elif hasattr(value, "get_config"):
         for name, item in _inside(value, variables):
             yield f"{place}.{name}".strip("."), item
-
-
-def _numbers(value: Any) -> Array:
-    return np.array(keras.ops.convert_to_numpy(value))

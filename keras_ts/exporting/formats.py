@@ -47,9 +47,7 @@ def _run_onnx(path: str, names: list[str]) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = (
-        3  # Files from JAX hold initializers that it removes, and warns of.
-    )
+    options.log_severity_level = 3  # It warns of initializers in files from JAX, and removes them.
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     file_names = [entry.name for entry in session.get_inputs()]
 

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from keras_ts._dtypes import whole_precision, with_exact_integers
-from keras_ts._models import predict
+from keras_ts._models import predict, value_of
 from keras_ts._progress import FitLine
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
@@ -132,8 +132,7 @@ def _share(
     """Return by step and target the share of the net, from 0 to 1; the net stays as it is."""
     early, late = _parts(train)
     variables = [*net.variables, *net.optimizer.variables]
-    # Copied, since some backends return views.
-    kept = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+    kept = [value_of(variable) for variable in variables]
     _train(preset, train, early, net, epochs, steps, shown)
     line, blocks = ridge_of(early), WindowBlocks(in_time_order(late, weighted=True))
     middle = 0 if preset.quantiles is None else preset.quantiles.index(0.5)

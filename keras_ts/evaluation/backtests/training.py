@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_ts._models import check_model
+from keras_ts._models import check_model, value_of
 from keras_ts._quantiles import NEAR, pairs_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore
@@ -74,8 +74,7 @@ class Trainer:
         trained = None if store is None else store.load_model(numbers.start)
         if trained is None:
             model = self.model(fold)
-            # Copied, since some backends return views.
-            trained = [np.array(keras.ops.convert_to_numpy(v)) for v in model.variables]
+            trained = [value_of(variable) for variable in model.variables]
             if store is not None:
                 store.save_model(numbers, trained)
         else:

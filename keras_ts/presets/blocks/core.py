@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
+from keras_ts._models import value_of
 from keras_ts._typing import Array
 from keras_ts.layers.plumbing import MaskAsColumn, Unmask
 from keras_ts.presets.requirements import Requirements
@@ -240,11 +241,7 @@ def check_causal(core: keras.layers.Layer, columns: Any) -> None:
 
 def _small_weights(core: keras.layers.Layer) -> list[tuple[Any, Array]]:
     """Return the trained weights that are all close to 0, and their values."""
-    weights = [
-        # A copy, since PyTorch would share its memory.
-        (variable, np.array(keras.ops.convert_to_numpy(variable)))
-        for variable in core.trainable_variables
-    ]
+    weights = [(variable, value_of(variable)) for variable in core.trainable_variables]
     return [(variable, value) for variable, value in weights if np.abs(value).max() < _SMALL]
 
 

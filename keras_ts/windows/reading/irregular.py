@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.cycles import weekday
 from keras_ts.windows.arithmetic.frequency import Frequency
 from keras_ts.windows.arithmetic.inferring import disorder, inferred
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -195,8 +196,8 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     # The mean of a quarter of an hour is known at its end, so that is its time; a day has its date.
     days = step[0].endswith("D")
     end = "" if days else ', label="right", closed="right"'
-    # Saturdays and Sundays without a reading stay out; day 0, of 1970, is a Thursday.
-    business = days and set((times.astype("M8[D]").astype(np.int64) + 3) % 7) == set(range(5))
+    # Saturdays and Sundays without a reading stay out.
+    business = days and set(weekday(times)) == set(range(5))
     if polars:
         every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
         call = f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN})"
