@@ -211,7 +211,7 @@ def table():
             run(saver, "save", Path(folder) / saver, *models())
             for loader in BACKENDS:
                 results[saver, loader] = json.loads(run(loader, "load", Path(folder) / saver))
-    lines = ["| way out | on the same backend | on another |", "| --- | --- | --- |"]
+    alike = {}  # Ways out by the cells of their row.
     notes = []
     for way in KEEPS:
         cells = []
@@ -229,13 +229,15 @@ def table():
             off = max(value for value, _ in numbers)
             marks = "".join(f" ({notes.index(reason) + 1})" for reason in sorted(failed))
             cells.append((f"{off:.0e}" if off else "0") + marks)
-        lines.append(f"| {way} | {cells[0]} | {cells[1]} |")
+        alike.setdefault(tuple(cells), []).append(way)
     count = len(results["jax", "jax"]) // len(KEEPS)
     return "\n".join(
         [
             f"Largest difference of a prediction, over the largest prediction, of {count} models.",
             "",
-            *lines,
+            "| way out | on the same backend | on another |",
+            "| --- | --- | --- |",
+            *(f"| {', '.join(ways)} | {same} | {other} |" for (same, other), ways in alike.items()),
             "",
             *(f"({i}) {note}" for i, note in enumerate(notes, 1)),
         ]
