@@ -314,7 +314,9 @@ class ComparisonReport(Report):
             whole = origins.num_times // skill.stretch
             there += f", {whole} stretch{'es' * (whole != 1)} of {skill.stretch}"
         share = "series share errors that last" if origins.num_series > 1 else "errors last"
-        return f"{there}, and an interval takes {FEWEST} ({share} that long)"
+        # The length is estimated, unless it is that of targets that overlap.
+        more = "; more origins may show longer ones" * (skill.stretch > origins.overlap)
+        return f"{there}, and an interval takes {FEWEST} ({share} that long{more})"
 
     def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on the number of series that a model wins and loses, if it can."""

@@ -1,5 +1,7 @@
 """A report reads well in a terminal, in a notebook and as a frame."""
 
+import re
+
 import keras
 import numpy as np
 import pandas as pd
@@ -81,6 +83,17 @@ def test_a_model_without_an_interval_is_said_not_to_be_judged():
         "stretches of 3, and an interval takes 6 (errors last that long). As seen, skill -24"
     )
     assert last.endswith(" by MAE (its error is 241.2 times as large), over 14 windows.")
+
+
+def test_stretches_that_are_estimated_may_grow():
+    """Those of targets that overlap may not: six of them will do."""
+    train, held = WindowedSeries(5).split(course_series(200), at=100)
+    actual = held.to_numpy()[1]
+    wave = held.align(actual + 50 * np.sin(np.arange(len(actual)) / 12))
+    last = str(compare({"wave": wave}, train, held, baselines=["naive"])).splitlines()[-1]
+    assert re.search(
+        r"100 origins, \d stretch.* that long; more origins may show longer ones", last
+    )
 
 
 def test_a_report_counts_its_windows_in_one_way():
