@@ -150,8 +150,8 @@ class Plan:
             more = f" and {len(numbers) - 3} more" * (len(numbers) > 3)
             warnings.warn(
                 f"future lacks rows or values of {names}{more} at the steps {_checks.shown(steps)} "
-                f"(the first is {first + 1}{time}). Their forecast is NaN, as for closed steps, "
-                "though they were not closed so before. Complete the plan, unless they are closed.",
+                f"(the first is {first + 1}{time}). Their forecast is NaN, as for closed steps. "
+                "Complete the plan, unless they are closed.",
                 stacklevel=6,
             )
 
