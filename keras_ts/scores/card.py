@@ -67,7 +67,8 @@ class Scorecard(Report):
         """Return the scorecard as plain values, which JSON takes.
 
         Returns:
-            ``ok``; ``model``, its name in the report; ``sentence`` and ``verdict``; ``by``, the
+            ``ok``; ``model``, its name in the report; ``sentence`` and ``verdict``; ``targets``,
+            a sentence on each target whose best baseline the model does not beat; ``by``, the
             metric of the verdict, and ``period``; ``best``, the best baseline; ``table``, as in the
             report; ``steps``, the error of ``model`` and ``baseline`` at each step; ``coverage``:
             the share of values that the outer interval was ``asked`` to hold, the ``share`` that it
@@ -108,14 +109,23 @@ class Scorecard(Report):
         ]
         lines = [
             values["sentence"],
+            *self._targets_lost(),
             *self._times_the_error(below=-1.0),
             *self.remarks,
             f"Judged on {self._judged_on()}.",
-            ", ".join(scores),
+            ", ".join(scores) + self._over_targets(),
             *self._coverage(),
             self._promise(),
         ]
         yield Page({}, lines)
+
+    def _targets_lost(self) -> list[str]:
+        """Return a sentence on each target whose best baseline the model does not beat."""
+        return self.values["targets"] or []  # Files before 0.3.0 lack them.
+
+    def _over_targets(self) -> str:
+        count = len(self.carried.table_columns()["target"])
+        return f": means over {count} targets, whatever their units" if count > 1 else ""
 
     def _own(self) -> dict[str, Any]:
         """Return the model's row of the table."""
@@ -223,6 +233,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
         f"A Keras model that forecasts the next {rows} of a series.",
         *(f"> **{_escaped(remark)}**" for remark in card.remarks),
         f"**{_escaped(values['sentence'])}**",
+        *map(_escaped, card._targets_lost()),
         *map(_escaped, card._times_the_error(below=0.0)),
         "## What it forecasts",
         _table(_settings(card), ":---"),
