@@ -28,6 +28,7 @@ CASES = [
     ({"batch_size": 0}, None, ValueError, "batch_size must be >= 1"),
     ({"sampling_rate": 0}, None, ValueError, "sampling_rate must be >= 1"),
     ({"targets": "vectors"}, None, ValueError, "targets must be one of 'vector', 'sequence'"),
+    ({"targets": "sequence", "gap": 1, "calendar": 7}, distinct(40), ValueError, "needs gap=0"),
     ({"missing": "ignore"}, None, ValueError, "missing must be one of"),
     ({"shuffle": 1}, None, TypeError, "shuffle must be True or False"),
     ({"seed": -1}, None, ValueError, "seed must be >= 0"),
