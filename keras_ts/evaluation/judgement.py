@@ -10,6 +10,7 @@ from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.arithmetic.verdict import ENDS
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
 from keras_ts.evaluation.judged import JudgedWindows, common_steps
 from keras_ts.scores.metrics import (
@@ -29,17 +30,7 @@ Metric = Callable[[Array, Array, Array], Array]
 # By what a verdict may compare, beside one's own metrics.
 MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 # The columns of scores and what they are called, which no metric of one's own may be.
-_OTHERS = (
-    "skill",
-    "skill_low",
-    "skill_high",
-    "name",
-    "step",
-    "series",
-    "target",
-    "verdict",
-    "best",
-)
+_OTHERS = (*ENDS, "name", "step", "series", "target", "verdict", "best")
 _TAKEN = {*METRICS, *map(heading, METRICS), *_OTHERS}
 
 

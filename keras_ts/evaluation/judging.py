@@ -9,7 +9,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
-from keras_ts.evaluation.arithmetic.skills import skills_over_best
+from keras_ts.evaluation.arithmetic.skills import skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill
 from keras_ts.evaluation.forecasters.forecaster import (
@@ -146,13 +146,9 @@ class Judge:
         if not counted.all():
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
-        skills = skills_over_best(
-            {name: tally.by_seed for name, tally in tallies.items()},
-            {name: tally.metric(by) for name, tally in tallies.items()},
-            self._models,
-            by,
-            origins,
-        )
+        best = min(self.baselines, key=lambda name: float(tallies[name].metric(by)))
+        errors = {name: tally.by_seed for name, tally in tallies.items()}
+        skills = skills_over(best, errors, self._models, by, origins)
         pointed = []
         if models := self._pointed:
             pointed = [
@@ -162,7 +158,7 @@ class Judge:
         return ComparisonReport(
             table=_table(tallies, skills.of, self._metrics),
             by=by,
-            best=skills.best,
+            best=best,
             verdicts={name: skills.of[name].verdict for name in self._models},
             coverages={
                 name: coverage_of(

@@ -107,13 +107,15 @@ class Scorecard(Report):
             for metric in printed(POINT)
             if metric in own
         ]
+        targets = len(self.carried.table_columns()["target"])
+        over = f": means over {targets} targets, whatever their units"
         lines = [
             values["sentence"],
             *self._targets_lost(),
             *self._times_the_error(below=-1.0),
             *self.remarks,
             f"Judged on {self._judged_on()}.",
-            ", ".join(scores) + self._over_targets(),
+            ", ".join(scores) + (over if targets > 1 else ""),
             *self._coverage(),
             self._promise(),
         ]
@@ -122,10 +124,6 @@ class Scorecard(Report):
     def _targets_lost(self) -> list[str]:
         """Return a sentence on each target whose best baseline the model does not beat."""
         return self.values["targets"] or []  # Files before 0.3.0 lack them.
-
-    def _over_targets(self) -> str:
-        count = len(self.carried.table_columns()["target"])
-        return f": means over {count} targets, whatever their units" if count > 1 else ""
 
     def _own(self) -> dict[str, Any]:
         """Return the model's row of the table."""

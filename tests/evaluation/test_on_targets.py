@@ -148,6 +148,8 @@ def test_errors_on_targets_are_joined_over_folds_and_kept_by_seed():
     assert list(joint.by_target) == ["mase"]
     expected = draw.reshape(15, 2, 2).mean(axis=1).T
     np.testing.assert_allclose(joint.by_target["mase"][:, 0], expected)
+    unscaled = Tally.joined([tally(own, ["mase", "mae"]) for own in draw])
+    assert list(unscaled.by_target) == ["mase", "mae"]  # MAE decides where MASE is nowhere.
     seeds = Tally.averaged(parts[1:])
     np.testing.assert_allclose(seeds.by_target["mase"], draw[1:].mean(axis=2).transpose(2, 0, 1))
     assert not Tally.joined([Tally(5, 1, 2, 2)] * 2).by_target

@@ -1,7 +1,7 @@
 """The skills of forecasters over the best baseline: of all targets, or on each target by itself."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,17 +20,14 @@ class Skills(NamedTuple):
     origins: Origins
 
 
-def skills_over_best(
-    errors: Mapping[str, Array], means: Mapping[str, Any], models: Sequence[str], by: str,
-    origins: Origins,
-) -> Skills:  # fmt: skip
-    """Return the skills over the baseline of the lowest mean, from ``(seeds, windows)`` errors."""
+def skills_over(
+    best: str, errors: Mapping[str, Array], models: Sequence[str], by: str, origins: Origins
+) -> Skills:
+    """Return the skills over the best baseline, from ``(seeds, windows)`` errors."""
     # An error is NaN in a window without an origin.
-    baselines = [name for name in errors if name not in models]
-    best = min(baselines, key=lambda name: float(means[name]))
     judged = np.isfinite(errors[best][0])
     errors = {name: own[:, judged] for name, own in errors.items()}
-    other = errors[best][0]
+    other, baselines = errors[best][0], [name for name in errors if name not in models]
     skills = {name: skill(errors[name], other, origins) for name in baselines}
     # The best baseline may only be the luckiest of several equally good ones.
     as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
@@ -57,7 +54,9 @@ def skills_on_targets(
             found.append(joint._replace(best="", of=dict.fromkeys(tallies, none)))
             continue
         errors = {name: own.by_target[by][target][:, judged] for name, own in tallies.items()}
-        means = {name: own.metric(by, "target")[target] for name, own in tallies.items()}
+        means = {
+            n: own.metric(by, "target")[target] for n, own in tallies.items() if n not in models
+        }
         origins = joint.origins.at(present[by])
-        found.append(skills_over_best(errors, means, models, by, origins))
+        found.append(skills_over(min(means, key=means.__getitem__), errors, models, by, origins))
     return found

@@ -54,10 +54,7 @@ class Tally:
         joint = cls(0, *sizes, first._measure, classes=first._classes, levels=first.levels)
         joint._below = np.sum([tally._below for tally in tallies], axis=0)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
-        # A measure that a part lacks decides on none of its targets.
-        for name in set.intersection(*(set(tally.by_target) for tally in tallies)):
-            parts = [tally.by_target[name] for tally in tallies]
-            joint.by_target[name] = np.concatenate(parts, axis=2)
+        joint.by_target = _on_targets(tallies, axis=2)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
             if by == "origin":
@@ -71,10 +68,7 @@ class Tally:
         """Return the means over models that differ by their seed, of losses at the same targets."""
         mean = copy.copy(tallies[0])
         mean.by_seed = np.concatenate([tally.by_seed for tally in tallies])
-        mean.by_target = {
-            name: np.concatenate([tally.by_target[name] for tally in tallies], axis=1)
-            for name in mean.by_target
-        }
+        mean.by_target = _on_targets(tallies, axis=1)
         mean._below = np.sum([tally._below for tally in tallies], axis=0)
         mean._sums = {
             key: np.mean([tally._sums[key] for tally in tallies], axis=0) for key in mean._sums
@@ -191,3 +185,10 @@ class Tally:
 
     def _total(self, name: str, by: str) -> Array:
         return self._sums.setdefault((by, name), np.zeros((2, self._shape(by))))
+
+
+def _on_targets(tallies: Sequence[Tally], axis: int) -> dict[str, Array]:
+    """Return the errors on each target side by side, by the measures that all tallies have."""
+    parts = [tally.by_target for tally in tallies]
+    shared = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: np.concatenate([part[name] for part in parts], axis) for name in shared}

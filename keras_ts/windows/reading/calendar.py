@@ -240,7 +240,7 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
             'pip install "keras-ts[holidays]".'
         ) from None
     code, part = place_of("calendar", place)
-    read = holidays.country_holidays
+    read: Any = holidays.country_holidays
     if len(code) > 2 or not code.isalpha():
         read = holidays.financial_holidays
         # It would also read countries by three letters.
