@@ -49,7 +49,8 @@ class _WindowLoss(keras.losses.Loss):
         given = window_weights(self, sample_weight, losses)
         weights = weights if given is None else given * weights
         losses, weights = _repeated(losses, unreduced), _repeated(weights, unreduced)
-        return _Reduce(reduction=self.reduction, dtype=self.dtype)(losses, losses, weights)
+        reduce = _Reduce(name="reduce", reduction=self.reduction, dtype=self.dtype)
+        return reduce(losses, losses, weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each window; for points, repeated along all target axes but one."""

@@ -288,3 +288,27 @@ def test_the_standardized_error_refuses_what_would_broadcast():
 def test_a_unit_beyond_float32_is_refused(unit):
     with pytest.raises(ValueError, match=r"unit\[1\]"):
         StandardizedMSE(unit)
+
+
+LOSSES = [MaskedLoss("mse"), QuantileLoss(LEVELS), StandardizedMSE(2.0)]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_a_loop_of_ones_own_traces_the_loss(loss):
+    """There the scope of the loss is the outermost, whose name TensorFlow checks."""
+    y, out = data((4,))
+    out = out if isinstance(loss, QuantileLoss) else out[..., 0]
+    y[0, :2] = np.nan
+    w = np.arange(len(y), dtype="float32")
+    traced = loss
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        traced = tf.function(loss)
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        traced = jax.jit(loss)
+    expected = float(loss(y, out, w))
+    assert np.isfinite(expected)
+    assert float(traced(y, out, w)) == pytest.approx(expected, rel=1e-6)

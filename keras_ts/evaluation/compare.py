@@ -112,7 +112,10 @@ def compare(
             the series, ``series`` or ``unique_id``), for the time of the target (as in the series,
             ``target`` or ``ds``), for the origin (``origin`` or ``cutoff``) or the ``step``, and
             the forecasts, named like the target, ``prediction``, or anything if they are all that
-            is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``.
+            is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``. With a column
+            ``sample`` it holds sample paths, such as ``forecast(..., num_samples=...)`` returns,
+            rounded or otherwise changed; it is judged by their quantiles, at the levels of the
+            other models.
         train: The training part, for the baselines and for the scale of MASE: the mean absolute
             step of each series over all its rows before the first border, whatever windows there
             are. May be left out if all models have parts of their own.
@@ -141,9 +144,9 @@ def compare(
             single steps. A missing step counts 0 where another one is not missing. A total's MASE
             is its error over the scale and the number of its steps, so it is at most that of
             single steps. A model that ``calibrate(..., joint=True)`` made has quantiles of totals,
-            by 500 sample paths, and their median for a point; any other model has the sum of its
-            points. Baselines have quantiles by the errors of their own totals; one baseline more
-            is the climatology. Defaults to False.
+            by 500 sample paths, and their median for a point, and so has a table of sample paths;
+            any other model has the sum of its points. Baselines have quantiles by the errors of
+            their own totals; one baseline more is the climatology. Defaults to False.
 
     Returns:
         A ``ComparisonReport``.

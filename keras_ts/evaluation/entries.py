@@ -114,10 +114,12 @@ class Entries:
             tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
         self.judged = common[self.parts]
         self._common, self._interfaces = common, interfaces
+        told = [*(each.quantiles for each in interfaces.values()), *(t[1] for t in tables.values())]
+        usual = next((levels for levels in told if levels), (0.1, 0.5, 0.9))
         self.forecasters: list[Forecaster] = [
             of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model
-            else of_array(name, *tables[name], self.judged)
+            else of_array(name, *tables[name], self.judged, usual=usual)
             for name in self.names
         ]
 

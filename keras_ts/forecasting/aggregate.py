@@ -20,7 +20,7 @@ def aggregate(
     *,
     groups: Any = None,
     quantiles: Sequence[float] | None = (0.1, 0.5, 0.9),
-    above: float | None = None,
+    above: float | Mapping[Any, float] | None = None,
 ) -> Any:
     """Return the quantiles of totals of sample paths, such as of a week, a region or both.
 
@@ -52,7 +52,7 @@ def aggregate(
             that is NaN throughout makes its totals NaN, and a warning names it.
         over: What is summed: "step", "series", or a list of both. Totals over series take the times
             that all of them have; a warning names the others. Totals over steps have no times any
-            more: those of series that begin at different times add up without a warning.
+            more: if series begin at different times, a warning names two of them.
         groups: The group of each series, over whose series alone is summed: a dict from id to
             group, which makes a column ``group``, or a frame of ids and one column, which keeps
             both names. Ids that ``samples`` lacks count nowhere, so that a panel may be summed in
@@ -60,7 +60,8 @@ def aggregate(
         quantiles: Levels of the quantiles to return, increasing, between 0 and 1. None returns the
             totals of each sample. Defaults to (0.1, 0.5, 0.9).
         above: A number in the units of the target: a column ``above`` has the probability that the
-            total exceeds it. Defaults to None: no such column.
+            total exceeds it. Or a dict, or a Series of pandas, with a number for each id or group.
+            Defaults to None: no such column.
 
     Returns:
         A frame of the same library: a row for each total, in the order of ``samples``, with the
@@ -85,7 +86,7 @@ def aggregate(
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
     read = Samples.of(samples)
     if above is not None:
-        above = _checks.real("above", above)
+        above = dict(above.items()) if hasattr(above, "items") else _checks.real("above", above)
         if levels is None or len(read.values) > 1:
             raise ValueError(
                 "above gives one column, of one target, beside quantiles. Leave quantiles=None "
@@ -179,6 +180,7 @@ class Samples:
                     f"{_checks.shown(list(self.heads.columns))}."
                 )
         if "series" not in sides:
+            self._warn_apart()
             return self.series, np.ones(len(self.series), bool)
         distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
         groups = np.array([distinct[name] for name in names])
@@ -203,6 +205,23 @@ class Samples:
                 stacklevel=3,
             )
         return owner, kept
+
+    def _warn_apart(self) -> None:
+        """Warn of totals over steps that begin at different times."""
+        if self.ids is None or self.times is None:
+            return
+        order = np.lexsort([self.heads["step"].to_numpy(), self.series])
+        first = order[np.unique(self.series[order], return_index=True)[1]]
+        times = self.heads[self.times].to_numpy()[first]
+        ends = times.argmin(), times.argmax()
+        if times[ends[0]] != times[ends[1]]:
+            one, other = (f"{_checks.shown(self.labels[n])} at {times[n]}" for n in ends)
+            warnings.warn(
+                f"aggregate sums steps of series that begin at different times, by {self.times!r}: "
+                f"{one}, {other}. Each is forecast from its own last row: fill them up to the same "
+                "last time before forecast, or leave out those that ended.",
+                stacklevel=4,
+            )
 
     def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
         """Return the sums of rows in ``order``, a total's beginning at each of ``starts``."""
@@ -231,7 +250,7 @@ class Samples:
         groups: tuple[list[Any], str],
         totals: dict[str, Array],
         levels: tuple[float, ...] | None,
-        above: float | None,
+        above: float | dict[Any, float] | None,
     ) -> Any:
         """Return totals as a frame of the library of the samples."""
         import narwhals as nw
@@ -244,6 +263,8 @@ class Samples:
         elif groups[1]:
             own = [groups[0][number] for number in self.series[each]]
             made.append(nw.new_series(groups[1], own, backend=backend))
+        if isinstance(above, dict):
+            above = _of_each(above, made[0].to_list() if made else ["all"] * len(rows))
         columns: list[tuple[str, Array]] = []
         if "step" not in sides and "step" in self.heads.columns:
             if self.times is not None:
@@ -283,6 +304,16 @@ def _opened(name: str, frame: Any) -> Any:
             f"{name} must be {what}, or one frame of pandas or polars: put several below each "
             f"other, and collect a lazy one. Received: {type(frame).__name__}."
         ) from error
+
+
+def _of_each(above: dict[Any, float], labels: list[Any]) -> Any:
+    """Return the number of each total, ``(totals, 1)``, by its id or group."""
+    if lacking := [label for label in dict.fromkeys(labels) if label not in above]:
+        raise ValueError(
+            f"above has no number of {_checks.shown(lacking)}: it needs one for each id or group "
+            "of the totals. Add them, or pass a single number."
+        )
+    return np.array([[_checks.real(f"above[{label!r}]", above[label])] for label in labels])
 
 
 def _regular(table: Any, keys: list[str], count: int) -> bool:

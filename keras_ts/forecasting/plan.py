@@ -103,7 +103,7 @@ class Plan:
         closing, given = history.windows.handling.partial, present
         if closing:
             lacking = ~(given & np.isfinite(values).all(axis=2))
-            self._warn_closed((lacking & (given | inside))[:, :steps])
+            self._warn_closed((lacking & (given | inside))[:, :steps], given[:, :steps])
             values = np.where(present[..., None], values, np.nan)
             present = present | inside
         short = ~present[:, :steps].all(axis=1)
@@ -123,18 +123,24 @@ class Plan:
             values[:, row] = np.where(filled[:, row, None], values[:, row], values[:, row - 1])
         return values
 
-    def _warn_closed(self, closed: BoolArray) -> None:
+    def _warn_closed(self, closed: BoolArray, planned: BoolArray) -> None:
         """Warn of closed steps, ``(chosen, steps)``, of series that lacked nothing before."""
         chosen, given = self.history.chosen, self.history.given
         if not closed.any():
             return
         lacking = [given.gaps, *(at + np.flatnonzero(rows) for at, rows in lacking_rows(given))]
         series = np.searchsorted(given.offsets, np.concatenate(lacking), side="right") - 1
-        usual = np.isin(chosen, series)
+        count = np.bincount(series, minlength=len(given.lengths))[chosen]
+        new = count == given.lengths[chosen]
+        usual = (count > 0) & ~new
         # A shop that opened last week has its first holiday, and the others have one, too. On a
         # holiday all shops of a chain close; but if it is the first step, the plan begins late.
         holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0)
-        closed = closed & ~usual[:, None] & ~closed[usual].any(axis=0) & ~holiday
+        opened = ~new[:, None] | np.logical_or.accumulate(planned, axis=1)
+        nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
+        closed = closed & (
+            nothing[:, None] | (opened & ~usual[:, None] & ~closed[usual].any(axis=0) & ~holiday)
+        )
         numbers = chosen[closed.any(axis=1)].tolist()
         if numbers:
             steps = (np.flatnonzero(closed.any(axis=0)) + 1).tolist()
@@ -145,7 +151,7 @@ class Plan:
             warnings.warn(
                 f"future lacks rows or values of {names}{more} at the steps {_checks.shown(steps)} "
                 f"(the first is {first + 1}{time}). Their forecast is NaN, as for closed steps, "
-                "though none was closed before. Complete the plan, unless they are closed.",
+                "though they were not closed so before. Complete the plan, unless they are closed.",
                 stacklevel=6,
             )
 
@@ -366,7 +372,7 @@ def _check_static(values: Array, names: list[str], series: IntArray, history: Hi
         row, column = np.argwhere(wrong)[0]
         name = collapsed([made[column]], categories)[0]
         raise ValueError(
-            f"future and series have different values of the static column {name!r} for "
-            f"{panel.series(int(series[row]))}. A static column never changes: correct one of the "
-            "two, or leave the column out of future."
+            f"future, or future and series, have different values of the static column {name!r} "
+            f"for {panel.series(int(series[row]))}. A static column never changes: correct one of "
+            "them, or leave the column out of future."
         )

@@ -71,6 +71,33 @@ def test_totals_are_sums_of_whole_paths(library, over, groups, keys):
     np.testing.assert_allclose(as_pandas(risk)["above"], shares)
 
 
+@pytest.mark.parametrize("kind", [dict, pd.Series])
+@pytest.mark.parametrize(("over", "key"), [("step", "shop"), (BOTH, "group")])
+def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
+    table = drawn().drop(columns="visits")
+    groups = None if key == "shop" else REGIONS
+    limits = {name: 150.0 + 20 * n for n, name in enumerate([*"dcba", "south", "north"])}
+    found = aggregate(table, over, groups=groups, above=kind(limits)).set_index(key)["above"]
+    sums = aggregate(table, over, groups=groups, quantiles=None)
+    over_it = sums["units"] > sums[key].map(limits)
+    assert found.to_dict() == pytest.approx(over_it.groupby(sums[key]).mean().to_dict())
+    assert found.nunique() > 1
+    del limits["d"], limits["south"]
+    with pytest.raises(ValueError, match=r"above has no number of \['(d|south)'\]"):
+        aggregate(table, over, groups=groups, above=kind(limits))
+    with pytest.raises(ValueError, match=r"above has no number of \['all'\]"):
+        aggregate(table, BOTH, above=kind(limits))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_totals_over_steps_that_begin_at_different_times_are_named(library):
+    late = pd.concat([drawn("ab"), drawn("c", begin="2024-05-04"), drawn("d", begin="2024-05-02")])
+    late = late.sample(frac=1, random_state=0)
+    with pytest.warns(UserWarning, match=r"by 'day': '[ab]' at 2024-05-01.*, 'c' at 2024-05-04"):
+        made = aggregate(LIBRARIES[library](late.to_dict("list")), "step")
+    assert len(made) == 4
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_totals_of_totals_are_those_of_all_at_once(library, dtype):

@@ -9,6 +9,9 @@ from keras_ts import Panel, RecurrentPreset, WindowedSeries, forecast
 from keras_ts.datasets import store_sales
 from keras_ts.scale import PanelStore
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept"  # PyTorch's own.
+)
 TABLE, PLAN = map(pd.DataFrame, store_sales(stores=4, days=60, horizon=3))
 OLD = TABLE[TABLE["store"] != "store 1"]
 NAMES = {
@@ -64,10 +67,35 @@ def test_what_the_plan_must_say():
     assert made.groupby("store")["units"].count()["store 1"] == 0
     assert len(made) == 12
     short = PLAN[(PLAN["store"] != "store 1") | (PLAN["day"] < "2024-12-22")]
-    some = forecast(MODEL, OLD, future=short)
+    with pytest.warns(UserWarning, match=r"values of series 'store 1' at the steps \[2, 3\]"):
+        some = forecast(MODEL, OLD, future=short)
     assert some["units"].isna().tolist() == [False] * 10 + [True] * 2  # Closed.
     with pytest.raises(ValueError, match="has rows of \\['store 1'\\]"):
         forecast(model_of(min_inputs=1), OLD, future=PLAN)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas])
+def test_a_hole_in_the_plan_of_a_new_series_is_named(kind):
+    """Days before the opening are no hole, unless no day is left; nor is a day closed for all."""
+    one, day = PLAN["store"] == "store 1", PLAN["day"]
+    late = day > day[0]
+    blank = PLAN.assign(promotion=PLAN["promotion"].where(~one | (day != day[1])))
+    after = PLAN.assign(day=day + pd.to_timedelta(np.where(one, 9, 0), unit="D"))
+    made = forecast(MODEL, kind(OLD), future=kind(PLAN[~one | late]))
+    assert np.isnan(made["units"].to_numpy()).sum() == 1
+    made = forecast(MODEL, kind(OLD), future=kind(PLAN[day != day[1]]))
+    assert np.isnan(made["units"].to_numpy()).sum() == 4
+    for plan, steps in ((blank, r"\[2\]"), (after, r"\[1, 2, 3\]")):
+        with pytest.warns(UserWarning, match=f"values of series 'store 1' at the steps {steps}"):
+            forecast(MODEL, kind(OLD), future=kind(plan))
+
+
+def test_an_old_series_without_any_day_is_named_though_it_was_closed_before():
+    """As a whole column that did not match; a single closed step is as usual."""
+    past = OLD[(OLD["store"] != "store 2") | (OLD["day"] != OLD["day"].iloc[5])]
+    plan = PLAN.assign(promotion=PLAN["promotion"].where(PLAN["store"] != "store 2"))
+    with pytest.warns(UserWarning, match=r"of series 'store 2' at the steps \[1, 2, 3\]"):
+        forecast(MODEL, past, future=plan)
 
 
 NAMED = PLAN[["store", "type"]].drop_duplicates()
@@ -88,7 +116,8 @@ NAMELESS = model_of(future_columns=None)
         ),
         (
             pd.concat([NAMED, NAMED[:1].assign(type="mall"), NAMED[:1].assign(type="city")]),
-            "different values of the static column 'type' for series 'store 1'",
+            "future, or future and series, have different values of the static column 'type' for "
+            "series 'store 1'",
             {},
         ),
     ],

@@ -142,12 +142,15 @@ def path_totals(
             samples = sampling.draw(
                 made[part], keys[part], None if begins is None else begins[part]
             )
-            sums = totals(samples[:, steps], there[part])
-            levels = np.quantile(sums, sampling.quantiles, axis=-1, method="hazen")
-            parts.append(np.moveaxis(levels, 0, -1))
+            parts.append(_levels_of(totals(samples[:, steps], there[part]), sampling.quantiles))
         return np.concatenate(parts)
 
     return quantiles
+
+
+def _levels_of(samples: Array, levels: tuple[float, ...]) -> Array:
+    """Return quantiles on the last axis, where the samples were."""
+    return np.moveaxis(np.quantile(samples, levels, axis=-1, method="hazen"), 0, -1)
 
 
 def of_model(name: str, interface: Interface, judged: JudgedWindows) -> Forecaster:
@@ -168,12 +171,21 @@ def of_array(
     levels: tuple[float, ...] | None,
     judged: JudgedWindows,
     totals_of: Array | None = None,
+    usual: tuple[float, ...] = (0.1, 0.5, 0.9),
 ) -> Forecaster:
     """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
+    # Without levels the last axis is of sample paths, whose quantiles are those of ``usual``.
 
     def of(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
 
+    def summed(block: Block, made: Array, steps: slice) -> Array:
+        there = np.isfinite(block.actual[:, steps])
+        return _levels_of(totals(of(block, forecasts)[:, steps], there), usual)
+
+    if levels is None and forecasts.ndim == 4:
+        made = of_array(name, _levels_of(forecasts, usual), usual, judged)
+        return made._replace(totals=summed)
     return Forecaster(
         name,
         judged,

@@ -25,7 +25,7 @@ from keras_ts.windows.reading.timestamps import read_clock
 _IDS, _TIMES = ("series", "unique_id"), ("target", "ds")
 _ORIGINS, _STEP = ("origin", "cutoff"), "step"
 _ACTUAL = ("actual", "y")
-_FOLD = "fold"
+_FOLD, _SAMPLE = "fold", "sample"
 
 
 class Fields(NamedTuple):
@@ -191,6 +191,31 @@ class ForecastTable:
             )
         return steps.astype(np.int64)
 
+    def of_rows(self, rows: IntArray) -> "ForecastTable":
+        """Return a table of some of its rows."""
+        if self._dict:
+            return ForecastTable(self.name, {key: own[rows] for key, own in self._table.items()})
+        return ForecastTable(self.name, self._table[rows].to_native())
+
+    def paths(self, fields: Fields) -> IntArray:
+        """Return the rows of sample paths, ``(forecasts, samples)``; refuse some that lack one."""
+        samples, keys = (
+            self.numbers(_SAMPLE)[:, 0],
+            (fields.id, fields.time, fields.origin, fields.step),
+        )
+        codes = np.stack([self.ids(own)[1] for own in keys if own is not None])
+        count, order = len(np.unique(samples)), np.lexsort([samples, *codes])
+        if len(order) % count == 0:
+            rows = order.reshape(-1, count)
+            apart = (codes[:, rows] != codes[:, rows[:, :1]]).any()
+            if not apart and (samples[rows] == samples[rows[0]]).all() and fields.levels is None:
+                return rows
+        raise ValueError(
+            f"{self.name} has a column {_SAMPLE!r}, so it must hold each sample once at every step "
+            "of every series and origin, and no quantiles. Several origins need a column 'origin' "
+            "or 'step'."
+        )
+
     def forecasts(self, fields: Fields) -> Array:
         """Return the forecasts, ``(rows, targets[, quantiles])``; refuse quantiles that cross."""
         values = np.stack([self.matrix(names) for names in fields.values], axis=1)
@@ -230,9 +255,15 @@ def on_windows(
     name: str, table: Any, judged: JudgedWindows
 ) -> tuple[Array, tuple[float, ...] | None]:
     """Return a table's forecasts for windows, NaN where it has none, and its levels or None."""
+    # Sample paths have no levels, and an axis of samples in their place.
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(own) for own in panel.columns.by_part()["target"]]
-    fields = Fields.of(name, read.columns, targets, spec.id_column, spec.time_column)
+    names = [own for own in read.columns if own != _SAMPLE]
+    fields = Fields.of(name, names, targets, spec.id_column, spec.time_column)
+    values = read.forecasts(fields)
+    if _SAMPLE in read.columns:
+        rows = read.paths(fields)
+        read, values = read.of_rows(rows[:, 0]), np.moveaxis(values[rows], 1, -1)
     series = _series(read, fields, judged)
     if fields.time is None:
         raise ValueError(
@@ -265,7 +296,6 @@ def on_windows(
     windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
     window = windows.locate(np.where(present, series, -1), origin)
     step = target - origin - gap - 1
-    values = read.forecasts(fields)
     if not np.isfinite(values).any():
         raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < horizon)
@@ -291,7 +321,8 @@ def on_windows(
     # (windows, steps, targets[, levels])
     forecasts = np.full((judged.count, horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
-    _refuse_actual(name, points_of(forecasts, fields.levels), judged.targets())
+    one = forecasts[..., 0] if _SAMPLE in read.columns else points_of(forecasts, fields.levels)
+    _refuse_actual(name, one, judged.targets())
     return forecasts, fields.levels
 
 

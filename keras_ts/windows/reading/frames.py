@@ -207,7 +207,8 @@ class Text(NamedTuple):
         if len(others):
             names = _checks.shown([self.labels[number] for number in others])
             warnings.warn(
-                f"column {self.name!r} of {what} has categories that the training part lacked: "
+                # A series that only the plan names is read twice: one text is shown once.
+                f"column {self.name!r} has categories that the training part lacked: "
                 f"{names}. Each is read as the mean of the {len(texts)} categories in training.",
                 stacklevel=2,
             )

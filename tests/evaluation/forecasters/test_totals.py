@@ -2,9 +2,11 @@
 
 import keras
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
-from keras_ts import WindowedInput, WindowedSeries, calibrate, forecast
+from keras_ts import WindowedInput, WindowedSeries, aggregate, calibrate, compare, forecast
 from keras_ts.evaluation.forecasters import forecaster
 from keras_ts.evaluation.forecasters.forecaster import PATHS, path_totals
 from keras_ts.evaluation.judged import JudgedWindows
@@ -46,3 +48,63 @@ def test_a_model_that_keeps_no_paths_has_none(joint):
     if joint is not None:
         model = calibrate(model, dataset, 0.8)
     assert path_totals(Interface.of(model, dataset), JudgedWindows("part", dataset)) is None
+
+
+DAYS = pd.date_range("2024-01-01", periods=90)
+TABLE = pd.concat(
+    [pd.DataFrame({"id": f"{n}", "day": DAYS, "y": one}) for n, one in enumerate(SERIES)],
+    ignore_index=True,
+)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """A model, its parts, and its sample paths from several origins."""
+    windows = WindowedSeries(4, 3, id_column="id", time_column="day")
+    train, held = windows.split(TABLE, at=DAYS[60])
+    past = keras.Input((4, 1))
+    known = WindowedInput.of(train)(past)
+    net = keras.Model(past, keras.ops.tile(known[:, -1:], (1, 3, 1)))
+    model = calibrate(net, train, 0.8, joint=True)
+    parts = [
+        forecast(model, TABLE[TABLE["day"] <= origin], num_samples=PATHS, seed=0).assign(
+            origin=origin
+        )
+        for origin in DAYS[60:86:2]
+    ]
+    return model, train, held, pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, dict])
+def test_a_table_of_sample_paths_is_judged_by_its_own_totals(drawn, kind):
+    """The model's own paths give what it gets itself, and rounded ones what aggregate says."""
+    model, train, held, paths = drawn
+    fives = paths.assign(y=(paths["y"] / 5).round() * 5).sample(frac=1, random_state=0)
+    given = {"own": paths, "fives": fives}
+    if kind is dict:
+        names = {"day": "target", "y": "prediction"}
+        given = {name: one.rename(columns=names) for name, one in given.items()}
+        given = {name: {c: one[c].to_numpy() for c in one} for name, one in given.items()}
+    else:
+        given = {name: kind(one) for name, one in given.items()}
+    report = compare({"model": model, **given}, train, held, baselines=["naive"], total=True)
+    scores = report.to_frame().set_index("name")
+    assert report.windows == 3 * 13
+    for column in ("mae", "pinball", "coverage"):
+        assert scores[column]["own"] == pytest.approx(scores[column]["model"], rel=1e-4)
+    errors = []
+    for _, own in fives.groupby("origin"):
+        came = own[["id", "day"]].drop_duplicates().merge(TABLE).groupby("id")["y"].sum()
+        made = aggregate(own.drop(columns="origin"), "step").set_index("id")["y"]
+        errors.append((made - came).abs())
+    assert scores["mae"]["fives"] == pytest.approx(pd.concat(errors).mean())
+    single = compare({"model": model, **given}, train, held, baselines=["naive"])
+    scores = single.to_frame().set_index("name")["pinball"]
+    assert scores["own"] == pytest.approx(scores["model"], rel=0.02)
+
+
+def test_sample_paths_that_lack_one_are_refused(drawn):
+    model, train, held, paths = drawn
+    for wrong in (paths[1:], paths.drop(columns=["origin", "step"])):
+        with pytest.raises(ValueError, match="it must hold each sample once at every step of"):
+            compare({"model": model, "paths": wrong}, train, held, total=True)

@@ -155,7 +155,7 @@ def test_a_category_that_the_training_part_lacks_is_refused():
 
 
 def lacked(column, names):
-    return rf"column '{column}' of series has categories that the training part lacked: {names}"
+    return rf"column '{column}' has categories that the training part lacked: {names}"
 
 
 MEAN = WindowedSeries.from_config({**WINDOWS.get_config(), "unseen": "mean"})
