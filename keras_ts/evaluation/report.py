@@ -326,7 +326,8 @@ class ComparisonReport(Report):
         if len(self._targets) < 2:
             return
         pairs = zip(self._targets, self._on_targets, strict=True)
-        lost = [(target, on) for target, on in pairs if _is_lost(on.of[name])]
+        # A skill of few windows or series has no ends.
+        lost = [own for own in pairs if own[1].of[name].low <= 0 or own[1].of[name].value <= 0]
         for target, on in lost[:_MOST_LOST]:
             rival = f"the best baseline there, {on.best}"
             yield self._said(f"On {target}, {name}", on.of[name], rival, on)
@@ -381,11 +382,6 @@ class ComparisonReport(Report):
             found = judge(errors[:, judged], others[judged], self._joint.origins, rivals)
             self._found[name, rival] = found.rooted() if is_rooted(self.by) else found
         return self._found[name, rival]
-
-
-def _is_lost(skill: Skill) -> bool:
-    """Return True unless a model beats the other one, or seems to where there is no interval."""
-    return bool(skill.value <= 0) if np.isnan(skill.low) else skill.verdict != "beats"
 
 
 def _panel(origins: Origins) -> str:

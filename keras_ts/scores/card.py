@@ -111,7 +111,7 @@ class Scorecard(Report):
         over = f": means over {targets} targets, whatever their units"
         lines = [
             values["sentence"],
-            *self._targets_lost(),
+            *(values["targets"] or ()),  # Older files have none.
             *self._times_the_error(below=-1.0),
             *self.remarks,
             f"Judged on {self._judged_on()}.",
@@ -120,10 +120,6 @@ class Scorecard(Report):
             self._promise(),
         ]
         yield Page({}, lines)
-
-    def _targets_lost(self) -> list[str]:
-        """Return a sentence on each target whose best baseline the model does not beat."""
-        return self.values["targets"] or []  # Files before 0.3.0 lack them.
 
     def _own(self) -> dict[str, Any]:
         """Return the model's row of the table."""
@@ -231,7 +227,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
         f"A Keras model that forecasts the next {rows} of a series.",
         *(f"> **{_escaped(remark)}**" for remark in card.remarks),
         f"**{_escaped(values['sentence'])}**",
-        *map(_escaped, card._targets_lost()),
+        *map(_escaped, values["targets"] or ()),
         *map(_escaped, card._times_the_error(below=0.0)),
         "## What it forecasts",
         _table(_settings(card), ":---"),

@@ -246,9 +246,8 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
         # It would also read countries by three letters.
         if code not in holidays.list_supported_financial():
             raise ValueError(
-                f"calendar={place!r}: the package holidays knows no exchange {code}. Name it as "
-                "holidays.list_supported_financial() does, a country by two letters; or mark the "
-                "days in a column of your own, in future_columns."
+                f"calendar={place!r}: the package holidays knows no exchange {code}, and a country "
+                "has two letters. Mark the days in a column of your own, in future_columns."
             )
     years = range(first, last + 2)
     try:
