@@ -39,7 +39,7 @@ CLIENTS = {
         [
             *LIGHTNING,
             # Of shap, which darts imports.
-            "-Wignore:The set_bad function:PendingDeprecationWarning",
+            "-Wignore::PendingDeprecationWarning",
             "docs/compare/index.md",
             "docs/compare/darts.md",
         ],
