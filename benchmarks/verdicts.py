@@ -7,7 +7,7 @@ most one verdict in twenty may be. With ``--better 0.1`` the first one errs a te
 shares are those in which that is found.
 
 - ``zeros``: 30 series of demand, of 60 to 95 % zeros, over 60 origins.
-- ``targets``: one series of two targets, whose units are 1 to 1000 apart.
+- ``targets``: one series of two targets, whose units are 1 to 1000 apart; each alone, too.
 - ``single``: one series whose errors have a correlation of 0.9 from one origin to the next.
 - ``panel``: 30 series that share half of their shocks.
 """
@@ -73,7 +73,7 @@ def panel(rng):
 
 
 def verdicts(kind, rng, better):
-    """Return the verdict on the first of two forecasters by each measure."""
+    """Return the verdicts on the first of two forecasters by measure, of each target, too."""
     series, two, around = kind(rng)
     train, held = WindowedSeries(14, HORIZON).split(series, at=TRAIN)
     actual = held.to_numpy()[1].reshape(len(series), ORIGINS, HORIZON, -1)
@@ -93,12 +93,14 @@ def verdicts(kind, rng, better):
     def rival(train, held):
         return table(second)
 
-    return {
-        by: compare({"model": table(first)}, train, held, baselines=[rival], by=by).verdicts[
-            "model"
-        ]
-        for by in MEASURES
-    }
+    found = {}
+    for by in MEASURES:
+        report = compare({"model": table(first)}, train, held, baselines=[rival], by=by)
+        found[by] = [report.verdicts["model"]]
+        if actual.shape[-1] > 1:
+            scores = report.scores(by="target")
+            found[f"{by} on a target"] = scores["verdict"][scores["name"] == "model"].tolist()
+    return found
 
 
 def main():
@@ -114,10 +116,10 @@ def main():
             verdicts(kinds[name], np.random.default_rng(case), arguments.better)
             for case in range(arguments.first, arguments.first + arguments.cases)
         ]
-        for by in MEASURES:
-            told = [one[by] for one in found]
+        for by in found[0]:
+            told = [verdict for one in found for verdict in one[by]]
             beats, loses = (told.count(word) / len(told) for word in ("beats", "loses to"))
-            print(f"{name:8} by {by:6} beats {beats:6.1%}, loses to {loses:6.1%}", flush=True)
+            print(f"{name:8} by {by:17} beats {beats:6.1%}, loses to {loses:6.1%}", flush=True)
 
 
 if __name__ == "__main__":

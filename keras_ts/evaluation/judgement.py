@@ -10,6 +10,7 @@ from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.arithmetic.verdict import ENDS
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
 from keras_ts.evaluation.judged import JudgedWindows, common_steps
 from keras_ts.scores.metrics import (
@@ -29,7 +30,7 @@ Metric = Callable[[Array, Array, Array], Array]
 # By what a verdict may compare, beside one's own metrics.
 MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 # The columns of scores and what they are called, which no metric of one's own may be.
-_OTHERS = ("skill", "skill_low", "skill_high", "name", "step", "series", "target", "verdict")
+_OTHERS = (*ENDS, "name", "step", "series", "target", "verdict", "best")
 _TAKEN = {*METRICS, *map(heading, METRICS), *_OTHERS}
 
 
@@ -175,6 +176,10 @@ def judge(
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
     times = judged.origins_of(np.arange(judged.count)).times if models else None
     common, bounds = common_levels(each.levels for each in forecasters), judged.classes(period)
+    apart = [measure] * (len(judged.columns) > 1)
+    if apart and measure in METRICS and METRICS[measure].scaled:
+        # A target that is constant in train has no scale, so MAE decides on it.
+        apart += ["mae"] * (not np.isfinite(scales[..., 0]).any(axis=0).all())
     result = Judgement(
         tallies={},
         judged=judged,
@@ -189,7 +194,7 @@ def judge(
     for forecaster in forecasters:
         name, levels = forecaster.name, forecaster.levels
         at = times if forecaster.lacks == "nothing" else None
-        result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels)
+        result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels, apart)
     missing = zeros = 0
     progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)

@@ -9,8 +9,9 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
+from keras_ts.evaluation.arithmetic.skills import skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skill
+from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill
 from keras_ts.evaluation.forecasters.forecaster import (
     Forecaster,
     SignedErrors,
@@ -33,7 +34,7 @@ from keras_ts.evaluation.judgement import (
 )
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.saving.scorecard import Weights
-from keras_ts.scores.metrics import POINT, QUANTILE, is_rooted
+from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.scores.report import percent, unscaled_note
 
 # A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
@@ -145,7 +146,9 @@ class Judge:
         if not counted.all():
             series = series[counted]
             origins = judged.origins_at(series, flat[counted])
-        best, skills = _skills(tallies, self._models, by, origins)
+        best = min(self.baselines, key=lambda name: float(tallies[name].metric(by)))
+        errors = {name: tally.by_seed for name, tally in tallies.items()}
+        skills = skills_over(best, errors, self._models, by, origins)
         pointed = []
         if models := self._pointed:
             pointed = [
@@ -153,10 +156,10 @@ class Judge:
                 "steps, not of their total: calibrate(..., joint=True) makes those."
             ]
         return ComparisonReport(
-            table=_table(tallies, skills, self._metrics),
+            table=_table(tallies, skills.of, self._metrics),
             by=by,
             best=best,
-            verdicts={name: skills[name].verdict for name in self._models},
+            verdicts={name: skills.of[name].verdict for name in self._models},
             coverages={
                 name: coverage_of(
                     round(levels[-1] - levels[0], 12),
@@ -171,13 +174,12 @@ class Judge:
             judged_on=on,
             total=self._total,
             _tallies=tallies,
-            _skills=skills,
+            _joint=skills,
             _levels=first.levels,
             _weights=weights or {},
             _labels=judged.labels,
             _targets=[judged.panel.columns.past[place] for place in judged.columns.tolist()],
             _inputs=judged.classes(period),
-            _origins=origins,
             _series=np.unique(series),
             _first_step=first.first_step,
             _period=period,
@@ -219,24 +221,6 @@ def _table(
             for name, tally in tallies.items()
         ])  # fmt: skip
     return table
-
-
-def _skills(
-    tallies: dict[str, Tally], models: Sequence[str], by: str, origins: Origins
-) -> tuple[str, dict[str, Skill]]:
-    """Return the best baseline, and the skill of each forecaster over it."""
-    baselines = [name for name in tallies if name not in models]
-    best = min(baselines, key=lambda name: float(tallies[name].metric(by)))
-    judged = np.isfinite(tallies[best].errors)
-    errors = {name: tally.by_seed[:, judged] for name, tally in tallies.items()}
-    other = errors[best][0]
-    skills = {name: skill(errors[name], other, origins) for name in baselines}
-    # The best baseline may only be the luckiest of several equally good ones.
-    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
-    for name in models:
-        skills[name] = skill(errors[name], other, origins, as_good)
-    rooted = is_rooted(by)
-    return best, {name: skills[name].rooted() if rooted else skills[name] for name in tallies}
 
 
 def _notes(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,15 @@ from keras_ts import _checks
 from keras_ts._backends import versions
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
+from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import (
     ENDS,
-    FEWEST,
     Origins,
     Skill,
     skill,
     skills_by_series,
 )
-from keras_ts.evaluation.forecasters.baselines import Naive
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import heading, is_rooted
@@ -32,10 +32,12 @@ from keras_ts.scores.report import (
     one_decimal,
     percent,
     printed,
-    whole_percent,
 )
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 from keras_ts.windows.arithmetic.labels import label_column
+
+# A reader takes in no more targets that are lost.
+_MOST_LOST = 10
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -84,13 +86,12 @@ class ComparisonReport(Report):
     judged_on: dict[str, Any]
     total: bool
     _tallies: dict[str, Tally]
-    _skills: dict[str, Skill]
+    _joint: Skills  # on all targets
     _levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
     _weights: Mapping[str, Weights]  # empty for a backtest, which judges others
     _labels: Sequence[Any]
     _targets: Sequence[Any]  # their columns
     _inputs: Sequence[int]  # the least number of inputs of each class of windows
-    _origins: Origins
     _series: IntArray  # the numbers of the series that have origins, in order
     _first_step: int
     _period: int | None
@@ -120,10 +121,11 @@ class ComparisonReport(Report):
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
             number), ``target`` (the name or number of its column) or ``inputs`` (the least number
             of the class: 8 for 8 to 11, with their number, ``windows``), and the metrics of
-            ``table``. For targets also ``skill``, over the best baseline of the table. For series
-            also ``skill``, ``skill_low``, ``skill_high`` and ``verdict``, which judge each series
-            by its own windows, beside the best baseline of the table; the verdict is
-            ``"too few windows"`` where there is none.
+            ``table``. For series and targets also ``skill``, ``skill_low``, ``skill_high`` and
+            ``verdict`` (``"too few windows"`` or ``"too few series"`` where there is none): on each
+            series, beside the best baseline of the table; on each target, beside the baseline
+            named in the column ``best``, which is the best there, by MAE if the target does not
+            change in train.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -147,7 +149,7 @@ class ComparisonReport(Report):
                 for metric in self._metrics()
             },
             **(self._verdicts_on(places) if by == "series" else {}),
-            **({"skill": self._skill_on_targets()} if by == "target" else {}),
+            **(self._verdicts_on_targets() if by == "target" else {}),
         }
 
     def _metrics(self) -> list[str]:
@@ -182,6 +184,7 @@ class ComparisonReport(Report):
             "best": self.best,
             "verdict": self.verdicts[name],
             "sentence": self._sentence(name)[:LONGEST_TEXT],
+            "targets": [lost[:LONGEST_TEXT] for lost in self._targets_lost(name)],
             "notes": [note[:LONGEST_TEXT] for note in self._notes],
             "table": {
                 column: [names[n] for n in rows] if column == "name" else plain(values[rows])
@@ -219,7 +222,7 @@ class ComparisonReport(Report):
         """
         shown = [*self.verdicts, self.best]
         return draw_verdict(
-            {name: skill for name, skill in self._skills.items() if name != self.best},
+            {name: skill for name, skill in self._joint.of.items() if name != self.best},
             {name: self._tallies[name].metric(self.by, "step") for name in shown},
             {name: tally.below() for name in shown if (tally := self._tallies[name]).levels},
             heading(self.by),
@@ -238,7 +241,7 @@ class ComparisonReport(Report):
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
                 "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")
-                for name, of in self._skills.items()
+                for name, of in self._joint.of.items()
             ],
         }
         yield Page(columns, [*self._notes, *self._sentences()])
@@ -249,22 +252,23 @@ class ComparisonReport(Report):
             article = "an" if self.by == "mae" else "a"
             yield (
                 f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
-                f"over {self.windows} windows{self._panel()}."
+                f"over {self.windows} windows{_panel(self._joint.origins)}."
             )
-        skills = self._skills
+        skills = self._joint.of
         few = [name for name in skills if skills[name].few == "windows"]
         if rivals := [name for name in few if name not in self.verdicts]:
-            yield f"{', '.join(rivals)} cannot be judged: {self._too_few(skills[rivals[0]])}."
+            few_of = self._joint.origins.too_few(skills[rivals[0]])
+            yield f"{', '.join(rivals)} cannot be judged: {few_of}."
         # Tables come of unknown seeds, so only models have levels or None here.
         for name in [*self._levels][:1]:
             yield from self._luck(name)
         for name in self.verdicts:
             yield self._sentence(name)
-            if self._origins.num_series > 1:
+            if self._joint.origins.num_series > 1:
                 yield from self._singly(name)
             yield from self._targets_lost(name)
             if name in self.coverages:
-                yield _held(name, self.coverages[name])
+                yield self.coverages[name].sentence(name)
         if len(self.verdicts) > 1:
             best, skills = self._among([*self.verdicts])
             for name, skill in skills.items():
@@ -276,7 +280,7 @@ class ComparisonReport(Report):
         judged = np.isfinite(tallies[self.best].errors)
         sums = tallies[name].by_seed[:, judged].sum(axis=1)
         if len(sums) == 1:
-            if not np.isnan(self._skills[name].low):
+            if not np.isnan(self._joint.of[name].low):
                 yield "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
             return
         ratios = sums / tallies[self.best].errors[judged].sum()
@@ -285,38 +289,25 @@ class ComparisonReport(Report):
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
-        return self._said(name, self._skills[name], f"the best baseline, {self.best}")
+        return self._said(name, self._joint.of[name], f"the best baseline, {self.best}")
 
-    def _said(self, name: str, skill: Skill, rival: str) -> str:
+    def _said(self, name: str, skill: Skill, rival: str, on: Skills | None = None) -> str:
         """Return in a sentence how a model does beside a rival, or why it is not judged."""
-        over = f"over {len(self._origins.series)} windows{self._panel()}"
-        figure = f"skill {percent(skill.value)} by {heading(self.by)}"
+        by, _, _, origins = on or self._joint
+        over = f"over {len(origins.series)} windows{_panel(origins)}"
+        figure = f"skill {percent(skill.value)} by {heading(by)}"
         if skill.value == -np.inf:
-            rival += f", whose {heading(self.by)} is 0"
+            rival += f", whose {heading(by)} is 0"
         elif skill.value < -1:
             figure += f" (its error is {one_decimal(1 - skill.value)} times as large)"
         if np.isnan(skill.low):
-            few = self._too_few(skill)
+            few = origins.too_few(skill)
             seen = f" As seen, {figure}, {over}." if np.isfinite(skill.value) else ""
             return f"{name} is not judged beside {rival}: {few}.{seen}"
         if skill.value == -np.inf:
             return f"{name} {skill.verdict} {rival}, {over}."
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
         return f"{name} {skill.verdict} {rival}: {figure}, {ends}, {over}."
-
-    def _too_few(self, skill: Skill) -> str:
-        """Return why a skill has no interval: how much there is, and how much it takes."""
-        origins = self._origins
-        if skill.few == "series":
-            return f"there are {origins.num_series} series, and an interval takes {FEWEST}"
-        there = f"there are {origins.num_times} origins"
-        if skill.stretch > 1:
-            whole = origins.num_times // skill.stretch
-            there += f", {whole} stretch{'es' * (whole != 1)} of {skill.stretch}"
-        share = "series share errors that last" if origins.num_series > 1 else "errors last"
-        # The length is estimated, unless it is that of targets that overlap.
-        more = "; more origins may show longer ones" * (skill.stretch > origins.overlap)
-        return f"{there}, and an interval takes {FEWEST} ({share} that long{more})"
 
     def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on the number of series that a model wins and loses, if it can."""
@@ -331,22 +322,20 @@ class ComparisonReport(Report):
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:
-        """Yield a sentence for each of several targets whose own naive is no worse than a model."""
-        if len(self._targets) < 2 or Naive.name not in self._tallies:
+        """Yield a sentence on each of several targets whose best baseline a model does not beat."""
+        if len(self._targets) < 2:
             return
-        # A target without a scale has a MAE.
-        scaled, unscaled = (
-            [self._tallies[each].metric(by, "target") for each in (name, Naive.name)]
-            for by in (self.by, "mae")
-        )
-        for target, *errors in zip(self._targets, *scaled, *unscaled, strict=True):
-            by = "mae" if np.isnan(errors[1]) else self.by
-            own, naive = errors[2:] if np.isnan(errors[1]) else errors[:2]
-            if own >= naive:
-                yield (
-                    f"On {target}, {name} is no better than the last value: {heading(by)} "
-                    f"{number(own)}, of naive {number(naive)}."
-                )
+        pairs = zip(self._targets, self._on_targets, strict=True)
+        # A skill of few windows or series has no ends.
+        lost = [own for own in pairs if own[1].of[name].low <= 0 or own[1].of[name].value <= 0]
+        for target, on in lost[:_MOST_LOST]:
+            rival = f"the best baseline there, {on.best}"
+            yield self._said(f"On {target}, {name}", on.of[name], rival, on)
+        if more := len(lost[_MOST_LOST:]):
+            yield (
+                f"On {more} further targets {name} does not beat the best baseline there, either: "
+                'scores(by="target") has each.'
+            )
 
     def _verdicts_on(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
@@ -361,12 +350,22 @@ class ComparisonReport(Report):
         few = np.isnan(ends["skill_low"])
         return {**ends, "verdict": np.where(few, "too few windows", verdicts)}
 
-    def _skill_on_targets(self) -> Array:
-        """Return the skill of every forecaster on each target, one forecaster after another."""
-        errors = np.stack([tally.metric(self.by, "target") for tally in self._tallies.values()])
-        best = self._tallies[self.best].metric(self.by, "target")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(errors == best, 0.0, 1 - errors / best).ravel()
+    @cached_property
+    def _on_targets(self) -> list[Skills]:
+        return skills_on_targets(self._tallies, [*self.verdicts], self._joint)
+
+    def _verdicts_on_targets(self) -> dict[str, Array]:
+        """Return the skills and verdicts of every forecaster on each target."""
+        skills = [on.of[name] for name in self._tallies for on in self._on_targets]
+        verdicts = [f"too few {own.few}" if np.isnan(own.low) else own.verdict for own in skills]
+        return {
+            **{
+                column: np.array([getattr(own, end) for own in skills])
+                for column, end in ENDS.items()
+            },
+            "verdict": np.array(verdicts),
+            "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
+        }
 
     def _among(self, models: Sequence[str]) -> tuple[str, dict[str, Skill]]:
         """Return the model with the lowest error, and the skill of each other one over it."""
@@ -380,22 +379,10 @@ class ComparisonReport(Report):
         if (name, rival) not in self._found:
             errors, others = self._tallies[name].by_seed, self._tallies[rival].errors
             judged = np.isfinite(others)
-            found = judge(errors[:, judged], others[judged], self._origins, rivals)
+            found = judge(errors[:, judged], others[judged], self._joint.origins, rivals)
             self._found[name, rival] = found.rooted() if is_rooted(self.by) else found
         return self._found[name, rival]
 
-    def _panel(self) -> str:
-        count = self._origins.num_series
-        return f" of {count} series" if count > 1 else ""
 
-
-def _held(name: str, coverage: Coverage) -> str:
-    """Return in a sentence what share of values the interval of a model held."""
-    beside = f"which cannot be told from {whole_percent(coverage.asked)}"
-    if not coverage.low <= coverage.asked <= coverage.high:
-        beside = "fewer than asked" if coverage.share < coverage.asked else "more than asked"
-    return (
-        f"The {whole_percent(coverage.asked)} interval of {name} held {percent(coverage.share)} of "
-        f"values, {beside}: 95 % interval {percent(coverage.low)} to {percent(coverage.high)}, as "
-        f"of {coverage.independent:.0f} independent values."
-    )
+def _panel(origins: Origins) -> str:
+    return f" of {origins.num_series} series" if origins.num_series > 1 else ""

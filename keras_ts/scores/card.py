@@ -67,7 +67,8 @@ class Scorecard(Report):
         """Return the scorecard as plain values, which JSON takes.
 
         Returns:
-            ``ok``; ``model``, its name in the report; ``sentence`` and ``verdict``; ``by``, the
+            ``ok``; ``model``, its name in the report; ``sentence`` and ``verdict``; ``targets``,
+            a sentence on each target whose best baseline the model does not beat; ``by``, the
             metric of the verdict, and ``period``; ``best``, the best baseline; ``table``, as in the
             report; ``steps``, the error of ``model`` and ``baseline`` at each step; ``coverage``:
             the share of values that the outer interval was ``asked`` to hold, the ``share`` that it
@@ -106,12 +107,15 @@ class Scorecard(Report):
             for metric in printed(POINT)
             if metric in own
         ]
+        targets = len(self.carried.table_columns()["target"])
+        over = f": means over {targets} targets, whatever their units"
         lines = [
             values["sentence"],
+            *(values["targets"] or ()),  # Older files have none.
             *self._times_the_error(below=-1.0),
             *self.remarks,
             f"Judged on {self._judged_on()}.",
-            ", ".join(scores),
+            ", ".join(scores) + (over if targets > 1 else ""),
             *self._coverage(),
             self._promise(),
         ]
@@ -223,6 +227,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
         f"A Keras model that forecasts the next {rows} of a series.",
         *(f"> **{_escaped(remark)}**" for remark in card.remarks),
         f"**{_escaped(values['sentence'])}**",
+        *map(_escaped, values["targets"] or ()),
         *map(_escaped, card._times_the_error(below=0.0)),
         "## What it forecasts",
         _table(_settings(card), ":---"),

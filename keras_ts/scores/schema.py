@@ -27,7 +27,7 @@ _MOST_NAMES, _LONGEST_NAME = 1000, 100
 _COURSE = {"mean": [float], "low": [float], "high": [float]}
 _ENTRIES: dict[str, Any] = {
     "format": int, "model": str, "by": str, "period": (int,), "folds": (int,), "best": str,
-    "verdict": str, "sentence": str, "notes": [str], "table": dict,
+    "verdict": str, "sentence": str, "targets": ([str],), "notes": [str], "table": dict,
     "steps": {"model": [float], "baseline": [float], "coverage": ([float],)},
     "coverage": ({"asked": float, "share": float, "width": float},),
     "promised": {"origins": int, "errors": _COURSE, "coverage": (_COURSE,)},

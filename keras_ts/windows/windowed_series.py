@@ -64,9 +64,10 @@ class WindowedSeries(WindowSpec):
             period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
             of the series' own frequency since 1970-01-01, or without timestamps rows from its first
-            value. ``"holidays:DE"``, or of a part of a country ``"holidays:DE-BY"``, stands for the
-            holidays by the local date: each that the training part has a day of becomes two columns
-            of 0 and 1, for the day and for its eve (in series of weekdays, the weekday before).
+            value. ``"holidays:DE"``, of a part of a country ``"holidays:DE-BY"``, or of an exchange
+            ``"holidays:NYSE"``, stands for the holidays by the local date: each that the training
+            part has a day of becomes two columns of 0 and 1, for the day and for its eve (in series
+            of weekdays, the weekday before).
             Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
         time_column: In a data frame, the column of timestamps. Gaps are measured by each series'

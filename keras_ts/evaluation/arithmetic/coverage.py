@@ -16,6 +16,7 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, lasting
+from keras_ts.scores.report import percent, whole_percent
 
 _NORMAL = 1.959964
 # A half is cut into four stretches: fewer show no spread, and more are too short for runs that
@@ -106,6 +107,18 @@ class Coverage(NamedTuple):
     low: float
     high: float
     independent: float  # the number of independent values whose share varies as much
+
+    def sentence(self, name: str) -> str:
+        """Return in a sentence what share of values the interval of a model held."""
+        asked = whole_percent(self.asked)
+        beside = f"which cannot be told from {asked}"
+        if not self.low <= self.asked <= self.high:
+            beside = "fewer than asked" if self.share < self.asked else "more than asked"
+        return (
+            f"The {asked} interval of {name} held {percent(self.share)} of values, {beside}: 95 % "
+            f"interval {percent(self.low)} to {percent(self.high)}, as of {self.independent:.0f} "
+            "independent values."
+        )
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:

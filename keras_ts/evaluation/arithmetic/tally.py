@@ -27,10 +27,12 @@ class Tally:
         times: IntArray | None = None,
         classes: int = 1,
         levels: tuple[float, ...] | None = None,
+        apart: Sequence[str] = (),  # measures whose errors are kept of each target, too
     ) -> None:
         # Of each seed, the sum of a window's losses of ``measure`` over the number of its targets.
         # Missing ones add 0, so that the ratio of two forecasters' sums is that of their means.
         self.by_seed = np.full((1, windows), np.nan)
+        self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in apart}
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
@@ -52,6 +54,7 @@ class Tally:
         joint = cls(0, *sizes, first._measure, classes=first._classes, levels=first.levels)
         joint._below = np.sum([tally._below for tally in tallies], axis=0)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
+        joint.by_target = _on_targets(tallies, axis=2)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
             if by == "origin":
@@ -65,6 +68,7 @@ class Tally:
         """Return the means over models that differ by their seed, of losses at the same targets."""
         mean = copy.copy(tallies[0])
         mean.by_seed = np.concatenate([tally.by_seed for tally in tallies])
+        mean.by_target = _on_targets(tallies, axis=1)
         mean._below = np.sum([tally._below for tally in tallies], axis=0)
         mean._sums = {
             key: np.mean([tally._sums[key] for tally in tallies], axis=0) for key in mean._sums
@@ -110,6 +114,9 @@ class Tally:
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
                     self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
+                if name in self.by_target and place == 0:
+                    means = np.where(counted.any(axis=1), values.sum(axis=1) / self.steps, np.nan)
+                    self.by_target[name][:, 0, windows] = means.T
                 if self._origins is not None and name in (self._measure, "coverage"):
                     none = np.zeros((2, self._num_origins, self.steps))
                     by_origin = self._sums.setdefault(("origin", name), none)[place]
@@ -178,3 +185,10 @@ class Tally:
 
     def _total(self, name: str, by: str) -> Array:
         return self._sums.setdefault((by, name), np.zeros((2, self._shape(by))))
+
+
+def _on_targets(tallies: Sequence[Tally], axis: int) -> dict[str, Array]:
+    """Return the errors on each target side by side, by the measures that all tallies have."""
+    parts = [tally.by_target for tally in tallies]
+    shared = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: np.concatenate([part[name] for part in parts], axis) for name in shared}

@@ -90,6 +90,10 @@ class Origins:
         step = float(np.median(steps)) if len(steps) else 1.0
         return cls(series, times, int(np.ceil(overlap * step)), overlap)
 
+    def at(self, judged: BoolArray) -> "Origins":
+        """Return some of the origins, as targets of which others lack a value have them."""
+        return Origins.of(self.series[judged], self.times[judged], self.neighbours)
+
     @cached_property
     def num_series(self) -> int:
         """Number of series."""
@@ -104,6 +108,19 @@ class Origins:
     def at_one_time(self) -> bool:
         """True if times are so few, or overlap so much, that errors say nothing of others."""
         return self.num_times < max(2 * self.overlap, 3)
+
+    def too_few(self, skill: Skill) -> str:
+        """Return why a skill has no interval: how much there is, and how much it takes."""
+        if skill.few == "series":
+            return f"there are {self.num_series} series, and an interval takes {FEWEST}"
+        there = f"there are {self.num_times} origins"
+        if skill.stretch > 1:
+            whole = self.num_times // skill.stretch
+            there += f", {whole} stretch{'es' * (whole != 1)} of {skill.stretch}"
+        share = "series share errors that last" if self.num_series > 1 else "errors last"
+        # The length is estimated, unless it is that of targets that overlap.
+        more = "; more origins may show longer ones" * (skill.stretch > self.overlap)
+        return f"{there}, and an interval takes {FEWEST} ({share} that long{more})"
 
     @cached_property
     def pooled(self) -> "Origins":

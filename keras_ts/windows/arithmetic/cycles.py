@@ -22,8 +22,8 @@ from keras_ts._typing import Array, IntArray
 PREFIX = "holidays:"
 # The years past the training data whose dates are kept.
 YEARS_AHEAD = 10
-# "holidays:DE" or, with a state or province, "holidays:DE-BY".
-_PLACE = re.compile(rf"{PREFIX}([A-Z]{{2}})(?:-([A-Z0-9]{{1,4}}))?")
+# "holidays:DE" or, with a state or province, "holidays:DE-BY"; "holidays:NYSE" of an exchange.
+_PLACE = re.compile(rf"{PREFIX}([A-Z][A-Z0-9]{{1,3}})(?:-([A-Z0-9]{{1,4}}))?")
 # A file that holds more is broken or malicious.
 _MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
 
@@ -193,12 +193,13 @@ def is_place(cycle: Any) -> bool:
 
 
 def place_of(name: str, cycle: str) -> tuple[str, str | None]:
-    """Return the country, and its part or None, that an entry of a calendar names."""
+    """Return the country or exchange, and its part or None, that an entry of a calendar names."""
     found = _PLACE.fullmatch(cycle)
     if found is None:
         raise ValueError(
             f'{name} takes the holidays of a country as "holidays:DE", or of a part of it as '
-            f'"holidays:DE-BY", by ISO 3166. Received: {_checks.shown(cycle)}.'
+            f'"holidays:DE-BY", by ISO 3166, and of an exchange as "holidays:NYSE". Received: '
+            f"{_checks.shown(cycle)}."
         )
     return found[1], found[2]
 

@@ -1,6 +1,7 @@
 """Calendar cycles as columns that are known ahead, made from timestamps or row numbers.
 
-The holidays of a country are read from the package ``holidays`` once, as windows are cut.
+The holidays of a country or an exchange are read once, as windows are cut, from the package
+``holidays``.
 """
 
 import re
@@ -220,9 +221,11 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
         met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
         known[place] = {"years": (first, last + YEARS_AHEAD), "days": met, **told}
         if not met:
+            masks = spec.missing.startswith("mask")
+            closed = "" if masks else ', or pass missing="mask_targets": closed days then have rows'
             raise ValueError(
                 f"calendar={place!r}: none of its holidays falls on a row of the series, whose "
-                f"rows are of {days[0]} to {days[-1]}. Leave it out."
+                f"rows are of {days[0]} to {days[-1]}. Leave it out{closed}."
             )
     return replace(spec, holidays=known)
 
@@ -236,11 +239,20 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
             f"calendar={place!r} needs the package holidays where windows are cut for training: "
             'pip install "keras-ts[holidays]".'
         ) from None
-    country, part = place_of("calendar", place)
+    code, part = place_of("calendar", place)
+    read: Any = holidays.country_holidays
+    if len(code) > 2 or not code.isalpha():
+        read = holidays.financial_holidays
+        # It would also read countries by three letters.
+        if code not in holidays.list_supported_financial():
+            raise ValueError(
+                f"calendar={place!r}: the package holidays knows no exchange {code}, and a country "
+                "has two letters. Mark the days in a column of your own, in future_columns."
+            )
     years = range(first, last + 2)
     try:
         # By the default language, names would differ from machine to machine.
-        found = holidays.country_holidays(country, subdiv=part, years=years, language="en_US")
+        found = read(code, subdiv=part, years=years, language="en_US")
     except NotImplementedError as error:
         raise ValueError(f"calendar={place!r}: the package holidays says: {error}") from None
     days: dict[str, list[str]] = {}

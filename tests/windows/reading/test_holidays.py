@@ -103,6 +103,30 @@ def test_in_series_of_weekdays_the_eve_of_a_monday_is_friday():
     assert WindowedSeries.from_config(train.windows.get_config()) == train.windows
 
 
+@pytest.mark.parametrize("code", ["NYSE", "XNYS"])
+def test_an_exchange_has_its_closed_days(code, monkeypatch):
+    """Its days have no row in the table, but the regular step of weekdays has."""
+    exchange = pytest.importorskip("holidays").financial_holidays(code, years=range(2018, 2024))
+    days = pd.date_range("2018-01-01", "2023-12-29", freq="B")
+    table = pd.DataFrame({"day": [day for day in days if day not in exchange], "units": 1.0})
+    place, closed = f"holidays:{code}", pd.DatetimeIndex(list(exchange))
+    windows = replace(WINDOWS, calendar=place, missing="mask_targets")
+    train, later = windows.split(table, "2022-07-01")
+    names = train.columns["future"]
+    assert f"{place}=Good Friday eve" in names
+    assert not any("Columbus" in name or "observed" in name for name in names)  # A day of trading.
+    future = later.to_numpy()[0]["future"]
+    rows = days[days >= "2022-07-01"][: len(future)]
+    np.testing.assert_array_equal(future[:, 0, ::2].any(axis=1), rows.isin(closed))
+    eves = closed - pd.offsets.BusinessDay()
+    np.testing.assert_array_equal(future[:, 0, 1::2].any(axis=1), rows.isin(eves))
+    with pytest.raises(ValueError, match='missing="mask_targets": closed days then have rows'):
+        replace(windows, missing="drop").build(table)
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    again = WindowedSeries.from_config(train.windows.get_config()).build(table)
+    np.testing.assert_array_equal(again.to_numpy()[0]["future"][-len(future) :], future)
+
+
 def test_settings_say_what_an_eve_is():
     """Those of a file that told nothing of weekdays, and those of series that differ."""
     train, _ = WINDOWS.split(WEEKDAYS, "2021-01-01")
@@ -162,6 +186,14 @@ def test_days_are_those_of_the_local_clock():
         (
             lambda: WindowedSeries(3, time_column="day", calendar="holidays:XX").build(TABLE),
             "calendar='holidays:XX': the package holidays says: .*XX",
+        ),
+        (
+            lambda: WindowedSeries(3, time_column="day", calendar="holidays:DEU").build(TABLE),
+            "calendar='holidays:DEU': the package holidays knows no exchange DEU. .* two letters",
+        ),
+        (
+            lambda: WindowedSeries(3, time_column="day", calendar="holidays:NYSE-X").build(TABLE),
+            "calendar='holidays:NYSE-X': the package holidays says: .*X",
         ),
         (lambda: calendar_features(DAYS, [PLACE]), "names holidays, of which only the windows of"),
         (
