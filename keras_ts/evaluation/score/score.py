@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.forecasters.table import ForecastTable
+from keras_ts.evaluation.forecasters.table import ForecastTable, refuse_infinite
 from keras_ts.evaluation.judged import JudgedWindows, scales_of
 from keras_ts.evaluation.judging import season_of
 from keras_ts.evaluation.score.matched import Keys, Matched, Names
@@ -178,6 +178,7 @@ def score(
                 "score their totals, or forecast without num_samples to score single steps."
             )
         samples = Samples.of(forecasts)
+        refuse_infinite("forecasts", np.stack([*samples.values.values()], axis=1), "row")
         forecasts = samples.medians()
     matched = Matched.of(forecasts, actual, carried)
     names, fields, keys, come = matched.names, matched.fields, matched.keys, matched.come

@@ -32,6 +32,9 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     assert "1 steps have no value or no forecast, and count 0." in str(report)
     with pytest.raises(ValueError, match="holds sample paths: pass total=True"):
         score(paths, came)
+    endless = paths.assign(units=paths["units"].where(paths.index != 7, np.inf))
+    with pytest.raises(ValueError, match="forecasts has 1 infinite forecasts"):
+        score(endless, came, total=True)
     early = score(paths, came[came["day"] < days[2]], total=True)
     assert np.isnan(early.table["mae"]).all()
     assert "None of the 6 forecasts" in str(early)
