@@ -155,8 +155,8 @@ def score(
             its scorecard says what it promised. Defaults to None.
         total: True to score the total of each forecast's steps, as ``compare`` does, once the row
             of its last step has come. Sample paths from ``forecast(..., num_samples=...)`` give the
-            quantiles 0.1, 0.5 and 0.9 of a total; any other table gives the sum of its points.
-            Defaults to False.
+            quantiles 0.1, 0.5 and 0.9 of a total, those of several origins with a column ``origin``
+            as in ``aggregate``; any other table gives the sum of its points. Defaults to False.
 
     Returns:
         A ``ScoreReport``.
