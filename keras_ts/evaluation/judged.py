@@ -31,6 +31,10 @@ from keras_ts.windows.split import Part
 _FIRST_ROWS = 8
 
 
+class NoVerdictError(ValueError):
+    """There is no verdict, since forecasts are not finite or nothing can be judged."""
+
+
 class JudgedWindows(WindowBlocks):
     """All windows of a dataset, in time order."""
 

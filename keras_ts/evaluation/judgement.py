@@ -12,7 +12,7 @@ from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import ENDS
 from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
-from keras_ts.evaluation.judged import JudgedWindows, common_steps
+from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError, common_steps
 from keras_ts.scores.metrics import (
     METRICS,
     QUANTILE,
@@ -115,10 +115,6 @@ def metrics_of(metrics: Any) -> dict[str, Metric]:
             )
         named[name] = metric
     return named
-
-
-class NoVerdictError(ValueError):
-    """There is no verdict, since forecasts are not finite or nothing can be judged."""
 
 
 class Judgement(NamedTuple):

@@ -20,12 +20,11 @@ from keras_ts.evaluation.forecasters.forecaster import (
     name_of,
     of_baseline,
 )
-from keras_ts.evaluation.judged import JudgedWindows, described
+from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError, described
 from keras_ts.evaluation.judgement import (
     MEASURES,
     Judgement,
     Metric,
-    NoVerdictError,
     judge,
     measure_of,
     metrics_of,
@@ -91,13 +90,14 @@ class Judge:
             self._pointed = [name for name in self._models if name in pointed]
             levels = common_levels(model.levels for model in models)
             errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
-            baselines = [
-                of_baseline(baseline, train, judged, errors).on(steps[judged], total)
-                for baseline in self._baselines
-            ]
-            by, forecasters = measure_of(self._by, judged), [*models, *baselines]
-            refuse_points(by, forecasters)
+            by = measure_of(self._by, judged)
             try:
+                baselines = [
+                    of_baseline(baseline, train, judged, errors).on(steps[judged], total)
+                    for baseline in self._baselines
+                ]
+                forecasters = [*models, *baselines]
+                refuse_points(by, forecasters)
                 judgement = judge(
                     forecasters, judged, steps, scales, by, self._metrics, total, self._period
                 )

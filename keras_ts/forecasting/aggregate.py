@@ -1,6 +1,7 @@
 """``aggregate``: totals of sample paths over steps, over series or over both."""
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,6 +13,8 @@ from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.frames import numbered_ids, open_frame
+
+_ORIGIN = "origin"  # The column that tells apart several forecasts of one series.
 
 
 def aggregate(
@@ -47,12 +50,14 @@ def aggregate(
 
     Args:
         samples: What ``forecast(..., num_samples=...)`` returned for a frame, or ``aggregate`` with
-            ``quantiles=None``; several of them below each other, in any order of their rows. A step
-            that is NaN, a closed day, counts 0 if its series has another step that is not. A series
-            that is NaN throughout makes its totals NaN, and a warning names it.
+            ``quantiles=None``; several of them below each other, in any order of their rows. Paths
+            of several origins need a column ``origin``, such as the last day that each knew: it
+            stays, and each origin has totals of its own. A step that is NaN, a closed day, counts 0
+            if its series has another step that is not. A series that is NaN throughout makes its
+            totals NaN, and a warning names it.
         over: What is summed: "step", "series", or a list of both. Totals over series take the times
-            that all of them have; a warning names the others. Totals over steps have no times any
-            more: if series begin at different times, a warning names two of them.
+            (and origins) that all of them have; a warning names the others. Totals over steps have
+            no times any more: if series begin at different times, a warning names two of them.
         groups: The group of each series, over whose series alone is summed: a dict from id to
             group, which makes a column ``group``, or a frame of ids and one column, which keeps
             both names. Ids that ``samples`` lacks count nowhere, so that a panel may be summed in
@@ -65,16 +70,16 @@ def aggregate(
 
     Returns:
         A frame of the same library: a row for each total, in the order of ``samples``, with the
-        columns that tell totals apart (id or group, time, ``step``), and the targets: the median by
-        the target's own name, other quantiles like ``units_0.9``. With ``quantiles=None`` a row for
-        each total and ``sample``.
+        columns that tell totals apart (id or group, ``origin``, time, ``step``), and the targets:
+        the median by the target's own name, other quantiles like ``units_0.9``. With
+        ``quantiles=None`` a row for each total and ``sample``.
 
     Raises:
         TypeError: ``samples`` is not a frame of pandas or polars, or an argument has the wrong
             type.
         ValueError: ``samples`` has no column ``sample``, lacks samples of some step, or has some of
-            them twice; it has no steps or no series to sum over; a series has no group; or an
-            argument is out of range.
+            them twice, such as of several origins without a column ``origin``; it has no steps or
+            no series to sum over; a series has no group; or an argument is out of range.
     """
     listed = list(over) if isinstance(over, list | tuple) else [over]
     if listed not in (["step"], ["series"], ["step", "series"], ["series", "step"]):
@@ -115,8 +120,9 @@ class Samples:
     values: dict[str, Array]  # By target, ``(rows, samples)``.
     ids: str | None
     times: str | None
-    labels: list[Any]  # The ids of the series.
-    series: IntArray  # The number of each row's series.
+    labels: list[Any]  # The id of each series, once for each of its origins.
+    series: IntArray  # The number of each row's series and origin.
+    origins: IntArray  # The number of each row's origin.
     moments: IntArray  # The number of each row's time or step.
 
     @classmethod
@@ -125,10 +131,11 @@ class Samples:
         table = _opened("samples", samples)
         names = list(table.columns)
         place = names.index("sample") if "sample" in names else -1
-        keys = names[:place]
+        others = [name for name in names[:place] if name not in ("step", _ORIGIN)]
+        keys = [name for name in names if name == _ORIGIN or name in names[:place]]
         # A BatchForecaster has a column of texts behind them.
-        targets = [name for name in names[place + 1 :] if table[name].dtype.is_numeric()]
-        others = [name for name in keys if name != "step"]
+        rest = [name for name in names[place + 1 :] if name != _ORIGIN]
+        targets = [name for name in rest if table[name].dtype.is_numeric()]
         if place < 0 or not len(table) or not targets or len(others) > 2:
             raise ValueError(
                 "samples must be what forecast(..., num_samples=...) returned for a frame: ids, "
@@ -149,13 +156,21 @@ class Samples:
         labels, series = [None], np.zeros(len(heads), np.int64)
         if ids is not None:
             labels, series = numbered_ids(heads[ids])
-        moments = np.zeros_like(series)
-        if "step" in keys:
-            moments = numbered_ids(heads[times or "step"])[1]
-        if len(distinct_rows([series, moments])[0]) < len(heads):
-            raise ValueError("samples has several rows for one series, step and sample.")
+        origins, steps, moments = (
+            numbered_ids(heads[name])[1] if name in keys else np.zeros_like(series)
+            for name in (_ORIGIN, "step", times or "step")
+        )
+        first, numbers = distinct_rows([series, origins])
+        labels = [labels[number] for number in series[first]]
+        for own in (moments, steps):
+            if len(distinct_rows([numbers, own])[0]) < len(heads):
+                raise ValueError(
+                    "samples has several rows for one series, step and sample. Forecasts of a "
+                    f"series from several origins need a column {_ORIGIN!r} that tells them apart, "
+                    "such as the last day that each knew."
+                )
         values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
-        return cls(heads, values, ids, times, labels, series, moments)
+        return cls(heads, values, ids, times, labels, numbers, origins, moments)
 
     def of_targets(self, names: Sequence[Sequence[str]]) -> Array:
         """Return the samples ``(rows, targets, samples)``, by the first name of each target."""
@@ -183,25 +198,27 @@ class Samples:
             self._warn_apart()
             return self.series, np.ones(len(self.series), bool)
         distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        groups = np.array([distinct[name] for name in names])
-        owner = groups[self.series]
-        cells = owner * (self.moments.max() + 1) + self.moments
+        groups = np.array([distinct[name] for name in names])[self.series]
+        members = Counter(name for name, _ in set(zip(names, self.labels, strict=True)))
+        owner = distinct_rows([groups, self.origins])[1]
+        cells = distinct_rows([owner, self.moments])[1]
         sharing = np.bincount(cells)[cells]
-        kept: BoolArray = sharing == np.bincount(groups)[owner]
+        kept: BoolArray = sharing == np.array([members[name] for name in distinct])[groups]
         if not kept.all():
-            column = self.heads[self.times or "step"]
-            others = _checks.shown([str(time) for time in np.unique(column.to_numpy()[~kept])])
-            lost = ~np.isin(owner, owner[kept])
+            told = [name for name in (_ORIGIN, self.times or "step") if name in self.heads.columns]
+            rows = zip(*(self.heads[name].to_numpy()[~kept] for name in told), strict=True)
+            others = _checks.shown([" ".join(map(str, row)) for row in sorted(set(rows))])
+            by = "by " + " and ".join(map(repr, told))
+            lost = ~np.isin(groups, groups[kept])
             if lost.any():
                 alone = np.unique(self.series[lost & (sharing == sharing[lost].min())])
                 raise ValueError(
-                    f"The series of a total have no time in common, by {column.name!r}: {others}. "
+                    f"The series of a total have no time in common, {by}: {others}. "
                     f"The series {_checks.shown([self.labels[n] for n in alone])} share the fewest "
                     "times: leave out series that ended, or pass groups of series that share times."
                 )
             warnings.warn(
-                "aggregate leaves out times that not all series of a total have, by "
-                f"{column.name!r}: {others}.",
+                f"aggregate leaves out times that not all series of a total have, {by}: {others}.",
                 stacklevel=3,
             )
         return owner, kept
@@ -212,10 +229,15 @@ class Samples:
             return
         order = np.lexsort([self.heads["step"].to_numpy(), self.series])
         first = order[np.unique(self.series[order], return_index=True)[1]]
-        times = self.heads[self.times].to_numpy()[first]
-        ends = times.argmin(), times.argmax()
-        if times[ends[0]] != times[ends[1]]:
-            one, other = (f"{_checks.shown(self.labels[n])} at {times[n]}" for n in ends)
+        times, origins = self.heads[self.times].to_numpy()[first], self.origins[first]
+        # Sorted by origin and time, the first and the last of an origin should be at one time.
+        order = np.lexsort([np.unique(times, return_inverse=True)[1], origins])
+        starts = np.unique(origins[order], return_index=True)[1]
+        ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
+        apart = np.flatnonzero(times[ends[0]] != times[ends[1]])
+        if len(apart):
+            shown = ends[:, apart[0]]
+            one, other = (f"{_checks.shown(self.labels[n])} at {times[n]}" for n in shown)
             warnings.warn(
                 f"aggregate sums steps of series that begin at different times, by {self.times!r}: "
                 f"{one}, {other}. Each is forecast from its own last row: fill them up to the same "
@@ -230,7 +252,7 @@ class Samples:
         if missing.any():
             present = np.bincount(self.series[~missing], minlength=len(self.labels)) > 0
             if not present.all():
-                absent = [self.labels[number] for number in np.flatnonzero(~present)]
+                absent = list(dict.fromkeys(self.labels[n] for n in np.flatnonzero(~present)))
                 which = f" of {_checks.shown(absent)}" if self.ids is not None else ""
                 warnings.warn(
                     f"aggregate sums samples{which} that are NaN throughout, so their totals are "
@@ -265,6 +287,8 @@ class Samples:
             made.append(nw.new_series(groups[1], own, backend=backend))
         if isinstance(above, dict):
             above = _of_each(above, made[0].to_list() if made else ["all"] * len(rows))
+        if _ORIGIN in self.heads.columns:
+            made.append(nw.maybe_reset_index(self.heads[_ORIGIN][each]))
         columns: list[tuple[str, Array]] = []
         if "step" not in sides and "step" in self.heads.columns:
             if self.times is not None:
@@ -332,7 +356,9 @@ def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
         others = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
         return (*others, None, None)[:2]  # type: ignore[return-value]
     (name,) = others
-    one = heads[name].n_unique() == heads["step"].n_unique() == len(heads) > 1
+    # Each id has a first step, and of the times of a single series the later ones have none.
+    begun = heads.filter(heads["step"] == heads["step"].min())[name]
+    one = begun.n_unique() < heads[name].n_unique()
     return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)
 
 
@@ -352,12 +378,8 @@ def _group_names(groups: Any, read: Samples) -> tuple[list[Any], str]:
         if len(mapping) < len(table):
             raise ValueError(f"groups must have one row for each id in {read.ids!r}.")
     found = [mapping.get(label) for label in read.labels]
-    lacking = [
-        label
-        for label, name in zip(read.labels, found, strict=True)
-        if name is None or name != name
-    ]
-    if lacking:
+    lost = [n for n, name in enumerate(found) if name is None or name != name]
+    if lacking := list(dict.fromkeys(read.labels[n] for n in lost)):
         raise ValueError(
             f"groups has no group of {_checks.shown(lacking)}, ids in samples. Add them, or leave "
             "their rows out of samples."

@@ -5,8 +5,7 @@ import pytest
 
 from keras_ts import WindowedSeries, course_series
 from keras_ts.evaluation.forecasters.forecaster import of_array
-from keras_ts.evaluation.judged import JudgedWindows
-from keras_ts.evaluation.judgement import NoVerdictError
+from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError
 from keras_ts.evaluation.judging import Judge
 
 MODEL = ["model"]
@@ -58,6 +57,17 @@ def test_a_forecast_that_failed_is_no_forecast_that_is_lacking(failed):
     reason = judged_by(Judge(MODEL, None, None, None, None, False), course_series(200), predict)
     assert isinstance(reason, NoVerdictError)
     assert "model gives predictions that are not finite, for 1 of 49" in str(reason)
+
+
+def test_folds_have_no_verdict_where_a_baseline_forecasts_infinity():
+    """The folds that were trained are kept, as where the model gives such forecasts."""
+
+    def endless(train, validation):
+        return np.full((validation.num_windows, 2), np.inf)
+
+    reason = judged_by(Judge(MODEL, None, [endless], None, None, False), course_series(200), naive)
+    assert isinstance(reason, NoVerdictError)
+    assert str(reason).startswith("what endless returns has 98 infinite forecasts")
 
 
 def test_a_series_without_a_scale_has_no_verdict_by_mase():

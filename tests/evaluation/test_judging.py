@@ -128,12 +128,27 @@ def test_a_metric_cannot_change_what_others_are_judged_on():
         compare(None, *parts, metrics=[writes])
 
 
-def test_an_infinite_forecast_of_a_table_is_none():
+def test_an_infinite_forecast_is_refused_and_a_missing_one_is_none():
+    """Infinite ones are the worst of all, and would count for nobody."""
     train, held = WindowedSeries(5).split(course_series(100), at=80)
-    forecasts = held.to_numpy()[0][:, -1].astype(float)
-    forecasts[3] = np.inf
-    report = compare({"theirs": held.align(forecasts)}, train, held)
-    assert "All have 19 windows in common" in str(report)
+
+    def theirs(train, held, wrong=np.inf):
+        forecasts = held.to_numpy()[0][:, -1].astype(float)
+        forecasts[3::5] = wrong
+        return forecasts
+
+    def table(train, held):
+        return held.align(theirs(train, held))
+
+    for models, baselines, name in (
+        ({"theirs": table(train, held)}, None, "theirs"),
+        (None, [theirs], "what theirs returns"),
+        (None, [table], "what table returns"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} has 4 infinite forecasts, the first in .* 3"):
+            compare(models, train, held, baselines=baselines)
+    report = compare({"theirs": held.align(theirs(train, held, np.nan))}, train, held)
+    assert "All have 16 windows in common" in str(report)
     assert np.isfinite(report.table["mae"]).all()
 
 

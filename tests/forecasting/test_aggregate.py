@@ -183,6 +183,96 @@ def test_the_problems_of_a_batch_are_no_target():
     pd.testing.assert_frame_equal(aggregate(with_problem, "step"), aggregate(samples, "step"))
 
 
+def of_origins(begins, names="abcd"):
+    """Sample paths of several origins below each other, with the column that tells them apart."""
+    parts = [drawn(names, begin=begin, seed=seed) for seed, begin in enumerate(begins)]
+    days = [pd.Timestamp(begin) - pd.Timedelta("1D") for begin in begins]
+    return [part.assign(origin=day) for part, day in zip(parts, days, strict=True)]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("begins", [["2024-05-01", "2024-05-02"], ["2024-06-01", "2024-05-01"]])
+@pytest.mark.parametrize(
+    ("over", "groups", "keys"),
+    [
+        ("step", None, ["shop", "origin"]),
+        ("series", REGIONS, ["group", "origin", "day", "step"]),
+        (BOTH, REGIONS, ["group", "origin"]),
+        (BOTH, None, ["origin"]),
+    ],
+)
+def test_each_origin_has_totals_of_its_own(library, begins, over, groups, keys):
+    """Equal to those of each origin alone, in any order of rows, and when they add up again."""
+    parts = of_origins(begins)
+    # A closed day counts 0 in the origin that has others of that series, and in no other origin.
+    parts[1].loc[(parts[1]["shop"] == "b") & (parts[1]["step"] == 2), ["units", "visits"]] = np.nan
+    table = LIBRARIES[library](pd.concat(parts).to_dict("list"))
+    totals = as_pandas(aggregate(table, over, groups=groups, quantiles=None))
+    assert list(totals.columns) == [*keys, "sample", "units", "visits"]
+    alone = [aggregate(part.drop(columns="origin"), over, groups=groups, quantiles=None)
+             for part in parts]  # fmt: skip
+    days = [part["origin"].iloc[0] for part in parts]
+    for day, wanted in zip(days, alone, strict=True):
+        own = totals[totals["origin"] == day].drop(columns="origin").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, wanted, rtol=1e-12, check_dtype=False)
+    shuffled = pd.concat(parts).sample(frac=1, random_state=0)
+    shuffled = aggregate(shuffled, over, groups=groups, quantiles=None)
+    order = [*keys, "sample"]
+    pd.testing.assert_frame_equal(
+        shuffled.sort_values(order, ignore_index=True),
+        totals.sort_values(order, ignore_index=True),
+        check_dtype=False,
+    )
+    limit = {name: 130.0 + 20 * n for n, name in enumerate([*"abcd", "north", "south"])}
+    limit = limit if keys[0] != "origin" else 400.0
+    risk = as_pandas(aggregate(table[[*KEYS, "origin", "units"]], over, groups=groups, above=limit))
+    each = [aggregate(part[[*KEYS, "units"]], over, groups=groups, above=limit) for part in parts]
+    assert risk["above"].tolist() == pd.concat(each)["above"].tolist()
+    assert risk["above"].nunique() > 1
+    if over == "series":  # Totals of totals.
+        again = aggregate(aggregate(table, over, groups=groups, quantiles=None), BOTH)
+        at_once = aggregate(table, BOTH)
+        np.testing.assert_allclose(again["units"], at_once["units"], rtol=1e-12)
+        assert as_pandas(again)["origin"].tolist() == days
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_totals_over_series_take_the_origins_that_all_have(library):
+    first, second = of_origins(["2024-05-01", "2024-05-03"])
+    table = LIBRARIES[library](pd.concat([first, second[second["shop"] != "c"]]).to_dict("list"))
+    match = r"have, by 'origin' and 'day': \['2024-05-02\S+ 2024-05-03.*2024-05-05\S+'\]"
+    with pytest.warns(UserWarning, match=match):
+        totals = as_pandas(aggregate(table, "series", groups=REGIONS))
+    found = totals.groupby("group", sort=False)["origin"].unique()
+    assert [days.tolist() for days in found.map(list).map(pd.Series)] == [
+        [pd.Timestamp("2024-04-30")], [pd.Timestamp("2024-04-30"), pd.Timestamp("2024-05-02")]
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match=r"no time in common, by 'origin' and 'day'"):
+        aggregate(pd.concat([first[first["shop"] == "a"], second[second["shop"] == "b"]]), "series")
+
+
+def test_series_of_one_origin_begin_at_the_same_time():
+    first, second = of_origins(["2024-05-01", "2024-05-08"])
+    assert len(aggregate(pd.concat([first, second]), "step")) == 8
+    (late,) = of_origins(["2024-05-09"], "e")
+    late["origin"] = second["origin"].iloc[0]
+    with pytest.warns(UserWarning, match=r"by 'day': 'a' at 2024-05-08.*, 'e' at 2024-05-09"):
+        aggregate(pd.concat([first, second, late]), "step")
+
+
+@pytest.mark.parametrize("over", ["step", "series", BOTH])
+@pytest.mark.parametrize("begins", [["2024-05-01", "2024-05-02"], ["2024-05-01", "2024-06-01"]])
+@pytest.mark.parametrize("kept", [["shop", "day"], ["shop"], ["day"], ["number"]])
+def test_several_forecasts_of_a_series_need_a_column_origin(over, begins, kept):
+    """With times or without them, of a panel or of one series, whether or not they overlap."""
+    table = pd.concat(of_origins(begins, "ab" if "shop" in kept else "a"))
+    table["number"] = table["day"].dt.day_of_year  # Times may be numbers.
+    wanted = aggregate(table[[*kept, "step", "sample", "units", "origin"]], "step")
+    assert len(wanted) == (4 if "shop" in kept else 2)
+    with pytest.raises(ValueError, match=r"several origins need a column 'origin'"):
+        aggregate(table[[*kept, "step", "sample", "units"]], over)
+
+
 def test_a_single_series_has_totals_over_steps():
     samples = drawn(names="a").drop(columns="shop")
     for frame in (samples, samples.drop(columns="day")):

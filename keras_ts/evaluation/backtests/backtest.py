@@ -26,8 +26,8 @@ from keras_ts.evaluation.backtests.training import Build, Levels, Trainer, check
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import of_array, of_model
-from keras_ts.evaluation.judged import JudgedWindows
-from keras_ts.evaluation.judgement import NoVerdictError, seed_name
+from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError
+from keras_ts.evaluation.judgement import seed_name
 from keras_ts.evaluation.judging import Judge, season_of
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface

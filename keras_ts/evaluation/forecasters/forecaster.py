@@ -16,7 +16,7 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline, Climatology, default_baselines
-from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.forecasters.table import on_windows, refuse_infinite
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.forecasting.samples import Sampling, keys_of, paths_of
 from keras_ts.interface import Interface
@@ -229,6 +229,7 @@ def of_baseline(
             f"{name} must return a forecast of each of {judged.count} windows, in time order. "
             f"Received shape {values.shape}."
         )
+    refuse_infinite(f"what {name} returns", values, "window")
     return of_array(name, judged.in_last_step(name, values), None, judged)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import bound_of, level_columns, points_of
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.judged import JudgedWindows
+from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError
 from keras_ts.windows.arithmetic.labels import Rows, distinct_rows, places_of
 from keras_ts.windows.reading.clock import Zone
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
@@ -221,6 +221,7 @@ class ForecastTable:
         values = np.stack([self.matrix(names) for names in fields.values], axis=1)
         if "prediction" in fields.values[0]:  # One column with an axis of targets.
             values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
+        refuse_infinite(self.name, values, "row")
         if fields.levels is None:
             return values[..., 0]
         crossed = (np.diff(values, axis=-1) < 0).any(axis=(1, 2))
@@ -335,6 +336,16 @@ def _refuse_other_steps(name: str, said: IntArray, found: IntArray, usable: Bool
             f"{said[wrong[0]]}, and its time belongs to step {found[wrong[0]]} after its origin. "
             "The origin is the last row known, and 'step' counts rows from 1, the first forecast. "
             "Correct the one that is wrong, or drop that column."
+        )
+
+
+def refuse_infinite(name: str, forecasts: Array, part: str) -> None:
+    """Refuse forecasts, an array of rows or windows, that are infinite: only NaN is no forecast."""
+    infinite = np.isinf(forecasts).reshape(len(forecasts), -1)
+    if infinite.any():
+        raise NoVerdictError(
+            f"{name} has {int(infinite.sum())} infinite forecasts, the first in {part} "
+            f"{int(infinite.any(axis=1).argmax())}. Correct them, or write NaN where there is none."
         )
 
 

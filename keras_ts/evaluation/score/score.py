@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.evaluation.forecasters.table import ForecastTable
+from keras_ts.evaluation.forecasters.table import ForecastTable, refuse_infinite
 from keras_ts.evaluation.judged import JudgedWindows, scales_of
 from keras_ts.evaluation.judging import season_of
 from keras_ts.evaluation.score.matched import Keys, Matched, Names
@@ -155,8 +155,8 @@ def score(
             its scorecard says what it promised. Defaults to None.
         total: True to score the total of each forecast's steps, as ``compare`` does, once the row
             of its last step has come. Sample paths from ``forecast(..., num_samples=...)`` give the
-            quantiles 0.1, 0.5 and 0.9 of a total; any other table gives the sum of its points.
-            Defaults to False.
+            quantiles 0.1, 0.5 and 0.9 of a total, those of several origins with a column ``origin``
+            as in ``aggregate``; any other table gives the sum of its points. Defaults to False.
 
     Returns:
         A ``ScoreReport``.
@@ -178,6 +178,7 @@ def score(
                 "score their totals, or forecast without num_samples to score single steps."
             )
         samples = Samples.of(forecasts)
+        refuse_infinite("forecasts", np.stack([*samples.values.values()], axis=1), "row")
         forecasts = samples.medians()
     matched = Matched.of(forecasts, actual, carried)
     names, fields, keys, come = matched.names, matched.fields, matched.keys, matched.come

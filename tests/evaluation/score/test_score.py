@@ -249,6 +249,8 @@ def test_missing_forecasts_count_nowhere(made):
     assert report.table["mae"][0] == pytest.approx(rest["error"].mean())
     assert "3 forecasts are missing, and count nowhere." in str(report)
     assert np.isnan(report.scores(by="step")["mae"]).tolist() == [False, True, False, False]
+    with pytest.raises(ValueError, match="forecasts has 9 infinite forecasts, the first in row 1"):
+        score(holey.fillna(np.inf), table)
 
 
 def test_the_steps_of_mase_are_a_period_apart(made, tmp_path):

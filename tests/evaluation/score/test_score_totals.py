@@ -32,6 +32,9 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     assert "1 steps have no value or no forecast, and count 0." in str(report)
     with pytest.raises(ValueError, match="holds sample paths: pass total=True"):
         score(paths, came)
+    endless = paths.assign(units=paths["units"].where(paths.index != 7, np.inf))
+    with pytest.raises(ValueError, match="forecasts has 1 infinite forecasts"):
+        score(endless, came, total=True)
     early = score(paths, came[came["day"] < days[2]], total=True)
     assert np.isnan(early.table["mae"]).all()
     assert "None of the 6 forecasts" in str(early)
@@ -56,3 +59,31 @@ def test_a_total_whose_last_day_was_closed_ends_as_later_rows_come():
     assert "1 steps have no value or no forecast, and count 0." in str(report)
     early = score(ahead, came[came["day"] < "2024-01-08"], total=True)
     assert "None of the 7 forecasts of units is of a total that has ended." in str(early)
+
+
+@pytest.mark.parametrize("days", [1, 5])
+def test_paths_of_several_origins_are_scored_by_their_column(days):
+    """The scores are the means of those of each origin alone, of a panel and of its totals."""
+    draw = np.random.default_rng(0)
+    begins = pd.date_range("2024-05-01", periods=4, freq=f"{days}D")
+    keys = [(o, shop, o + pd.Timedelta(step, "D"), step) for o in begins for shop in "ab"
+            for step in (1, 2, 3)]  # fmt: skip
+    names = ["origin", "shop", "day", "step"]
+    paths = pd.DataFrame(keys, columns=names).merge(pd.DataFrame({"sample": range(20)}), "cross")
+    paths["units"] = draw.gamma(2.0, 30.0, len(paths))
+    all_days = pd.date_range("2024-05-02", "2024-05-20")
+    came = pd.MultiIndex.from_product([list("ab"), all_days], names=["shop", "day"])
+    came = came.to_frame(index=False).assign(units=draw.gamma(2.0, 30.0, 2 * len(all_days)))
+    sums = came.groupby("day", as_index=False)["units"].sum()
+    last = [*names[1:], "sample", "units", "origin"]
+    of_all = aggregate(paths, "series", quantiles=None)
+    for table, actual in ((paths, came), (paths[last], came), (of_all, sums)):
+        report = score(table, actual, total=True)
+        assert f"Over {8 if actual is came else 4} totals of units" in str(report)
+        each = [score(own.drop(columns="origin"), actual, total=True)
+                for _, own in table.groupby("origin")]  # fmt: skip
+        for name in ("mae", "pinball", "coverage"):
+            mean = np.mean([own.table[name][0] for own in each])
+            assert report.table[name][0] == pytest.approx(mean)
+    with pytest.raises(ValueError, match="several origins need a column 'origin'"):
+        score(paths.drop(columns="origin"), came, total=True)
