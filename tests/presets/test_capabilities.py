@@ -86,11 +86,6 @@ def takes_every_step(name):
     return model.output_shape == (None, WINDOW, 1)
 
 
-def weights(name):
-    trained = built(preset_of(name), wandering())[0].trainable_weights
-    return f"{sum(np.prod(weight.shape, dtype=int) for weight in trained):,}"
-
-
 def asked(name):
     """Return what the cells of a preset should say."""
     answers = {
@@ -98,11 +93,7 @@ def asked(name):
         "every step": takes_every_step(name),
     }
     words = {column: "yes" if answer else "no" for column, answer in answers.items()}
-    return {
-        "series": "many" if takes_many_series(name) else "one",
-        **words,
-        "weights": weights(name),
-    }
+    return {"series": "many" if takes_many_series(name) else "one", **words}
 
 
 def test_the_table_has_all_presets():
