@@ -27,6 +27,10 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.windowed_series import WindowedSeries
 
 HDF5 = (".h5", ".hdf5")
+_SAVED_MODEL = (
+    "is a SavedModel, which Keras 3 runs but does not load: "
+    "keras.layers.TFSMLayer(filepath, call_endpoint='serving_default')."
+)
 # A folder in the form of the Hugging Face hub holds the model under this name.
 IN_FOLDER = "model.keras"
 # Weights that no file holds, such as states of random numbers: 4 MB at most.
@@ -156,13 +160,15 @@ def located_file(path: str) -> str:
     return place
 
 
+def _is_saved_model(path: str) -> bool:
+    """Return True if a path is the folder of a SavedModel, as tf.keras wrote by default."""
+    return (Path(path) / "saved_model.pb").exists()
+
+
 def _elsewhere(path: str, error: Exception) -> str:
     """Return why a folder or a remote place did not load."""
-    if (Path(path) / "saved_model.pb").exists():
-        return (
-            f"{path!r} is a SavedModel, which Keras 3 runs but does not load: "
-            "keras.layers.TFSMLayer(filepath, call_endpoint='serving_default')."
-        )
+    if _is_saved_model(path):
+        return f"{path!r} {_SAVED_MODEL}"
     kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
     return f"{path!r} {kind} Keras says: {short(error)}"
 
@@ -204,6 +210,8 @@ def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[st
     """Check every byte of a file, or what is read alone; return its config and metadata."""
     if path.endswith(HDF5):
         return archive.check_hdf5(path)
+    if _is_saved_model(path):
+        raise ValueError(f"{path!r} {_SAVED_MODEL}")
     if whole and not path.endswith(".keras"):
         raise ValueError(
             f"{path!r}: Keras loads files whose names end in .keras or .h5. "

@@ -238,6 +238,12 @@ def test_no_lambda_and_no_file(tmp_path):
         migrate_lambdas(tmp_path / "none.keras")
 
 
+def test_a_folder_of_keras_2(tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match=r"is a SavedModel, .*TFSMLayer\(filepath, call_endpoint"):
+        migrate_lambdas(tmp_path)
+
+
 def test_a_loss_that_is_gone_leaves_the_model_uncompiled(tmp_path):
     def loss(y, prediction):
         return keras.ops.mean(keras.ops.square(y - prediction), axis=-1)
