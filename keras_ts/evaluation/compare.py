@@ -37,8 +37,8 @@ def compare(
       columns. The series of a panel share it, each scaled by its own window.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
-    - ``"climatology"``, with ``total=True``: the quantiles of all totals of as many rows that each
-      series has before the first border.
+    - ``"climatology"``, with ``total=True`` or ``by="sql"``: the quantiles of all totals of as many
+      rows, or of all values, that each series has before the first border.
 
     The verdict compares the errors of the model and of the best baseline on the same targets. The
     skill is one minus the model's error over that of the baseline, and a block bootstrap gives its

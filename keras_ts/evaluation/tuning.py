@@ -155,9 +155,12 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
     trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
     layers = _keras_private.layers_within(copied, WindowedInput)
     for layer in layers:
-        layer.carried = replace(layer.carried, scorecard=None, trained_on=trained_on)
+        carried = replace(layer.carried, scorecard=None, trained_on=trained_on)
+        layer.carried = carried.widened(train)
     carried = remembered(model) or (None if layers else Carried.of(train))
-    remember(copied, carried and replace(carried, scorecard=None, trained_on=trained_on))
+    if carried is not None:
+        carried = replace(carried, scorecard=None, trained_on=trained_on).widened(train)
+    remember(copied, carried)
     return copied
 
 

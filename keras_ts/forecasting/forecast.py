@@ -148,6 +148,7 @@ def forecast(
     prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
+    prepared.plan.warn_far()
     made, settings = prepared.forecast(), interface.windows
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None

@@ -7,7 +7,7 @@ time. A missing row is refused; with ``missing="mask_targets"`` its step is clos
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -79,6 +79,26 @@ class Plan:
             constant = part.panel.by_series.items()
             yield part, inputs | {name: values[part.chosen] for name, values in constant}
             done += count
+
+    def warn_far(self) -> None:
+        """Warn of a number known ahead that is far outside its range in training."""
+        ranges = getattr(self.history.interface.carried, "ranges", None) or {}
+        names = self.history.panel.columns.by_part()["future"]
+        for column, name in enumerate(() if self.values is None else names):
+            values = cast(Array, self.values)[..., column]
+            low, high = ranges.get(str(name), (-np.inf, np.inf))
+            # Rounded, since the same number may come as float32 and as float64.
+            most = high - low + 1e-6 * max(abs(low), abs(high))
+            far = np.abs(values - (low / 2 + high / 2)) > most
+            if far.any():
+                series = self.history.panel.series(int(self.history.chosen[far.any(axis=1)][0]))
+                warnings.warn(
+                    f"future has {float(values[far][0])} of {series} in column {name!r}, far "
+                    f"outside the {low} to {high} of training, so the forecast extrapolates: look "
+                    "for a mistake or another unit.",
+                    stacklevel=3,
+                )
+                return
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
         """Return the columns known ahead of the chosen series; NaN at a closed step."""

@@ -51,6 +51,8 @@ class WindowedInput(keras.layers.Layer):
             trained the model. ``compare`` warns of windows in this range. Defaults to None.
         period: Rows in a season, 2 or more: the preset's ``period``, which ``compare`` uses if none
             is passed. Defaults to None.
+        ranges: The lowest and the highest value of each number known ahead, by the name of its
+            column; ``forecast`` warns of plans far outside. Defaults to None: no warning.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:
@@ -76,6 +78,7 @@ class WindowedInput(keras.layers.Layer):
         scorecard: dict[str, Any] | None = None,
         trained_on: dict[str, list[int]] | None = None,
         period: int | None = None,
+        ranges: dict[str, list[float]] | None = None,
         **kwargs: Any,
     ) -> None:
         # Keras would cast the series to half precision, which loses its level.
@@ -89,6 +92,7 @@ class WindowedInput(keras.layers.Layer):
             scorecard,
             trained_on,
             period,
+            ranges,
         )
         self.supports_masking = True
 

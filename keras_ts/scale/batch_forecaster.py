@@ -175,6 +175,7 @@ class BatchForecaster:
                 if not searches:
                     raise
                 problems |= failing(good, lengths[good], searches.pop())
+        prepared.plan.warn_far()
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
         for place in prepared.without_times():

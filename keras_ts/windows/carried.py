@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, cast
 
+import numpy as np
+
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.frequency import same_steps
-from keras_ts.windows.arithmetic.labels import collapsed
-from keras_ts.windows.dataset import WindowDataset
+from keras_ts.windows.arithmetic.labels import collapsed, expanded
+from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -53,6 +55,9 @@ class Carried:
     # The period that the model was built with, by which it is also judged; or None. It does not
     # count either.
     period: int | None = field(default=None, compare=False, repr=False)
+    # The lowest and the highest value of each number known ahead in training, by the name of its
+    # column; or None. They do not count either.
+    ranges: dict[str, list[float]] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _checks.instance("windows", self.windows, WindowedSeries)
@@ -62,6 +67,7 @@ class Carried:
         checked: dict[str, Any] = {
             "frequency": self.frequency and str(self.frequency),
             "trained_on": checked_spans("trained_on", self.trained_on),
+            "ranges": checked_spans("ranges", self.ranges, float, _MOST_COLUMNS, _LONGEST_NAME),
         }
         if self.period is not None:
             checked["period"] = _checks.integer("period", self.period, 2)
@@ -80,7 +86,8 @@ class Carried:
         frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
         windows = cast(WindowedSeries, dataset.windows)
         columns = columns_of(windows, dataset.columns)
-        return cls(windows, columns, frequency, quantiles, period=period)
+        ranges = _ranges(dataset)
+        return cls(windows, columns, frequency, quantiles, period=period, ranges=ranges)
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return a clause that names the first setting in which the two differ, or None."""
@@ -120,6 +127,12 @@ class Carried:
             for name in ("categories", "holidays")
         )
         return replace(self, windows=replace(windows, categories=categories, holidays=holidays))
+
+    def widened(self, dataset: WindowDataset) -> Self:
+        """Return the same, where columns that have ranges in both have those of both."""
+        ours, theirs = self.ranges or {}, _ranges(dataset) or {}
+        ends = {name: sorted(ours[name] + theirs[name]) for name in ours if name in theirs}
+        return replace(self, ranges={name: [of[0], of[-1]] for name, of in ends.items()} or None)
 
     def table_columns(self) -> dict[str, list[Any]]:
         """Return the columns of the table by part, without a calendar's; all empty if unknown."""
@@ -197,6 +210,21 @@ def _names(part: str, columns: Any) -> list[Column]:
     return names
 
 
+def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
+    """Return the ranges of columns known ahead in the rows of the windows; None on disk."""
+    source, ranges = in_time_order(dataset), {}
+    panel, columns = source.panel, source.panel.columns
+    begin_and_end = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
+    ends = np.stack(begin_and_end, axis=1).ravel()
+    texts = expanded(tuple(panel.categories or ()), panel.categories)
+    for place in () if panel.on_disk else columns.planned:
+        known = np.append(panel.values[:, place], np.nan)
+        low, high = (float(of.reduce(of.reduceat(known, ends)[::2])) for of in (np.fmin, np.fmax))
+        if np.isfinite(high - low) and columns.past[place] not in texts:
+            ranges[str(columns.past[place])] = [low, high]
+    return ranges or None
+
+
 def joined(*parts: Spans | None) -> Spans | None:
     """Return the union of spans, of a sample of series if there are many; None without any."""
     spans: Spans = {}
@@ -215,18 +243,21 @@ def overlap(some: Spans | None, others: Spans) -> bool:
     )
 
 
-def checked_spans(name: str, spans: Any) -> Spans | None:
-    """Return spans from a config, which may come from an untrusted file, or raise an error."""
+def checked_spans(
+    name: str, spans: Any, kind: Any = int, most: int = MOST_SPANS, longest: int = _LONGEST_KEY
+) -> Any:
+    """Return spans or ranges from a config, which may be untrusted, or raise an error."""
     if spans is None or isinstance(spans, str):  # Up to 0.2 a digest of all targets.
         return None
-    valid = isinstance(spans, dict) and len(spans) <= MOST_SPANS
+    valid = isinstance(spans, dict) and len(spans) <= most
     for key, span in spans.items() if valid else ():
         moments = list(span) if isinstance(span, list | tuple) else []
-        valid &= isinstance(key, str) and len(key) <= _LONGEST_KEY
-        valid &= len(moments) == 2 and all(type(moment) is int for moment in moments)
+        valid &= isinstance(key, str) and len(key) <= longest
+        valid &= len(moments) == 2 and all(type(m) is kind and abs(m) < np.inf for m in moments)
+        valid &= not valid or moments[0] <= moments[1]
     if not valid:
         raise TypeError(
-            f"{name} must be what calibrate or fine_tune made, or None. Received: "
-            f"{name}={_checks.shown(spans)}."
+            f"{name} must be what {'calibrate or fine_tune' if kind is int else 'WindowedInput.of'}"
+            f" made, or None. Received: {name}={_checks.shown(spans)}."
         )
     return {key: list(span) for key, span in spans.items()}

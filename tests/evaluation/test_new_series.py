@@ -42,6 +42,24 @@ def test_baselines_read_the_usual_level():
     assert compare(None, train, both).by == "mase"
 
 
+def test_tables_find_windows_whose_origins_lie_before_their_series():
+    """Only steps place them; a table that aligned forecasts fill in has both."""
+    windows = WindowedSeries(
+        8, 3, missing="mask_targets", min_inputs=0, id_column="id", time_column="day",
+        target_columns="y",
+    )  # fmt: skip
+    levels = [10.0, 20.0, 30.0, 400.0, 25.0, 45.0]
+    train, held_out = windows.split(frame_of(levels), "2024-02-10")
+    table = held_out.align(held_out.to_numpy()[1] + 1.0)
+    assert held_out.num_windows == 2
+    assert (np.asarray(table["origin"]) < np.datetime64("2024-02-10")).all()
+    report = compare({"off by one": table}, train, held_out)
+    assert report.windows == 2
+    assert report.table["mae"][0] == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="off by one forecasts none of the targets"):
+        compare({"off by one": {**table, "step": table["step"] + 3}}, train, held_out)
+
+
 def test_the_band_without_an_input_holds_what_other_series_sell():
     """Sizes of a hundred series differ by a factor of e, and each is left out of the fit."""
     rng = np.random.default_rng(0)

@@ -109,7 +109,7 @@ def test_every_kind_of_column():
     assert about["categories"]["kind"] == {"a": "kind=a", "b": "kind=b", "c": "kind=c"}
 
 
-@pytest.mark.filterwarnings("ignore:column 'kind' of:UserWarning")
+@pytest.mark.filterwarnings("ignore:column 'kind' has:UserWarning")
 def test_a_category_never_seen():
     windows = WindowedSeries(
         5, 4, target_columns="units", future_columns=["kind"], time_column="day", unseen="mean"

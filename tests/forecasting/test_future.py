@@ -11,7 +11,7 @@ from keras_ts import RecurrentPreset, WindowedSeries, forecast
 
 FRAME = sales()
 PAST, FUTURE = until(FRAME, 25), after(FRAME, 25)
-TABLE = np.stack([np.arange(20.0), np.zeros(20)], axis=1)
+TABLE = np.stack([np.arange(20.0), np.arange(20) % 7 - 3], axis=1)
 PROMO = WindowedSeries(4, 3, target_columns=0, future_columns=[1])
 
 
@@ -99,7 +99,7 @@ def test_futures_that_do_not_fit(model, future, says):
 
 def test_times_that_nobody_can_continue():
     days = np.cumsum([0, 1, 3, 4, 11, 13, 7, 2]).astype("datetime64[D]").astype("M8[us]")
-    past = pd.DataFrame({"day": days, "units": np.arange(8.0), "promo": 0.0})
+    past = pd.DataFrame({"day": days, "units": np.arange(8.0), "promo": np.arange(8) % 2})
     windows = WindowedSeries(
         3, 2, target_columns="units", future_columns="promo", time_column="day", missing="keep"
     )
@@ -191,9 +191,8 @@ def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library, zone
     """At the first times of its plan, behind those of the series that have rows."""
 
     days = pd.date_range("2024-01-01", periods=12, tz=zone)
-    own = [
-        pd.DataFrame({"id": name, "day": days, "y": np.arange(12.0), "price": 1.0}) for name in "ba"
-    ]
+    columns = {"day": days, "y": np.arange(12.0), "price": np.arange(12.0) % 3}
+    own = [pd.DataFrame({"id": name, **columns}) for name in "ba"]
     ahead = pd.date_range("2024-01-13", periods=3, tz=zone)
     plans = [pd.DataFrame({"id": name, "day": ahead[::-1], "price": 2.0}) for name in "cab"]
     made = pl.DataFrame if library == "polars" else pd.DataFrame
@@ -224,7 +223,8 @@ def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library, zone
 def test_a_plan_of_moments_follows_a_table_of_dates():
     """In polars a date is another type than the moment at which it begins."""
     days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 12), eager=True)
-    table = pl.DataFrame({"id": "a", "day": days, "y": np.arange(12.0), "price": 1.0})
+    price = np.arange(12.0) % 3
+    table = pl.DataFrame({"id": "a", "day": days, "y": np.arange(12.0), "price": price})
     ahead = pl.datetime_range(pl.date(2024, 1, 13), pl.date(2024, 1, 14), eager=True)
     plan = pl.concat([pl.DataFrame({"id": name, "day": ahead, "price": 2.0}) for name in "ab"])
     windows = WindowedSeries(

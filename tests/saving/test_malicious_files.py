@@ -298,7 +298,10 @@ RIGHT = {
         "windows": lambda value: isinstance(value, dict), "columns": one_of(None),
         "frequency": lambda value: isinstance(value, str | None), "quantiles": maybe(levels),
         "period": maybe(whole(2)),
-        "scorecard": lambda value: isinstance(value, dict | None), "trained_on": spans},
+        "scorecard": lambda value: isinstance(value, dict | None), "trained_on": spans,
+        "ranges": maybe(lambda value: all(
+            len(ends) == 2 and all(map(fits, ends)) and ends[0] <= ends[1]
+            for ends in value.values()))},
     "Rollout": {
         "model": lambda value: isinstance(value, dict),
         "carried": lambda value: isinstance(value, dict), "steps": whole(1)},

@@ -286,8 +286,13 @@ def on_windows(
     target = flat(fields.time)
     present: BoolArray = target >= 0
     if fields.origin is not None:
-        origin = flat(fields.origin)
-        present = present & (origin >= 0)
+        origin, before = flat(fields.origin), np.zeros(len(series), bool)
+        if fields.step is not None:
+            # Windows without a row of their series have origins before it, which steps alone place.
+            first = times[panel.offsets[np.maximum(series, 0)]]
+            before = read.times(fields.origin).values < first
+            origin = np.where(before, target - gap - read.steps(fields.step), origin)
+        present = present & (before | (origin >= 0))
     elif fields.step is not None:
         origin = target - gap - read.steps(fields.step)
     elif horizon == 1:

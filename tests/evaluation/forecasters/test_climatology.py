@@ -104,3 +104,16 @@ def test_an_equal_forecaster_is_told_from_it_one_time_in_twenty():
         report = compare({"rival": rival}, train, held, baselines=["climatology"], total=True)
         told += report.verdicts["rival"] != "cannot be told from"
     assert told <= 16
+
+
+def test_it_is_among_the_baselines_where_quantiles_are_judged():
+    """Demand that is all chance: no model beats the past by its quantiles."""
+    train, band, held = WINDOWS.split(table(), at=[DAYS[60], DAYS[90]])
+    model = calibrate(last_value(train), band, 0.8)
+    by_quantiles = compare({"net": model}, train, held, by="sql")
+    assert "climatology" in by_quantiles.table["name"]
+    assert "climatology" not in compare({"net": model}, train, held).table["name"]
+    named = compare({"net": model}, train, held, by="sql", baselines=["naive", "climatology"])
+    place, other = (list(r.table["name"]).index("climatology") for r in (by_quantiles, named))
+    assert by_quantiles.table["sql"][place] == named.table["sql"][other]
+    assert by_quantiles.table["sql"][place] == min(by_quantiles.table["sql"])
