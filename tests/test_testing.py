@@ -194,6 +194,19 @@ def test_the_last_window_dropped():
     ]
 
 
+@pytest.mark.parametrize(("read", "panel"), [(100, False), (32, True)])
+def test_windows_that_are_lost_behind_many(read, panel):
+    def wrong(series, windows):
+        x, y = ours(series, windows)
+        return x[:read], y[:read]
+
+    shown = message(wrong, windows=windowed_series("window"), panel=panel, max_examples=20)
+    assert shown[1] == "windows = WindowedSeries(window=1)"
+    assert shown[2].startswith("missing: x=[")
+    if not panel:
+        assert shown[0] == f"series = {np.arange(read + 2.0).tolist()}"
+
+
 def test_windows_that_cross_from_series_to_series():
     def wrong(panel, windows):
         return ours(np.concatenate(panel), windows)
@@ -284,6 +297,8 @@ def test_only_settings_that_differ_are_shown():
 
 
 def test_a_check_that_can_try_nothing_does_not_pass():
+    with pytest.raises(TypeError, match=r"strategy, .* st\.just.* Received: WindowedSeries\."):
+        check_windowing(ours, windows=WindowedSeries(3))
     with pytest.raises(hypothesis.errors.Unsatisfiable):
         check_windowing(ours, windows=st.nothing() | windowed_series().filter(lambda w: False))
 

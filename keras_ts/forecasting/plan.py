@@ -150,12 +150,14 @@ class Plan:
             return
         lacking = [given.gaps, *(at + np.flatnonzero(rows) for at, rows in lacking_rows(given))]
         series = np.searchsorted(given.offsets, np.concatenate(lacking), side="right") - 1
-        count = np.bincount(series, minlength=len(given.lengths))[chosen]
-        new = count == given.lengths[chosen]
+        count = np.bincount(series, minlength=len(given.lengths))
+        ever = ((count > 0) & (count < given.lengths)).any()
+        count, new = count[chosen], (count == given.lengths)[chosen]
         usual = (count > 0) & ~new
         # A shop that opened last week has its first holiday, and the others have one, too. On a
-        # holiday all shops of a chain close; but if it is the first step, the plan begins late.
-        holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0)
+        # holiday all shops of a chain close, if some shop ever closed; but if it is the first step,
+        # the plan begins late.
+        holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0) & ever
         opened = ~new[:, None] | np.logical_or.accumulate(planned, axis=1)
         nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
         closed = closed & (

@@ -28,7 +28,7 @@ def check_windowing(
     ordered: bool = False,
     max_examples: int = 100,
 ) -> None:
-    """Check a windowing function of your own against the oracle, on many small series.
+    """Check a windowing function of your own against the oracle, on small series and a long one.
 
     Hypothesis draws the same series and settings each time, and shrinks a case that fails.
 
@@ -49,7 +49,7 @@ def check_windowing(
             or single pairs ``(x, y)``: a tf.data dataset, a PyDataset, a generator. Batches may
             have weights: a window of weight 0 does not count. The function may call
             ``hypothesis.assume`` to skip cases.
-        windows: The settings to try. Defaults to ``windowed_series(columns=columns)``.
+        windows: A strategy of settings to try. Defaults to ``windowed_series(columns=columns)``.
         columns: Number of columns. Defaults to None: series of shape ``(time,)``.
         panel: True to pass lists of series, which no window crosses. Defaults to False.
         split: True to call ``function(series, windows, at)``, which returns ``(train,
@@ -62,23 +62,44 @@ def check_windowing(
     Raises:
         AssertionError: A window is wrong, missing or one too many, or ``function`` raises. The
             message shows the smallest case found.
+        TypeError: ``windows`` is no strategy.
     """
-    last = [""]
+    if not (windows is None or isinstance(windows, Strategy)):
+        raise TypeError(
+            'windows must be a strategy, such as windowed_series("window"), or st.just(...) of a '
+            f"single one. Received: {type(windows).__name__}."
+        )
+    last, right = [""], []
 
     def fails(case: _Case) -> bool:
         if fault := _fault(function, case, ordered):
             last[:] = [case.text, fault]
+        else:
+            right.append(case.arguments[1])
         return bool(fault)
 
-    drawn = windowed_series(columns=columns) if windows is None else windows
-    chosen = settings(max_examples=max_examples, deadline=None, derandomize=True, database=None)
-    try:
-        find(_cases(drawn, columns, panel, split, context), fails, settings=chosen)
-    except NoSuchExample:
-        return
-    except Flaky:
-        last.append("(the function does not give the same windows every time)")
+    def found(drawn: Strategy[WindowedSeries], tries: int, *lengths: int) -> bool:
+        cases = _cases(drawn, columns, panel, split, context, *lengths)
+        chosen = settings(max_examples=tries, deadline=None, derandomize=True, database=None)
+        try:
+            find(cases, fails, settings=chosen)
+        except NoSuchExample:
+            return False
+        except Flaky:
+            last.append("(the function does not give the same windows every time)")
+        return True
+
+    if not found(windowed_series(columns=columns) if windows is None else windows, max_examples):
+        # Some faults need many windows, as if only a first batch were read.
+        again = st.just(min(right, key=lambda w: (len(text := shown_settings(w)), text)))
+        if not found(again, 1, _MANY, _MANY):
+            return
+        found(again, max_examples, 0, _MANY)  # The same in a shorter series.
     raise AssertionError("\n  ".join(["Wrong windows. The smallest case found:", *last]))
+
+
+# As many windows, or some more, has a long series.
+_MANY = 128
 
 
 @dataclass(frozen=True)
@@ -91,12 +112,24 @@ class _Case:
 
 
 @st.composite
-def _cases(draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, context: bool) -> _Case:
+def _cases(
+    draw: Any, drawn: Any, columns: Any, panel: bool, split: bool, context: bool,
+    fewest: int = 0, most: int = 0,
+) -> _Case:  # fmt: skip
     """Draw a series and settings with at least one window, in both parts if there is a split."""
+    # Each series has so many windows; of ``most=0`` a few.
     w = draw(drawn)
     span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
-    most = 2 * span + w.stride + 6 if split else span + 8
-    arrays = draw(panels(columns=columns, max_series=3 if panel else 1, max_length=most))
+    few = 2 * span + w.stride + 6 if split else span + 8
+    least, longest = (span * (own > 0) + w.stride * own for own in (fewest, most))
+    arrays = draw(
+        panels(
+            columns=columns,
+            max_series=3 if panel else 1,
+            min_length=least,
+            max_length=longest if most else few,
+        )
+    )
     for array in arrays:
         for column in w.per_series:
             array[:, column] = array[:1, column]

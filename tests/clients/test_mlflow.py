@@ -26,6 +26,8 @@ from keras_ts.datasets import store_sales
 mlflow = pytest.importorskip("mlflow")
 from keras_ts.tracking import log_forecaster  # noqa: E402 - it imports MLflow, which may be missing
 
+# In 120 days no store is closed, and in the plan all are on December 25.
+pytestmark = pytest.mark.filterwarnings("ignore:future lacks rows")
 TABLE, PLAN = (pd.DataFrame(part) for part in store_sales(days=120))
 FRAME = pd.concat([TABLE.assign(known_ahead=False), PLAN.assign(known_ahead=True)])
 WINDOWS = WindowedSeries(

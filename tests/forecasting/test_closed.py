@@ -77,10 +77,14 @@ def test_a_young_shop_may_close_with_the_others(model):
         forecast(model, young, future=PLAN[~closing(PLAN, "east", 2)])
 
 
-def test_all_shops_may_close_at_once(model):
-    """As the last rows alone do not tell that they do so on holidays."""
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
+def test_all_shops_may_close_at_once_if_one_of_them_ever_closed(model):
+    """Where none ever lacked a day, none of them knows holidays: the plan has a hole."""
     holiday = PLAN[PLAN["day"] != FRAME["day"][31]]
-    assert forecast(model, WHOLE, future=holiday)["units"].isna().sum() == 2
+    once = WHOLE[(WHOLE["shop"] == "north") | (WHOLE["day"] != FRAME["day"][10])]
+    assert forecast(model, once, future=holiday)["units"].isna().sum() == 2
+    with pytest.warns(UserWarning, match=r"'north', series 'east' at the steps \[2\] .*02-01"):
+        assert forecast(model, WHOLE, future=holiday)["units"].isna().sum() == 2
 
 
 def test_the_plan_of_another_series_shows_that_it_goes_on(model):

@@ -109,6 +109,7 @@ def test_a_panel_in_half_precision_keeps_its_levels():
     np.testing.assert_allclose(half, whole, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
 def test_a_reload_in_a_fresh_process_forecasts_the_same(forked_reload, tmp_path):
     """With a calibrated interval, bounds, quantiles, and closed days in the plan."""
     preset = from_preset("linear", quantiles=LEVELS, minimum=0, period=7)
@@ -124,7 +125,8 @@ def test_a_reload_in_a_fresh_process_forecasts_the_same(forked_reload, tmp_path)
     assert "seasonal naive" in report.table["name"]
     assert 0.7 < report.table["coverage"][0] < 0.9
     save_model(band, tmp_path / "linear.keras", report=report)
-    ahead = forecast(band, STORES, future=PLAN)
+    with pytest.warns(UserWarning, match=r"at the steps \[5\]"):  # None closed before.
+        ahead = forecast(band, STORES, future=PLAN)
     assert (ahead.dropna()[["units_0.1", "units"]] >= 0).all().all()
     assert ahead["units"].isna().any()  # closed days
     STORES.to_pickle(tmp_path / "stores.pkl")
