@@ -279,9 +279,8 @@ def _log_parameters(settings: dict[str, Any]) -> None:
 
 def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:
     """Return the columns that a logged model takes and gives, and the arguments of ``predict``."""
-    # MLflow reads ids and times from JSON by the types given here. All other columns get AnyType,
-    # since MLflow refuses integers for floats and floats for integers; ``forecast`` itself refuses
-    # a column without numbers.
+    # MLflow reads ids and times from JSON by these types. It refuses integers for floats and floats
+    # for integers, so other columns get AnyType; ``forecast`` refuses one without numbers.
     typed = (interface.windows.id_column, interface.windows.time_column, _KNOWN_AHEAD)
     inputs = [
         ColSpec(_type(example[column]) if column in typed else AnyType(), column)
@@ -322,9 +321,8 @@ def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
     owners = importlib.metadata.packages_distributions()
     names = ["keras", owners.get(backend, [backend])[0], "numpy", "narwhals", "pandas"]
     # A build such as 2.9.0+cpu is not on the package index.
-    versions = {name: importlib.metadata.version(name).partition("+")[0] for name in names}
-    versions = {"keras-ts": __version__, **versions}
-    needed = [f"{name}=={version}" for name, version in versions.items()]
+    needed = [f"keras-ts=={__version__}"]
+    needed += [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]
     rest = dict(log_arguments)
     return {"pip_requirements": [*needed, *rest.pop("extra_pip_requirements", [])], **rest}
 
@@ -377,8 +375,7 @@ class LoggedForecaster(mlflow.pyfunc.PythonModel):
 
 def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
     """Return the frame that MLflow passes, with times and numbers as ``forecast`` needs them."""
-    # MLflow has no type for times with a zone, so they arrive as text; numbers with gaps arrive as
-    # objects.
+    # Times with a zone, of which MLflow has no type, come as text; numbers with gaps as objects.
     frame = frame.copy()
     for name in frame.columns:
         column = frame[name]

@@ -14,7 +14,7 @@ import numpy as np
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
 from keras_ts._files import path_text
-from keras_ts._models import check_model
+from keras_ts._models import check_model, value_of
 from keras_ts._registration import PACKAGE
 from keras_ts.interface import carried_by
 from keras_ts.layers.bounded import Bounded
@@ -205,7 +205,7 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
         raise ValueError(f"{what} would not fit a newly built model; compile it again.")
     for variable, value in zip(theirs, ours, strict=True):
         # The copy is needed on JAX, where training frees an array that both would share.
-        variable.assign(np.array(keras.ops.convert_to_numpy(value)))
+        variable.assign(value_of(value))
 
 
 # A layer that a mask reaches may treat it otherwise than its replacement does. Masks enter and

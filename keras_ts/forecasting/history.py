@@ -179,8 +179,10 @@ class History:
                 row = int(rows[gaps.argmax()])
                 before, after = (panel.clock.written(at) for at in (row - 1, row))
                 what = f"an irregular step in its last window, from {before} to {after}"
-                cure = "it is no whole number of the series' steps. Correct the timestamp, fill in "
-                cure += "rows that are missing (with 0, if nothing happened there)"
+                cure = (
+                    "it is no whole number of the series' steps. Correct the timestamp, fill in "
+                    "rows that are missing (with 0, if nothing happened there)"
+                )
             return f"{name} has {what}", f': {cure}, or pass incomplete="nan" for rows of NaN.'
         lacking, plan = missing.any(axis=1), ""
         if self.windows.planned and lacking[-1]:

@@ -7,7 +7,7 @@ time. A missing row is refused; with ``missing="mask_targets"`` its step is clos
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
@@ -82,11 +82,12 @@ class Plan:
 
     def warn_far(self) -> None:
         """Warn of a number known ahead that is far outside its range in training."""
-        ranges = getattr(self.history.interface.carried, "ranges", None) or {}
-        names = self.history.panel.columns.by_part()["future"]
-        for column, name in enumerate(() if self.values is None else names):
-            values = cast(Array, self.values)[..., column]
-            low, high = ranges.get(str(name), (-np.inf, np.inf))
+        carried = self.history.interface.carried
+        if self.values is None or carried is None or carried.ranges is None:
+            return
+        for column, name in enumerate(self.history.panel.columns.by_part()["future"]):
+            values = self.values[..., column]
+            low, high = carried.ranges.get(str(name), (-np.inf, np.inf))
             # Rounded, since the same number may come as float32 and as float64.
             most = high - low + 1e-6 * max(abs(low), abs(high))
             far = np.abs(values - (low / 2 + high / 2)) > most
@@ -151,9 +152,8 @@ class Plan:
         lacking = [given.gaps, *(at + np.flatnonzero(rows) for at, rows in lacking_rows(given))]
         series = np.searchsorted(given.offsets, np.concatenate(lacking), side="right") - 1
         count = np.bincount(series, minlength=len(given.lengths))
-        ever = ((count > 0) & (count < given.lengths)).any()
-        count, new = count[chosen], (count == given.lengths)[chosen]
-        usual = (count > 0) & ~new
+        new, some = count == given.lengths, (count > 0) & (count < given.lengths)
+        ever, new, usual = some.any(), new[chosen], some[chosen]
         # A shop that opened last week has its first holiday, and the others have one, too. On a
         # holiday all shops of a chain close, if some shop ever closed; but if it is the first step,
         # the plan begins late.

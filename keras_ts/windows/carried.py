@@ -130,7 +130,9 @@ class Carried:
 
     def widened(self, dataset: WindowDataset) -> Self:
         """Return the same, where columns that have ranges in both have those of both."""
-        ours, theirs = self.ranges or {}, _ranges(dataset) or {}
+        if self.ranges is None:
+            return self
+        ours, theirs = self.ranges, _ranges(dataset) or {}
         ends = {name: sorted(ours[name] + theirs[name]) for name in ours if name in theirs}
         return replace(self, ranges={name: [of[0], of[-1]] for name, of in ends.items()} or None)
 

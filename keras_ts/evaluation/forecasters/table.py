@@ -199,10 +199,8 @@ class ForecastTable:
 
     def paths(self, fields: Fields) -> IntArray:
         """Return the rows of sample paths, ``(forecasts, samples)``; refuse some that lack one."""
-        samples, keys = (
-            self.numbers(_SAMPLE)[:, 0],
-            (fields.id, fields.time, fields.origin, fields.step),
-        )
+        samples = self.numbers(_SAMPLE)[:, 0]
+        keys = fields.id, fields.time, fields.origin, fields.step
         codes = np.stack([self.ids(own)[1] for own in keys if own is not None])
         count, order = len(np.unique(samples)), np.lexsort([samples, *codes])
         if len(order) % count == 0:
