@@ -165,8 +165,9 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     spread = spreads[0]
     if stretches < FEWEST:
         together = spread**2 * _together(rows[0], origins)
-        # Few stretches cannot tell such shocks from a forecaster that is better.
-        if max(shared, together) > spread**2:
+        # Few stretches cannot tell such shocks from a forecaster that is better. Series that do not
+        # differ at all are one series.
+        if max(shared, together, _ROUNDING**2) > spread**2:
             return Skill(value, np.nan, np.nan, "windows", length)
         spread = np.sqrt(spread**2 + max(together - shared, 0.0))
     # Stretches are few, so their shocks are drawn from Student's t distribution.
@@ -322,7 +323,8 @@ def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
             distance = np.abs(np.log(total[0] / total[1])[..., 0] - ratio[:, None]) / spreads
         # 0 / 0: a draw with neither a distance nor a spread.
         distances[:, begin : begin + draws] = np.where(np.isnan(distance), 0.0, distance)
-    return spread, distances
+    # Of rows that all have one ratio, a distance is a rounding error, over a spread of perhaps 0.
+    return spread, np.where(spread[:, None] > 1e-12, distances, 0.0)
 
 
 def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:

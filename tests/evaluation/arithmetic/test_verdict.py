@@ -212,6 +212,19 @@ def test_few_stretches_have_no_verdict_if_their_shocks_decide():
     assert not origins_of(errors[0]).at_one_time
 
 
+@pytest.mark.parametrize("rounding", [0.0, 1e-16, 1e-7])
+@pytest.mark.parametrize("seed", range(5))
+def test_one_series_given_eight_times_is_no_panel(seed, rounding):
+    rng = np.random.default_rng(seed)
+    for origins in (4, 75, 400):
+        alone = rng.gamma(2.0, size=(2, 1, origins)) * [[[1.0]], [[1.2]]]
+        same = alone * (1 + rounding * rng.normal(size=(2, 8, origins)))
+        found = skill(same[0].ravel(), same[1].ravel(), origins_of(same[0]))
+        assert found.few == ("windows" if origins == 4 else "")
+        assert np.isfinite([found.low, found.high]).all() == (origins > 4)
+        assert found.verdict == one(*alone[:, 0]).verdict
+
+
 def test_series_that_move_together_have_no_verdict_over_few_origins():
     """What they share within a horizon of origins would decide: 75 % of verdicts were false."""
     shares = judged(lambda rng: panel_errors(rng, 30, 14, 0.8, horizon=14), 60, horizon=14)
