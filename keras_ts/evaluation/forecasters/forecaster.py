@@ -252,6 +252,7 @@ def _of_climatology(
         judged,
         lambda block: np.repeat(of(block, 1), len(judged.ahead), axis=1),
         levels or None,
+        "windows",
         totals=totals_of,
     )
 

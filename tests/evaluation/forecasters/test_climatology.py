@@ -5,7 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_ts import WindowedInput, WindowedSeries, calibrate, compare
+from keras_ts import (
+    WindowedInput,
+    WindowedSeries,
+    calibrate,
+    compare,
+    save_model,
+    scorecard,
+)
 from keras_ts.evaluation.forecasters.baselines import Climatology
 
 DAYS = pd.date_range("2024-01-01", periods=120)
@@ -117,3 +124,16 @@ def test_it_is_among_the_baselines_where_quantiles_are_judged():
     place, other = (list(r.table["name"]).index("climatology") for r in (by_quantiles, named))
     assert by_quantiles.table["sql"][place] == named.table["sql"][other]
     assert by_quantiles.table["sql"][place] == min(by_quantiles.table["sql"])
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("settings", [{"by": "sql"}, {"total": True}])
+def test_it_is_no_model(tmp_path, settings, late):
+    """It has no scorecard, no coverage and no verdict, and a file keeps the report."""
+    train, band, held = WINDOWS.split(table(late), at=[DAYS[60], DAYS[90]])
+    model = calibrate(last_value(train), band, 0.8, joint=True)
+    report = compare({"net": model}, train, held, **settings)
+    assert list(report.verdicts) == list(report.coverages) == ["net"]
+    if "by" in settings:
+        save_model(model, tmp_path / "net.keras", report=report)
+        assert "by SQL" in str(scorecard(tmp_path / "net.keras"))
