@@ -58,15 +58,17 @@ def value_of(variable: Any) -> Array:
 
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:
     """Return the outputs of a model for arrays, computed by this process alone."""
-    # Under a ``keras.distribution`` Keras's own ``predict`` would divide the rows among the devices
-    # of all processes, and could not gather the outputs of the others. Each process has a copy of
-    # the variables, so it predicts all rows on one of its devices.
-    if not is_distributed(model):
-        if batch_size is None:
-            return model.predict_on_batch(inputs)
-        return model.predict(inputs, batch_size=batch_size, verbose=0)
-    run, rows = _compiled_run(model), len(keras.tree.flatten(inputs)[0])
+    # Keras's ``predict`` makes a pipeline of the arrays, which takes longer than some batches.
+    rows = len(keras.tree.flatten(inputs)[0])
     batch_size = batch_size or rows
+    strategy = getattr(model, "distribute_strategy", None)
+    if strategy is not None and strategy.num_replicas_in_sync > 1:
+        # Each replica would predict the whole batch.
+        return model.predict(inputs, batch_size=batch_size, verbose=0)
+    # Under a ``keras.distribution`` Keras would divide the rows among the devices of all processes,
+    # and could not gather the outputs of the others. Each process has a copy of the variables, so
+    # it predicts all rows on one of its devices.
+    run = _compiled_run(model) if is_distributed(model) else model.predict_on_batch
     batches = [
         keras.tree.map_structure(np.asarray, run(_rows(inputs, begin, begin + batch_size)))
         for begin in range(0, rows, batch_size)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import BACKEND
+from helpers import BACKEND, only_tensorflow, run_fresh
 from keras_ts import WindowedSeries, _models, compare, forecast, save_model
 
 only_jax = pytest.mark.skipif(BACKEND != "jax", reason="Keras distributes on JAX alone")
@@ -25,6 +25,21 @@ def test_predictions_are_those_of_keras(batch_size, monkeypatch):
     if BACKEND == "jax":
         monkeypatch.setattr(_models, "is_distributed", lambda net: True)
         np.testing.assert_allclose(_models.predict(net, x, batch_size), expected, rtol=1e-6)
+
+
+@only_tensorflow
+def test_replicas_do_not_predict_rows_twice():
+    run_fresh(
+        "import keras, numpy as np, tensorflow as tf; from keras_ts import _models\n"
+        "tf.config.set_logical_device_configuration(tf.config.list_physical_devices('CPU')[0],\n"
+        "    [tf.config.LogicalDeviceConfiguration()] * 2)\n"
+        "with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():\n"
+        "    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])\n"
+        "x = np.arange(28, dtype='float32').reshape(7, 4)\n"
+        "for size in (None, 3):\n"
+        "    got = _models.predict(net, x, size)\n"
+        "    np.testing.assert_allclose(got, keras.ops.convert_to_numpy(net(x)), rtol=1e-6)\n"
+    )
 
 
 @only_jax
