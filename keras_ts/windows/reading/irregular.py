@@ -1,6 +1,6 @@
 """The one error of timestamps without a frequency: what was seen, and the line that mends it.
 
-A frequency is one of the five kinds of ``arithmetic/frequency.py``. The usual causes of any other
+A frequency is one of the kinds of ``arithmetic/frequency.py``. The usual causes of any other
 table are times that jitter, several rows at one time, missing rows, and events.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.cycles import weekday
+from keras_ts.windows.arithmetic.cycles import WEEKS, weekday
 from keras_ts.windows.arithmetic.frequency import Frequency
 from keras_ts.windows.arithmetic.inferring import disorder, inferred
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -196,8 +196,9 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     # The mean of a quarter of an hour is known at its end, so that is its time; a day has its date.
     days = step[0].endswith("D")
     end = "" if days else ', label="right", closed="right"'
-    # Saturdays and Sundays without a reading stay out.
-    business = days and set(weekday(times)) == set(range(5))
+    # Days off without a reading stay out.
+    open_days = "".join("01"[day in weekday(times)] for day in range(7))
+    business = days and open_days in WEEKS.values()
     if polars:
         every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
         call = f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN})"
