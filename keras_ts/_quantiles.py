@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from keras_ts import _checks
 from keras_ts._typing import Array
 
-# Levels nearer than this are the same: the name of a column holds six digits of one.
+# Levels that differ by less are the same: a column's name holds a level to six digits.
 NEAR = 1e-6
 # An interval of statsforecast: "AutoETS-lo-80".
 _BOUND = re.compile(r"(.+)-(lo|hi)-(\d+(?:\.\d+)?)$")
@@ -39,7 +39,7 @@ def bound_of(column: str) -> tuple[str, float] | None:
 
 
 def _written(level: str) -> float:
-    """Return a number; -1 for another text, which is no level."""
+    """Return the number that a text holds, or -1, which is no level, if it holds none."""
     try:
         return float(level)
     except ValueError:
@@ -47,7 +47,7 @@ def _written(level: str) -> float:
 
 
 def points_of(values: Array, levels: Sequence[float] | None) -> Array:
-    """Return point forecasts: those with ``levels`` on their last axis are the medians."""
+    """Return point forecasts: the values or, with ``levels`` on the last axis, their medians."""
     return values if levels is None else values[..., list(levels).index(0.5)]
 
 

@@ -99,20 +99,21 @@ def _hint(table: Any) -> str:
 
 
 def _line(marked: Any) -> int:
-    """Return the line of a file that the first marked row stands on, below the header."""
+    """Return the number of the line of the first marked row; the header is line 1."""
     return int(marked.index[marked][0]) + 2
 
 
 def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = ()) -> Any:
-    """Return a CSV file as a frame; some columns as they are written, even if these are numbers."""
+    """Return a CSV file as a frame, with ids, times and the columns ``words`` as texts."""
     try:
         import pandas as pd
     except ImportError:
         raise UserError("reading a CSV file needs pandas: pip install pandas") from None
-    # Read as numbers, the store 007 would become 7, and the year 2024 some nanoseconds.
+    # Read as numbers, the code 007 would become 7, and the year 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
     read: Any = pd.read_csv
-    # An id is read as it is written: with "=" before it, pandas does not take "NA" for missing.
+    # The converter puts "=" before each id, so that pandas does not take "NA" for missing; below,
+    # it is taken off again.
     signed = {} if arguments.id is None else {arguments.id: "={}".format}
     try:
         header = read(file, header=None, nrows=1, dtype=str).iloc[0]
@@ -244,16 +245,16 @@ def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
 
 def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
     return UserError(
-        f"--time {arguments.time} mixes offsets from UTC, as clocks do that are changed in summer: "
+        f"--time {arguments.time} mixes offsets from UTC, such as those of winter and summer: "
         "write the local times without their offset."
     )
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Separate the rows of each series, from its first value on, from the rows of the plan."""
-    # With dates, the plan begins after the last date that has a value in any series: before it, a
-    # target without a value is missing. Without dates, it begins behind each series' own last
-    # value.
+    """Return the rows of the series, each from its first value on, and those of the plan."""
+    # With dates, the plan begins after the last date on which any series has a value; up to it, a
+    # row without a value is a gap in its series. Without dates, it begins behind each series' own
+    # last value.
     import pandas as pd
 
     values = table[arguments.target]
@@ -269,8 +270,8 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
     if len(behind) and arguments.plan is not None:
         raise UserError(
             f"--plan {arguments.plan}: {arguments.file} has {len(behind):,} rows after its last "
-            "value, the first in line "
-            f"{behind.index.min() + 2}. Take them out of one of the two files."
+            f"value, the first in line {behind.index.min() + 2}, which are a plan, too. Take them "
+            "out, or leave out --plan."
         )
     lines = [f"{len(series):,} rows in {ids[series.index].nunique():,} series"]
     missing = int(series[arguments.target].isna().sum())
@@ -278,16 +279,16 @@ def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
         lines.append(f"{missing:,} of them without a value")
     without = ids.nunique() - ids[series.index].nunique()
     if without:
-        lines.append(f"{without:,} series without any value left out")
+        lines.append(f"{without:,} series without any value: left out")
     if len(behind):
         use = "the plan that the forecast follows" if arguments.future else "left out"
         lines.append(f"{len(behind):,} rows at the end have no value yet: {use}")
     say("; ".join(lines) + ".")
     if arguments.future and arguments.plan is None and not len(behind):
         raise UserError(
-            f"--future needs a plan, rows that hold {', '.join(arguments.future)} ahead: behind "
-            "the last value, without a target, or in a file of their own, --plan FILE. "
-            f"{arguments.file} has none."
+            f"--future needs a plan: rows ahead that hold {', '.join(arguments.future)} and no "
+            f"target. {arguments.file} has none after its last value: add them there, or pass them "
+            "in a file of their own, --plan FILE."
         )
     behind = behind.drop(columns=arguments.target).reset_index(drop=True)
     return series.reset_index(drop=True), behind

@@ -33,7 +33,7 @@ def migrate_lambdas(
 ) -> keras.Model:
     """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
 
-    The file may come from Keras 3, or from tf.keras 2, with Lambdas or without.
+    The file is of Keras 3 and has Lambdas, or of tf.keras 2, with or without them.
     ``Lambda(lambda x: expand_dims(x, -1))`` and ``Lambda(lambda x: x * 100.0)`` are recognised by
     their bytecode, which is read and not run; for other Lambdas, pass the layers that replace them.
     Weights, loss, metrics and optimizer are kept. Save the result, and the Lambdas are gone.
@@ -58,9 +58,10 @@ def migrate_lambdas(
     Args:
         filepath: The file.
         replacements: Layers by the names of the Lambdas that they replace, such as
-            ``{"scale": ScaleOutput(400.0)}``; inside another model, if names repeat,
-            ``"inner/scale"``. The layers must have no weights, since a Lambda has none. Defaults to
-            None: every Lambda must be one that is recognised.
+            ``{"scale": ScaleOutput(400.0)}``. A Lambda inside another model may be named by its
+            path, ``"inner/scale"``, and must be if its name repeats. The layers must have no
+            weights, since a Lambda has none. Defaults to None: every Lambda must be one that is
+            recognised.
 
     Returns:
         The model, with the new layers under the Lambdas' names. The model is compiled if the saved
@@ -136,7 +137,7 @@ def _matched(
         if name in lambdas:
             meant = [name]
         if len(meant) != 1:
-            what = f"could be {len(meant)} of its Lambdas" if meant else "is none of its Lambdas"
+            what = f"fits {len(meant)} Lambdas: use a path" if meant else "fits no Lambda"
             raise ValueError(
                 f"{source!r}: replacements[{name!r}] {what}. Its Lambdas: "
                 f"{', '.join(map(repr, lambdas))}."
@@ -200,7 +201,8 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
-        # Keras passes mask and training to a Lambda by name, and to other layers on its own.
+        # The call of a Lambda names mask and training. Keras passes them to other layers by itself,
+        # so they are taken out where they are None.
         calls = [call] if isinstance(call, dict) else call
         for item in calls if isinstance(calls, list) else ():
             arguments = item.get("kwargs") if isinstance(item, dict) else item[-1]

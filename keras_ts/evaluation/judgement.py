@@ -27,15 +27,15 @@ from keras_ts.windows.blocks import Block, finite, totals
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
-# By what a verdict may compare, beside one's own metrics.
+# The measures that a verdict may be by, apart from people's own metrics.
 MEASURES = [name for name, metric in METRICS.items() if metric.measure]
-# The columns of scores and what they are called, which no metric of one's own may be.
+# Names that no metric of people's own may have: the columns of scores and their headings.
 _OTHERS = (*ENDS, "name", "step", "series", "target", "verdict", "best")
 _TAKEN = {*METRICS, *map(heading, METRICS), *_OTHERS}
 
 
 def measure_of(by: str | None, judged: JudgedWindows) -> str:
-    """Return the measure that is asked for; by default all series and all targets count alike."""
+    """Return the measure asked for; by default MASE for several series or targets, else MAE."""
     return by or ("mase" if len(judged.labels) * len(judged.columns) > 1 else "mae")
 
 
@@ -54,21 +54,21 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
 def check_errors(
     name: str, losses: Array, present: BoolArray, before: BoolArray | None
 ) -> BoolArray:
-    """Return what a metric leaves out; refuse one that is no error, or leaves out other targets."""
+    """Return the targets that a metric leaves out; refuse no error, or others than ``before``."""
     values = losses[present]
     wrong = values[~(np.isnan(values) | np.isfinite(values) & (values >= 0))]
     if len(wrong):
         raise ValueError(
             f"by={name!r} needs a finite error of 0 or more for each value, or NaN to leave it "
-            f"out. Received: {wrong[0]:g} from {name}, and {len(wrong)} of {len(values)} such "
-            "values."
+            f"out. Received: {wrong[0]:g} from {name}; {len(wrong)} of its {len(values)} errors "
+            "are wrong."
         )
     left_out = np.isnan(losses) & present
     if before is not None and (left_out != before).any():
         raise ValueError(
-            f"by={name!r} needs NaN at the same targets for every forecaster, and {name} gives "
-            f"{int(before.sum())} to one and {int(left_out.sum())} to another. Let actual and "
-            "scale decide where it is NaN, and not the prediction."
+            f"by={name!r} needs NaN at the same targets for every forecaster, and {name} is NaN at "
+            f"{int((left_out != before).sum())} targets for only one of two. Let actual and scale "
+            "decide where it is NaN, and not the prediction."
         )
     return left_out
 
@@ -150,7 +150,7 @@ def seed_name(model: str, seed: Any) -> str:
 def steps_of(
     forecasters: Sequence[Forecaster], judged: JudgedWindows
 ) -> dict[JudgedWindows, slice]:
-    """Return for each set of windows which of its steps all sets have."""
+    """Return, for each set of windows, the slice of its steps that all sets share."""
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
     return dict(zip(parts, common_steps(names, parts), strict=True))
@@ -247,12 +247,13 @@ def judge(
 
 
 def _check_squares(name: str, measure: str, losses: Mapping[str, Array]) -> None:
-    """Refuse errors, or steps of train, whose squares no number holds: they would count nowhere."""
+    """Refuse squares of errors, or of changes in train, too large or too small for a float."""
     if (np.isfinite(losses["mase"]) & ~np.isfinite(losses[measure])).any():
         raise NoVerdictError(
-            f'by="{measure}" squares the errors of {name} and the steps of train, and the squares '
-            f"are no numbers: errors reach {np.nanmax(losses['mae']):.4g}. Look for wrong values, "
-            'rescale the series, or pass by="mase".'
+            f'by="{measure}" squares the errors of {name} and the changes in train, and a square '
+            "is too large or too small for a float: errors reach "
+            f"{np.nanmax(losses['mae']):.4g}. Look for wrong values, rescale the series, or pass "
+            'by="mase".'
         )
 
 

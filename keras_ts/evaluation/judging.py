@@ -241,7 +241,7 @@ def _notes(
             'whatever their units: scores(by="target") has each.'
         )
     if period is not None:
-        yield f"MASE is scaled by steps {period} rows apart."
+        yield f"MASE is scaled by changes over {period} rows."
     what = "totals" if first.summed else "targets"
     missing, total = sum(part.missing for part in judgements), int(scored.sum()) * any_tally.targets
     zeros = sum(part.zeros for part in judgements) / max(total - missing, 1)

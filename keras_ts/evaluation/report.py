@@ -36,7 +36,7 @@ from keras_ts.scores.report import (
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 from keras_ts.windows.arithmetic.labels import label_column
 
-# A reader takes in no more targets that are lost.
+# A report names at most so many targets on which a model does not beat the best baseline.
 _MOST_LOST = 10
 
 
@@ -49,25 +49,25 @@ class ComparisonReport(Report):
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
             ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``wape`` (the sum of
-            errors over that of sizes), ``rmsse`` (the root of the mean squared error over the mean
-            squared step), ``bias`` (forecast less value), a column for each metric of one's own,
+            errors over that of sizes), ``rmsse`` (the root of a ratio: the mean squared error over
+            the mean squared change in train), ``bias`` (forecast less value), one's own metrics,
             ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts quantiles also
             ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss over the scale of MASE)
             and ``interval_score``. Pinball, SQL and interval score are of the levels that all
-            forecasters with quantiles have. Baselines get levels from their errors on the last
-            third of the training part. The skill is one minus the error over that of the best
-            baseline, in the measure ``by``, with the ends of its 95 % interval; NaN if there are
-            too few windows or series for an interval.
+            forecasters with quantiles have. Baselines get quantiles from their errors on the last
+            third of the training part, the climatology from past values. The skill is one minus the
+            error over that of the best baseline, in the measure ``by``, with the ends of its 95 %
+            interval; NaN if there are too few windows or series for an interval.
         by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or a metric of
             one's own.
         best: The name of the best baseline, the one with the lowest error in that measure.
-        verdicts: A dict from the name of each model to ``"beats"``, ``"loses to"`` or
-            ``"cannot be told from"``, always the best baseline; the last also stands for too few
-            windows or series for an interval.
-        coverages: A dict from the name of each model that forecasts quantiles to a tuple of
-            ``asked``, the share of values that its outer quantiles shall hold, ``share``, the one
-            that they held, its 95 % interval ``low`` to ``high``, and ``independent``: as many
-            independent values vary as much as these, which windows share.
+        verdicts: A dict from the name of each model to what it does to the best baseline:
+            ``"beats"``, ``"loses to"`` or ``"cannot be told from"``. The last also stands where
+            windows or series are too few for an interval.
+        coverages: A dict from the name of each Keras model that forecasts quantiles to a tuple:
+            ``asked`` (the share of values that its outer quantiles shall hold), ``share`` (the one
+            that they held), ``low`` and ``high`` (the 95 % interval of ``share``), ``independent``
+            (how many values would give as sure a share if they did not depend on each other).
         windows: The number of windows that were judged.
         judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
             ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, a
@@ -88,7 +88,7 @@ class ComparisonReport(Report):
     _tallies: dict[str, Tally]
     _joint: Skills  # on all targets
     _levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
-    _weights: Mapping[str, Weights]  # empty for a backtest, which judges others
+    _weights: Mapping[str, Weights]  # of each model; empty for a backtest
     _labels: Sequence[Any]
     _targets: Sequence[Any]  # their columns
     _inputs: Sequence[int]  # the least number of inputs of each class of windows
@@ -115,17 +115,18 @@ class ComparisonReport(Report):
 
         Args:
             by: ``"step"`` (not of totals), ``"series"``, ``"target"``, or ``"inputs"``: classes of
-                the number of inputs, from ``min_inputs`` of the windows up to full ones.
+                windows by how many known inputs they have, from ``min_inputs`` up to all.
 
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
             number), ``target`` (the name or number of its column) or ``inputs`` (the least number
-            of the class: 8 for 8 to 11, with their number, ``windows``), and the metrics of
-            ``table``. For series and targets also ``skill``, ``skill_low``, ``skill_high`` and
-            ``verdict`` (``"too few windows"`` or ``"too few series"`` where there is none): on each
-            series, beside the best baseline of the table; on each target, beside the baseline
-            named in the column ``best``, which is the best there, by MAE if the target does not
-            change in train.
+            of the class: 8 for 8 to 11; ``windows`` then counts its windows, once for each of their
+            targets), and the metrics of ``table``. For series and targets also ``skill``,
+            ``skill_low``, ``skill_high`` and ``verdict`` (``"too few windows"`` or ``"too few
+            series"`` where there is none). The skill on a series is over the best baseline of the
+            table. The skill on a target is over the baseline that is the best there, named in the
+            column ``best``; both are by MAE if ``by`` needs a scale, and the target has none, since
+            it does not change in train.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -169,7 +170,7 @@ class ComparisonReport(Report):
         # Its size depends on the horizon and the number of forecasters, never on that of series.
         names = self.table["name"].tolist()
         tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
-        # Baselines are what no verdict is given of.
+        # The rows are those of this model and of the baselines, which have no verdict.
         rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
         coverage = None
         if levels is not None:
@@ -209,9 +210,9 @@ class ComparisonReport(Report):
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the skill of each forecaster over the best baseline, with its 95 % interval.
 
-        Below stand the errors at each step, of models and of the best baseline, and, where they
-        have quantiles, how reliable these are: beside the level of each, the share of values below
-        it. Where values repeat, as zeros do, that share is a range, which the level shall lie in.
+        Below are, for the models and the best baseline, the errors at each step and the reliability
+        of their quantiles, if they have any: the share of values below each quantile, against its
+        level. Where values repeat, as zeros do, that share is a range, which should hold the level.
 
         Args:
             ax: Axes to draw the skills on, alone. Defaults to a new figure's, with all pictures.
@@ -259,7 +260,7 @@ class ComparisonReport(Report):
         if rivals := [name for name in few if name not in self.verdicts]:
             few_of = self._joint.origins.too_few(skills[rivals[0]])
             yield f"{', '.join(rivals)} cannot be judged: {few_of}."
-        # Tables come of unknown seeds, so only models have levels or None here.
+        # ``_levels`` has no key for a table: it is not known from how many seeds that comes.
         for name in [*self._levels][:1]:
             yield from self._luck(name)
         for name in self.verdicts:
@@ -310,7 +311,7 @@ class ComparisonReport(Report):
         return f"{name} {skill.verdict} {rival}: {figure}, {ends}, {over}."
 
     def _singly(self, name: str) -> Iterator[str]:
-        """Yield a sentence on the number of series that a model wins and loses, if it can."""
+        """Yield a sentence on how many series a model wins and loses, if any has an interval."""
         skills = self._beside(name, self.best, skills_by_series)
         if np.isnan(skills.low).all():
             return
@@ -322,11 +323,11 @@ class ComparisonReport(Report):
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:
-        """Yield a sentence on each of several targets whose best baseline a model does not beat."""
+        """Yield sentences on the targets, of several, whose best baseline a model does not beat."""
         if len(self._targets) < 2:
             return
         pairs = zip(self._targets, self._on_targets, strict=True)
-        # A skill of few windows or series has no ends.
+        # With too few windows or series there is no interval, and the value alone decides.
         lost = [own for own in pairs if own[1].of[name].low <= 0 or own[1].of[name].value <= 0]
         for target, on in lost[:_MOST_LOST]:
             rival = f"the best baseline there, {on.best}"
@@ -375,7 +376,7 @@ class ComparisonReport(Report):
         return best, {name: self._beside(name, best, skill, rivals) for name in others}
 
     def _beside(self, name: str, rival: str, judge: Callable[..., Skill], rivals: int = 1) -> Skill:
-        """Return the skill of a forecaster over a model, or on each series over a baseline."""
+        """Return a forecaster's skill over a rival, on all series or on each, as ``judge`` does."""
         if (name, rival) not in self._found:
             errors, others = self._tallies[name].by_seed, self._tallies[rival].errors
             judged = np.isfinite(others)

@@ -1,7 +1,7 @@
 """Describes an exported forecaster as plain values, for a server without keras_ts and Keras.
 
-The file alone names its inputs and their shapes. A server has to know, too, in which order columns
-stand, how the calendar is computed, what may be missing and what the outputs are.
+By itself, the file names only its inputs and their shapes. A server has to know, too, in which
+order columns stand, how the calendar is computed, what may be missing and what the outputs are.
 """
 
 from typing import Any
@@ -76,7 +76,7 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "dtype": keras.backend.standardize_dtype(tensor.dtype),
         "columns": names,
-        "row_count": [1, 1],  # As "static" has it.
+        "row_count": [1, 1],  # Right for "static"; replaced below for the others.
         "may_be_missing": [],
     }
     if tensor.name == "past":
@@ -101,7 +101,7 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
 
 
 def _present(forecaster: Forecaster) -> dict[str, Any] | None:
-    """Return which values a window that may lack some must have; None if that is not checked."""
+    """Return which values must be there though others may be missing; None without such a rule."""
     interface, columns = forecaster.interface, forecaster.columns.by_part()
     windows = interface.windows
     unmasked = windows.handling.gaps == "ignore" and interface.masked is None

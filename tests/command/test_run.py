@@ -129,7 +129,7 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     assert (files, len(frames)) == ([1, None], 1)
     printed = capsys.readouterr().out
     assert "12 rows at the end have no value yet: the plan that the forecast follows" in printed
-    assert "; 1 series without any value left out" in printed
+    assert "; 1 series without any value: left out" in printed
     assert re.search(r"Training for 1 epochs of \d+ batches takes about \d+ s on", printed)
     assert "seasonal naive" in printed
     assert "A season is 7 rows, by --period: MASE is scaled by it." in printed

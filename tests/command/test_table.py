@@ -113,7 +113,7 @@ def test_a_series_without_any_value_needs_no_plan(read):
         (PAST, PLAN[:0], "plan.csv has no row below its header"),
         (
             SHOPS.assign(sold=SHOPS["sold"].where(SHOPS["day"] <= DAYS[5])), PLAN,
-            "shops.csv has 4 rows after its last value, the first in line 8. Take them out",
+            "shops.csv has 4 rows after its last value, the first in line 8, which are a plan",
         ),
     ],
 )  # fmt: skip
@@ -127,7 +127,7 @@ def test_a_plan_needs_columns_known_ahead(read):
         UserError, match=r"--plan plan.csv holds columns .* name them, --future NAME"
     ):
         read(["--plan", "plan.csv"])
-    with pytest.raises(UserError, match=r"in a file of their own, --plan FILE. shops.csv has none"):
+    with pytest.raises(UserError, match=r"shops.csv has none after its last value: add"):
         read(OPTIONS)
     with pytest.raises(UserError, match=r"plan.csv: there is no such file"):
         read(BESIDE)

@@ -158,7 +158,7 @@ def test_a_recognised_lambda_can_be_replaced_otherwise(tmp_path):
         ({"front": "ExpandSeries"}, TypeError, "must be a Layer. Received: .*'ExpandSeries'"),
         ({"front": lambda x: x}, TypeError, "must be a Layer. Received: .*<function"),
         ({"front": sine("again")}, TypeError, "is a Lambda again"),
-        ({"fornt": ExpandSeries()}, ValueError, "is none of its Lambdas.*'front', 'back'"),
+        ({"fornt": ExpandSeries()}, ValueError, "fits no Lambda.*'front', 'back'"),
         ({"back": keras.layers.Dense(3)}, ValueError, "back"),
         ({"front": ScaleOutput(2.0)}, ValueError, "old.keras.* could not be loaded"),
         ({"back": ScaleOutput([1.0, 2.0])}, ValueError, r"2 scales.*last axis. .*\(None, 1\)"),
@@ -225,7 +225,7 @@ def test_a_name_that_several_have(tmp_path):
         inner = keras.Input((4,))
         models.append(keras.Model(inner, sine("wave")(inner), name=name))
     keras.Sequential([keras.Input((4,)), *models]).save(tmp_path / "model.keras")
-    message = r"could be 2 of its Lambdas. Its Lambdas: 'first/wave', 'second/wave'"
+    message = r"fits 2 Lambdas: use a path. Its Lambdas: 'first/wave', 'second/wave'"
     with pytest.raises(ValueError, match=message):
         migrate_lambdas(tmp_path / "model.keras", {"wave": Sine()})
 

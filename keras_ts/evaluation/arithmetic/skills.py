@@ -24,7 +24,7 @@ def skills_over(
     best: str, errors: Mapping[str, Array], models: Sequence[str], by: str, origins: Origins
 ) -> Skills:
     """Return the skills over the best baseline, from ``(seeds, windows)`` errors."""
-    # An error is NaN in a window without an origin.
+    # Windows that are not judged, or have no error, are NaN; ``origins`` lacks them.
     judged = np.isfinite(errors[best][0])
     errors = {name: own[:, judged] for name, own in errors.items()}
     other, baselines = errors[best][0], [name for name in errors if name not in models]

@@ -1,4 +1,4 @@
-"""``ImportanceReport``: by how much a model errs more where a column is shuffled; and which are."""
+"""``ImportanceReport``: by how much the error grows where columns are shuffled; and the columns."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ _SENTENCES = {
 
 @dataclass(frozen=True)
 class ShuffledColumns:
-    """Columns that are shuffled together, all from the same other window."""
+    """Columns shuffled together: all from one other window, static ones from one other series."""
 
     name: Any  # as in the table; of several columns, their names joined
     label: str  # in a sentence
@@ -53,7 +53,7 @@ class ShuffledColumns:
 
     @property
     def varies(self) -> bool:
-        """True if a column varies over time: another window of the same series gives its values."""
+        """True if a column varies over time, so that another window of its series gives values."""
         return "past" in self.places
 
     @classmethod
@@ -82,7 +82,7 @@ class ShuffledColumns:
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
             before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
             if part == "future":
-                # A step with a target has a plan. Where the other window has none, it stays.
+                # A step with a target needs a value: it keeps its own if the other window has none.
                 other = np.where(np.isfinite(other), other, before)
             same = (before == other) | ((before != before) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
@@ -162,7 +162,7 @@ class Row:
         self.columns, self.skill = columns, skill
         # The skill is one minus the ratio of the errors, so its upper end is the lower one here.
         self.increase, self.low, self.high = 0 - skill.value, 0 - skill.high, 0 - skill.low
-        self.verdict, self.interval = verdict or "", ""  # Empty if there is nothing to estimate.
+        self.verdict, self.interval = verdict or "", ""  # A given verdict has no interval.
         if verdict is None:
             verdict = MATTERS if self.low > 0 else MISLEADS if self.high < 0 else NOISE
             self.verdict = TOO_FEW.format(skill.few) if skill.few else verdict
@@ -248,8 +248,8 @@ class ImportanceReport(Report):
             yield f"An interval needs {FEWEST} {needed}: hold out more rows."
         if any(few.few == "series" for few in skills):
             yield (
-                f"An interval needs {FEWEST} series, or a single one: add series, not held-out "
-                "rows, or judge each series by itself."
+                f"No interval can be estimated from 2 to {FEWEST - 1} series: add series (more "
+                "rows do not help), or judge each series by itself."
             )
 
 

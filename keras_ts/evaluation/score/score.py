@@ -45,8 +45,8 @@ class ScoreReport(Report):
     Attributes:
         table: A dict of columns of equal length: the one that ``by`` names, ``mae``, ``rmse``,
             ``mase`` (NaN without ``train``), ``smape`` (in per cent) and the further columns of
-            ``ComparisonReport.table``. If no row has come yet, the scores of all rows
-            are NaN, and there is none by step or series.
+            ``ComparisonReport.table``. If no row has come yet, the scores of all rows together
+            are NaN, and with ``by`` the table has no row.
         promised: ``"as promised"`` if the error lies within what the model's scorecard promised,
             ``"better"`` below it, and ``"worse"`` above it. None if there is no scorecard or
             nothing to compare with it; the last sentence of the printed report says why.
@@ -80,7 +80,7 @@ class ScoreReport(Report):
         return plot_errors(errors, heading("mae"), ax=ax, filepath=filepath)
 
     def pages(self) -> Iterator[Page]:
-        """Yield the table, and what did not come."""
+        """Yield the table, and sentences on what came, what did not, and the promise."""
         keys = ["all"] if self._by is None else [str(key) for key in self.table[self._by]]
         columns: dict[str, Sequence[Any]] = {self._by or "": keys}
         for name in printed(name for name in self.table if name != self._by):
@@ -114,18 +114,19 @@ def score(
     None.
 
     With the file of the model, the report says if the forecasts are as good as its scorecard
-    promised: if the mean error over the steps that have come lies within the range of the errors at
-    95 % of the origins on which the model was judged. If ``forecasts`` has several origins, such as
-    the last two weeks, the mean of the origins' errors is compared with the mean of the ranges for
-    the same steps. That mean varies less than the error of one origin, for which the range holds,
-    so ``"worse"`` is seldom a false alarm: one bad day does not raise it.
+    promised: if their mean error over the steps that have come lies within the range of the mean
+    error over as many steps at 95 % of the origins on which the model was judged. If ``forecasts``
+    has several origins, such as the last two weeks, the mean of the origins' errors is compared
+    with the mean of the ranges for the same steps. A range is that of single origins, whose errors
+    vary more than their mean: ``"worse"`` is seldom a false alarm, since one bad day is not enough.
 
-    The scorecard promises the error of all series over the first steps of a forecast. So an origin
-    counts up to the first step at which a series lacks its row. (For a MASE, one series in ten may
-    lack it, since no series decides alone.) An origin is left out if ``forecasts`` lacks one of its
-    steps. A step for which no row has come, such as a holiday, is skipped. There is no verdict if
-    the model was judged at fewer than ten origins, or at fewer than five for each step that has
-    come: origins closer than a horizon share steps, so their errors vary too little.
+    The scorecard promises the error of all series over the first steps of a forecast. So of each
+    origin only the steps before the first one that lacks the rows of some series are compared. (For
+    a MASE, one series in ten may lack its row, since none decides alone.) A step for which no row
+    has come, such as a holiday, is skipped. An origin is left out if ``forecasts`` lacks one of its
+    steps. There is no verdict if the model was judged at fewer than ten origins, or at fewer than
+    five times the last step that has come: origins closer than a horizon share steps, so their
+    errors vary too little.
 
     Example:
 
@@ -155,8 +156,8 @@ def score(
             its scorecard says what it promised. Defaults to None.
         total: True to score the total of each forecast's steps, as ``compare`` does, once the row
             of its last step has come. Sample paths from ``forecast(..., num_samples=...)`` give the
-            quantiles 0.1, 0.5 and 0.9 of a total, those of several origins with a column ``origin``
-            as in ``aggregate``; any other table gives the sum of its points. Defaults to False.
+            quantiles 0.1, 0.5 and 0.9 of each total; several origins need a column ``origin``, as
+            in ``aggregate``. Any other table gives the sum of its points. Defaults to False.
 
     Returns:
         A ``ScoreReport``.
@@ -164,7 +165,7 @@ def score(
     Raises:
         TypeError: ``forecasts`` or ``actual`` is not a frame, or a column does not hold numbers.
         ValueError: The columns are not clear, two rows have the same id and time, or no forecast
-            has a row in ``actual``, although rows of its time or later have come.
+            has a row in ``actual``, unless all lie after the last rows of their series there.
     """
     _check_by(by, _checks.boolean("total", total))
     carried = None if filepath is None else load_carried(filepath)
@@ -202,13 +203,13 @@ def score(
         there, come, sentence = _totals(made, past, samples is not None, card is not None)
         counts = {
             "forecasts are of totals that have not ended yet": ~come,
-            "steps have no value or no forecast, and count 0": ~np.isfinite(made.actual[come]),
+            "steps lack a value or a forecast, and are left out": ~np.isfinite(made.actual[come]),
         }
     else:
         there = made.only(come)
         counts = {
             "forecasts have no row in actual yet": ~come,
-            "values that came are missing, and count nowhere": ~np.isfinite(values[come]),
+            "values are missing in rows that came, and count nowhere": ~np.isfinite(values[come]),
             "forecasts are missing, and count nowhere": (lacks & np.isfinite(values))[come],
         }
         if card is not None:
@@ -266,7 +267,7 @@ def _notes(
         yield f"None of the {outstanding} forecasts of {targets} {what}."
     yield from (f"{count} {what}." for what, count in left_out.items() if count)
     if period is not None and period > 1:
-        yield f"MASE is scaled by steps {period} rows apart."
+        yield f"MASE is scaled by changes over {period} rows."
     if period is not None:
         unscaled = np.isfinite(rows.actual).any(axis=1) & np.isnan(rows.scales[..., 0]).all(axis=1)
         yield from unscaled_note(list(dict.fromkeys(rows.columns["series"][unscaled].tolist())))
@@ -353,9 +354,10 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
 def _compared(
     by: str, columns: Mapping[str, Array], errors: Array, expected: BoolArray, longest: int
 ) -> tuple[Array, IntArray, int, str]:
-    """Return each origin's mean error over its first steps, and their number."""
-    # Also return how many origins lack some of these steps, and a sentence on what they lack.
-    # Tables are by origin and step. Steps count from 1; all beyond ``longest`` share a column.
+    """Return each compared origin's mean error over its first steps, and the last of these."""
+    # Also return how many origins with an error are not compared, and a sentence on what they lack.
+    # The arrays below have a row for each origin and a column for each step. Steps count from 1;
+    # all beyond ``longest`` share a column.
     origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
     shape = int(origins.max()) + 1, longest + 2
     places = np.ravel_multi_index((origins, steps), shape)

@@ -1,12 +1,12 @@
 """Infers the frequency of each series from its timestamps, and finds its gaps: pure NumPy.
 
-The regular step of a series is its most frequent one. Steps are counted in units of time or in the
-days of a rule, whichever leaves the series the fewest gaps. A series has a frequency if more than
-half of its steps are the regular one, and at most a fifth are not a whole number of regular steps:
-otherwise third Fridays, most of which are 28 days apart, would have the frequency of 28 days. The
-last rows of a series should have the frequency of all its rows, even if the clock is not changed
-within them. So if two counts leave equally few gaps, months are preferred to days, and local days
-to 24 hours.
+The regular step of a series is its most frequent one. Steps are counted in units of time or by a
+rule of the calendar (local days, months, weekdays), whichever leaves the series the fewest gaps. A
+series has a frequency if more than half of its steps are the regular one, and at most a fifth are
+not a whole number of regular steps: otherwise third Fridays, most of which are 28 days apart, would
+have the frequency of 28 days. If two ways to count leave equally few gaps, months are preferred to
+days, and local days to 24 hours: the last rows of a series should get the frequency of all its
+rows, even if they span no change of the clock, or only months of 31 days.
 """
 
 import numpy as np
@@ -70,9 +70,9 @@ def refitted(
     frequencies: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
-    """Return the frequency ``like`` for each series that fits it equally well as its own."""
-    # A few rows fit several frequencies: Monday to Friday are days, and weekdays too. Other series,
-    # or the rows that a model was trained on, decide between them.
+    """Return the frequencies, with ``like`` for each that fits its series no better."""
+    # Several frequencies may fit a short series: rows from Monday to Friday are one day apart, and
+    # one weekday. Other series, or the rows that a model was trained on, decide between them.
     if times.dtype.kind != "M":
         return frequencies
     name = str(like)
@@ -118,7 +118,7 @@ def _of_block(
 def _of_one_rule(
     clock: Array, offsets: IntArray, steps: Array, rule: str | None, zoned: bool
 ) -> tuple[list[Frequency], IntArray]:
-    """Return the distinct frequencies of series of one rule, and the place of each series' one."""
+    """Return the distinct frequencies of series of one rule, and each series' place among them."""
     unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
     marks = of_day = np.zeros(len(steps), np.int64)
     if rule is not None:
@@ -134,7 +134,8 @@ def _of_one_rule(
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Return uneven steps; for each series its step, the number of odd ones, its rule's place."""
+    """Return flags of uneven steps, and of each series the usual step, odd steps and rule."""
+    # Odd steps, which are no multiple of the usual one, are counted; a rule is a place in _NAMES.
     uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":
@@ -162,7 +163,7 @@ def _fewest_gaps(
         chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
     if local_times is not None and (fewest[chosen == 0] > 0).any():
-        # A series with fewer gaps in local time has no fixed step, however few changes show that.
+        # A series with fewer gaps in local time has no fixed step, even if one change shows that.
         # But if a step is no longer than a clock change, a missing row would look like one.
         passed, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
@@ -210,8 +211,8 @@ def _most_frequent(steps: Array, offsets: IntArray) -> Array:
     usual = steps[starts + lengths // 2]
     equal = steps == per_row(usual, offsets)
     equal[starts] = False
-    # A step that makes up more than half is the most frequent. The middle one usually does, which
-    # saves the sorting.
+    # A step that more than half of all steps equal is the most frequent. The one in the middle of
+    # the series usually is such a step, and then nothing is sorted.
     unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
     unsure[starts] = False
     series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]

@@ -92,8 +92,8 @@ def test_it_prints_what_can_be_said(report):
         "kind: too few series for an interval.",
         "An interval needs 6 stretches of 30 windows, since errors last that long: hold out more "
         "rows.",
-        "An interval needs 6 series, or a single one: add series, not held-out rows, or judge "
-        "each series by itself.",
+        "No interval can be estimated from 2 to 5 series: add series (more rows do not help), or "
+        "judge each series by itself.",
     ]
     assert repr(report) == str(report)
 

@@ -99,7 +99,7 @@ def test_rows_that_have_not_come_are_said(made):
     report = score(ahead, came)
     said = str(report)
     assert "6 forecasts have no row in actual yet." in said
-    assert "1 values that came are missing, and count nowhere." in said
+    assert "1 values are missing in rows that came, and count nowhere." in said
     assert "Over 6 forecasts of units for 3 series, 2 steps ahead at most." in said
     assert "MASE" not in said
     assert np.isnan(report.table["mase"]).all()
@@ -261,7 +261,7 @@ def test_the_steps_of_mase_are_a_period_apart(made, tmp_path):
     errors = by_hand(table, ahead)
     by_hand_mase = (errors["error"] / errors["shop"].map(scale)).mean()
     assert report.table["mase"][0] == pytest.approx(by_hand_mase)
-    assert "MASE is scaled by steps 7 rows apart." in str(report)
+    assert "MASE is scaled by changes over 7 rows." in str(report)
     train, held = WINDOWS.split(table, at="2024-02-24")
     path = tmp_path / "model.keras"
     save_model(model, path, report=compare(model, train, held, period=7))

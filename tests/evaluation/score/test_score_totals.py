@@ -29,7 +29,7 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
         assert report.table["mae"][place] == pytest.approx(abs(errors[1]))
         loss = np.maximum(levels * errors, (levels - 1) * errors).mean()
         assert report.table["pinball"][place] == pytest.approx(loss)
-    assert "1 steps have no value or no forecast, and count 0." in str(report)
+    assert "1 steps lack a value or a forecast, and are left out." in str(report)
     with pytest.raises(ValueError, match="holds sample paths: pass total=True"):
         score(paths, came)
     endless = paths.assign(units=paths["units"].where(paths.index != 7, np.inf))
@@ -56,7 +56,7 @@ def test_a_total_whose_last_day_was_closed_ends_as_later_rows_come():
     came = came[came["day"].dt.day_of_week < 6]  # Closed on Sunday, the 7th.
     report = score(ahead, came, total=True)
     assert report.table["mae"].tolist() == [12.0]
-    assert "1 steps have no value or no forecast, and count 0." in str(report)
+    assert "1 steps lack a value or a forecast, and are left out." in str(report)
     early = score(ahead, came[came["day"] < "2024-01-08"], total=True)
     assert "None of the 7 forecasts of units is of a total that has ended." in str(early)
 
