@@ -142,7 +142,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     local = None if clock.local_times is None else clock.local_times[rows]
     uneven, _ = inferred(clock.times[rows], np.array([0, len(times)]), local)
     steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
-    unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
+    unit: Any = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
     lengths, places = np.diff(times).astype(np.int64), np.array(steps) - 1
     if len(set(lengths[places])) < 2:  # Its clock was changed.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
