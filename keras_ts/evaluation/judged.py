@@ -109,9 +109,12 @@ class JudgedWindows(WindowBlocks):
         tail = () if levels is None else (len(levels),)
         if outputs.shape not in [(*axes, *tail) for axes in shapes_of(shape, self.geometry)]:
             quantile = " and quantile" if tail else ""
+            of_quantiles = " Quantiles come of a SortedQuantiles layer at the end of the model."
             raise ValueError(
                 f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
                 f"shape {outputs.shape}. Judge it on windows like those it was trained on."
+                + of_quantiles
+                * (outputs.shape[:-1] in shapes_of(shape, self.geometry))
             )
         last = outputs.reshape(*shape, *tail)
         if self.geometry.sequence:

@@ -28,7 +28,7 @@ def check_windowing(
     ordered: bool = False,
     max_examples: int = 100,
 ) -> None:
-    """Check a windowing function of your own against the oracle, on small series and a long one.
+    """Check a windowing function of your own against the oracle, on short series and a long one.
 
     Hypothesis draws the same series and settings each time, and shrinks a case that fails.
 
@@ -57,7 +57,8 @@ def check_windowing(
             targets, and ``at`` is a position in each series. Defaults to False.
         context: True if inputs of validation reach back over the border. Defaults to True.
         ordered: True if windows must come in time order, False for any. Defaults to False.
-        max_examples: Number of cases to try before passing. Defaults to 100.
+        max_examples: Number of cases to try before passing. Defaults to 100. Series are short, but
+            for one of some 128 windows, so faults further in are not found.
 
     Raises:
         AssertionError: A window is wrong, missing or one too many, or ``function`` raises. The

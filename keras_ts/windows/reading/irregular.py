@@ -143,9 +143,14 @@ def _seen(panel: FlatSeries, number: int) -> str:
     uneven, _ = inferred(clock.times[rows], np.array([0, len(times)]), local)
     steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
     unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
-    lengths = np.diff(times).astype(np.int64)
-    if len(set(lengths[np.array(steps) - 1])) < 2:  # Its clock was changed.
+    lengths, places = np.diff(times).astype(np.int64), np.array(steps) - 1
+    if len(set(lengths[places])) < 2:  # Its clock was changed.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
+    if unit:
+        seconds = np.rint(lengths * np.timedelta64(1, unit) / _SECOND).astype(np.int64)
+        # Jittered times have nanoseconds, which nobody reads.
+        if len(set(seconds[places])) == 2 and seconds[places].min() >= 10:
+            lengths, unit = seconds, "s"
     told = [
         f"{Frequency(int(lengths[row - 1]), unit=unit)} from "
         f"{clock.written(rows.start + row - 1)} to {clock.written(rows.start + row)}"
@@ -226,9 +231,11 @@ def _step(times: Array) -> tuple[str, str, str] | None:
         grid = count * size
         # A step of many small units, such as 1439 minutes, is a jittered step of a larger unit.
         if count and abs(usual - grid) <= grid / 8:
-            near = np.abs(seconds / grid - np.rint(seconds / grid)).max() <= 0.25
+            near = np.quantile(np.abs(seconds / grid - np.rint(seconds / grid)), 0.9) <= 0.25
             whole, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")
             apart = np.diff(whole)
-            jitters = not even and bool((apart > 0).all() and 2 * (apart == 1).sum() > len(apart))
+            # Of two near one step the next error tells how to aggregate them.
+            single = near or bool((apart > 0).all())
+            jitters = not even and single and bool(2 * (apart == 1).sum() > len(apart))
             return f"{count}" * (count > 1) + pandas, f"{count}{polars}", name * jitters
     return None

@@ -107,6 +107,9 @@ def test_misuse_is_refused(parts):
     def wide(train, validation):
         return np.zeros((validation.num_windows, 5))
 
+    def levels(train, validation):
+        return np.zeros((validation.num_windows, 3, 2))
+
     for chosen, error in [
         ("naive", "must be a list, such as"),
         ([], "baselines is empty, and a verdict needs one"),
@@ -118,6 +121,7 @@ def test_misuse_is_refused(parts):
         ([three], "three must return a forecast of each of 98 windows, in time order"),
         ([text], "what text returns"),
         ([wide], r"wide must give one value per target, \(98, 3\)"),
+        ([levels], "Received shape .98, 3, 2.* Quantiles come of a SortedQuantiles layer"),
     ]:
         with pytest.raises((TypeError, ValueError), match=error):
             compare(None, *parts, baselines=chosen)

@@ -279,3 +279,24 @@ def test_readings_of_business_days_stay_business_days(library):
     assert len(means) == len(days)
     regular = table(days).drop(columns="note")
     assert WINDOWS.build(means).frequency == WINDOWS.build(regular).frequency
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_sensor_that_strays_and_repeats_itself_is_rounded_then_aggregated(library):
+    """Each error's own line leads to the next, and the last to the grid."""
+    times = jittered(pd.date_range("2024-01-01", periods=300, freq="10min"), 0.25)
+    frame = table(times.union(times[50:51] + pd.Timedelta(seconds=9)).delete(range(100, 120)))
+    frame = frame.drop(columns="note")
+    spec = WindowedSeries(6, 2, target_columns="y", time_column="t", missing="mask")
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    for begins in ("The times jitter. Round them: ", "aggregate the rows of one time: "):
+        with pytest.raises(ValueError, match=begins) as caught:
+            spec.count(frame)
+        assert "nanoseconds" not in str(caught.value)
+        line = str(caught.value).partition(begins)[2]
+        end = ". Or pass" if begins.startswith("The") else ", or name"
+        scope = {"frame": frame, "pl": pl}
+        exec(line.partition(end)[0], scope)
+        frame = scope["frame"]
+    assert str(spec.build(frame).frequency) == "10 minutes"
+    assert len(frame) == 280
