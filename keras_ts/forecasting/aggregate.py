@@ -302,7 +302,7 @@ class Samples:
             if levels is None:
                 columns.append((target, sums.ravel()))
                 continue
-            # By Hazen, a single step's quantiles at (0.5, 1.5, ...) / count are its samples themselves.
+            # By Hazen, a step's quantiles at (0.5, 1.5, ...) / count are its samples themselves.
             found = np.quantile(sums, levels, axis=1, method="hazen")
             columns += zip(output_names(target, levels), found, strict=True)
             if above is not None:
