@@ -62,7 +62,7 @@ class Judge:
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
         # Quantiles are judged beside the climatology, which beats a net where all is chance.
-        spread = total or by == "sql"
+        spread = total or by in QUANTILE
         self._baselines, self._left_out = baselines_of(baselines, period, sequence, spread)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):

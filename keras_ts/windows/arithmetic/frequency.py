@@ -1,4 +1,4 @@
-"""``Frequency``: a regular step of one of five kinds, named, numbered and continued. Pure NumPy.
+"""``Frequency``: a regular step, named, numbered and continued. Pure NumPy.
 
 | kind | rule | counted in |
 | --- | --- | --- |
@@ -11,7 +11,7 @@
 A rule numbers its days (month ends 1, 2, 3, ...) and returns the day of each number. A series
 follows a rule if the rule returns each of its days for the number of that day. A missing row is
 then a skipped number, and the next numbers give the next days. A row of ``RULES`` is all that a
-rule is: how it counts, its names, and its season.
+rule is: how it counts, its names, its season, and its working week, one of ``WEEKS``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import month_of
+from keras_ts.windows.arithmetic.cycles import WEEKS, month_of
 from keras_ts.windows.arithmetic.geometry import per_row
 
 _DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
@@ -84,6 +84,18 @@ class Rule:
     preferred: bool = False  # True to go before an earlier rule that leaves equally few gaps.
     zoned: bool = False  # True if it is tried only where there is a time zone.
     season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
+    week: str = ""  # One of ``WEEKS`` if it counts its days alone.
+
+
+def _of_week(week: str, words: str) -> Rule:
+    """Return the rule that counts the days of one of ``WEEKS`` alone."""
+    noun, mask, first = week.removesuffix("s"), WEEKS[week], np.datetime64(0, "D")
+    return Rule(
+        20, lambda day: np.busday_count(first, day, mask),
+        lambda number, _: np.busday_offset(first, number, "forward", mask),
+        lambda step, _: _plural(step, noun), rf"(?P<every>\d+) {noun}s?", words,
+        season=(mask.count("1"), f", of {week}"), week=week,
+    )  # fmt: skip
 
 
 RULES = {
@@ -97,12 +109,7 @@ RULES = {
         _month_name, r"(month (start|end)|day \d+ of the month)(, every (?P<every>\d+) months)?",
         "12 * (year - 1970) + month - 1, of {}", _latest_day, preferred=True,
     ),
-    "weekday": Rule(
-        20, lambda day: np.busday_count(np.datetime64(0, "D"), day),
-        lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
-        lambda step, _: _plural(step, "weekday"), r"(?P<every>\d+) weekdays?",
-        "Mondays to Fridays from 1970-01-01 on, before {}", season=(5, ", of weekdays"),
-    ),
+    "weekday": _of_week("weekdays", "Mondays to Fridays from 1970-01-01 on, before {}"),
 }  # fmt: skip
 
 
@@ -200,8 +207,8 @@ def check_name(text: str) -> None:
     if not any(fullmatch(pattern, text) for pattern in patterns):
         raise ValueError(
             f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
-            "a frequency: it takes fixed steps, days, weekdays, months and whole numbers. "
-            "Resample the data to one of them, and train again."
+            "a frequency: it takes fixed steps, whole numbers, and steps of one "
+            f"{', '.join(RULES)}. Resample the data to one of them, and train again."
         )
 
 
