@@ -33,7 +33,7 @@ from keras_ts.windows.spec import WindowSpec
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies are tried: those with the most rows.
 _MOST_TRIED = 3
-# Rows of days off are thought to be wrong if there are so many times more of all rows.
+# Rows on days off are taken for errors if there are at least so many times as many rows in all.
 _SELDOM = 100
 # The most rows whose timestamps are read at once.
 _MOST_ROWS = 1 << 22
@@ -58,7 +58,7 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 
 
 def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
-    """Warn of a few rows on days off, by which series are daily, and their other days off lack."""
+    """Warn of a few rows on days off, which make series daily and the other days off missing."""
     for name, rule in RULES.items():
         off = np.zeros(len(clock.times), bool)
         for frequency, rows in clock.frequencies.rows(clock.offsets) if rule.week else ():
@@ -100,11 +100,11 @@ def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
 def mean_steps(
     panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
 ) -> Array:
-    """Return the mean absolute step of targets over some rows, ``(series, targets)``."""
-    # The two values of a step are ``lag`` positions apart on the grid of their series: if a shop
+    """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
+    # The two values of a change are ``lag`` positions apart on the grid of their series: if a shop
     # has no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
     # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
-    # squared steps.
+    # squared changes.
     clock: Any = panel.clock
     places = None
     if clock is not None and panel.given is None:
@@ -149,7 +149,8 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     shape = (int(offsets[-1]), *panel.values.shape[1:])
     values = np.full(shape, np.nan, np.result_type(panel.values, kind))
     values[given] = panel.values[kept]
-    # The number of missing rows before each row; then how many steps each is after the row before.
+    # ``count`` is the number of missing rows before each row, and ``after``, how many steps each of
+    # them lies after the row before.
     count = np.where(kept, np.minimum(steps - 1, place - begin), 0)
     rows = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
