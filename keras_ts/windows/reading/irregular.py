@@ -147,7 +147,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     if len(set(lengths[places])) < 2:  # Its clock was changed.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
     if unit:
-        seconds = np.rint(lengths * np.timedelta64(1, unit) / _SECOND).astype(np.int64)
+        seconds = np.rint(lengths.astype(f"m8[{unit}]") / _SECOND).astype(np.int64)
         # Jittered times have nanoseconds, which nobody reads.
         if len(set(seconds[places])) == 2 and seconds[places].min() >= 10:
             lengths, unit = seconds, "s"
