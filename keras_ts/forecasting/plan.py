@@ -95,8 +95,8 @@ class Plan:
             if far.any():
                 series = panel.series(int(self.history.chosen[far.any(axis=1)][0]))
                 warnings.warn(
-                    f"{series} has {numbers.T[far][0]} in column {name!r}, far outside the {low} to "
-                    f"{high} of training, so the forecast extrapolates: a mistake, another unit?",
+                    f"{series} has {numbers.T[far][0]} in column {name!r}, far outside the {low} "
+                    f"to {high} of training, so the forecast extrapolates: a mistake, or a unit?",
                     stacklevel=3,
                 )
                 return
