@@ -20,6 +20,7 @@ from keras_ts.conversion.migrate import migrate_lambdas
 from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
 from keras_ts.evaluation.backtests.backtest import backtest
+from keras_ts.evaluation.backtests.report import plot_backtest
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.fine_tune import fine_tune
@@ -32,7 +33,6 @@ from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
 from keras_ts.plotting.curves import plot_history, plot_series
-from keras_ts.plotting.errors import plot_backtest
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.presets.catalog import (
     choose_preset,

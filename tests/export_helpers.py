@@ -10,6 +10,16 @@ from helpers import BACKEND
 from keras_ts import ExpandSeries, ScaleOutput
 from keras_ts.exporting.formats import FORMATS
 
+# The formats that work from each backend: those that hold the loop of a recurrent layer, unrolled
+# from PyTorch; and the others.
+WITH_LOOPS = {
+    "tensorflow": ["tf_saved_model", "onnx"],
+    "jax": ["tf_saved_model", "onnx"],
+    "torch": ["onnx"],
+}
+WITHOUT_LOOPS = {"tensorflow": ["litert", "openvino"], "jax": [], "torch": ["openvino"]}
+WORK = {backend: WITH_LOOPS[backend] + others for backend, others in WITHOUT_LOOPS.items()}
+
 X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
 
 

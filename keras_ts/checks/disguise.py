@@ -1,9 +1,10 @@
 """Finds columns that copy a target's later values, or hold a target in disguise.
 
-A copy, made from the target beforehand by a shift, would stay when the target is changed, and hide
-its leak, so both are changed. A target in disguise is a smooth function of the column: the
-customers of a day, or its sales with the tax, are not known before the day. If such a column is
-named as known ahead, held-out forecasts look perfect, and none moves when the target is changed.
+A check changes the target. A column that was copied from it beforehand, by a shift, would stay, and
+hide its leak, so both are changed. A column holds the target in disguise if the target is a smooth
+function of it, as sales are of the day's customers, or of sales with the tax. Neither is known
+before the day. If such a column is named as known ahead, held-out forecasts look perfect, and none
+moves when the target is changed.
 """
 
 from collections.abc import Iterable
@@ -140,7 +141,7 @@ class OpenTarget:
         self._y, self._of_past = np.concatenate(counted), np.concatenate(past)
 
     def told_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
-        """Return how many rows later the target lies that a column explains, and the share."""
+        """Return how many rows after a column the target lies that it explains, and the share."""
         # The docstring of ``check_leakage`` has the formula. It finds any smooth function of the
         # target, but no trend or season, which the past explains equally well.
         x, series, distances = column[self._rows], self._series, list(distances)
@@ -209,7 +210,7 @@ def _of_calendar(x: Array) -> bool:
 
 
 def _explained(of_column: Array, without: Array) -> float:
-    """Return the share that a column explains; the smaller one if a few rows make up most of it."""
+    """Return the share that a column explains, or less if that is mostly due to a few rows."""
     if not len(without):
         return 0.0
     size = np.abs(without)
@@ -222,7 +223,7 @@ def _explained(of_column: Array, without: Array) -> float:
 
 
 def _left_open_by_past(y: Array) -> Array:
-    """Return the residuals of a regression on the last values; NaN without one."""
+    """Return the residuals of a regression on the last values; NaN where there is none."""
     residuals = np.full(len(y), np.nan)
     lags = min(_MOST_LAGS, len(y) // _ROWS_PER_LAG)
     past = np.lib.stride_tricks.sliding_window_view(y, lags + 1)

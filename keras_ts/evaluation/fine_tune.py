@@ -1,6 +1,5 @@
 """``fine_tune``: a model that goes on from where training left it, on rows that came since."""
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -135,9 +134,7 @@ def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
     before = with_interval(model.output, lambda inputs: inputs[0])
     net = keras.Model(model.input, before, name=model.name.removesuffix("_calibrated"))
     carried = remembered(model)
-    if carried is not None:
-        carried = replace(carried, quantiles=interval.given_quantiles, scorecard=None)
-    remember(net, carried)
+    remember(net, carried and carried.with_quantiles(interval.given_quantiles))
     return net
 
 

@@ -36,11 +36,11 @@ from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.scores.report import percent, unscaled_note
 
-# A reader should know of so many zeros: where most are, a forecast of 0 is hard to beat.
+# If more targets than this are zero, the report says so: a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
 _UNSCALED = (
     "No series here has a row before the border, so MASE does not exist, and MAE is judged. "
-    "Without a value in its window, baselines read the median of the other series' means."
+    "Where a window has no value, baselines read the median of the other series' means."
 )
 
 
@@ -61,8 +61,8 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        # Quantiles are judged beside those of the past, which beat a net where all is chance.
-        spread = total or by == "sql"
+        # Quantiles are judged beside the climatology, which beats a net where all is chance.
+        spread = total or by in QUANTILE
         self._baselines, self._left_out = baselines_of(baselines, period, sequence, spread)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):
@@ -72,7 +72,7 @@ class Judge:
         self._judgements: list[Judgement] = []
         self._pointed: list[str] = []  # models whose levels are those of single steps alone
         self._reason: NoVerdictError | None = None
-        self._unscaled = False  # No series that is judged has a scale.
+        self._unscaled = False  # True if no series that is judged has a scale.
 
     def add(
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
@@ -132,8 +132,8 @@ class Judge:
                 ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
             )
             raise NoVerdictError(
-                f'by="{by}" needs a series that changes{steps} in train. All are missing there, '
-                f'shorter or constant: pass {cure}by="mae".'
+                f'by="{by}" needs a series that changes{steps} in train. There, all are missing, '
+                f'too short or constant: pass {cure}by="mae".'
             )
         places = [np.flatnonzero(part.scored) for part in judgements]
         pairs = list(zip(judgements, places, strict=True))
@@ -228,7 +228,7 @@ def _table(
 def _notes(
     judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally], period: int | None
 ) -> Iterator[str]:
-    """Yield sentences on the steps of MASE, if they span a period, and on what is left out."""
+    """Yield sentences on what the scores are of, on the scale of MASE, and on what is left out."""
     first, any_tally = judgements[0], next(iter(tallies.values()))
     if first.summed:
         yield (
@@ -262,8 +262,8 @@ def _notes(
     for name, tally in tallies.items():
         if others := ", ".join(f"{p:g}" for p in tally.levels or () if p not in common):
             yield (
-                f"Pinball loss and interval score leave out the levels {others} of {name}, which "
-                "others lack."
+                f"Pinball loss, SQL and interval score leave out the levels {others} of {name}, "
+                "which others lack."
             )
 
 
@@ -278,8 +278,8 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
     more = int(np.delete(judged - scaled, unscaled).sum())
     if more:
         yield (
-            f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train in a series "
-            "that has others; WAPE does not."
+            f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train where other "
+            "targets or folds of their series are not; WAPE does not."
         )
 
 

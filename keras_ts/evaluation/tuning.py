@@ -155,12 +155,9 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
     trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
     layers = _keras_private.layers_within(copied, WindowedInput)
     for layer in layers:
-        carried = replace(layer.carried, scorecard=None, trained_on=trained_on)
-        layer.carried = carried.widened(train)
+        layer.carried = layer.carried.trained_further(train, trained_on)
     carried = remembered(model) or (None if layers else Carried.of(train))
-    if carried is not None:
-        carried = replace(carried, scorecard=None, trained_on=trained_on).widened(train)
-    remember(copied, carried)
+    remember(copied, carried and carried.trained_further(train, trained_on))
     return copied
 
 

@@ -120,7 +120,7 @@ def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
     windows = forecaster.interface.windows
     if isinstance(cycle, Holiday):
         day, eve = cycle.columns
-        before = "weekday" if cycle.weekdays else "day"
+        before = cycle.week.removesuffix("s") or "day"
         return {
             "cycle": f"{cycle.place}={cycle.name}",
             "columns": {

@@ -30,8 +30,8 @@ def aggregate(
     The 90 % quantile of a week's sales is not the sum of seven days' 90 % quantiles, as not all
     days are high at once. So each sample path is summed, and the quantiles are those of the sums.
 
-    With ``quantiles=None`` the totals are sample paths again. Totals of them equal totals of all at
-    once, so that a hierarchy adds up, and a panel too large for memory goes in parts.
+    With ``quantiles=None`` the totals are sample paths again. Totals of these totals equal those of
+    all samples at once: a hierarchy adds up, and a panel too large for memory is summed in parts.
 
     Example:
 
@@ -50,18 +50,18 @@ def aggregate(
 
     Args:
         samples: What ``forecast(..., num_samples=...)`` returned for a frame, or ``aggregate`` with
-            ``quantiles=None``; several of them below each other, in any order of their rows. Paths
-            of several origins need a column ``origin``, such as the last day that each knew: it
-            stays, and each origin has totals of its own. A step that is NaN, a closed day, counts 0
-            if its series has another step that is not. A series that is NaN throughout makes its
-            totals NaN, and a warning names it.
+            ``quantiles=None``. Several such frames may stand below each other, their rows in any
+            order. Paths of several origins need a column ``origin``, such as the last day that each
+            knew: it stays, and each origin has totals of its own. A step that is NaN, a closed day,
+            counts as 0 if another step of its series is not NaN. A series that is NaN throughout
+            makes its totals NaN, and a warning names it.
         over: What is summed: "step", "series", or a list of both. Totals over series take the times
             (and origins) that all of them have; a warning names the others. Totals over steps have
             no times any more: if series begin at different times, a warning names two of them.
-        groups: The group of each series, over whose series alone is summed: a dict from id to
-            group, which makes a column ``group``, or a frame of ids and one column, which keeps
-            both names. Ids that ``samples`` lacks count nowhere, so that a panel may be summed in
-            parts. Defaults to None: all series are one group.
+        groups: The group of each series, for a total of each group: a dict from id to group, for
+            which the result has a column ``group``, or a frame of the ids and one column, whose
+            name the result keeps. Ids that ``samples`` lacks count nowhere, so that a panel may be
+            summed in parts. Defaults to None: all series are one group.
         quantiles: Levels of the quantiles to return, increasing, between 0 and 1. None returns the
             totals of each sample. Defaults to (0.1, 0.5, 0.9).
         above: A number in the units of the target: a column ``above`` has the probability that the
@@ -94,8 +94,8 @@ def aggregate(
         above = dict(above.items()) if hasattr(above, "items") else _checks.real("above", above)
         if levels is None or len(read.values) > 1:
             raise ValueError(
-                "above gives one column, of one target, beside quantiles. Leave quantiles=None "
-                f"out, and drop the other columns of {_checks.shown(list(read.values))}."
+                "above gives one column, of one target, beside quantiles: do not pass "
+                f"quantiles=None, and keep one column of {_checks.shown(list(read.values))}."
             )
     names, column = [None] * len(read.labels), ""
     if groups is not None:
@@ -133,7 +133,7 @@ class Samples:
         place = names.index("sample") if "sample" in names else -1
         others = [name for name in names[:place] if name not in ("step", _ORIGIN)]
         keys = [name for name in names if name == _ORIGIN or name in names[:place]]
-        # A BatchForecaster has a column of texts behind them.
+        # Behind the targets of a BatchForecaster stands a column of texts.
         rest = [name for name in names[place + 1 :] if name != _ORIGIN]
         targets = [name for name in rest if table[name].dtype.is_numeric()]
         if place < 0 or not len(table) or not targets or len(others) > 2:
@@ -177,7 +177,7 @@ class Samples:
         return np.stack([self.values[own[0]] for own in names], axis=1)
 
     def medians(self) -> Any:
-        """Return a frame of the library of the samples, with their medians for forecasts."""
+        """Return the medians as a frame of forecasts, in the library of the samples."""
         import narwhals as nw
 
         backend = self.heads.implementation
@@ -191,8 +191,8 @@ class Samples:
         for side in sorted(sides):
             if not has[side]:
                 raise ValueError(
-                    f"samples has no {side} to sum over, or only totals of them: it has the keys "
-                    f"{_checks.shown(list(self.heads.columns))}."
+                    f"samples has no {side} to sum over, or was summed over it before: it has the "
+                    f"keys {_checks.shown(list(self.heads.columns))}."
                 )
         if "series" not in sides:
             self._warn_apart()
@@ -225,13 +225,13 @@ class Samples:
         return owner, kept
 
     def _warn_apart(self) -> None:
-        """Warn of totals over steps that begin at different times."""
+        """Warn if the steps that are summed begin at different times in different series."""
         if self.ids is None or self.times is None:
             return
         order = np.lexsort([self.heads["step"].to_numpy(), self.series])
         first = order[np.unique(self.series[order], return_index=True)[1]]
         times, origins = self.heads[self.times].to_numpy()[first], self.origins[first]
-        # Sorted by origin and time, the first and the last of an origin should be at one time.
+        # Sorted by origin and time, the first and the last series of an origin should begin alike.
         order = np.lexsort([np.unique(times, return_inverse=True)[1], origins])
         starts = np.unique(origins[order], return_index=True)[1]
         ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
@@ -241,13 +241,13 @@ class Samples:
             one, other = (f"{_checks.shown(self.labels[n])} at {times[n]}" for n in shown)
             warnings.warn(
                 f"aggregate sums steps of series that begin at different times, by {self.times!r}: "
-                f"{one}, {other}. Each is forecast from its own last row: fill them up to the same "
-                "last time before forecast, or leave out those that ended.",
+                f"{one}, {other}. Each is forecast from its own last row: fill all up to the same "
+                "last time before you forecast, or leave out series that ended.",
                 stacklevel=4,
             )
 
     def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
-        """Return the sums of rows in ``order``, a total's beginning at each of ``starts``."""
+        """Return sums of the rows in ``order``; those of a total begin at each of ``starts``."""
         values = self.values[target]
         missing = np.isnan(values).any(axis=1)
         if missing.any():
@@ -303,7 +303,7 @@ class Samples:
             if levels is None:
                 columns.append((target, sums.ravel()))
                 continue
-            # The samples of a single step are quantiles at (0.5, 1.5, ...) / count, and come back.
+            # By Hazen, a step's quantiles at (0.5, 1.5, ...) / count are its samples themselves.
             found = np.quantile(sums, levels, axis=1, method="hazen")
             columns += zip(output_names(target, levels), found, strict=True)
             if above is not None:
@@ -332,7 +332,7 @@ def _opened(name: str, frame: Any) -> Any:
 
 
 def _of_each(above: dict[Any, float], labels: list[Any]) -> Any:
-    """Return the number of each total, ``(totals, 1)``, by its id or group."""
+    """Return ``above`` for each total, ``(totals, 1)``, by its id or group."""
     if lacking := [label for label in dict.fromkeys(labels) if label not in above]:
         raise ValueError(
             f"above has no number of {_checks.shown(lacking)}: it needs one for each id or group "
@@ -357,7 +357,7 @@ def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
         others = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
         return (*others, None, None)[:2]  # type: ignore[return-value]
     (name,) = others
-    # Each id has a first step, and of the times of a single series the later ones have none.
+    # In the rows of the first step all ids occur, but not all times of a single series.
     begun = heads.filter(heads["step"] == heads["step"].min())[name]
     one = begun.n_unique() < heads[name].n_unique()
     return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)

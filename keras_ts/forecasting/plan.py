@@ -102,7 +102,7 @@ class Plan:
                 return
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
-        """Return the columns known ahead of the chosen series; NaN at a closed step."""
+        """Return the chosen series' columns that are known ahead; NaN at a closed step."""
         # After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
@@ -145,7 +145,7 @@ class Plan:
         return values
 
     def _warn_closed(self, closed: BoolArray, planned: BoolArray) -> None:
-        """Warn of closed steps, ``(chosen, steps)``, of series that lacked nothing before."""
+        """Warn of closed steps, ``(chosen, steps)``, that look as if the plan lacked rows."""
         chosen, given = self.history.chosen, self.history.given
         if not closed.any():
             return
@@ -154,9 +154,9 @@ class Plan:
         count = np.bincount(series, minlength=len(given.lengths))
         new, some = count == given.lengths, (count > 0) & (count < given.lengths)
         ever, new, usual = some.any(), new[chosen], some[chosen]
-        # A shop that opened last week has its first holiday, and the others have one, too. On a
-        # holiday all shops of a chain close, if some shop ever closed; but if it is the first step,
-        # the plan begins late.
+        # No warning of a step at which a series that ever lacked rows is closed, too, or at which
+        # all series are, if any ever lacked rows: that is a holiday. But if all lack the first
+        # step, the plan begins late.
         holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0) & ever
         opened = ~new[:, None] | np.logical_or.accumulate(planned, axis=1)
         nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
@@ -340,7 +340,7 @@ class Plan:
             number = int(series[row])
             raise ValueError(
                 f"future has a row of {panel.series(number)} at {clock.written(row)}, which is "
-                "none of the timestamps that follow the series, such as "
+                "none of the timestamps that follow the series, the first of which is "
                 f"{self._shown(number, 0)}. Correct it."
             )
         inside: BoolArray = np.zeros(wanted.shape, bool)
@@ -366,7 +366,7 @@ def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[An
 
 
 def _check_named(future: Any, history: History, incomplete: str) -> None:
-    """Check a plan that only names series without a row, and has no column known ahead."""
+    """Check a plan without a column known ahead, which only names the series to forecast."""
     windows, table = history.windows, open_frame(future)
     static = [name for name in windows.per_series if name in table.columns]
     ids = windows.id_column or ""
@@ -377,7 +377,7 @@ def _check_named(future: Any, history: History, incomplete: str) -> None:
 
 
 def _in_order(series: IntArray) -> IntArray:
-    """Return the place of each row within its series, which without timestamps is its order."""
+    """Return each row's place within its series: without timestamps, rows count in order."""
     order = np.argsort(series, kind="stable")
     places = np.empty(len(series), np.int64)
     places[order] = np.arange(len(series)) - np.searchsorted(series[order], series[order])

@@ -95,9 +95,7 @@ class Rollout(keras.Model):
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         # Scores of one horizon say nothing of a forecast that goes further.
-        carried = replace(
-            cast(Carried, interface.carried), quantiles=interface.quantiles, scorecard=None
-        )
+        carried = cast(Carried, interface.carried).with_quantiles(interface.quantiles)
         remember(self, carried)  # The model inside may have no layer that carries them.
         self._settings = {"model": model, "carried": carried, "steps": steps}
         self._forecaster = Forecaster(interface, columns, rounds, steps)

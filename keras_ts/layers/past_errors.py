@@ -34,15 +34,15 @@ def past_errors(
     ridge: float,
 ) -> Any:
     """Return mean squared errors, ``(batch, features, levels + lines, 1 + dampings * lines)``."""
-    # Over the origins of each window; the first column without a trend, the others damping by
-    # damping. 1 for all if a window is too short to tell. ``windows`` are 0 where masked;
-    # ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count; ``levels`` and
+    # Means are over the origins of each window. The first column has no trend; the others follow
+    # damping by damping. All are 1 if a window is too short to tell. ``windows`` are 0 where
+    # masked; ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count; ``levels`` and
     # ``lines`` are discounts; ``growths`` is ``(dampings, steps)``.
     dtype = windows.dtype
     values, present = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
     candidates, slopes, counts = _at_origins(values, present, levels, lines, ridge)
     length, steps = windows.shape[1], growths.shape[1]
-    after = np.arange(length)[:, None] - np.arange(length)  # Of a step, from an origin.
+    after = np.arange(length)[:, None] - np.arange(length)  # How far a step lies after an origin.
     within, number = (after >= 1) & (after <= steps), np.clip(after, 1, steps) - 1
 
     def ahead(of: Any, weights: Array) -> Any:

@@ -1,4 +1,4 @@
-"""The named presets: the eight models of the course, three that do better, and a regression.
+"""The named presets: the models of the course, others that do better, and a regression.
 
 The course's recurrent nets are here as taught, and the best-known one has a larger error than the
 naive forecast on the course's own series. ``gru_32x2`` sees each window relative to the window's

@@ -1,11 +1,11 @@
-"""Adds to the linear regression as much of a net's correction as the latest rows say that pays.
+"""Adds to a linear regression the share of a net's correction that pays on the latest rows.
 
 A net that begins at a ridge regression may end worse than it. The last quarter of the training part
-can tell, before any row that is held out is seen: a net that is trained on the rest alone forecasts
-it, and so does the regression. For each step, the share of their difference that brings the
-regression nearest to the targets follows in closed form. Neighbouring windows share most of their
-targets, so a few hundred of them say little of a season. The share is shrunk towards one half: the
-mean of both is better than the worse of them, and often than both.
+can tell, before any held-out row is seen: a net and a regression of the other rows forecast it. For
+each step, a closed form gives the share of their difference that, added to the regression, comes
+nearest to the targets. Neighbouring windows share most of their targets, so a few hundred of them
+say little of a season. So the share is shrunk towards one half: the mean of both forecasts is
+better than the worse one, and often than both.
 """
 
 import random
@@ -29,11 +29,11 @@ from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 
-# The part of the rows that chooses, and of the epochs that the net has which forecasts it.
+# As parts of all: the rows that the share is chosen on, and the epochs of the net for that.
 _LATEST, _EPOCHS = 1 / 4, 1 / 2
-# The rates of the training that it has, from the schedule of the whole one.
+# The training of that net enters the schedule of the whole training at so many places.
 _RATES = 10
-# The share is thought to be one half, give or take so much.
+# Before any row is seen, the share is expected at one half, with this standard deviation.
 _SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
 _TINY = np.finfo("float64").tiny
@@ -41,7 +41,7 @@ _NET, _LINE, _GATE = "net", "line", "gate"
 
 
 def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
-    """Tell if a fit is blended: that of a net with a linear map, for one series of enough rows."""
+    """Return True if a fit is blended: for a net with a linear map, and one series of many rows."""
     if preset.smoothing != "linear" or core is not None or not isinstance(train, WindowDataset):
         return False
     if train.windows.min_inputs == 0:  # No line reads a window without a value.
@@ -69,7 +69,7 @@ def gated_fit(
 
 
 def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> keras.Model:
-    """Return what a fit does, with other weights."""
+    """Return a model like the one that a fit returns, with other weights."""
     if not is_gated(preset, train, core):
         return unfitted(preset, train, core, members)
     net = unfitted(free(preset), train, None, members)
@@ -77,7 +77,7 @@ def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> ker
 
 
 def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:
-    """Return the regression and a share of what the net adds, not compiled, within bounds."""
+    """Return the regression plus a share of what the net adds to it, in one model, not compiled."""
     shape, quantiles, dtype = net.output.shape[1:], Interface.of(net).quantiles, whole_precision()
     axes = "st"[: len(shape) - (quantiles is not None)]
     every = f"b{axes}" + "q" * (quantiles is not None)
@@ -155,7 +155,7 @@ def _share(
     products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
     told = squares > 0
     best = np.clip(products / np.where(told, squares, 1.0), 0.0, 1.0)
-    # The error of that share, if as many windows are independent as fit beside each other.
+    # From the error at that share, its doubt, if only windows that do not overlap are independent.
     left = errors - 2 * best * products + best**2 * squares
     doubt = np.maximum(left, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
     share = (products + 0.5 * doubt) / np.where(told, squares + doubt, 1.0)
@@ -171,9 +171,9 @@ def _train(
     steps: int,
     shown: FitLine | None,
 ) -> None:
-    """Train a net on an early part of its training part, from where one of that part begins."""
-    # In the net that is there, since a new one would be compiled anew, which takes longer than
-    # most fits. So it has the units of all rows; all else is of the early ones.
+    """Train a net on the early part, from the weights at which a net of that part begins."""
+    # The net is used again, since a new one would be compiled anew, which takes longer than most
+    # fits. So it has the units of all rows; all else is of the early ones.
     state = random.getstate()
     random.seed(0)  # Keras draws the seeds of weights from it.
     try:
@@ -188,13 +188,13 @@ def _train(
         shown.steps += count * len(read)
         settings["callbacks"] = [shown]
     for first in range(0, count, every):
-        # The rate of the compiled schedule, which is that of a longer fit.
+        # The compiled schedule is that of the whole, longer fit: go to the same part of it.
         net.optimizer.iterations.assign(first * epochs * steps // count)
         until = min(first + every, count)
         net.fit(read, initial_epoch=first, epochs=until, **settings)
 
 
 def _line(preset: Any, train: WindowDataset) -> keras.Model:
-    """Return the linear regression of the windows of a preset, with its outputs."""
+    """Return the linear regression on the windows, with the outputs of the preset."""
     settings = PresetSettings(cell="linear", quantiles=preset.quantiles)
     return solved(required_by(settings, train), train)

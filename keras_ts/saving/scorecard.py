@@ -1,10 +1,10 @@
 """The scorecard of a model: ``save_model`` puts it in from a report, ``scorecard`` reads it.
 
 A scorecard is kept with the windows that a model carries. In a folder, a model card and a picture
-lie beside the model's file. It holds for the weights that were judged, and keeps a digest of each:
-so weights in a file are compared without building the model, and a model that ``calibrate`` or
-``save_portable`` made of the same layers is recognized. Margins of a ``ConformalInterval`` change
-no point forecast, so their digests are compared separately.
+lie beside the model's file. The scorecard holds for the weights that were judged, and keeps a
+digest of each: so weights in a file are compared without building the model, and a model that
+``calibrate`` or ``save_portable`` made of the same layers is recognized. Margins of a
+``ConformalInterval`` change no point forecast, so their digests are compared separately.
 """
 
 import contextlib
@@ -129,7 +129,7 @@ def _of_file(path: str) -> Scorecard:
 
 
 def _bounds(layer: Any, path: str) -> tuple[tuple[float, ...], Followed | None]:
-    """Return the levels that a ``ConformalInterval`` gives from its config, and what moved them."""
+    """Return, from the config of a ``ConformalInterval``, its levels and what moved them."""
     settings = {key: layer[key] for key in _SETTINGS if key in layer}
     try:
         interval = ConformalInterval(**settings)
@@ -156,8 +156,8 @@ def _scorecard(
         )
     elif (count := values["folds"]) is not None:
         remarks.append(
-            f"Judged by a backtest of {count} fold{'s' * (count != 1)}: no error is of this model "
-            "itself, but of models built and trained in the same way on earlier parts of the data."
+            f"Judged by a backtest of {count} fold{'s' * (count != 1)}: the errors are not of this "
+            "model, but of others, built and trained in the same way on earlier parts of the data."
         )
     if not same_intervals:
         remarks.append(
@@ -185,14 +185,14 @@ def _values(carried: Carried | None, where: str) -> dict[str, Any]:
 
 
 def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) -> Carried:
-    """Return what a model carries with the scorecard in a report that has its weights."""
+    """Return what a model carries, with the scorecard that a report has for its weights."""
     if not callable(getattr(report, "scorecards", None)):
         raise TypeError(
             "report must be what compare or backtest returned. Received: "
             f"{_checks.shown(report)} ({type(report).__name__})."
         )
     weights, cards = Weights.of(model).plain(), report.scorecards()
-    # A backtest judges other models, made in the same way.
+    # A backtest names no weights: it judges other models, made in the same way.
     fitting = [card for card in cards if card["weights"] in (None, weights["weights"])]
     if not fitting:
         judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
@@ -200,7 +200,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
             f"report judges {judged}, and model has other weights: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
-    # A calibrated model and the one inside differ only in the weights of the intervals.
+    # A calibrated model and the model inside it differ only in the weights of intervals.
     card = next((card for card in fitting if card["intervals"] == weights["intervals"]), fitting[0])
     values = checked({**card, **weights} if card["weights"] is None else card)
     if carried is None:
@@ -235,7 +235,7 @@ def card_beside(
         return
     if text is not None and not is_unchanged(text):
         raise ValueError(
-            f"{str(path)!r} was not written by save_model, or changed by hand, and would be "
+            f"{str(path)!r} was not written by save_model, or was changed by hand, and would be "
             "replaced by the card: move or remove it, or save to another folder."
         )
     card = _of_model(model)
@@ -246,8 +246,8 @@ def card_beside(
         card.plot(own_axes()).figure.savefig(drawn, dpi=120)
 
 
-# Optimizers have states as large as the weights. Keras names their groups like this, the first in a
-# .keras file, where each model inside the model has one.
+# Optimizers have states as large as the weights. Keras names their groups so: the first in a .keras
+# file, where models inside the model have one, too, and the second in an .h5 file.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
 
 

@@ -17,7 +17,7 @@ _HALF = WINDOW // 2
 # Five standard deviations, in median absolute deviations: of normal noise, a standard deviation is
 # 1.4826 of these.
 _FARTHEST = 5 * 1.4826
-# The first smoothed losses average fewer losses than this, too few to judge by.
+# Smoothed losses are judged from this many losses on: those before average too few.
 FEWEST_POINTS = 10
 
 
@@ -149,8 +149,8 @@ def _before_divergence(
     repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
 ) -> Array:
     """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence."""
-    # All repeats are cut at the same rate: before the first loss that is not finite, and one loss
-    # after the first divergence, of any repeat. This cut gave the best rates in
+    # All repeats are cut at the same rate: before the first loss of any repeat that is not finite,
+    # or one loss after the first divergence, if that is earlier. This cut gave the best rates in
     # ``tests/sweep/test_quality.py``. A sweep records some losses beyond it, since only later
     # losses tell a divergence from an outlier.
     ends = []
@@ -189,8 +189,8 @@ def interval(
 
 def _explosion(losses: Array, curve: Array) -> int:
     """Return how many losses come before the rise at the end of the curve."""
-    # The count ends with the last loss of at most half height, before the curve rises above that.
     # Half height lies midway between the lowest point of the curve and its top before that point.
+    # The count ends with the last loss at or below it, before the curve rises above it.
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)

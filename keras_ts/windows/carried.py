@@ -128,13 +128,17 @@ class Carried:
         )
         return replace(self, windows=replace(windows, categories=categories, holidays=holidays))
 
-    def widened(self, dataset: WindowDataset) -> Self:
-        """Return the same, where columns that have ranges in both have those of both."""
-        if self.ranges is None:
-            return self
-        ours, theirs = self.ranges, _ranges(dataset) or {}
+    def trained_further(self, dataset: WindowDataset, trained_on: Spans | None) -> Self:
+        """Return what the model carries once it was trained on a dataset, too."""
+        # It has no scores yet. Columns that have ranges in both have those of both.
+        ours, theirs = self.ranges or {}, (_ranges(dataset) or {}) if self.ranges else {}
         ends = {name: sorted(ours[name] + theirs[name]) for name in ours if name in theirs}
-        return replace(self, ranges={name: [of[0], of[-1]] for name, of in ends.items()} or None)
+        ranges = {name: [of[0], of[-1]] for name, of in ends.items()} or None
+        return replace(self, scorecard=None, trained_on=trained_on, ranges=ranges)
+
+    def with_quantiles(self, quantiles: Any) -> Self:
+        """Return the same for a model of the same net with other outputs, which has no scores."""
+        return replace(self, quantiles=quantiles, scorecard=None)
 
     def table_columns(self) -> dict[str, list[Any]]:
         """Return the columns of the table by part, without a calendar's; all empty if unknown."""

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import export_helpers
 from export_helpers import X, faked, needs, recurrent, run_by
 from helpers import BACKEND
 from keras_ts import (
@@ -38,13 +39,9 @@ def two_inputs():
     return keras.Model({"past": past, "future": future}, outputs)
 
 
-WORK = {
-    "tensorflow": ["tf_saved_model", "onnx", "litert", "openvino"],
-    "jax": ["tf_saved_model", "onnx"],
-    "torch": ["onnx", "openvino"],
-}[BACKEND]
+WORK = export_helpers.WORK[BACKEND]
 # A loop that stays a loop takes any length.
-LOOPS = {"tensorflow": ["tf_saved_model", "onnx"], "jax": ["tf_saved_model", "onnx"], "torch": []}
+LOOPS = [] if BACKEND == "torch" else export_helpers.WITH_LOOPS[BACKEND]
 
 
 @pytest.mark.parametrize("format", WORK[:2])
@@ -152,7 +149,7 @@ def test_a_fixed_window_exports(format):
     assert str(report).startswith(f"{format}: the same outputs up to ")
 
 
-@pytest.mark.parametrize("format", LOOPS[BACKEND])
+@pytest.mark.parametrize("format", LOOPS)
 @pytest.mark.parametrize("batch", [5, 2])
 def test_quantiles_and_the_windows_that_a_model_carries(format, batch):
     """The file takes the windows that the model was trained on, of one length."""
@@ -165,7 +162,7 @@ def test_quantiles_and_the_windows_that_a_model_carries(format, batch):
     assert check_export(model, values, format).shapes == ([(batch, 6, 4)],)
 
 
-@pytest.mark.parametrize("format", LOOPS[BACKEND])
+@pytest.mark.parametrize("format", LOOPS)
 def test_any_length_exports_and_two_are_run(format):
     needs(format)
     report = check_export(recurrent(None), X, format)

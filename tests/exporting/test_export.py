@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+import export_helpers
 from described_inputs import arrays
 from export_helpers import needs
 from helpers import BACKEND
@@ -28,12 +29,8 @@ from keras_ts.windows.carried import Carried
 # Warnings of converters and runtimes are theirs.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-WITH_LOOPS = {
-    "tensorflow": ["tf_saved_model", "onnx"],
-    "jax": ["tf_saved_model", "onnx"],
-    "torch": ["onnx"],
-}[BACKEND]
-WITHOUT_LOOPS = {"tensorflow": ["litert", "openvino"], "jax": [], "torch": ["openvino"]}[BACKEND]
+WITH_LOOPS = export_helpers.WITH_LOOPS[BACKEND]
+WITHOUT_LOOPS = export_helpers.WITHOUT_LOOPS[BACKEND]
 RANDOM = np.random.default_rng(0)
 SERIES = RANDOM.normal(size=60)
 TABLE = np.stack([SERIES, RANDOM.normal(size=60)], axis=1)

@@ -1,11 +1,36 @@
 """A file's names of its inputs are found by their roles, and windows need what they go on from."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from keras_ts.exporting.formats import _matched, _present
+from export_helpers import WORK
+from keras_ts.exporting.formats import FORMATS, _matched, _present
+from keras_ts.forecasting.rollout import _TRIED
 
 NAN = np.nan
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_format_is_tried_with_its_packages_and_has_a_place_on_the_pages():
+    """What a row of ``FORMATS`` lacks elsewhere is said nowhere else: tests would be skipped."""
+    assert set(FORMATS) == set(_TRIED) == {name for names in WORK.values() for name in names}
+    module = ast.parse((ROOT / "noxfile.py").read_text())
+    [session] = [part for part in module.body if getattr(part, "name", "") == "exports"]
+    calls = (call for call in ast.walk(session) if isinstance(call, ast.Call))
+    [installed] = [ast.unparse(call) for call in calls if "install" in ast.unparse(call.func)]
+    for backend, names in WORK.items():
+        for form in (FORMATS[name] for name in names):
+            for package in filter(None, (form.runtime, form.converters.get(backend))):
+                assert package in installed, f"noxfile.py, exports: {package}"
+    for page in ("exporting", "serving"):
+        text = (ROOT / "docs" / "use" / f"{page}.md").read_text().lower().replace("_", "")
+        tables = [block for block in text.split("\n\n") if block.startswith("|")]
+        for name in FORMATS:
+            word = name.removeprefix("tf_").replace("_", "")
+            assert sum(word in table for table in tables) >= 2, f"docs/use/{page}.md: {name}"
 
 
 def test_names_are_roles_or_stand_in_their_order():

@@ -1,124 +1,22 @@
-"""The picture of a backtest has a line for each fold, and one for all."""
-
-from types import SimpleNamespace
+"""A picture of errors has a line for each forecaster, or for each fold and for all."""
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-import polars as pl
-import pytest
 
-from backtest_helpers import run
-from keras_ts import course_series, plot_backtest
 from keras_ts.plotting.axes import own_axes
-from keras_ts.plotting.errors import plot_errors
-
-pytestmark = pytest.mark.usefixtures("untraced_models")
+from keras_ts.plotting.errors import plot_errors, plot_folds
 
 
-def table(steps, columns=()):
-    rows = 2 * 3 * steps
-    return {
-        "fold": np.repeat([0, 1], 3 * steps),
-        "step": np.tile(np.arange(1, steps + 1), 6),
-        "actual": np.zeros((rows, *columns)),
-        "prediction": np.ones((rows, *columns))
-        * np.arange(rows).reshape(rows, *[1] * len(columns)),
-    }
-
-
-@pytest.mark.parametrize("columns", [(), (2,)])
-def test_errors_by_step(tmp_path, columns):
-    axes = plt.figure().subplots()
-    rows = table(4, columns)
-    assert plot_backtest(rows, ax=axes, filepath=tmp_path / "b.png") is axes
-    assert (tmp_path / "b.png").read_bytes()[:4] == b"\x89PNG"
-    first, second, whole = (line.get_ydata() for line in axes.lines)
-    np.testing.assert_allclose(first, [4, 5, 6, 7])
-    np.testing.assert_allclose(second, [16, 17, 18, 19])
-    np.testing.assert_allclose(whole, (first + second) / 2)
+def test_lines_of_folds_of_all_and_of_a_baseline():
+    folds = np.array([[1.0, 2.0], [3.0, np.nan]])
+    axes = plot_folds(
+        np.array([1, 2]), folds, np.array([2.0, 2.0]), "RMSSE", {"naive": np.array([4.0, 5.0])}
+    )
     assert [line.get_label() for line in axes.lines][::2] == ["each fold", "all folds"]
-    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3, 4]
-
-
-def test_values_that_never_came_are_left_out_and_forecasts_that_are_missing_show():
-    rows = {"fold": [0, 0, 1], "step": [1, 2, 1], "prediction": [1.0, 5.0, 3.0]}
-    rows["actual"] = [np.nan, 2.0, 1.0]
-    first, second, whole = (line.get_ydata() for line in plot_backtest(rows).lines)
-    np.testing.assert_array_equal(first, [np.nan, 3])
-    np.testing.assert_array_equal(second, [2, np.nan])
-    np.testing.assert_array_equal(whole, [2, 3])
-    rows["prediction"][1] = np.nan
-    np.testing.assert_array_equal(plot_backtest(rows).lines[-1].get_ydata(), [2, np.nan])
-
-
-@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
-def test_a_table_may_be_a_frame(library):
-    rows = {name: values.ravel() for name, values in table(4).items()}
-    np.testing.assert_array_equal(
-        plot_backtest(library(rows)).lines[-1].get_ydata(),
-        plot_backtest(rows).lines[-1].get_ydata(),
-    )
-
-
-def test_what_is_no_backtest_is_refused():
-    with pytest.raises(ValueError, match="Received: dict without 'fold'"):
-        plot_backtest({"step": [1]})
-    with pytest.raises(ValueError, match="must be the report that backtest returned"):
-        plot_backtest(None)
-    with pytest.raises(ValueError, match="at least one row"):
-        plot_backtest({key: [] for key in ("fold", "step", "actual", "prediction")})
-
-
-def test_the_legend_has_room_above_the_lines():
-    axes = plot_backtest(table(4))
-    highest = max(line.get_ydata().max() for line in axes.lines)
-    assert axes.get_ylim()[1] > 1.2 * highest
-    assert axes.get_ylim()[0] == 0
-
-
-@pytest.mark.parametrize("by", ["mae", "mase"])
-def test_the_measure_is_that_of_the_verdict(by):
-    rows = table(2)
-    rows["actual"][3] = np.nan
-    report = SimpleNamespace(
-        table=rows,
-        scales=np.where(np.arange(12) == 7, np.nan, np.repeat([2.0, 5.0], 6)),
-        comparison=SimpleNamespace(
-            total=False,
-            by=by,
-            best="naive",
-            scores=lambda by: {
-                "name": np.array(["model", "naive", "naive"]),
-                "step": np.array([1, 1, 2]),
-                "mae": np.array([9.0, 7.0, 8.0]),
-                "mase": np.array([0.9, 0.7, 0.8]),
-            },
-        ),
-    )
-    axes = plot_backtest(report)
-    first, second, whole, best = (line.get_ydata() for line in axes.lines)
-    if by == "mae":
-        np.testing.assert_allclose(second, [8, 9])
-        np.testing.assert_allclose(best, [7, 8])
-        assert axes.get_ylabel() == "mean absolute error (MAE)"
-    else:
-        np.testing.assert_allclose(first, [1, 1.5])
-        np.testing.assert_allclose(second, [1.6, 2.0])  # Of 7, 9 and 11, the first has no scale.
-        np.testing.assert_allclose(whole, [1.3, 1.75])
-        np.testing.assert_allclose(best, [0.7, 0.8])
-        assert axes.get_ylabel() == "mean absolute scaled error (MASE)"
-
-
-def test_the_errors_drawn_are_those_of_the_report():
-    panel = [scale * course_series(90) for scale in (1.0, 50.0)]
-    report = run(panel)
-    assert report.comparison.by == "mase"
-    lines = plot_backtest(report).lines
-    np.testing.assert_allclose(lines[-2].get_ydata(), report.scores("step")["mase"])
-    scores = report.comparison.scores("step")
-    of_model = scores["mase"][scores["name"] == "model"]
-    np.testing.assert_allclose(lines[-2].get_ydata(), of_model)
+    assert axes.lines[-1].get_label() == "best baseline: naive"
+    assert axes.lines[-1].get_ydata().tolist() == [4.0, 5.0]
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), folds[1])
+    assert axes.get_ylabel() == "RMSSE"
 
 
 def test_a_line_for_each_forecaster(tmp_path):

@@ -170,7 +170,7 @@ def test_a_text_of_ones_own_is_not_replaced(model, tmp_path):
     folder.mkdir()
     (folder / "README.md").write_text("Mine.", encoding="utf-8")
     trained, report = judged()
-    with pytest.raises(ValueError, match="was not written by save_model, or changed by hand"):
+    with pytest.raises(ValueError, match="was not written by save_model, or was changed by hand"):
         save_model(trained, folder, report=report)
     save_model(model, folder)
     assert (folder / "README.md").read_text(encoding="utf-8") == "Mine."
@@ -191,7 +191,7 @@ def test_a_card_with_changes_of_ones_own_is_not_replaced(model, tmp_path, old, n
     text = card.read_text(encoding="utf-8").replace(old, new)
     card.write_text(text, encoding="utf-8")
     before = (folder / "model.keras").read_bytes()
-    with pytest.raises(ValueError, match=r"or changed by hand, .*: move or remove it"):
+    with pytest.raises(ValueError, match=r"or was changed by hand, .*: move or remove it"):
         save_model(changed(trained), folder)
     with pytest.raises(ValueError, match=r"README.md' is the card of a model that was judged"):
         save_model(model, folder)

@@ -202,7 +202,7 @@ def test_a_backtest_judges_models_made_in_the_same_way(tmp_path, folds, said):
     save_model(model, tmp_path / "model.keras", report=Backtest(folds))
     for card in (scorecard(model), scorecard(tmp_path / "model.keras")):
         assert card.ok
-        assert f"Judged by a backtest of {said} no error is of this model" in card.remarks[0]
+        assert f"Judged by a backtest of {said} the errors are not of this model" in card.remarks[0]
     assert "trained further" in scorecard(changed(model)).remarks[0]
 
 

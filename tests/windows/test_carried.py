@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -265,6 +265,40 @@ def test_a_scorecard_holds_plain_values(scorecard):
     with pytest.raises(TypeError, match="scorecard must be a dict of plain values") as error:
         Carried(WindowedSeries(5), scorecard=scorecard)
     assert len(str(error.value)) < 500
+
+
+# What each field becomes when the model is trained further; None if it stays. A new field needs a
+# choice in ``Carried.trained_further``, and a line here.
+TRAINED_FURTHER = {
+    "windows": None,
+    "columns": None,
+    "frequency": None,
+    "quantiles": None,
+    "scorecard": (None,),
+    "trained_on": ({"b": [4, 9]},),
+    "period": None,
+    "ranges": ({"b": [-2.0, 29.0]},),
+}
+
+
+def test_each_field_has_a_choice_for_models_that_are_trained_further():
+    train = replace(WINDOWS, static_columns=None).build(frame("abc").drop(columns="day"))
+    given = {"frequency": "1 day", "quantiles": (0.1, 0.5), "period": 7}
+    given |= {"scorecard": {"format": 1}, "trained_on": {"a": [1, 5]}}
+    given |= {"windows": train.windows, "ranges": {"b": [-2.0, 3.0], "gone": [0.0, 1.0]}}
+    given["columns"] = columns_of(train.windows, train.columns)
+    carried = Carried(**given)
+    for name, of in TRAINED_FURTHER.items():
+        [wanted] = of or (given[name],)
+        assert getattr(carried.trained_further(train, {"b": [4, 9]}), name) == wanted
+        wanted = {"quantiles": (0.5,), "scorecard": None}.get(name, given[name])
+        assert getattr(carried.with_quantiles([0.5]), name) == wanted
+    assert list(TRAINED_FURTHER) == [of.name for of in fields(Carried)]
+
+
+def test_what_a_file_does_not_say_is_none():
+    """By that ``save_model`` knows what to take from the file that the model came from."""
+    assert all(of.default is None for of in fields(Carried) if of.name != "windows")
 
 
 def test_of_very_many_series_some_are_kept():

@@ -74,10 +74,11 @@ def backtest(
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
-    test part. A fold's model sees no value later than its training part, and nothing but levels to
-    ``follow`` is carried from one fold to the next. Before each fold, the random numbers of Keras,
-    Python and NumPy are seeded from the number of the fold and the seed of ``windows``, so its
-    forecasts are the same whatever ran before. The random state is not put back afterwards.
+    test part. A fold's model sees no value later than its training part. From one fold to the next,
+    only levels to ``follow`` are carried, and a model if ``refit`` says so. Before each fold, the
+    random numbers of Keras, Python and NumPy are seeded from the number of the fold and the seed of
+    ``windows``, so its forecasts are the same whatever ran before. The random state is not put back
+    afterwards.
 
     The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on all
     rows before each test part, ``validation_size`` included, since they need no early stopping.
@@ -101,8 +102,8 @@ def backtest(
     >>> len(report.scores(by="fold")["mae"])
     3
 
-    A preset, which chooses the windows for a horizon of 7. Each fold holds out 100 steps, by which
-    training stops early and prediction intervals are calibrated:
+    A preset chooses the windows for a horizon of 7. Each fold holds out 100 steps, which stop the
+    training early and calibrate prediction intervals:
 
     >>> from keras_ts import from_preset
     >>> stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
@@ -116,8 +117,8 @@ def backtest(
     Args:
         build: A function that takes a fold's training part, a ``WindowDataset``, and returns a
             fresh, compiled model. It may fit anything to that part, as ``preset.build(train)``
-            does, and must use no other data. A preset with a recipe may stand for it: it is trained
-            by ``preset.fit``.
+            does, and must use no other data. Or a preset with a recipe, which is trained by
+            ``preset.fit``.
         series: Anything that ``WindowedSeries.build`` takes.
         windows: The settings of the windows. With a preset it may be the horizon, or a dict of the
             arguments of ``preset.windows_for``, such as ``{"horizon": 7, "time_column": "day"}``:
@@ -136,10 +137,10 @@ def backtest(
             if its model was trained on an earlier fold. Defaults to None: no intervals are added.
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
         refit: True to train on every fold, False on the first one alone, or ``k`` to train on every
-            ``k``-th fold and to judge its model on the folds between. Defaults to True.
+            ``k``-th fold and to judge its model up to the next of these. Defaults to True.
         period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
-            steps ``period`` apart; 1 for no season. Defaults to None: that of a preset, if it has
-            one.
+            changes over ``period`` rows; 1 for no season. Defaults to None: that of a preset, if it
+            has one.
         baselines: As for ``compare``. Each is fitted on one fold after the other. Defaults to None:
             the usual ones.
         metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
@@ -159,10 +160,10 @@ def backtest(
             no key, since their results are not kept. Defaults to None.
         seeds: How many models to train on each fold, each with random numbers of its own. The
             errors are then the means over the models, and the variance between them widens the
-            interval of the skill, by Student's t of ``seeds - 1`` degrees: 3 to 5 tell a lucky
-            model from a good one. ``table`` has a column ``seed``; ``folder`` keeps each further
-            one in a folder ``seed_1``, ``seed_2``, .... Defaults to 1: the interval leaves the luck
-            of a seed out.
+            interval of the skill, by Student's t of ``seeds - 1`` degrees of freedom: 3 to 5 tell a
+            lucky model from a good one. ``table`` has a column ``seed``; ``folder`` keeps the runs
+            of further seeds in folders ``seed_1``, ``seed_2``, .... Defaults to 1: the interval
+            leaves the luck of a seed out.
         total: True to judge the total of each window's steps, as for ``compare``, also in the
             scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
             ``joint=True``, so that totals have quantiles. Defaults to False.
@@ -284,12 +285,12 @@ def backtest(
     parts: list[Part] = []
     wide = False
     for number, made in enumerate(zip(*runs, strict=True)):
-        # Seeded again, since the predictions of a fold that is done have drawn nothing.
+        # Seeded again, since a fold that is trained has drawn numbers, and one that is read, none.
         keras.utils.set_random_seed(_seed_of(seed, number))
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
         scales, wide = before.scales(period or 1), wide or too_many(before)
-        # A forecast that is NaN has failed; it is none that the model lacks.
+        # NaN is a forecast that failed, and is refused; in a table it would be one that is lacking.
         forecasters = [
             of_array(
                 seed_name(_MODEL, place), done.predictions, done.levels, judged, done.totals

@@ -1,4 +1,4 @@
-"""``BacktestReport``: the forecasts of a backtest beside the actual values, and the verdict."""
+"""``BacktestReport``: a backtest's forecasts beside the actual values, its verdict and picture."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,9 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.backtests.fold_store import Fold
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.plotting.errors import plot_backtest
-from keras_ts.scores.metrics import heading
+from keras_ts.plotting.curves import numbers
+from keras_ts.plotting.errors import plot_folds
+from keras_ts.scores.metrics import METRICS, heading
 from keras_ts.scores.report import Page, Report, Rows, printed
 
 
@@ -115,6 +116,61 @@ class BacktestReport(Report):
         yield Page(columns, sentences, left=0)
         if self.comparison is not None:
             yield from self.comparison.pages()
+
+
+def plot_backtest(
+    backtest: Any, *, ax: Any = None, filepath: str | os.PathLike[str] | None = None
+) -> Any:
+    """Draw the mean error at each step ahead, for every fold and for all folds together.
+
+    The error is the measure of the report's verdict: MASE, MAE, RMSSE or SQL. It is MAE without a
+    verdict, and if that is by a metric of yours or on totals. The error of the best baseline over
+    all folds is drawn, too, if there is a verdict on single steps.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_ts import plot_backtest
+    >>> table = {"fold": [0, 0, 1, 1], "step": [1, 2, 1, 2], "actual": np.zeros(4)}
+    >>> axes = plot_backtest({**table, "prediction": np.array([1.0, 2.0, 3.0, 6.0])})
+    >>> axes.lines[-1].get_ydata().tolist()
+    [2.0, 4.0]
+
+    Args:
+        backtest: The ``BacktestReport`` that ``backtest`` returned, or its ``table``.
+        ax: Axes to draw on. Defaults to a new figure's.
+        filepath: File to save the picture in. Defaults to None: no file.
+
+    Returns:
+        The axes.
+    """
+    table, comparison = getattr(backtest, "table", backtest), getattr(backtest, "comparison", None)
+    names = ("fold", "step", "actual", "prediction")
+    missing = [n for n in names if not hasattr(table, "__contains__") or n not in table]
+    if missing:
+        raise ValueError(
+            "backtest must be the report that backtest returned, or its table. Received: "
+            f"{type(backtest).__name__} without {missing[0]!r}."
+        )
+    if not len(table["fold"]):
+        raise ValueError("backtest must have at least one row. Received: a table without rows.")
+    by, best = "mae", dict[str, Array]()
+    if comparison is not None and not comparison.total:
+        rows, by = backtest._rows, comparison.by if comparison.by in METRICS else by
+        scores = comparison.scores(by="step")
+        best = {comparison.best: scores[by][scores["name"] == comparison.best]}
+    else:
+        actual, points = (numbers(name, table[name]) for name in names[2:])
+        unscaled = np.full((*actual.shape, 2), np.nan)
+        rows = Rows({n: np.asarray(table[n]) for n in names[:2]}, actual, points, unscaled, None)
+    (folds, fold), (steps, step) = (
+        np.unique(rows.columns[name], return_inverse=True) for name in names[:2]
+    )
+    errors = np.full((len(folds), len(steps)), np.nan)
+    found = rows._replace(columns={"place": fold * len(steps) + step}).scores("place")
+    errors.flat[found["place"]] = found[by]
+    whole = rows.scores("step")[by]
+    return plot_folds(steps, errors, whole, heading(by), best, ax=ax, filepath=filepath)
 
 
 class Part(NamedTuple):

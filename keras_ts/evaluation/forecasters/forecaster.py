@@ -23,7 +23,7 @@ from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.blocks import Block, totals
 
-# The names of the baselines of keras_ts, which no model takes.
+# The names of the baselines of keras_ts, which no model may have.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
 _MOST_WINDOWS = 10_000
 # A window's mean absolute step counts as at least this share of the mean step of its series.
@@ -40,10 +40,10 @@ class Forecaster(NamedTuple):
     forecast: Callable[[Block], Array]  # to (windows, steps, targets[, levels])
     levels: tuple[float, ...] | None = None
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
-    # Of a baseline, whose point is no quantile: its quantiles, from a block and its points.
+    # Of a baseline, whose point is no quantile: makes quantiles from a block and its points.
     around: Callable[[Block, Array], Array] | None = None
-    # Of a model that keeps which errors come together: the quantiles of the total of some steps,
-    # (windows, 1, targets, levels), from a block and its quantiles.
+    # Of a model that keeps which errors come together: makes the quantiles of the total of some
+    # steps, (windows, 1, targets, levels), from a block and its quantiles.
     totals: Callable[[Block, Array, slice], Array] | None = None
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
@@ -67,10 +67,10 @@ class Forecaster(NamedTuple):
 class SignedErrors:
     """Makes quantiles for baselines that read the same windows; their parts are cut once."""
 
-    # At level ``p`` a baseline forecasts its point and a signed error, by step and target: of the
-    # ``n`` errors that it made on the last third of each series' training windows, the one of rank
-    # ``p (n + 1)``, rounded up, at most ``n``. What it learns for this, it learns of the windows
-    # before. Errors are in units of the window's mean absolute step, or of a tenth of its series'
+    # At level ``p`` a baseline forecasts its point plus a signed error, by step and target: of its
+    # ``n`` errors on the last third of each series' training windows, the one of rank
+    # ``p (n + 1)``, rounded up, at most ``n``. For these errors it is fitted to the windows before
+    # that third. They are in units of the window's mean absolute step, or of a tenth of its series'
     # if that is more: a window without a sale says little of the next.
 
     def __init__(
@@ -117,7 +117,7 @@ def _floors(scales: Array) -> Array:
     """Return the least scale of each series from its mean absolute step, ``(series, targets)``."""
     known = np.isfinite(scales)
     count = np.maximum(known.sum(axis=0), 1)
-    # A series that is missing or constant in train is taken for a mean one.
+    # A series that is missing or constant in train gets the mean scale of the others.
     mean = np.where(known, scales, 0.0).sum(axis=0) / count
     return _FLOOR * np.where(known, scales, np.where(mean > 0, mean, 1.0))
 
@@ -174,7 +174,7 @@ def of_array(
     usual: tuple[float, ...] = (0.1, 0.5, 0.9),
 ) -> Forecaster:
     """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
-    # Without levels the last axis is of sample paths, whose quantiles are those of ``usual``.
+    # Without levels, a fourth axis is of sample paths; their quantiles at ``usual`` are judged.
 
     def of(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
@@ -199,8 +199,8 @@ def of_array(
 def of_baseline(
     baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
-    """Fit a baseline, a function or another library's object, and return it as a forecaster."""
-    # A baseline of keras_ts gets quantiles by its ``errors``, if models have some.
+    """Fit a baseline (ours, a function or another object), and return it as a forecaster."""
+    # If models have quantiles, ``errors`` gives them to baselines of keras_ts, too.
     name = name_of(baseline)
     if isinstance(baseline, Climatology):
         baseline.learn(train)
@@ -258,7 +258,7 @@ def _of_climatology(
 
 
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
-    """Return the levels that all forecasters with quantiles have; none without quantiles."""
+    """Return the levels that all forecasters with quantiles have; () if none has any."""
     told = [own for own in levels if own is not None]
     return tuple(level for level in told[0] if all(level in own for own in told)) if told else ()
 

@@ -27,8 +27,12 @@ _PLACE = re.compile(rf"{PREFIX}([A-Z][A-Z0-9]{{1,3}})(?:-([A-Z0-9]{{1,4}}))?")
 # A file that holds more is broken or malicious.
 _MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
 
-# By place: the first year and the last one, and the days of each holiday as ISO dates; "weekdays",
-# which is True, for series of weekdays alone.
+# Working weeks from Monday, as NumPy's masks of days. A file names that of its series beside their
+# holidays, so a name never changes.
+WEEKS = {"weekdays": "1111100"}
+
+# By place: the first year and the last one, and the days of each holiday as ISO dates; one of
+# ``WEEKS``, which is True, for series of that week alone.
 Holidays = Mapping[str, Mapping[str, Any]]
 
 
@@ -41,7 +45,7 @@ class Holiday:
     days: tuple[str, ...]
     since: int  # The first year whose days are known.
     until: int  # The last one.
-    weekdays: bool = False  # True for series of Mondays to Fridays.
+    week: str = ""  # One of ``WEEKS`` for series of its days alone.
 
     @property
     def columns(self) -> list[str]:
@@ -50,9 +54,9 @@ class Holiday:
 
     @property
     def eves(self) -> Array:
-        """The days before, of series of weekdays the last weekdays before."""
+        """The days before, of series of a working week the last days of that before."""
         days = np.array(self.days, "datetime64[D]")
-        return np.busday_offset(days, -1, "forward") if self.weekdays else days - 1
+        return np.busday_offset(days, -1, "forward", WEEKS[self.week]) if self.week else days - 1
 
     def flags(self, clock: Array) -> list[Array]:
         """Return both columns at the times of a clock; refuse a year whose days are unknown."""
@@ -209,7 +213,7 @@ def holidays_at(place: str, known: Holidays | None) -> list[Holiday]:
     entry = (known or {}).get(place)
     if entry is None:
         return []
-    rest = *entry["years"], "weekdays" in entry
+    rest = *entry["years"], "".join(week for week in WEEKS if week in entry)
     return [Holiday(place, name, days, *rest) for name, days in entry["days"].items()]
 
 
@@ -222,9 +226,10 @@ def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] |
             days = {str(name): tuple(map(str, days)) for name, days in entry["days"].items()}
             listed = [day for of_name in days.values() for day in of_name]
             np.array(listed, "datetime64[D]")
-            told = {"weekdays": True} if entry.get("weekdays") is True else {}
+            told = {week: True for week in WEEKS if entry.get(week) is True}
             fits = (
-                set(entry) == {"years", "days", *told} and since <= until < 10_000,
+                set(entry) == {"years", "days", *told} and len(told) < 2,
+                since <= until < 10_000,
                 0 < len(days) <= _MOST_NAMES and len(listed) <= _MOST_DAYS,
                 all(len(name) <= _LONGEST for name in days) and all(days.values()),
             )

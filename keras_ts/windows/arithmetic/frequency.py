@@ -1,4 +1,4 @@
-"""``Frequency``: a regular step of one of five kinds, named, numbered and continued. Pure NumPy.
+"""``Frequency``: a regular step, named, numbered and continued. Pure NumPy.
 
 | kind | rule | counted in |
 | --- | --- | --- |
@@ -9,9 +9,9 @@
 | whole numbers | None | units |
 
 A rule numbers its days (month ends 1, 2, 3, ...) and returns the day of each number. A series
-follows a rule if each of its days is the day of its own number: a missing row is a skipped number,
-and the next days are those of the next numbers. A row of ``RULES`` is all that a rule is: how it
-counts, its names, and its season.
+follows a rule if the rule returns each of its days for the number of that day. A missing row is
+then a skipped number, and the next numbers give the next days. A row of ``RULES`` is all that a
+rule is: how it counts, its names, its season, and its working week, one of ``WEEKS``.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import month_of
+from keras_ts.windows.arithmetic.cycles import WEEKS, month_of
 from keras_ts.windows.arithmetic.geometry import per_row
 
 _DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
@@ -53,7 +53,7 @@ def _day_of_month(number: IntArray, mark: Any) -> Array:
 
 
 def _latest_day(day: Array, offsets: IntArray) -> IntArray:
-    """Return each series' latest day of the month, or the mark of the last one if all are last."""
+    """Return each series' latest day of the month, or the mark of month ends if all are such."""
     month, of_month = month_of(day)
     last = (month + _MONTH).astype(day.dtype) == day + _DAY
     latest = np.maximum.reduceat(of_month, offsets[:-1])
@@ -78,12 +78,24 @@ class Rule:
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
     name: Callable[[int, int], str]  # Returns the name of a step from its length and mark.
     pattern: str  # What such names are like; the group ``every`` is the length.
-    words: str = ""  # The number of a day in column {}; "" for that of a fixed step.
+    words: str = ""  # How the days in column {} are numbered; "" if as for a fixed step.
     # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
     preferred: bool = False  # True to go before an earlier rule that leaves equally few gaps.
-    zoned: bool = False  # True to be counted only where there is a time zone.
+    zoned: bool = False  # True if it is tried only where there is a time zone.
     season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
+    week: str = ""  # One of ``WEEKS`` if it counts its days alone.
+
+
+def _of_week(week: str, words: str) -> Rule:
+    """Return the rule that counts the days of one of ``WEEKS`` alone."""
+    noun, mask, first = week.removesuffix("s"), WEEKS[week], np.datetime64(0, "D")
+    return Rule(
+        20, lambda day: np.busday_count(first, day, mask),
+        lambda number, _: np.busday_offset(first, number, "forward", mask),
+        lambda step, _: _plural(step, noun), rf"(?P<every>\d+) {noun}s?", words,
+        season=(mask.count("1"), f", of {week}"), week=week,
+    )  # fmt: skip
 
 
 RULES = {
@@ -97,12 +109,7 @@ RULES = {
         _month_name, r"(month (start|end)|day \d+ of the month)(, every (?P<every>\d+) months)?",
         "12 * (year - 1970) + month - 1, of {}", _latest_day, preferred=True,
     ),
-    "weekday": Rule(
-        20, lambda day: np.busday_count(np.datetime64(0, "D"), day),
-        lambda number, _: np.busday_offset(np.datetime64(0, "D"), number),
-        lambda step, _: _plural(step, "weekday"), r"(?P<every>\d+) weekdays?",
-        "Mondays to Fridays from 1970-01-01 on, before {}", season=(5, ", of weekdays"),
-    ),
+    "weekday": _of_week("weekdays", "Mondays to Fridays from 1970-01-01 on, before {}"),
 }  # fmt: skip
 
 
@@ -119,7 +126,7 @@ class Frequency:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the frequency of an ``asdict`` that went through JSON, in a store of 0.2, too."""
+        """Return a frequency from its ``asdict`` read from JSON, as of a store of 0.2, too."""
         read = dict(config)
         read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
         local = read.pop("local", None)
@@ -158,7 +165,7 @@ class Frequency:
             kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
             return times + ahead.astype(kind)
         day = RULES[self.rule].day(self._ticks(times) + ahead, self.mark)
-        # Past the range of their unit they wrap around, where NumPy's own conversion may raise.
+        # Days past the range of the unit wrap around; NumPy's own conversion might raise.
         unit: Any = np.datetime_data(times.dtype)[0]
         of_day = np.timedelta64(1, "D") // np.timedelta64(1, unit)
         midnight = (day.astype(np.int64) * of_day).view(times.dtype)
@@ -193,20 +200,20 @@ def same_steps(text: str, other: str) -> bool:
 
 
 def check_name(text: str) -> None:
-    """Refuse a frequency that a model of an old version was trained on, and no rule has now."""
+    """Refuse the name of a frequency that models of an old version had, and no rule has now."""
     units = "|".join(_NANOSECONDS)
     fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
     patterns = (fixed, *(rule.pattern for rule in RULES.values()))
     if not any(fullmatch(pattern, text) for pattern in patterns):
         raise ValueError(
             f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
-            "a frequency, as it takes fixed steps, days, weekdays, months and whole numbers. "
-            "Resample the data to one of them, and train again."
+            "a frequency: it takes fixed steps, whole numbers, and steps of one "
+            f"{', '.join(RULES)}. Resample the data to one of them, and train again."
         )
 
 
 def numbering(frequency: str | None, column: str | None) -> str:
-    """Return in words how rows are numbered, without a column of timestamps by counting them."""
+    """Return in words how rows are numbered; without a column of timestamps, they are counted."""
     if column is None:
         return "the rows of the series before this one, from its first row with a value on"
     if frequency is None:
@@ -236,7 +243,7 @@ class Frequencies:
 
     @classmethod
     def of(cls, kinds: Sequence[Frequency], codes: IntArray) -> Self:
-        """Return the frequencies of series, from kinds that may be equal or not in use."""
+        """Return the frequencies of series; of ``kinds``, some may be equal or not in use."""
         first = np.full(len(kinds) + 1, len(codes))
         first[codes[::-1]] = np.arange(len(codes))[::-1]
         order = np.argsort(first[:-1], kind="stable")

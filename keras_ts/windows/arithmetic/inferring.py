@@ -1,12 +1,12 @@
 """Infers the frequency of each series from its timestamps, and finds its gaps: pure NumPy.
 
 The regular step of a series is its most frequent one. Steps are counted in units of time or by a
-rule of the calendar (local days, months, weekdays), whichever leaves the series the fewest gaps. A
-series has a frequency if more than half of its steps are the regular one, and at most a fifth are
-not a whole number of regular steps: otherwise third Fridays, most of which are 28 days apart, would
-have the frequency of 28 days. If two ways to count leave equally few gaps, months are preferred to
-days, and local days to 24 hours: the last rows of a series should get the frequency of all its
-rows, even if they span no change of the clock, or only months of 31 days.
+rule of the calendar (local days, months, days of a working week), whichever leaves the series the
+fewest gaps. A series has a frequency if more than half of its steps are the regular one, and at
+most a fifth are not a whole number of regular steps: otherwise third Fridays, most of which are 28
+days apart, would have the frequency of 28 days. If two ways to count leave equally few gaps, months
+are preferred to days, and local days to 24 hours: the last rows of a series should get the
+frequency of all its rows, even if they span no change of the clock, or only months of 31 days.
 """
 
 import numpy as np

@@ -20,7 +20,7 @@ from keras_ts.windows.arithmetic.cycles import (
     place_of,
     waves,
 )
-from keras_ts.windows.arithmetic.frequency import Frequencies
+from keras_ts.windows.arithmetic.frequency import RULES, Frequencies
 from keras_ts.windows.arithmetic.geometry import per_row
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
@@ -214,14 +214,14 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
     if not len(days):
         return spec
     first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in days[[0, -1]])
-    rules = {frequency.rule for frequency in panel.own_frequencies.kinds}
-    told = {"weekdays": True} if rules == {"weekday"} else {}
+    weeks = {RULES[own.rule].week if own.rule else "" for own in panel.own_frequencies.kinds}
+    told = {week: True for week in weeks if week and len(weeks) == 1}
     for place in places:
         dates = _dates(place, first, last + YEARS_AHEAD)
         met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
         known[place] = {"years": (first, last + YEARS_AHEAD), "days": met, **told}
         if not met:
-            masks = spec.missing.startswith("mask")
+            masks = spec.handling.masked
             closed = "" if masks else ', or pass missing="mask_targets": closed days then have rows'
             raise ValueError(
                 f"calendar={place!r}: none of its holidays falls on a row of the series, whose "

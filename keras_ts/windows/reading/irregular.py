@@ -1,6 +1,6 @@
 """The one error of timestamps without a frequency: what was seen, and the line that mends it.
 
-A frequency is one of the five kinds of ``arithmetic/frequency.py``. The usual causes of any other
+A frequency is one of the kinds of ``arithmetic/frequency.py``. The usual causes of any other
 table are times that jitter, several rows at one time, missing rows, and events.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.cycles import weekday
+from keras_ts.windows.arithmetic.cycles import WEEKS, weekday
 from keras_ts.windows.arithmetic.frequency import Frequency
 from keras_ts.windows.arithmetic.inferring import disorder, inferred
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -142,7 +142,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     local = None if clock.local_times is None else clock.local_times[rows]
     uneven, _ = inferred(clock.times[rows], np.array([0, len(times)]), local)
     steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
-    unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
+    unit: Any = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
     lengths, places = np.diff(times).astype(np.int64), np.array(steps) - 1
     if len(set(lengths[places])) < 2:  # Its clock was changed.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
@@ -204,8 +204,9 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     # have their date.
     days = step[0][-1] in "DS"
     end = "" if days else ', label="right", closed="right"'
-    # Saturdays and Sundays without a reading stay out.
-    business = days and set(weekday(times)) == set(range(5))
+    # Days off without a reading stay out.
+    open_days = "".join("01"[day in weekday(times)] for day in range(7))
+    business = days and open_days in WEEKS.values()
     if polars:
         every = f"{column}, every={step[1]!r}" + (f", group_by={ids}" if ids else "")
         call = f"sort({column}).group_by_dynamic({every}{end}).agg({_POLARS_MEAN})"

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
+from keras_ts.windows.arithmetic.cycles import WEEKS
+from keras_ts.windows.arithmetic.events import WEEKDAYS
+from keras_ts.windows.arithmetic.frequency import RULES, Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import (
     concatenated_offsets,
     in_blocks,
@@ -31,7 +33,7 @@ from keras_ts.windows.spec import WindowSpec
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies are tried: those with the most rows.
 _MOST_TRIED = 3
-# Rows of weekends are thought to be wrong if there are so many times more of all rows.
+# Rows on days off are taken for errors if there are at least so many times as many rows in all.
 _SELDOM = 100
 # The most rows whose timestamps are read at once.
 _MOST_ROWS = 1 << 22
@@ -44,7 +46,7 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     clock: Any = panel.clock
     steps, whole = _steps(clock, panel.gaps)
     refuse_gaps(panel, np.flatnonzero(~whole), spec)
-    _warn_weekends(clock, spec)
+    _warn_days_off(clock, spec)
     filled = np.flatnonzero(panel.lengths)
     missing = np.zeros_like(panel.lengths)
     missing[filled] = np.add.reduceat(steps - 1, panel.offsets[filled])
@@ -55,21 +57,24 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     return _laid_out(panel, steps, np.cumsum(steps) - 1, offsets)
 
 
-def _warn_weekends(clock: Clock, spec: WindowSpec) -> None:
-    """Warn of a few rows on weekends, by which all series are daily, and their weekends missing."""
-    weekend = np.zeros(len(clock.times), bool)
-    for frequency, rows in clock.frequencies.rows(clock.offsets):
-        if str(frequency) == "1 day":
-            weekend[rows] = ~np.is_busday(clock.shown[rows].astype("datetime64[D]"))
-    count = int(weekend.sum())
-    if 0 < count * _SELDOM <= len(weekend):
-        warnings.warn(
-            f"time_column={spec.time_column!r} has {count:,} of {len(weekend):,} rows on a "
-            f"Saturday or Sunday, the first on {clock.written(int(weekend.argmax()))}. So the step "
-            "is a day, and all other weekends are missing. If such rows are wrong, drop them: then "
-            "the step is a weekday.",
-            stacklevel=2,
-        )
+def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
+    """Warn of a few rows on days off, which make series daily and the other days off missing."""
+    for name, rule in RULES.items():
+        off = np.zeros(len(clock.times), bool)
+        for frequency, rows in clock.frequencies.rows(clock.offsets) if rule.week else ():
+            if str(frequency) == "1 day":
+                day = clock.shown[rows].astype("datetime64[D]")
+                off[rows] = ~np.is_busday(day, WEEKS[rule.week])
+        count = int(off.sum())
+        if 0 < count * _SELDOM <= len(off):
+            closed = [day for day, on in zip(WEEKDAYS, WEEKS[rule.week], strict=True) if on == "0"]
+            warnings.warn(
+                f"time_column={spec.time_column!r} has {count:,} of {len(off):,} rows on a "
+                f"{' or '.join(closed)}, the first on {clock.written(int(off.argmax()))}. So the "
+                "step is a day, and all others of these days are missing. If such rows are wrong, "
+                f"drop them: then the step is a {name}.",
+                stacklevel=2,
+            )
 
 
 def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
@@ -95,11 +100,11 @@ def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
 def mean_steps(
     panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
 ) -> Array:
-    """Return the mean absolute step of targets over some rows, ``(series, targets)``."""
-    # The two values of a step are ``lag`` positions apart on the grid of their series: if a shop
+    """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
+    # The two values of a change are ``lag`` positions apart on the grid of their series: if a shop
     # has no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
     # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
-    # squared steps.
+    # squared changes.
     clock: Any = panel.clock
     places = None
     if clock is not None and panel.given is None:
@@ -144,7 +149,8 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     shape = (int(offsets[-1]), *panel.values.shape[1:])
     values = np.full(shape, np.nan, np.result_type(panel.values, kind))
     values[given] = panel.values[kept]
-    # The number of missing rows before each row; then how many steps each is after the row before.
+    # ``count`` is the number of missing rows before each row, and ``after``, how many steps each of
+    # them lies after the row before.
     count = np.where(kept, np.minimum(steps - 1, place - begin), 0)
     rows = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)

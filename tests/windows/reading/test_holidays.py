@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,8 @@ import polars as pl
 import pytest
 
 from keras_ts import WindowedSeries, calendar_features
+from keras_ts.exporting import description
+from keras_ts.windows.arithmetic import cycles, frequency, inferring
 from keras_ts.windows.carried import Carried
 
 country = pytest.importorskip("holidays").country_holidays
@@ -125,6 +128,29 @@ def test_an_exchange_has_its_closed_days(code, monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
     again = WindowedSeries.from_config(train.windows.get_config()).build(table)
     np.testing.assert_array_equal(again.to_numpy()[0]["future"][-len(future) :], future)
+
+
+def test_another_working_week_is_a_row_of_each_table(monkeypatch):
+    """What depends on the days off follows from the two rows."""
+    monkeypatch.setitem(cycles.WEEKS, "workdays", "1111001")
+    rule = frequency._of_week("workdays", "Sundays to Thursdays from 1970-01-01 on, before {}")
+    monkeypatch.setitem(frequency.RULES, "workday", rule)
+    monkeypatch.setattr(inferring, "_NAMES", (None, *frequency.RULES))
+    table = TABLE[~DAYS.day_of_week.isin([4, 5])]
+    train = replace(WINDOWS, calendar=PLACE).build(table)
+    assert train.frequency == "1 workday"
+    assert train.num_windows == len(table) - 9
+    known = train.windows.holidays[PLACE]
+    assert known["workdays"] is True
+    assert "weekdays" not in known
+    assert WindowedSeries.from_config(train.windows.get_config()) == train.windows
+    holiday = cycles.holidays_at(PLACE, {PLACE: {**known, "days": {"May": ("2020-11-01",)}}})[0]
+    assert str(holiday.eves[0]) == "2020-10-29"  # That Sunday comes after a Thursday.
+    about = description._cycle(holiday, SimpleNamespace(interface=SimpleNamespace(windows=None)))
+    assert about["columns"][f"{PLACE}=May eve"] == "1 on the workday before, else 0"
+    friday = pd.concat([table, TABLE[3:4]]).sort_values("day")
+    with pytest.warns(UserWarning, match="a Friday or Saturday, .*2019-01-04.*is a workday"):
+        assert replace(WINDOWS, missing="mask").build(friday).frequency == "1 day"
 
 
 def test_settings_say_what_an_eve_is():
