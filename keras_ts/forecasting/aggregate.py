@@ -218,7 +218,8 @@ class Samples:
                     "times: leave out series that ended, or pass groups of series that share times."
                 )
             warnings.warn(
-                f"aggregate leaves out times that not all series of a total have, {by}: {others}.",
+                f"aggregate leaves out times that not all series of a total have, {by}: {others}. "
+                "Give series that end at different times a row at the last, with no target.",
                 stacklevel=3,
             )
         return owner, kept
