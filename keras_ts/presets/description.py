@@ -153,7 +153,9 @@ class RecurrentPreset(PresetSettings):
         - ``missing``: ``"raise"`` for one series in which nothing is missing and of which nothing
           is known ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, at most the rows of the
-          shortest series, at least 4: short series give windows too, and are forecast.
+          shortest series, at least 4: short series give windows too, and are forecast. It is less
+          if the usual series (the median) would have fewer than a period of origins to train on:
+          it then has a period of them, or half of its rows before the horizon.
           ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that large
           series do not drown small ones. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind,

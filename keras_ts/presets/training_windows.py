@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+
 from keras_ts import _checks
+from keras_ts._typing import IntArray
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.arithmetic.short import ShortPasts
@@ -87,8 +90,8 @@ def training_windows(
     chosen |= settings
     ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]
     longest = int(rows.max(initial=0))
+    rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
     if chosen.get("window") is None:
-        rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
         chosen["window"] = _window(preset, longest, ahead, rate)
         if len(rows) == 1 and rate == 1 and preset.recipe and preset.recipe.window_share:
             series_part = slice(int(part.begin[0]), int(part.end[0]))
@@ -98,12 +101,21 @@ def training_windows(
                 chosen["window"] = season + season // _SHARE_BEYOND
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
-        # Every series with rows enough for a level and a trend is forecast.
+        # Every series with rows enough for a level and a trend is forecast. Of one origin a net
+        # learns no season and no price, so origins go before inputs.
         shortest = int(panel.lengths.min())
-        fewest = max(min(_FEWEST_PERIODS * period + 1, shortest), _FEWEST_ROWS)
+        inputs = _inputs_beside_origins(rows[rows > ahead] - ahead, period, rate)
+        fewest = max(min(_FEWEST_PERIODS * period + 1, shortest, inputs), _FEWEST_ROWS)
         most = min(_checks.integer("window", chosen["window"], 1), longest - ahead)
         chosen.setdefault("min_inputs", max(min(fewest, most), 1))
     return WindowedSeries(**chosen)
+
+
+def _inputs_beside_origins(rows: IntArray, period: int, rate: int) -> int:
+    """Return how many inputs leave the usual series a period of origins, or half of its rows."""
+    # ``rows`` are those of each series that inputs and origins share: all before its last targets.
+    usual = int(np.median(rows)) if len(rows) else 0
+    return (usual - min(period, usual // 2)) // rate + 1
 
 
 def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:

@@ -123,10 +123,53 @@ def test_of_several_borders_the_first_ends_the_training_part():
 
 
 def test_min_inputs_leave_the_longest_series_a_window():
-    windows = from_preset("seasonal_gru", period=MONTHS).windows_for(panel(30, 20), 18)
+    windows = from_preset("seasonal_gru", period=MONTHS).windows_for(panel(8, 5), 6)
     assert windows.window == 24
-    assert windows.min_inputs == 12
-    assert windows.count(panel(30, 20)) == 1
+    assert windows.min_inputs == 2
+    assert windows.count(panel(8, 5)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "period", "horizon", "inputs", "origins"),
+    [
+        (101, 52, 8, 48, 46),  # Half of 93 rows: two periods and a row leave one origin.
+        (79, 52, 8, 37, 35),
+        (156, 52, 8, 97, 52),
+        (163, 52, 8, 104, 52),
+        (164, 52, 8, 105, 52),  # From three periods and a horizon on, two periods and a row.
+        (260, 52, 8, 105, 148),
+        (41, 12, 6, 24, 12),
+        (42, 12, 6, 25, 12),
+        (30, 12, 18, 7, 6),
+        (14, 1, 6, 4, 5),
+    ],
+)
+def test_a_period_of_origins_goes_before_two_periods_of_inputs(
+    rows, period, horizon, inputs, origins
+):
+    table = panel(*[rows] * 3)
+    windows = from_preset("seasonal_gru", period=period).windows_for(table, horizon)
+    assert windows.min_inputs == inputs
+    assert windows.count(table) == 3 * origins
+
+
+def test_origins_are_those_of_the_usual_series():
+    """One old series leaves the others origins, and a young one takes none from the others."""
+    preset = from_preset("seasonal_gru", period=52)
+    assert preset.windows_for(panel(400, 101, 101, 101, 101), 8).min_inputs == 48
+    assert preset.windows_for(panel(170, 170, 170, 115), 8).min_inputs == 105
+    # Series that begin after the border, or too short to train on, are not counted.
+    days = np.full((5, 240), np.nan)
+    for place, begin in enumerate((0, 0, 0, 172, 200)):
+        days[place, begin:] = panel(240)[0][begin:]
+    assert preset.windows_for(list(days), 8, at=180).min_inputs == 105
+
+
+def test_inputs_far_apart_leave_as_many_origins():
+    table = panel(101, 101)
+    windows = from_preset("seasonal_gru", period=52).windows_for(table, 8, sampling_rate=2)
+    assert windows.min_inputs == 24
+    assert windows.count(table) == 2 * 47
 
 
 def test_a_gap_and_a_sampling_rate_count():
