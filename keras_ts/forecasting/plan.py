@@ -81,22 +81,22 @@ class Plan:
             done += count
 
     def warn_far(self) -> None:
-        """Warn of a number known ahead that is far outside its range in training."""
-        carried = self.history.interface.carried
-        if self.values is None or carried is None or carried.ranges is None:
-            return
-        for column, name in enumerate(self.history.panel.columns.by_part()["future"]):
-            values = self.values[..., column]
-            low, high = carried.ranges.get(str(name), (-np.inf, np.inf))
+        """Warn of a number known ahead, or of a static one, far outside its range in training."""
+        carried, panel = self.history.interface.carried, self.history.panel
+        ranges = {} if carried is None else carried.ranges or {}
+        names, values = panel.columns.by_part(), self.values
+        read = {} if values is None else dict(zip(names["future"], values.T, strict=True))
+        read |= {name: panel.per_series([name])[self.history.chosen].T for name in names["static"]}
+        for name, numbers in read.items():
+            low, high = ranges.get(str(name), (-np.inf, np.inf))
             # Rounded, since the same number may come as float32 and as float64.
             most = high - low + 1e-6 * max(abs(low), abs(high))
-            far = np.abs(values - (low / 2 + high / 2)) > most
+            far = (np.abs(numbers - (low / 2 + high / 2)) > most).T
             if far.any():
-                series = self.history.panel.series(int(self.history.chosen[far.any(axis=1)][0]))
+                series = panel.series(int(self.history.chosen[far.any(axis=1)][0]))
                 warnings.warn(
-                    f"future has {float(values[far][0])} of {series} in column {name!r}, far "
-                    f"outside the {low} to {high} of training, so the forecast extrapolates: look "
-                    "for a mistake or another unit.",
+                    f"{series} has {numbers.T[far][0]} in column {name!r}, far outside the {low} "
+                    f"to {high} of training, so the forecast extrapolates: a mistake, or a unit?",
                     stacklevel=3,
                 )
                 return

@@ -44,7 +44,8 @@ def warn_of_times_left_out(
         )
     warnings.warn(
         f"aggregate leaves out {len(times)} time{'s' * (len(times) > 1)} that not all series of a "
-        f"total have, {told}",
+        f"total have, {told} Give series that end at different times a row at the last, with no "
+        "target.",
         stacklevel=5,
     )
 
@@ -94,9 +95,9 @@ def warn_of_uneven_steps(
         few = _first([f"{named(n)} has {counts[n]}" for n in fewer.tolist()])
         warnings.warn(
             f"aggregate sums fewer steps in some totals than the {counts[longest]} of "
-            f"{named(longest)}: {few}. Such totals are too small beside the others: fill all "
-            "series up to the same last time before you forecast, or keep the times that all "
-            "have. A closed day counts 0 if its rows are there, as NaN.",
+            f"{named(longest)}: {few}. Such totals are too small beside the others: before you "
+            "forecast, give series that end at different times a row at the last, with no target, "
+            "or sum the times that all have. A closed day counts 0 if its rows are there, as NaN.",
             stacklevel=4,
         )
 

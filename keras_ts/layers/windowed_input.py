@@ -51,8 +51,9 @@ class WindowedInput(keras.layers.Layer):
             trained the model. ``compare`` warns of windows in this range. Defaults to None.
         period: Rows in a season, 2 or more: the preset's ``period``, which ``compare`` uses if none
             is passed. Defaults to None.
-        ranges: The lowest and the highest value of each number known ahead, by the name of its
-            column; ``forecast`` warns of plans far outside. Defaults to None: no warning.
+        ranges: The lowest and the highest value of each number known ahead and each static one, by
+            the name of its column; ``forecast`` warns of values far outside. Defaults to None:
+            no warning.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:

@@ -21,15 +21,9 @@ from keras_ts.plotting.axes import (
 
 
 def plot_folds(
-    steps: Array,
-    folds: Array,
-    whole: Array,
-    metric: str,
-    best: Mapping[str, Array],
-    *,
-    ax: Any = None,
-    filepath: Path = None,
-) -> Any:
+    steps: Array, folds: Array, whole: Array, metric: str, best: Mapping[str, Array],
+    *, ax: Any = None, filepath: Path = None,
+) -> Any:  # fmt: skip
     """Draw errors by step of each fold, ``(folds, steps)``, of all, and of baselines by name."""
     ax = ready(ax)
     for number, errors in enumerate(folds):

@@ -217,17 +217,22 @@ def _names(part: str, columns: Any) -> list[Column]:
 
 
 def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
-    """Return the ranges of columns known ahead in the rows of the windows; None on disk."""
+    """Return the ranges of static columns and those known ahead in windows; None on disk."""
     source, ranges = in_time_order(dataset), {}
     panel, columns = source.panel, source.panel.columns
     begin_and_end = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
     ends = np.stack(begin_and_end, axis=1).ravel()
     texts = expanded(tuple(panel.categories or ()), panel.categories)
-    for place in () if panel.on_disk else columns.planned:
+    if panel.on_disk:
+        return None
+    for place in columns.planned:
         known = np.append(panel.values[:, place], np.nan)
         low, high = (float(of.reduce(of.reduceat(known, ends)[::2])) for of in (np.fmin, np.fmax))
         if np.isfinite(high - low) and columns.past[place] not in texts:
             ranges[str(columns.past[place])] = [low, high]
+    for name in set(columns.static) - set(texts):
+        read = panel.per_series([name])[source.sampler.ranges.series]
+        ranges[str(name)] = [float(read.min()), float(read.max())]
     return ranges or None
 
 

@@ -17,7 +17,7 @@ from keras_ts.scale import BatchForecaster, PanelStore
 from keras_ts.windows.carried import Carried
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)  # Promotions of 0 to 3.
-SAYS = "future has 40.0 of series 'east' in column 'promo', far outside the 0.0 to 3.0 of training"
+SAYS = "series 'east' has 40.0 in column 'promo', far outside the 0.0 to 3.0 of training"
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +66,17 @@ def test_a_constant_column_has_no_other_value(dtype):
     model = adding(PANEL.build(past))
     assert warned(model, past, future=FUTURE.assign(promo=0.1)) == []
     (said,) = warned(model, past, future=FUTURE.assign(promo=0.2))
-    assert "has 0.2 of series 'north' in column 'promo', far outside the 0.1" in said
+    assert "series 'north' has 0.2 in column 'promo', far outside the 0.1" in said
 
 
 def test_training_is_the_windows_of_the_training_part():
     past = PAST.assign(promo=PAST["promo"].mask(PAST["day"] >= "2024-01-16", 40.0))
     train, later = PANEL.split(past, at="2024-01-16")
     model = adding(train)
-    assert carried_by(model).ranges == {"promo": [0.0, 3.0]}
+    assert carried_by(model).ranges == {"promo": [0.0, 3.0], "size": [1.0, 2.0]}
     assert len(warned(model, past, future=planned(40.0))) == 1
     tuned = fine_tune(model_to_train(train), later, epochs=1, verbose=0)
-    assert carried_by(tuned).ranges == {"promo": [0.0, 40.0]}
+    assert carried_by(tuned).ranges == {"promo": [0.0, 40.0], "size": [1.0, 2.0]}
     assert warned(tuned, past, future=planned(40.0)) == []
 
 
@@ -100,12 +100,19 @@ def test_ranges_are_those_of_all_windows(missing):
         assert Carried.of(dataset).ranges == ranges
 
 
+def test_a_static_number_of_another_unit(model):
+    plan, east = FUTURE.drop(columns="size"), PAST["shop"] == "east"
+    assert warned(model, PAST.assign(size=PAST["size"].mask(east, 2.5)), future=plan) == []
+    (said,) = warned(model, PAST.assign(size=PAST["size"].mask(east, 120)), future=plan)
+    assert "series 'east' has 120.0 in column 'size', far outside the 1.0 to 2.0" in said
+
+
 def test_columns_of_an_array(model):
     series = np.stack([np.arange(30.0), np.arange(30) % 4.0], axis=1)
     model = adding(WindowedSeries(5, 3, target_columns=0, future_columns=1).build(series))
     assert warned(model, series, future=np.full((3, 1), 4.5)) == []
     (said,) = warned(model, series, future=np.full((3, 1), 5))
-    assert "future has 5.0 of the series in column 1, far outside the 0.0 to 3.0" in said
+    assert "the series has 5.0 in column 1, far outside the 0.0 to 3.0" in said
 
 
 def test_texts_calendars_and_closed_steps_have_no_range():
@@ -117,7 +124,7 @@ def test_texts_calendars_and_closed_steps_have_no_range():
     # Both series lacked a day before, so that both may close on another.
     past = past[past["day"] != "2024-01-09"]
     dataset = windows.build(past)
-    assert Carried.of(dataset).ranges == {"open": [1.0, 1.0]}
+    assert Carried.of(dataset).ranges == {"open": [1.0, 1.0], "size": [1.0, 2.0]}
     model, rows = adding(dataset), plan["day"] == plan["day"].min() + pd.Timedelta(days=1)
     assert warned(model, past, future=plan.assign(open=plan["open"].mask(rows))) == []
 
@@ -173,7 +180,7 @@ def test_a_batch_warns_once_and_a_panel_on_disk_has_no_range(model, tmp_path):
     batch = pd.concat([PAST.assign(planned=False), plan[plan["shop"] == "north"]])
     forecaster = BatchForecaster(tmp_path / "m.keras", future="planned", incomplete="nan")
     made, (warning,) = heard(forecaster, batch)
-    assert "has 40.0 of series 'north'" in str(warning.message)
+    assert "series 'north' has 40.0" in str(warning.message)
     assert made["problem"].notna().sum() == 3
     store = PanelStore.write(PAST, tmp_path / "store", PANEL)
     assert Carried.of(PANEL.build(store)).ranges is None

@@ -89,10 +89,11 @@ class Rule:
 
 def _of_week(week: str, words: str) -> Rule:
     """Return the rule that counts the days of one of ``WEEKS`` alone."""
-    noun, mask, first = week.removesuffix("s"), WEEKS[week], np.datetime64(0, "D")
+    noun, mask = week.removesuffix("s"), WEEKS[week]
+    first = np.busday_offset(np.datetime64(0, "D"), 0, "forward", mask)
     return Rule(
         20, lambda day: np.busday_count(first, day, mask),
-        lambda number, _: np.busday_offset(first, number, "forward", mask),
+        lambda number, _: np.busday_offset(first, number, weekmask=mask),
         lambda step, _: _plural(step, noun), rf"(?P<every>\d+) {noun}s?", words,
         season=(mask.count("1"), f", of {week}"), week=week,
     )  # fmt: skip

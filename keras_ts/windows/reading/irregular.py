@@ -164,7 +164,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     if len(set(lengths[places])) < 2:  # Its clock was changed.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
     if unit:
-        seconds = np.rint(lengths * np.timedelta64(1, unit) / _SECOND).astype(np.int64)
+        seconds = np.rint(lengths.astype(f"m8[{unit}]") / _SECOND).astype(np.int64)
         # Jittered times have nanoseconds, which nobody reads.
         if len(set(seconds[places])) == 2 and seconds[places].min() >= 10:
             lengths, unit = seconds, "s"
@@ -202,12 +202,14 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
     if whole:
         return _MASK
     months = np.diff(times.astype("M8[M]").astype(np.int64))
-    if (months > 0).all() and np.median(np.diff(times)) > np.timedelta64(26, "D"):
+    monthly = (months > 0).all() and np.median(np.diff(times)) > np.timedelta64(26, "D")
+    starts = bool((times == times.astype("M8[M]")).all())
+    if monthly and not starts:
         start = line("to_period('M').dt.to_timestamp()", "month_start()")
         return f"Give each row the start of its month: {start}"
     if known:
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
-    step = _step(times)
+    step = ("MS", "1mo", "") if monthly else _step(times)
     if step is not None and step[2]:
         round_to = line(f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})")
         return f"The times jitter. Round them: {round_to}"
@@ -215,8 +217,9 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
         return "Resample them to a regular step, or leave that series out."
     ids = ", ".join(map(shown, _of_series(spec)))
     ids = f"[{ids}]" if "," in ids else ids
-    # The mean of a quarter of an hour is known at its end, so that is its time; a day has its date.
-    days = step[0].endswith("D")
+    # The mean of a quarter of an hour is known at its end, so that is its time; days and months
+    # have their date.
+    days = step[0][-1] in "DS"
     end = "" if days else ', label="right", closed="right"'
     # Days off without a reading stay out.
     open_days = "".join("01"[day in weekday(times)] for day in range(7))

@@ -15,7 +15,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.cycles import WEEKS
 from keras_ts.windows.arithmetic.events import WEEKDAYS
-from keras_ts.windows.arithmetic.frequency import RULES, Frequencies, Frequency
+from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import (
     concatenated_offsets,
     in_blocks,
@@ -59,20 +59,19 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 
 def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
     """Warn of a few rows on days off, which make series daily and the other days off missing."""
-    for name, rule in RULES.items():
+    for week, mask in WEEKS.items():
         off = np.zeros(len(clock.times), bool)
-        for frequency, rows in clock.frequencies.rows(clock.offsets) if rule.week else ():
+        for frequency, rows in clock.frequencies.rows(clock.offsets):
             if str(frequency) == "1 day":
-                day = clock.shown[rows].astype("datetime64[D]")
-                off[rows] = ~np.is_busday(day, WEEKS[rule.week])
+                off[rows] = ~np.is_busday(clock.shown[rows].astype("datetime64[D]"), mask)
         count = int(off.sum())
         if 0 < count * _SELDOM <= len(off):
-            closed = [day for day, on in zip(WEEKDAYS, WEEKS[rule.week], strict=True) if on == "0"]
+            closed = [day for day, on in zip(WEEKDAYS, mask, strict=True) if on == "0"]
             warnings.warn(
                 f"time_column={spec.time_column!r} has {count:,} of {len(off):,} rows on a "
                 f"{' or '.join(closed)}, the first on {clock.written(int(off.argmax()))}. So the "
                 "step is a day, and all others of these days are missing. If such rows are wrong, "
-                f"drop them: then the step is a {name}.",
+                f"drop them: then the step is a {week.removesuffix('s')}.",
                 stacklevel=2,
             )
 

@@ -84,6 +84,11 @@ IRREGULAR = {
         "month:",
         "month start, every 3 months",
     ),
+    "months that sold": (
+        pd.date_range("2020-01-01", periods=60, freq="MS")[[0, 3, 4, 9, 10, 17, 25, 26, 31, 40]],
+        "or fill those with 0",
+        "month start",
+    ),
     "months in UTC": (
         pd.date_range("2024-01-01", periods=20, freq="ME", tz="UTC").tz_convert("Europe/Berlin"),
         "They are regular in UTC",
