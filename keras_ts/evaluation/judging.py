@@ -71,6 +71,7 @@ class Judge:
             )
         self._judgements: list[Judgement] = []
         self._pointed: list[str] = []  # models whose levels are those of single steps alone
+        self._points: list[str] = []  # baselines whose training has no errors for quantiles
         self._reason: NoVerdictError | None = None
         self._unscaled = False  # True if no series that is judged has a scale.
 
@@ -99,6 +100,12 @@ class Judge:
                     for baseline in self._baselines
                 ]
                 forecasters = [*models, *baselines]
+                if errors is not None and errors.points:
+                    self._points += [name for name in errors.points if name not in self._points]
+                    if by in QUANTILE:
+                        raise NoVerdictError(
+                            f'by="{by}" judges quantiles. {_points_note(self._points)}'
+                        )
                 refuse_points(by, forecasters)
                 judgement = judge(
                     forecasters, judged, steps, scales, by, self._metrics, total, self._period
@@ -193,9 +200,19 @@ class Judge:
                 *_notes(judgements, scored, tallies, period),
                 *_unscaled(tallies, first),
                 *pointed,
+                *([_points_note(self._points)] if self._points else []),
                 *single_time_note(origins),
             ],
         )
+
+
+def _points_note(baselines: Sequence[str]) -> str:
+    """Return why baselines have no quantiles, and what to do, in words for a report."""
+    return (
+        f"No quantiles of {', '.join(baselines)}: they are made of errors on the last third of "
+        "each series' training windows, and of some step there is none. A series takes three "
+        "windows: pass a smaller min_inputs= or window=, or a later border."
+    )
 
 
 def _nothing_judged(judgements: Sequence[Judgement]) -> str:

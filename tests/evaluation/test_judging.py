@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
+from keras_ts import RecurrentPreset, WindowedSeries, backtest, compare, course_series, from_preset
+from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.windows import blocks
 
 
@@ -157,3 +158,48 @@ def test_models_may_have_the_names_of_columns():
     model = RecurrentPreset(units=(2,)).build(train)
     names = compare({"target": model, "prediction": model}, train, held).table["name"]
     assert names[:2].tolist() == ["target", "prediction"]
+
+
+@pytest.mark.parametrize("origins", [1, 2])
+def test_baselines_forecast_points_where_training_has_no_errors_for_quantiles(origins):
+    """Their errors come from the last third of each series' windows, and there is none."""
+    panel = [course_series(60), 9 * course_series(60)]
+    train, held = WindowedSeries(12, 3).split(panel, at=14 + origins)
+    assert train.num_windows == 2 * origins
+    model = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9)).build(train)
+    report = compare(model, train, held, period=4)
+    points = compare(None, train, held, period=4)
+    for column in POINT:
+        np.testing.assert_array_equal(report.table[column][1:], points.table[column])
+    for column in QUANTILE:
+        assert np.isfinite(report.table[column]).tolist() == [True] + 7 * [False]
+    names = ", ".join(points.table["name"])
+    assert f"No quantiles of {names}: they are made of errors on the last third" in str(report)
+    assert "A series takes three windows: pass a smaller min_inputs= or window=" in str(report)
+    assert "No quantiles" not in str(points)
+    with pytest.raises(ValueError, match=r'by="sql" judges quantiles\. No quantiles of naive,'):
+        compare(model, train, held, by="sql")
+    more, later = WindowedSeries(12, 3).split(panel, at=17)
+    assert np.isfinite(compare(model, more, later).table["pinball"]).all()
+
+
+def test_a_step_that_is_never_judged_needs_no_errors():
+    """Every other day is closed, so each second step has neither errors nor a target."""
+    closed = course_series(80).astype(float)
+    closed[1::2] = np.nan
+    windows = WindowedSeries(12, 3, stride=2, missing="mask_targets")
+    train, held = windows.split(closed, at=50)
+    model = RecurrentPreset(units=(2,), window_norm="last", quantiles=(0.1, 0.5, 0.9)).build(train)
+    report = compare(model, train, held)
+    assert np.isfinite(report.table["pinball"]).all()
+    assert "No quantiles" not in str(report)
+
+
+def test_baselines_have_quantiles_in_all_folds_or_in_none():
+    preset = from_preset("linear", quantiles=(0.1, 0.5, 0.9))
+    panel = [course_series(24), 9 * course_series(24)]
+    report = backtest(
+        preset, panel, WindowedSeries(6, 1), n_splits=2, test_size=8, baselines=["naive"]
+    )
+    assert np.isfinite(report.comparison.table["pinball"]).tolist() == [True, False]
+    assert "No quantiles of naive: " in str(report)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.scores.metrics import RATIOS, of_sums
+from keras_ts.scores.metrics import QUANTILE, RATIOS, of_sums
 
 # The most numbers in the sums over origins: of a long series some origins are left out, evenly.
 _MOST_NUMBERS = 1 << 22
@@ -51,11 +51,17 @@ class Tally:
         """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
         sizes = first._series, first.steps, first.columns
-        joint = cls(0, *sizes, first._measure, classes=first._classes, levels=first.levels)
-        joint._below = np.sum([tally._below for tally in tallies], axis=0)
+        # Quantiles of some parts alone are no quantiles of the whole.
+        alike = all(tally.levels == first.levels for tally in tallies)
+        levels = first.levels if alike else None
+        joint = cls(0, *sizes, first._measure, classes=first._classes, levels=levels)
+        if alike:
+            joint._below = np.sum([tally._below for tally in tallies], axis=0)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         joint.by_target = _on_targets(tallies, axis=2)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
+            if name in QUANTILE and not alike:
+                continue
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
             if by == "origin":
                 joint._sums[by, name] = np.concatenate(parts, axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline, Climatology, default_baselines
 from keras_ts.evaluation.forecasters.table import on_windows, refuse_infinite
@@ -86,9 +86,14 @@ class SignedErrors:
         self._late, self.levels = late.spread(_MOST_WINDOWS), tuple(levels)
         self._floors = _floors(train.scales(1)[..., 0])
         self._floors_judged = _floors(train.scales_for(judged, 1)[..., 0])
+        self._judged = judged
+        self.points: list[str] = []  # The baselines that have no errors to make quantiles of.
 
-    def around(self, baseline: Baseline) -> Callable[[Block, Array], Array]:
-        """Return what makes quantiles ``(windows, steps, targets, levels)`` of a block's points."""
+    def around(self, baseline: Baseline) -> Callable[[Block, Array], Array] | None:
+        """Return what makes quantiles ``(windows, steps, targets, levels)`` of a block's points.
+
+        None if a target that is judged has no error: in training, no series has three windows.
+        """
         fitted = copy.deepcopy(baseline)
         fitted.learn(self._earlier)
         errors = [np.empty((0, *self._late.shape[1:]))[:, self._steps]]
@@ -96,16 +101,29 @@ class SignedErrors:
             forecast = fitted.forecast(self._late, block)
             error = (block.actual - forecast) / _scales(block, self._floors)[:, None]
             errors.append(error[:, self._steps])
-        joined = np.concatenate(errors)
-        there = np.isfinite(joined)
-        made = totals(joined, there) if self._total else np.where(there, joined, np.nan)
-        of_levels = ranked(made, self.levels)
+        of_levels = ranked(self._summed(np.concatenate(errors)), self.levels)
+        lacking = np.isnan(of_levels[..., 0])
+        if lacking.any() and self._some_judged(lacking):
+            self.points.append(baseline.name)
+            return None
 
         def quantiles(block: Block, point: Array) -> Array:
             scales = _scales(block, self._floors_judged)[:, None, :, None]
             return point[..., None] + scales * of_levels
 
         return quantiles
+
+    def _summed(self, values: Array) -> Array:
+        """Return values at the steps that are judged, or their totals; NaN where one is missing."""
+        there = np.isfinite(values)
+        return totals(values, there) if self._total else np.where(there, values, np.nan)
+
+    def _some_judged(self, lacking: BoolArray) -> bool:
+        """Return True if one of some targets, ``(steps, targets)``, has a value that is judged."""
+        return any(
+            bool((np.isfinite(self._summed(block.actual[:, self._steps])) & lacking).any())
+            for block in self._judged.blocks()
+        )
 
 
 def _scales(block: Block, floors: Array) -> Array:
@@ -200,7 +218,7 @@ def of_baseline(
     baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
     """Fit a baseline (ours, a function or another object), and return it as a forecaster."""
-    # If models have quantiles, ``errors`` gives them to baselines of keras_ts, too.
+    # If models have quantiles, ``errors`` gives them to baselines of keras_ts, too, if it can.
     name = name_of(baseline)
     if isinstance(baseline, Climatology):
         baseline.learn(train)
@@ -212,7 +230,7 @@ def of_baseline(
             name,
             judged,
             lambda block: baseline.forecast(judged, block),
-            None if errors is None else errors.levels,
+            None if errors is None or around is None else errors.levels,
             "windows",
             around,
         )

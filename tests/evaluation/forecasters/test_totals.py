@@ -108,3 +108,14 @@ def test_sample_paths_that_lack_one_are_refused(drawn):
     for wrong in (paths[1:], paths.drop(columns=["origin", "step"])):
         with pytest.raises(ValueError, match="it must hold each sample once at every step of"):
             compare({"model": model, "paths": wrong}, train, held, total=True)
+
+
+def test_totals_of_baselines_without_errors_are_points(drawn):
+    """Of one window of each series, baselines have none; the climatology needs no errors."""
+    _, train, _, paths = drawn
+    few, _, held = train.windows.split(TABLE, at=[DAYS[7], DAYS[60]])
+    assert few.num_windows == 3
+    baselines = ["naive", "climatology"]
+    report = compare({"paths": paths}, few, held, baselines=baselines, total=True)
+    assert np.isfinite(report.table["pinball"]).tolist() == [True, False, True]
+    assert "No quantiles of naive: " in str(report)
