@@ -117,8 +117,9 @@ def score(
     promised: if their mean error over the steps that have come lies within the range of the mean
     error over as many steps at 95 % of the origins on which the model was judged. If ``forecasts``
     has several origins, such as the last two weeks, the mean of the origins' errors is compared
-    with the mean of the ranges for the same steps, each origin weighing as its steps are many. A range is that of single origins, whose errors
-    vary more than their mean: ``"worse"`` is seldom a false alarm, since one bad day is not enough.
+    with the mean of the ranges for the same steps, and each origin weighs as its last step. A range
+    is that of single origins, whose errors vary more than their mean: ``"worse"`` is seldom a false
+    alarm, since one bad day is not enough.
 
     The scorecard promises the error of all series over the first steps of a forecast. So of each
     origin only the steps before the first one that lacks the rows of some series are compared. (For
