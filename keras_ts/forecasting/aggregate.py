@@ -1,7 +1,6 @@
 """``aggregate``: totals of sample paths over steps, over series or over both."""
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -11,6 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.uneven import warn_of_times_left_out, warn_of_uneven_steps
 from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.frames import numbered_ids, open_frame
 
@@ -57,7 +57,8 @@ def aggregate(
             makes its totals NaN, and a warning names it.
         over: What is summed: "step", "series", or a list of both. Totals over series take the times
             (and origins) that all of them have; a warning names the others. Totals over steps have
-            no times any more: if series begin at different times, a warning names two of them.
+            no times any more: a warning names totals that begin at different times, or that count
+            fewer steps than others.
         groups: The group of each series, for a total of each group: a dict from id to group, for
             which the result has a column ``group``, or a frame of the ids and one column, whose
             name the result keeps. Ids that ``samples`` lacks count nowhere, so that a panel may be
@@ -194,57 +195,32 @@ class Samples:
                     f"samples has no {side} to sum over, or was summed over it before: it has the "
                     f"keys {_checks.shown(list(self.heads.columns))}."
                 )
-        if "series" not in sides:
-            self._warn_apart()
-            return self.series, np.ones(len(self.series), bool)
+        if "series" in sides:
+            owner, kept = self._shared(names)
+        else:
+            owner, kept, names = self.series, np.ones(len(self.series), bool), self.labels
+        if "step" in sides:
+            keys = self.times, _ORIGIN if _ORIGIN in self.heads.columns else None
+            own = [names[number] for number in self.series]
+            warn_of_uneven_steps(self.heads, keys, own, owner, self.origins, kept)
+        return owner, kept
+
+    def _shared(self, names: list[Any]) -> tuple[IntArray, BoolArray]:
+        """Return the number of each row's group, and True for times that all of a group have."""
         distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        ids = {label: number for number, label in enumerate(dict.fromkeys(self.labels))}
         groups = np.array([distinct[name] for name in names])[self.series]
-        members = Counter(name for name, _ in set(zip(names, self.labels, strict=True)))
+        numbers = np.array([ids[label] for label in self.labels])[self.series]
+        sizes = np.bincount(groups[distinct_rows([groups, numbers])[0]])
         owner = distinct_rows([groups, self.origins])[1]
         cells = distinct_rows([owner, self.moments])[1]
         sharing = np.bincount(cells)[cells]
-        kept: BoolArray = sharing == np.array([members[name] for name in distinct])[groups]
+        kept: BoolArray = sharing == sizes[groups]
         if not kept.all():
-            told = [name for name in (_ORIGIN, self.times or "step") if name in self.heads.columns]
-            rows = zip(*(self.heads[name].to_numpy()[~kept] for name in told), strict=True)
-            others = _checks.shown([" ".join(map(str, row)) for row in sorted(set(rows))])
-            by = "by " + " and ".join(map(repr, told))
-            lost = ~np.isin(groups, groups[kept])
-            if lost.any():
-                alone = np.unique(self.series[lost & (sharing == sharing[lost].min())])
-                raise ValueError(
-                    f"The series of a total have no time in common, {by}: {others}. "
-                    f"The series {_checks.shown([self.labels[n] for n in alone])} share the fewest "
-                    "times: leave out series that ended, or pass groups of series that share times."
-                )
-            warnings.warn(
-                f"aggregate leaves out times that not all series of a total have, {by}: {others}. "
-                "Give series that end at different times a row at the last, with no target.",
-                stacklevel=3,
-            )
+            keys = [name for name in (_ORIGIN, self.times or "step") if name in self.heads.columns]
+            members = groups, numbers, list(ids)
+            warn_of_times_left_out(self.heads, keys, list(distinct), members, sharing, kept)
         return owner, kept
-
-    def _warn_apart(self) -> None:
-        """Warn if the steps that are summed begin at different times in different series."""
-        if self.ids is None or self.times is None:
-            return
-        order = np.lexsort([self.heads["step"].to_numpy(), self.series])
-        first = order[np.unique(self.series[order], return_index=True)[1]]
-        times, origins = self.heads[self.times].to_numpy()[first], self.origins[first]
-        # Sorted by origin and time, the first and the last series of an origin should begin alike.
-        order = np.lexsort([np.unique(times, return_inverse=True)[1], origins])
-        starts = np.unique(origins[order], return_index=True)[1]
-        ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
-        apart = np.flatnonzero(times[ends[0]] != times[ends[1]])
-        if len(apart):
-            shown = ends[:, apart[0]]
-            one, other = (f"{_checks.shown(self.labels[n])} at {times[n]}" for n in shown)
-            warnings.warn(
-                f"aggregate sums steps of series that begin at different times, by {self.times!r}: "
-                f"{one}, {other}. Each is forecast from its own last row: fill all up to the same "
-                "last time before you forecast, or leave out series that ended.",
-                stacklevel=4,
-            )
 
     def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
         """Return sums of the rows in ``order``; those of a total begin at each of ``starts``."""

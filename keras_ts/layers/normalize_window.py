@@ -155,13 +155,7 @@ class NormalizeWindow(SeriesLayer):
 
     def build(self, input_shape: Any) -> None:
         """Check that a window holds whole periods."""
-        length, period = input_shape[1], self._season
-        if period is not None and (length is None or length % period or length < 2 * period):
-            raise ValueError(
-                f"statistic='seasonal' with period={period} needs windows of a whole number of "
-                f"periods, two or more: {2 * period}, {3 * period}, ... steps. Received windows of "
-                f"{length} steps."
-            )
+        check_whole_periods("statistic", self._season, input_shape[1])
         super().build(input_shape)
 
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
@@ -278,6 +272,18 @@ def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
             f"Received: {name}={statistic!r}, period={_checks.shown(period)}. {cure}."
         )
     return None if period is None else _checks.integer("period", period, 1)
+
+
+def check_whole_periods(name: str, period: int | None, length: int | None) -> None:
+    """Refuse windows that do not hold whole periods of a season, two or more."""
+    if period in (None, 1):
+        return
+    if length is None or length % period or length < 2 * period:
+        raise ValueError(
+            f"{name}='seasonal' with period={period} needs windows of a whole number of periods, "
+            f"two or more: {2 * period}, {3 * period}, ... steps. Received windows of {length} "
+            "steps."
+        )
 
 
 def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:

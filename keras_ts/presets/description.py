@@ -181,8 +181,9 @@ class RecurrentPreset(PresetSettings):
 
         Raises:
             TypeError: A setting is unknown or of the wrong type.
-            ValueError: The recipe names no window, and ``window`` is missing; no series is longer
-                than the horizon; or the series cannot be read.
+            ValueError: The recipe names no window, and ``window`` is missing; ``window`` holds no
+                whole periods of a season that the preset subtracts; no series is longer than the
+                horizon; or the series cannot be read.
         """
         part_of = None if at is None else lambda panel: split_parts(panel, at)[0]
         return training_windows(self, series, horizon, part_of, settings)

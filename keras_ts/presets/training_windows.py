@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import IntArray
+from keras_ts.layers.normalize_window import check_whole_periods
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.arithmetic.short import ShortPasts
@@ -99,6 +100,9 @@ def training_windows(
             target = values[:, panel.columns.targets[0]]
             if season := season_beyond(target, chosen["window"], ahead):
                 chosen["window"] = season + season // _SHARE_BEYOND
+    if preset.window_norm == "seasonal":
+        length = _checks.integer("window", chosen["window"], 1)
+        check_whole_periods("window_norm", preset.period, length)
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
         # Every series with rows enough for a level and a trend is forecast. Of one origin a net

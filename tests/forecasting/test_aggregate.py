@@ -93,7 +93,7 @@ def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
 def test_totals_over_steps_that_begin_at_different_times_are_named(library):
     late = pd.concat([drawn("ab"), drawn("c", begin="2024-05-04"), drawn("d", begin="2024-05-02")])
     late = late.sample(frac=1, random_state=0)
-    with pytest.warns(UserWarning, match=r"by 'day': '[ab]' at 2024-05-01.*, 'c' at 2024-05-04"):
+    with pytest.warns(UserWarning, match=r"by 'day': '[ab]' at 2024-05-01, 'c' at 2024-05-04\."):
         made = aggregate(LIBRARIES[library](late.to_dict("list")), "step")
     assert len(made) == 4
 
@@ -164,7 +164,7 @@ def test_a_closed_day_counts_nothing_and_a_series_without_a_forecast_is_named():
 def test_totals_over_series_take_the_times_that_all_have():
     late = drawn(names="cd", begin="2024-05-02", seed=1)
     samples = pd.concat([drawn(names="ab"), late])
-    with pytest.warns(UserWarning, match=r"leaves out times .*2024-05-01.*2024-05-04"):
+    with pytest.warns(UserWarning, match=r"leaves out 2 times .*: 2024-05-01, 2024-05-04\. "):
         totals = aggregate(samples, "series", quantiles=None)
     assert totals["day"].drop_duplicates().dt.day.tolist() == [2, 3]
     assert totals["step"].drop_duplicates().tolist() == [1, 2]
@@ -173,7 +173,7 @@ def test_totals_over_series_take_the_times_that_all_have():
     pairs = {"a": 1, "b": 1, "c": 2, "d": 2}
     assert len(aggregate(samples, "series", groups=pairs)) == 6
     apart = pd.concat([drawn(names="ab"), drawn(names="c", begin="2025-05-01")])
-    with pytest.raises(ValueError, match=r"no time in common, by 'day'.* The series \['c'\]"):
+    with pytest.raises(ValueError, match=r"no time in common, by 'day'.* the fewest times: 'c'\. "):
         aggregate(apart, "series")
 
 
@@ -240,7 +240,7 @@ def test_each_origin_has_totals_of_its_own(library, begins, over, groups, keys):
 def test_totals_over_series_take_the_origins_that_all_have(library):
     first, second = of_origins(["2024-05-01", "2024-05-03"])
     table = LIBRARIES[library](pd.concat([first, second[second["shop"] != "c"]]).to_dict("list"))
-    match = r"have, by 'origin' and 'day': \['2024-05-02\S+ 2024-05-03.*2024-05-05\S+'\]"
+    match = r"have, by 'origin' and 'day': 2024-05-02 2024-05-03, .*05-05\. .* 'c' of 'north'"
     with pytest.warns(UserWarning, match=match):
         totals = as_pandas(aggregate(table, "series", groups=REGIONS))
     found = totals.groupby("group", sort=False)["origin"].unique()
@@ -256,7 +256,7 @@ def test_series_of_one_origin_begin_at_the_same_time():
     assert len(aggregate(pd.concat([first, second]), "step")) == 8
     (late,) = of_origins(["2024-05-09"], "e")
     late["origin"] = second["origin"].iloc[0]
-    with pytest.warns(UserWarning, match=r"by 'day': 'a' at 2024-05-08.*, 'e' at 2024-05-09"):
+    with pytest.warns(UserWarning, match=r"'a' of origin 2024-05-07 at 2024-05-08, 'e' of .*-09\."):
         aggregate(pd.concat([first, second, late]), "step")
 
 

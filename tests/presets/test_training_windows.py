@@ -72,6 +72,17 @@ def test_split_is_that_of_the_windows_it_chooses():
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("window", [52, 130])
+def test_a_window_without_whole_periods_is_refused_before_a_fit(window):
+    preset, series = from_preset("seasonal_gru", period=52), np.arange(400.0)
+    match = rf"window_norm='seasonal' with period=52 needs .* Received windows of {window} steps"
+    for chosen in (preset.windows_for, preset.split):
+        with pytest.raises(ValueError, match=match):
+            chosen(series, 8, at=300, window=window)
+    assert preset.windows_for(series, 8, at=300, window=156).window == 156
+    assert from_preset("seasonal_gru", period=1).windows_for(series, 8, window=7).window == 7
+
+
 def test_split_reads_a_frame_once_and_sorts_no_rows(monkeypatch):
     days = pd.date_range("2024-01-01", periods=40)
     table = pd.DataFrame({"day": days, "units": np.arange(40.0), "promo": ["a", "b"] * 20})

@@ -117,8 +117,9 @@ def score(
     promised: if their mean error over the steps that have come lies within the range of the mean
     error over as many steps at 95 % of the origins on which the model was judged. If ``forecasts``
     has several origins, such as the last two weeks, the mean of the origins' errors is compared
-    with the mean of the ranges for the same steps. A range is that of single origins, whose errors
-    vary more than their mean: ``"worse"`` is seldom a false alarm, since one bad day is not enough.
+    with the mean of the ranges for the same steps, and each origin weighs as its last step. A range
+    is that of single origins, whose errors vary more than their mean: ``"worse"`` is seldom a false
+    alarm, since one bad day is not enough.
 
     The scorecard promises the error of all series over the first steps of a forecast. So of each
     origin only the steps before the first one that lacks the rows of some series are compared. (For
@@ -338,7 +339,8 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     means, steps, left_out, lacking = _compared(by, rows.columns, errors, expected, longest)
     if not len(means):
         return None, lacking
-    error, (low, high) = means.mean(), ranges[:, steps - 1].mean(axis=1)
+    # Each step counts alike: the one step of yesterday's forecast would count as much as seven.
+    error, low, high = np.average([means, *ranges[:, steps - 1]], axis=1, weights=steps)
     verdict = "better" if error < low else "worse" if error > high else "as promised"
     where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
     first = f"{steps.max()} steps" if steps.max() > 1 else "step"

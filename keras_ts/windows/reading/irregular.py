@@ -52,6 +52,8 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
         cure += of_polars if polars else f"groupby([{names}], as_index=False){_PANDAS_MEAN}"
     if panel.single:
         cure += ", or name the column that tells series apart in id_column"
+    elif _of_two_series(panel, number, position, kind):
+        cure += ", or, if these are two series, make their ids unique"
     if _put_back(panel, number, position):
         # Both hours are real: their mean, or one of them alone, would be a wrong number.
         column, line = shown(spec.time_column), "dt.tz_localize('Europe/Paris', ambiguous='infer')"
@@ -68,6 +70,21 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
             f"Else {cure[0].lower()}{cure[1:]}"
         )
     raise ValueError(f"time_column={spec.time_column!r} {verb} time at {place}. {cure}.")
+
+
+def _of_two_series(panel: FlatSeries, number: int, position: int, kind: str) -> bool:
+    """Return True if the rows of a series may be those of two series, below or beside each other.
+
+    Below each other, a run of rows has times of the run before it; beside each other, most times
+    occur several times.
+    """
+    clock, rows = _clock_and_rows(panel, number)
+    if kind == "duplicate":
+        return bool(np.median(np.unique(clock.times[rows], return_counts=True)[1]) > 1)
+    run = clock.times[position : rows.stop]
+    ends = np.flatnonzero(run[1:] <= run[:-1])[:1] + 1
+    run = run[: ends[0]] if len(ends) else run
+    return int(np.isin(run, clock.times[rows.start : position]).sum()) > 1
 
 
 def _put_back(panel: FlatSeries, number: int, position: int) -> bool:

@@ -37,7 +37,7 @@ def refused(frame, windows=WINDOWS):
 
 def mended(frame, message):
     """The frame after the line of an error."""
-    [line] = re.findall(r"(frame(?:\['t'\])? = frame.*?\))\. (?:Or|$)", f"{message} ")
+    [line] = re.findall(r"(frame(?:\['t'\])? = frame.*?\))(?:, or, if|\. (?:Or|$))", f"{message} ")
     scope = {"frame": frame, "pl": pl}
     exec(line, scope)
     return scope["frame"]
@@ -220,6 +220,22 @@ def test_a_row_that_comes_again_at_the_end_is_named(library):
     message = refused(frame if library == "pandas" else pl.from_pandas(frame))
     assert "at position 9 (2024-01-02T03:00:00) of series 0, the time of position 3, too" in message
     assert "Keep one of them, and sort the rows: frame = frame.sort" in message
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("below", [True, False])
+@pytest.mark.parametrize("begin", [0, 3])
+def test_two_series_of_one_id_need_ids_of_their_own(library, below, begin):
+    """Shops of one name in two regions: a row less, or a mean, would be a wrong number."""
+    frame = pd.concat([table(HOURS[begin:9], HOURS[:9]), table(HOURS[:9], HOURS[:9])])
+    frame = frame if below else frame.sort_values(["t", "id"])
+    message = refused(frame if library == "pandas" else pl.from_pandas(frame))
+    assert message.endswith("), or, if these are two series, make their ids unique.")
+
+
+@pytest.mark.parametrize("again", [HOURS[3:4], HOURS[[1, 0, 2]], HOURS[[8, 8]], HOURS[8:12]])
+def test_a_row_or_two_that_come_again_are_of_one_series(again):
+    assert "ids unique" not in refused(table(HOURS[:9].append(again)))
 
 
 def test_the_two_steps_that_disagree_are_shown():

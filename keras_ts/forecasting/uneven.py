@@ -1,0 +1,114 @@
+"""Warns of totals that leave out times, or that count other steps than totals beside them."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_ts._checks import shown
+from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.windows.arithmetic.labels import distinct_rows
+from keras_ts.windows.reading.clock import as_written
+
+_MOST = 3  # Times, series or totals that a warning names.
+
+
+def warn_of_times_left_out(
+    heads: Any, keys: list[str], names: list[Any], members: tuple[IntArray, IntArray, list[Any]],
+    sharing: IntArray, kept: BoolArray,
+) -> None:  # fmt: skip
+    """Warn of times that not all series of a total have; refuse a total that has no others.
+
+    ``members`` are the number of each row's group and of its id, and the ids.
+    """
+    groups, numbers, ids = members
+    lost = ~np.isin(groups, groups[kept])
+    wrong = lost if lost.any() else ~kept
+    values = [_by_local_clock(heads[key])[wrong] for key in keys]
+    times = [" ".join(map(as_written, row)) for row in sorted(set(zip(*values, strict=True)))]
+    told = f"by {' and '.join(map(repr, keys))}: {_first(times)}"
+    # All series of a group have the times that count, so those left out tell which differ.
+    first, pairs = distinct_rows([groups, numbers])
+    shared, own = np.bincount(pairs, np.where(kept, 0, sharing)), groups[first]
+    fewest = np.full(own.max() + 1, np.inf)
+    np.minimum.at(fewest, own, shared)
+    odd = first[np.isin(own, groups[wrong]) & (shared == fewest[own])]
+    of = ["" if names[n] is None else f" of {shown(names[n])}" for n in groups[odd]]
+    which = [f"{shown(ids[n])}{group}" for n, group in zip(numbers[odd], of, strict=True)]
+    told += f". Series that share the fewest times: {_first(which)}."
+    if lost.any():
+        raise ValueError(
+            f"The series of a total have no time in common, {told} Leave out series that ended, or "
+            "pass groups of series that share times."
+        )
+    warnings.warn(
+        f"aggregate leaves out {len(times)} time{'s' * (len(times) > 1)} that not all series of a "
+        f"total have, {told} Give series that end at different times a row at the last, with no "
+        "target.",
+        stacklevel=5,
+    )
+
+
+def warn_of_uneven_steps(
+    heads: Any, keys: tuple[str | None, str | None], names: list[Any],
+    owners: IntArray, origins: IntArray, kept: BoolArray,
+) -> None:  # fmt: skip
+    """Warn if totals over steps begin at different times, or count different numbers of steps.
+
+    ``keys`` are the columns of times and of origins, ``names`` the id or group of each row.
+    """
+    times, origin = keys
+    moments = np.unique(heads[times or "step"].to_numpy(), return_inverse=True)[1]
+    rows = np.flatnonzero(kept)
+    rows = rows[np.lexsort([moments[rows], owners[rows]])]
+    rows = rows[distinct_rows([owners[rows], moments[rows]])[0]]
+    begins, counts = np.unique(owners[rows], return_index=True, return_counts=True)[1:]
+    begins = rows[begins]
+
+    def named(total: int) -> str:
+        row = int(begins[total])
+        own = [] if names[row] is None else [shown(names[row])]
+        if origin is not None:
+            own.append(f"origin {as_written(_by_local_clock(heads[origin])[row])}")
+        return " of ".join(own)
+
+    # Sorted by origin and time, the first and the last total of an origin should begin alike.
+    order = np.lexsort([moments[begins], origins[begins]])
+    starts = np.unique(origins[begins[order]], return_index=True)[1]
+    ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
+    apart = np.flatnonzero(moments[begins[ends[0]]] != moments[begins[ends[1]]])
+    if times is not None and len(apart):
+        clock = _by_local_clock(heads[times])
+        one, other = (
+            f"{named(n)} at {as_written(clock[begins[n]])}" for n in ends[:, apart[0]].tolist()
+        )
+        warnings.warn(
+            f"aggregate sums steps of series that begin at different times, by {times!r}: "
+            f"{one}, {other}. Each is forecast from its own last row: fill all up to the same "
+            "last time before you forecast, or leave out series that ended.",
+            stacklevel=4,
+        )
+    fewer = np.flatnonzero(counts < counts.max())
+    if len(fewer):
+        longest = int(counts.argmax())
+        few = _first([f"{named(n)} has {counts[n]}" for n in fewer.tolist()])
+        warnings.warn(
+            f"aggregate sums fewer steps in some totals than the {counts[longest]} of "
+            f"{named(longest)}: {few}. Such totals are too small beside the others: before you "
+            "forecast, give series that end at different times a row at the last, with no target, "
+            "or sum the times that all have. A closed day counts 0 if its rows are there, as NaN.",
+            stacklevel=4,
+        )
+
+
+def _first(texts: Sequence[str]) -> str:
+    """Return the first of some texts, and how many there are more."""
+    more = len(texts) - _MOST
+    return ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _by_local_clock(column: Any) -> Array:
+    """Return a column as an array, timestamps without their zone."""
+    zoned = getattr(column.dtype, "time_zone", None) is not None
+    return (column.dt.replace_time_zone(None) if zoned else column).to_numpy()
