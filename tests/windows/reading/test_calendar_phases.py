@@ -127,7 +127,8 @@ def test_rows_in_front_move_no_phase_of_arrays(case, alone):
 @pytest.fixture(scope="module")
 def model():
     """Adds up what is known ahead and the phases of the last row."""
-    dataset = PADDED.build(np.random.default_rng(0).normal(size=(40, 3)) * [1, 1, 0])
+    rows = np.random.default_rng(0).normal(size=(40, 3))
+    dataset = PADDED.build([rows * [1, 1, 0] + [0, 0, size] for size in (-5.0, 5.0)])
     shapes = {"past": (8, 6), "future": (2, 5), "static": (1,)}
     inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
     past = WindowedInput.of(dataset)(inputs["past"])
