@@ -65,6 +65,8 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
     if strategy is not None and strategy.num_replicas_in_sync > 1:
         # Each replica would predict the whole batch.
         return model.predict(inputs, batch_size=batch_size, verbose=0)
+    if isinstance(getattr(model, "input", None), list) and hasattr(inputs, "shape"):
+        inputs = [inputs]  # Else Keras warns of another structure on PyTorch.
     # Under a ``keras.distribution`` Keras would divide the rows among the devices of all processes,
     # and could not gather the outputs of the others. Each process has a copy of the variables, so
     # it predicts all rows on one of its devices.

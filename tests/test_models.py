@@ -89,3 +89,12 @@ def test_a_process_leaves_the_distribution_for_a_while():
     with _models.undistributed():
         assert keras.distribution.distribution() is None
     assert keras.distribution.distribution() is before
+
+
+def test_a_model_made_of_the_inputs_of_another_takes_their_array():
+    """Keras writes its input as a list, and warns of an array on PyTorch."""
+    inner = model()
+    outer = keras.Model(inner.inputs, keras.layers.ReLU()(inner.outputs[0]))
+    x = np.arange(28, dtype="float32").reshape(7, 4)
+    expected = np.maximum(inner.predict(x, verbose=0), 0)
+    np.testing.assert_allclose(_models.predict(outer, x, 3), expected, rtol=1e-6)
