@@ -201,8 +201,8 @@ class Samples:
             owner, kept, names = self.series, np.ones(len(self.series), bool), self.labels
         if "step" in sides:
             keys = self.times, _ORIGIN if _ORIGIN in self.heads.columns else None
-            own = [names[number] for number in self.series]
-            warn_of_uneven_steps(self.heads, keys, own, owner, self.origins, kept)
+            totals = names, self.series, owner, self.origins
+            warn_of_uneven_steps(self.heads, keys, totals, kept)
         return owner, kept
 
     def _shared(self, names: list[Any]) -> tuple[IntArray, BoolArray]:

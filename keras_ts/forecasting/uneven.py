@@ -51,14 +51,15 @@ def warn_of_times_left_out(
 
 
 def warn_of_uneven_steps(
-    heads: Any, keys: tuple[str | None, str | None], names: list[Any],
-    owners: IntArray, origins: IntArray, kept: BoolArray,
+    heads: Any, keys: tuple[str | None, str | None],
+    totals: tuple[list[Any], IntArray, IntArray, IntArray], kept: BoolArray,
 ) -> None:  # fmt: skip
     """Warn if totals over steps begin at different times, or count different numbers of steps.
 
-    ``keys`` are the columns of times and of origins, ``names`` the id or group of each row.
+    ``keys`` are the columns of times and of origins, ``totals`` the ids or groups, and of each row
+    the number of its own, of its total and of its origin.
     """
-    times, origin = keys
+    (times, origin), (names, series, owners, origins) = keys, totals
     moments = np.unique(heads[times or "step"].to_numpy(), return_inverse=True)[1]
     rows = np.flatnonzero(kept)
     rows = rows[np.lexsort([moments[rows], owners[rows]])]
@@ -68,7 +69,8 @@ def warn_of_uneven_steps(
 
     def named(total: int) -> str:
         row = int(begins[total])
-        own = [] if names[row] is None else [shown(names[row])]
+        name = names[series[row]]
+        own = [] if name is None else [shown(name)]
         if origin is not None:
             own.append(f"origin {as_written(_by_local_clock(heads[origin])[row])}")
         return " of ".join(own)
