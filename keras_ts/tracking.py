@@ -1,11 +1,11 @@
 """Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
 
-It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
+Import it as ``from keras_ts.tracking import log_forecaster``; it needs MLflow.
 
-MLflow's own flavor for Keras logs a model that takes arrays, and does not import keras_ts at
-loading, so Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
-writes, and code that runs at loading: it chooses an installed backend, imports keras_ts, and
-forecasts from frames.
+MLflow's own flavor for Keras logs a model that takes arrays, and does not import keras_ts when it
+loads one, so Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
+writes, and code that it runs to load the model: this chooses an installed backend, imports
+keras_ts, and forecasts from frames.
 """
 
 import importlib.metadata
@@ -113,9 +113,8 @@ def log_forecaster(
 
     Args:
         model: The model, which carries its windows.
-        series: The frame, or ``Panel``, to take an example from: the last rows of its longest
-            series, which are kept with the model. pandas or polars, with the columns that
-            ``forecast`` needs.
+        series: A frame of pandas or polars, or a ``Panel``, with the columns that ``forecast``
+            needs. The last rows of its longest series are logged with the model as an example.
         future: The rows known ahead that follow, as for ``forecast``. Needed if the model reads
             columns known ahead. Defaults to None.
         report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
@@ -135,7 +134,7 @@ def log_forecaster(
             no preset.
         ValueError: MLflow does not allow ``name``; the model carries no windows, or was trained on
             an array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard
-            is that of other weights; or the run has parameters of another forecaster already.
+            belongs to other weights; or the run has parameters of another forecaster already.
     """
     _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
@@ -205,8 +204,8 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     if windows.id_column is not None and len(table):
         ids = table[windows.id_column]
         # A series that the plan leaves out may have ended.
-        counts = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
-        longest = (counts if len(counts) else ids).value_counts().index[0]
+        planned_ids = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
+        longest = (planned_ids if len(planned_ids) else ids).value_counts().index[0]
         table = table[ids == longest]
         plan = plan if plan is None else plan[plan[windows.id_column] == longest]
     table = table.tail(windows.geometry.reach)
@@ -313,8 +312,7 @@ def _type(column: pd.Series) -> Any:
 
 def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
     """Return arguments of ``log_model`` with what a process needs to load a model."""
-    # These are the versions that are installed here. MLflow itself would find them by running the
-    # model, and would miss the backend that is used.
+    # By running the model, MLflow itself would find these packages, but not Keras's backend.
     if {"pip_requirements", "conda_env"} & set(log_arguments):
         return log_arguments
     backend = keras.backend.backend()
@@ -355,7 +353,7 @@ def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Loads a model from MLflow's files; forecasts from frames, whose text times get ``zone``."""
+    """Loads a model from MLflow's files, and forecasts from frames; text times get ``zone``."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone
@@ -375,7 +373,7 @@ class LoggedForecaster(mlflow.pyfunc.PythonModel):
 
 def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
     """Return the frame that MLflow passes, with times and numbers as ``forecast`` needs them."""
-    # Times with a zone, of which MLflow has no type, come as text; numbers with gaps as objects.
+    # MLflow passes times with a zone as text, and numbers with gaps as objects.
     frame = frame.copy()
     for name in frame.columns:
         column = frame[name]
