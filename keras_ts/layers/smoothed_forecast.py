@@ -168,7 +168,8 @@ class SmoothedForecast(SeriesLayer):
         counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
         every = ops.zeros_like(state[:, :1])
         parts = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
-        parts.append(_flat(_arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))))
+        found = _arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))
+        parts.append(ops.reshape(found, (-1, found.shape[1] * found.shape[2])))
         if self.unit is not None:
             # Clipped, so that the size of an unusually large series does not determine its mixture.
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
@@ -298,7 +299,3 @@ def _arcsinh(values: Any) -> Any:
         series = series * ops.square(z) + 1.0 / odd
     logarithm = ops.log(large) + ops.log(1.0 + ops.sqrt(1.0 + ops.square(1.0 / large)))
     return ops.where(sizes > 0.5, ops.sign(values) * logarithm, 2.0 * z * series)
-
-
-def _flat(values: Any) -> Any:
-    return ops.reshape(values, (-1, values.shape[1] * values.shape[2]))

@@ -55,8 +55,6 @@ _HOUR, _DAY = 3_600, 86_400
 _SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
 # Months and quarters differ in length by this share at most.
 _UNEVEN = 0.05
-# A window holds two seasons. A horizon follows it, and another one may be held out.
-_FEWEST_SEASONS, _FEWEST_HORIZONS = 2, 2
 # A season has at most these rows, since a window of two seasons takes long to read.
 _MOST_ROWS = 150
 
@@ -257,7 +255,8 @@ def _season(panel: FlatSeries, horizon: int) -> tuple[int, str]:
     """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))
-    if period > 1 and longest < _FEWEST_SEASONS * period + _FEWEST_HORIZONS * horizon:
+    # A window holds two seasons, a horizon follows it, and another one may be held out.
+    if period > 1 and longest < 2 * (period + horizon):
         return 1, f", and {longest} rows are too few for a season of {period}"
     return period, origin
 

@@ -1,35 +1,27 @@
 """Wires the model of a preset, from its inputs to outputs in the units of the series.
 
-Columns known ahead and static columns are standardized by constants of the training part, since a
-window's own statistics would hide that a promotion runs all week. A column that is constant in the
-training part becomes 0, and the sines and cosines of a calendar stay as they are. A missing value
-of a column known ahead becomes the column's last value: NaN would reach other steps and gradients.
+The docstring of ``RecurrentPreset`` says what the model does. The reasons:
 
-The net reads the columns known ahead beside the others, and the static columns at every step. This
-works for every cell; static columns as an initial state would need a form for each. In a window
-without a value the net has read nothing, so with ``min_inputs=0`` the head gets the static columns.
-
-A small net, the same for all steps, turns the columns known ahead at a step of the forecast into an
-effect on that step alone, since a promotion does on the fifth day what it does on the first. For a
-single series the effect is in units of the training part: a window without a promotion has a small
-scale, and would shrink the promotion that follows it. In a panel it is in units of the window.
-
-With ``smoothing``, exponential smoothing and a linear map of the window forecast, and the net
-corrects them. The weights of its head begin at 0, so the untrained model forecasts as they do. The
-linear map is fitted and then frozen (``initial_fit.parts``): trained beside the net, it would fit
-noise. A single series also gets a linear map of the calendar at the last step to forecast, for
-cycles longer than the window. The sines and cosines of the other steps are linear in those of the
-last, so this map gives each step its season. Both maps are solved for together. A shorter season is
-left to the map of the window, which follows it better than a sine does.
-
-Recurring events add to this forecast, for a single series in units of the training part, in a panel
-in units of the window's root mean square. For a shop that is its level, which it loses on a day on
-which it is shut. The standard deviation of the window would be a worse unit: shops differ more in
-it than in their levels, and a shut Christmas multiplies it in windows that forecast New Year's Day.
-
-One dense layer forecasts all steps. Its outputs are in the order steps, quantiles, targets, since
-the layers that restore units take targets on the last axis. Quantiles are sorted last, in the units
-of the targets. Layers that work in these units use float32: half precision would lose the level.
+- Columns known ahead and static columns are standardized by constants of the training part: a
+  window's own statistics would hide that a promotion runs all week. A missing value of a column
+  known ahead becomes the column's last one, since NaN would reach other steps and gradients.
+- The net reads static columns at every step, which works for every cell; as an initial state they
+  would need a form for each. In a window without a value the net has read nothing, so with
+  ``min_inputs=0`` the head gets the static columns.
+- All steps share the net of columns known ahead: a promotion does on the fifth day what it does on
+  the first. For a single series its effect is in units of the training part: a window without a
+  promotion has a small scale, and would shrink the promotion that follows it.
+- With smoothing, the weights of the head begin at 0, so that the untrained model forecasts as
+  smoothing does. The linear map is frozen (``initial_fit.parts``): trained beside the net, it would
+  fit noise. Cycles longer than the window are read at the last step to forecast: the sines and
+  cosines of the other steps are linear in those, so that a linear map gives each step its season.
+  Shorter ones are left to the map of the window, which follows them better than a sine does.
+- In a panel, events are in units of the window's root mean square. For a shop that is its level,
+  which it loses on a day on which it is shut. Shops differ more in the standard deviation, and a
+  shut Christmas multiplies that in the windows that forecast New Year's Day.
+- Outputs are in the order steps, quantiles, targets, since the layers that restore units take
+  targets on the last axis. Quantiles are sorted last, in the units of the targets. Layers in these
+  units use float32: half precision would lose the level of a series.
 """
 
 from collections.abc import Callable

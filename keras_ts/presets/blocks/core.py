@@ -219,7 +219,8 @@ def check_causal(core: keras.layers.Layer, columns: Any) -> None:
     # For every step of a random window, that step and all later ones are changed. The outputs
     # before it must stay.
     steps, features = columns.shape[1] or _STEPS, columns.shape[2]
-    small = _small_weights(core)
+    weights = [(variable, value_of(variable)) for variable in core.trainable_variables]
+    small = [(variable, value) for variable, value in weights if np.abs(value).max() < _SMALL]
     generator = np.random.default_rng(0)
     try:
         for variable, _ in small:
@@ -237,12 +238,6 @@ def check_causal(core: keras.layers.Layer, columns: Any) -> None:
             "use_causal_mask=True for attention, and nothing that reads all steps, such as "
             "Bidirectional layers and pooling."
         )
-
-
-def _small_weights(core: keras.layers.Layer) -> list[tuple[Any, Array]]:
-    """Return the trained weights that are all close to 0, and their values."""
-    weights = [(variable, value_of(variable)) for variable in core.trainable_variables]
-    return [(variable, value) for variable, value in weights if np.abs(value).max() < _SMALL]
 
 
 def _seen_ahead(

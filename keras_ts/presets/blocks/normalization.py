@@ -1,14 +1,9 @@
 """Normalizes the columns that are not known ahead, and brings forecasts back to their units.
 
-A recurrent layer's ``tanh`` saturates far from 0, so a net must not see a series in its own
-units. Without ``window_norm`` and ``output_scale``, constants of the training part standardize
-the columns.
-
-Windows may lack values. A step at which no target has a value is masked, and enters neither
-statistics nor recurrent layers. At the other steps a missing value becomes the last value of its
-column in the window, even one at a masked step. If there is none, it becomes the column's level in
-the window (``window_norm``), or its mean over the training part. With ``min_inputs=0`` a window may
-have no value at all. Its level is then that of series with similar static columns.
+A recurrent layer's ``tanh`` saturates far from 0, so a net must not see a series in its own units.
+Masked steps enter neither statistics nor recurrent layers; the docstring of ``RecurrentPreset``
+says how other missing values are filled. With ``min_inputs=0``, a window without a value gets the
+level of series with similar static columns.
 """
 
 from collections.abc import Callable, Sequence
