@@ -220,10 +220,10 @@ class LevelByStatic(SeriesLayer):
         levels = ops.clip(levels, self.ends[0], self.ends[1])[:, None]
         columns = windows.shape[-1]
         sines = (ops.exp(levels[..., :columns]) - ops.exp(-levels[..., :columns])) / 2.0
-        own = self.unit * sines + ops.zeros_like(location)
+        by_static = self.unit * sines + ops.zeros_like(location)
         spread = ops.exp(levels[..., columns:]) + ops.zeros_like(scale)
-        location = ops.where(empty, own, location)
-        level = ops.abs(own[:, -1:]) + spread  # Near 0, a location says nothing of the scale.
+        location = ops.where(empty, by_static, location)
+        level = ops.abs(by_static[:, -1:]) + spread  # Near 0, a location says nothing of scale.
         of_few = spread * ((ops.abs(location[:, -1:]) + spread) / level)
         made = ops.where(known < self.fewest, of_few, scale)
         return location, made, *(values * (scale / made) for values in normal)

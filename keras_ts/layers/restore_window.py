@@ -41,7 +41,7 @@ class RestoreWindow(SeriesLayer):
 
     Input shape:
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
-        and scale that ``NormalizeWindow`` returned, and the inverse level if it did. With
+        and scale that ``NormalizeWindow`` returned, and its inverse level if there is one. With
         ``period``, outputs are ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single
         feature, and ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes
         with them, or as an argument after layers that pass none on, such as recurrent ones of Keras
@@ -106,8 +106,8 @@ class RestoreWindow(SeriesLayer):
         if self.period is None:
             return self._restored(outputs, location, scale)
         bare = len(outputs.shape) == 2
-        own = feature is None and features > 1 and outputs.shape[-1] == features
-        axis = 1 if own or isinstance(feature, list) else 2
+        by_feature = feature is None and features > 1 and outputs.shape[-1] == features
+        axis = 1 if by_feature or isinstance(feature, list) else 2
         outputs = ops.expand_dims(outputs, axis) if bare else outputs
         # By slices, as in ``selected``.
         first = self.gap % self.period

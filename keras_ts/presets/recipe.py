@@ -14,7 +14,7 @@ from keras_ts.interface import Interface
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MaskedMAE, MedianMAE
 
-# Longer windows take minutes to read, and thousands of steps to determine their weights.
+# Longer windows take minutes to train on, and their weights take series of thousands of rows.
 _MOST_STEPS = 300
 # A decaying rate ends at this share of the first one: at 0, a model that is loaded and fitted again
 # would not change. It adds 1 % to the sum of a fit's rates.

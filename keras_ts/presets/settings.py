@@ -146,7 +146,7 @@ class PresetSettings(_checks.Settings):
     def _check_linear(self) -> None:
         """Refuse settings of a net."""
         others = [setting for setting in fields(self) if setting.name not in _OF_LINEAR]
-        given = [own.name for own in others if getattr(self, own.name) != own.default]
+        given = [each.name for each in others if getattr(self, each.name) != each.default]
         if given:
             raise ValueError(
                 "cell='linear' is a regression without a net, which takes "

@@ -56,11 +56,11 @@ def normalized(
     values, location, scale, *inverse_level = normalize(masked)
     level = None
     if needs.unseen:
-        whole = settings.window_norm not in OF_UNIT_SCALE and not normalize.causal
-        level = LevelByStatic(_FEWEST if whole else 1)
-        own = [location, scale, *([values] if whole else [])]
-        location, scale, *own = level([columns, *own, *static])
-        values = own[0] if whole else values
+        scaled = settings.window_norm not in OF_UNIT_SCALE and not normalize.causal
+        level = LevelByStatic(_FEWEST if scaled else 1)
+        by_window = [location, scale, *([values] if scaled else [])]
+        location, scale, *rescaled = level([columns, *by_window, *static])
+        values = rescaled[0] if scaled else values
     feature = restored_feature(needs)
     layer = RestoreWindow(feature, period=period, gap=0 if period is None else needs.gap)
 

@@ -148,11 +148,11 @@ def spread(errors: Array, levels: Sequence[float]) -> Array:
 def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset) -> None:
     """Fit the weights of the layer to the series of a training part."""
     assert needs.own is not None
-    panel, own = in_time_order(dataset).panel, list(needs.own)
+    panel, columns = in_time_order(dataset).panel, list(needs.own)
     series, begins, ends = read_rows(in_time_order(dataset))
     chosen, means, stds = moments_by_series(panel.values, begins, ends)
-    known = np.isfinite(means[:, own]).all(axis=1)
-    chosen, means, stds = chosen[known], means[known][:, own], stds[known][:, own]
+    known = np.isfinite(means[:, columns]).all(axis=1)
+    chosen, means, stds = chosen[known], means[known][:, columns], stds[known][:, columns]
     unit = np.median(stds, axis=0)
     unit = np.where(unit > 0, unit, 1.0)
     if needs.settings.window_norm in OF_UNIT_SCALE:

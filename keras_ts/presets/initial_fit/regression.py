@@ -88,8 +88,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
         *(_by_step(needs, bias) if needs.ahead and used else None
           for bias, used in ((None, True), ("st", ridge.scaled))),
     )  # fmt: skip
-    own = SelectColumns(needs.targets)(normal)
-    of_targets = keras.layers.Reshape((shape[0], 1, shape[2]), dtype=dtype)(layers.window(own))
+    windows = SelectColumns(needs.targets)(normal)
+    of_targets = keras.layers.Reshape((shape[0], 1, shape[2]), dtype=dtype)(layers.window(windows))
     terms = [keras.layers.Reshape(shape, dtype=dtype)(layers.others(joined)), of_targets]
     relative = None
     if layers.ahead is not None:
@@ -188,9 +188,9 @@ class _Map(NamedTuple):
             part, rest = rest[: len(constants.mean)], rest[len(constants.mean) :]
             constant += np.asarray(constants.mean) @ part
             others.append(_used(constants)[:, None] * part)
-        own, relative = np.split(effects, [len(needs.ahead)], axis=1)
+        fixed, relative = np.split(effects, [len(needs.ahead)], axis=1)
         known, spread = np.asarray(_ahead(needs).mean), _used(_ahead(needs))
-        constant += own @ known
+        constant += fixed @ known
         unit, origin = 1.0, 0.0
         if not ridge.scaled:
             unit, origin = needs.target_constants.std[target], needs.target_constants.mean[target]
@@ -198,7 +198,7 @@ class _Map(NamedTuple):
             std[column] * window / unit,
             np.concatenate([*others, rest]) / unit,
             (constant - origin) / unit,
-            own * spread / unit,
+            fixed * spread / unit,
             relative * spread if ridge.scaled else relative,
             relative @ known if ridge.scaled else np.zeros(steps),
         )
