@@ -128,9 +128,9 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
+    source = "--period" if arguments.period else "the frequency of the rows"
     say(
-        f"A season is {period} rows, by {'--period' if arguments.period else 'their frequency'}: "
-        "MASE is scaled by it."
+        f"A season is {period} rows, by {source}: MASE is scaled by it."
         if period
         else "No season is set: MASE is scaled by steps of one row."
     )

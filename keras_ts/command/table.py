@@ -28,7 +28,7 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
     _check_date_format(arguments)
     if arguments.plan is not None and not arguments.future:
         raise UserError(
-            f"--plan {arguments.plan} holds columns that are known ahead: name them, --future NAME."
+            f"--plan {arguments.plan} holds columns that are known ahead: name them by --future."
         )
     table[arguments.target] = _numbers(table[arguments.target])
     for name in arguments.static:
@@ -58,8 +58,8 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     ]
     # Of a column with the texts 1 and A, a plan may hold only 1, which must not become a number.
     plan = _of_file(file, arguments, words)
-    order = [name for name in (arguments.id, arguments.time) if name is not None]
-    needed = [*order, *arguments.future]
+    named = (arguments.id, arguments.time, *arguments.future)
+    needed = [name for name in named if name is not None]
     if lacking := [name for name in needed if name not in plan]:
         columns, hint = ", ".join(map(str, plan.columns)), _hint(plan)
         raise UserError(f"--plan {file} lacks {', '.join(lacking)}; it has: {columns}.{hint}")
@@ -214,8 +214,8 @@ def _check_date_format(arguments: argparse.Namespace) -> None:
         except (ValueError, re.error) as error:
             reason = str(error).splitlines()[0]
     raise UserError(
-        f"--date-format {form!r} cannot be read: {reason}. It is written in Python's codes, such "
-        'as "%d/%m/%Y" for 31/05/2024.'
+        f"--date-format {form!r} cannot be read: {reason}. Write it in Python's codes, such as "
+        '"%d/%m/%Y" for 31/05/2024.'
     )
 
 

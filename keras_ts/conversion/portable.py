@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
-from keras_ts._files import path_text
+from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model, value_of
 from keras_ts._registration import PACKAGE
 from keras_ts.interface import carried_by
@@ -33,8 +33,7 @@ _UNCOMPILED = (
     "keras_ts.save_model(model, filepath), then "
     "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
 )
-# Lengths to try if a model leaves the length of its input open; a convolution may need the
-# longer one.
+# Lengths to try if the input's length is open; a convolution may need the longer one.
 LENGTHS = (4, 64)
 
 
@@ -96,7 +95,8 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
             lowered.optimizer.variables,
             "A layer was frozen or freed after the optimizer was built, and its state",
         )
-    write(lowered, filepath, carried_by(model))
+    with replacing(path) as temporary:
+        write(lowered, temporary, carried_by(model))
 
 
 def _check_stock(model: keras.Model) -> None:

@@ -110,7 +110,7 @@ def explain(
             name = place.layers[-1] if place.layers else "lambda"
             return "\n".join([
                 *lines,
-                f"{place} is a Lambda: its Python code would run, and often runs no longer.",
+                f"{place} is a Lambda: its Python code would run, and old code often fails.",
                 "Open the file with keras_ts.migrate_lambdas(filepath), which recognises "
                 "expand_dims and a factor; for other Lambdas pass a layer, "
                 f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
@@ -118,16 +118,13 @@ def explain(
     for place, entry in objects:
         cure = _cure_of_missing(place, entry, custom_objects or {})
         if cure is not None:
-            return "\n".join([*lines, f"{place} needs {title(entry)}, which is not there.", cure])
-    found = [
-        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
-    ]
-    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
-    if found[0] and theirs > ours:
-        newer = found[0].group()
+            return f"{lines[0]}\n{place} needs {title(entry)}, which cannot be found.\n{cure}"
+    saved_by = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(version))
+    installed = [int(part) for part in keras.__version__.split(".")[:2]]
+    if saved_by and [int(part) for part in saved_by.group(1, 2)] > installed:
         lines.append(
-            f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
-            f"of its own version and older: pip install 'keras>={newer}'."
+            f"It was saved by Keras {saved_by.group()}, and this is {keras.__version__}, which "
+            f"reads files of its own version and older: pip install 'keras>={saved_by.group()}'."
         )
     for place, entry in objects:
         reason = _wrong_setting(entry, custom_objects)

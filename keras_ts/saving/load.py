@@ -79,12 +79,13 @@ def load_model(
     """
     path = located(path_text("filepath", filepath))
     _checks.instance("custom_objects", custom_objects, Mapping | None)
-    if Path(path).is_dir() or "://" in path:
+    if (Path(path).is_dir() and not _is_saved_model(path)) or "://" in path:
         # Only Keras reads unpacked models, checkpoints and remote places.
         try:
             return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
         except Exception as error:
-            raise ValueError(_elsewhere(path, error)) from None
+            kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
+            raise ValueError(f"{path!r} {kind} Keras says: {short(error)}") from None
     config, metadata = look_through(path)
     carried = carried_in(config, metadata, path)
     masks_pass = masks_counted_on(metadata)
@@ -162,14 +163,6 @@ def located_file(path: str) -> str:
 def _is_saved_model(path: str) -> bool:
     """Return True if a path is the folder of a SavedModel, as tf.keras wrote by default."""
     return (Path(path) / "saved_model.pb").exists()
-
-
-def _elsewhere(path: str, error: Exception) -> str:
-    """Return why a folder or a remote place did not load."""
-    if _is_saved_model(path):
-        return f"{path!r} {_SAVED_MODEL}"
-    kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
-    return f"{path!r} {kind} Keras says: {short(error)}"
 
 
 def refuse_too_many_weights(

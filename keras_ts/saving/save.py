@@ -108,7 +108,7 @@ def save_model(
             path.mkdir(exist_ok=True)
             card_beside(model, path, judged, picture, stack)
             path = path / IN_FOLDER
-        _write(model, stack.enter_context(replacing(path)), in_metadata)
+        write(model, stack.enter_context(replacing(path)), in_metadata)
 
 
 def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
@@ -161,16 +161,11 @@ def _carrying(model: keras.Model, carried: Carried | None) -> Iterator[Carried |
         raise
 
 
-def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:
+def write(model: keras.Model, path: Path, carried: Carried | None) -> None:
     """Write Keras's file, with ``carried`` in its metadata."""
-    with replacing(filepath) as temporary:
-        _write(model, temporary, carried)
-
-
-def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None:
     with undistributed():
-        keras.saving.save_model(model, temporary)
+        keras.saving.save_model(model, path)
     if carried is not None:
-        archive.update_json(temporary, archive.METADATA, {KEY: carried.get_config()})
+        archive.update_json(path, archive.METADATA, {KEY: carried.get_config()})
     if masks_passed_on(model):
-        archive.update_json(temporary, archive.METADATA, MASKS_MARK)
+        archive.update_json(path, archive.METADATA, MASKS_MARK)

@@ -245,8 +245,8 @@ def card_beside(
         card.plot(own_axes()).figure.savefig(drawn, dpi=120)
 
 
-# Keras keeps an optimizer's state, which is no weight, in these groups: in the first in a .keras
-# file, also for a model inside the model, in the second in an .h5 file.
+# An optimizer's state, which is no weight, is in the first group of a .keras file, which a model
+# inside the model may have, too, and in the second group of an .h5 file.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
 
 

@@ -68,7 +68,7 @@ def each_window(
         fronts.update(filled[:1])
         if cycles and len(fronts) > 1:
             raise ValueError(
-                "calendar counts rows from the first value, which must be at one row in all series."
+                "calendar counts rows from the first value, which all series must have in one row."
             )
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         least = w.window if w.min_inputs is None else w.min_inputs
