@@ -172,15 +172,8 @@ class WindowSpec(_checks.Settings):
             # The origin of a window without an input is the row before its series.
             most = self.sampling_rate * (self.window - 1) + 1
             before = min(self.sampling_rate * (self.window - self.min_inputs), most)
-        return Geometry(
-            self.window,
-            self.horizon,
-            self.gap,
-            self.stride,
-            self.sampling_rate,
-            self.targets == "sequence",
-            before,
-        )
+        lengths = self.window, self.horizon, self.gap, self.stride, self.sampling_rate
+        return Geometry(*lengths, self.targets == "sequence", before)
 
     @property
     def handling(self) -> Handling:

@@ -101,7 +101,7 @@ def mean_steps(
 ) -> Array:
     """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
     # The two values of a change are ``lag`` positions apart on the grid of their series: if a shop
-    # has no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
+    # has no rows on Sundays, values 7 apart still fall on the same weekday. In a series without a
     # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
     # squared changes.
     clock: Any = panel.clock
