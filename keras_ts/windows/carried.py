@@ -83,8 +83,7 @@ class Carried:
         frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
         windows = cast(WindowedSeries, dataset.windows)
         columns = columns_of(windows, dataset.columns)
-        ranges = _ranges(dataset)
-        return cls(windows, columns, frequency, quantiles, period=period, ranges=ranges)
+        return cls(windows, columns, frequency, quantiles, period=period, ranges=_ranges(dataset))
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return a clause that names the first setting in which the two differ, or None."""

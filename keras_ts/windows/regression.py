@@ -1,7 +1,7 @@
 """The linear regression of windows: the baseline of ``compare``, and the preset "linear".
 
 Both read the inputs that other models read. The baseline forecasts with the fitted lines; the
-preset is a Keras model whose weights are the coefficients of these lines.
+preset is a Keras model with the coefficients of these lines as weights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,8 +40,8 @@ class _Rows(NamedTuple):
 class DirectRidge:
     """Ridge regression of each step and target, on the inputs that ``LinearRegression`` names."""
 
-    # A column that lacks values in ten training windows or more gets an indicator of 0 and 1, if
-    # that lowers the error on the last third of each series' training windows.
+    # Columns that lack an input in ten training windows or more get indicators of 0 and 1, if these
+    # lower the error on the last third of each series' training windows.
 
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
         """Choose the inputs, fit a line to the training windows, and set ``offsets`` by level."""

@@ -20,7 +20,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 
 PREFIX = "holidays:"
-# The years past the training data whose dates are kept.
+# Number of years past the training data for which dates are kept.
 YEARS_AHEAD = 10
 # "holidays:DE" or, with a state or province, "holidays:DE-BY"; "holidays:NYSE" of an exchange.
 _PLACE = re.compile(rf"{PREFIX}([A-Z][A-Z0-9]{{1,3}})(?:-([A-Z0-9]{{1,4}}))?")
@@ -42,7 +42,7 @@ class Holiday:
     place: str  # As in the calendar: "holidays:DE".
     name: str
     days: tuple[str, ...]
-    since: int  # The first year whose days are known.
+    since: int  # The first year with known days.
     until: int  # The last one.
     week: str = ""  # One of ``WEEKS`` for series with rows on its days alone.
 
@@ -58,7 +58,7 @@ class Holiday:
         return np.busday_offset(days, -1, "forward", WEEKS[self.week]) if self.week else days - 1
 
     def flags(self, clock: Array) -> list[Array]:
-        """Return both columns at the times of a clock; refuse a year whose days are unknown."""
+        """Return both columns at the times of a clock; refuse a year without known days."""
         day = clock.astype("datetime64[D]")
         years = day[~np.isnat(day)].astype("datetime64[Y]").astype(int) + 1970
         if len(years) and not (self.since <= years.min() and years.max() <= self.until):

@@ -196,8 +196,8 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         count.append(np.flatnonzero(ending) + 1 - edges)
         owner.append(ranges.series[source[call][piece]])
     nothing = np.empty(0, np.int64)
-    parts = (np.concatenate([nothing, *part]) for part in (first, count, owner))
-    return WindowRanges._nonempty(*parts, ranges.step)
+    begins, counts, series = (np.concatenate([nothing, *part]) for part in (first, count, owner))
+    return WindowRanges._nonempty(begins, counts, series, ranges.step)
 
 
 def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:

@@ -71,8 +71,7 @@ class ErrorPaths:
         tails = Tails.of(below, above, widths, places)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
-        ranks = _ranks_of(errors[order], origins, places)
-        return cls(ranks, origins, places, keys, tails)
+        return cls(_ranks_of(errors[order], origins, places), origins, places, keys, tails)
 
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
@@ -250,7 +249,7 @@ def unpacked(text: Any, size: int) -> bytes:
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
-    """Return the windows whose paths are kept: all, if they fit into 1 MB."""
+    """Return the windows with paths to keep: all, if they fit into 1 MB."""
     # Otherwise at most a thousand origins are kept, and of these as many series as fit, those with
     # the smallest keys. Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))

@@ -28,7 +28,7 @@ from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
-# What some years add to a holiday's name. With it, the day would be a holiday of its own, which
+# What some years add to a holiday's name. With it, the day would count as another holiday, which
 # training saw once or never.
 _OF_SOME_YEARS = re.compile(
     r" \((observed|estimated|observed, estimated|in lieu|substitute day|substituted from [^)]*)\)"
