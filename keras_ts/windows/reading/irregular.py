@@ -137,6 +137,18 @@ def refuse_without(
     )
 
 
+def advice(panel: FlatSeries, spec: WindowSpec) -> str | None:
+    """Return what was seen in the first series of three rows without a frequency, and the cure."""
+    clock = panel.clock
+    codes = np.empty(0) if clock is None else clock.frequencies.codes
+    without = np.flatnonzero((codes < 0) & (panel.lengths >= 3))
+    if not len(without):
+        return None
+    number = int(without[0])
+    where = "" if panel.single else f"{panel.series(number)}: "
+    return f"{where}{_seen(panel, number)}. {_cure(panel, number, spec)}"
+
+
 def _of_series(spec: WindowSpec) -> list[Any]:
     """Return the columns with one value per series, by which rows are grouped."""
     names = [spec.id_column, *spec.per_series]

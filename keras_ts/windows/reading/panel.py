@@ -16,6 +16,7 @@ from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.irregular import advice
 from keras_ts.windows.reading.read_once import Arrays, Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowSpec
@@ -266,6 +267,8 @@ class Panel:
             names = self.frequency if isinstance(self.frequency, list) else [self.frequency]
             gaps = f"; {self.gaps:,} steps leave out rows or are irregular" if self.gaps else ""
             lines.append(("frequency", _listed([str(n or "none") for n in names]) + gaps))
+            if (cure := advice(flat, self._spec)) is not None:
+                lines.append(("no frequency", cure))
         missing = [f"{count:,} of {name}" for name, count in self.missing.items()]
         lines.append(("missing values", ", ".join(missing) or "none"))
         if flat.columns.plain:
