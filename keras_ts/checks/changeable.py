@@ -100,7 +100,7 @@ class ChangeableSeries:
             begin, end = self._item_offsets[number : number + 2]
             writes = {}
             for c, at in other.items():
-                # Rows are only out of order in a long frame, and then that is the only item.
+                # Rows can be out of order only in a long frame, which is the only item then.
                 here = at[np.searchsorted(at, begin) : np.searchsorted(at, end)]
                 writes[self._names[c]] = (self._rows[here] - begin, new[c][here])
             items.append(_written(item, writes))
@@ -170,7 +170,7 @@ class ChangeableSeries:
 def _items(series: Any) -> tuple[list[Any], bool]:
     """Return the series of a panel, or the single one, as a list; and True if a list was given."""
     listed = isinstance(series, list | tuple) and bool(series)
-    # Items that are no arrays are rows of numbers.
+    # A list of anything but frames and arrays is a single series.
     listed = listed and all(
         is_frame(item) or (hasattr(item, "__array__") and np.ndim(item) > 0) for item in series
     )
@@ -214,7 +214,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    # The series keeps all its categories: a pipeline may merge some.
+    # All categories in the series are read, since a pipeline may merge some.
     left: dict[str, Any] = {"categories": None}
     for role in COLUMN_SETTINGS:
         named = getattr(windows, role)

@@ -249,8 +249,8 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
 def _missing_places(shape: tuple[int, ...]) -> list[BoolArray]:
     """Return masks of a window, ``(time, ...)``, True where a value is missing."""
-    # In the first half, as in series shorter than a window; in the middle; at the end; at every
-    # third step; and, if there are several columns, in only one of them.
+    # Missing are the first half, as in a series shorter than a window; the middle step; the last;
+    # each third step; and the first step of the first column alone.
     time, columns = shape[0], math.prod(shape[1:])
     steps, column = np.arange(time)[:, None], np.arange(columns)
     every = np.ones((1, columns), bool)

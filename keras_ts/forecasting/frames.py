@@ -74,7 +74,7 @@ def as_frames(
     interface: Interface,
     times: Array | None,
     values: Array,
-    drawn: bool = False,
+    drawn: bool,
 ) -> Any:
     """Return a forecast, or its samples, as a frame like ``series``, or a list of them."""
     windows, columns = interface.windows, _columns(panel, interface, values, drawn)

@@ -155,9 +155,9 @@ class Plan:
         count = np.bincount(series, minlength=len(given.lengths))
         new, some = count == given.lengths, (count > 0) & (count < given.lengths)
         ever, new, usual = some.any(), new[chosen], some[chosen]
-        # Closed steps are expected if some series lacked rows before: at the steps at which such a
-        # series is closed, and on a holiday, when all are. At the first step, that is no holiday:
-        # the plan begins late.
+        # If some series lacked rows before, closed steps are expected where such a series is closed
+        # and where all are, on a holiday. But if all are closed at the first step, the plan begins
+        # late.
         holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0) & ever
         opened = ~new[:, None] | np.logical_or.accumulate(planned, axis=1)
         nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
@@ -343,7 +343,7 @@ class Plan:
             )
         inside: BoolArray = np.zeros(after.shape, bool)
         if len(times):
-            # A series without a row in the plan may have ended long ago: no step is closed then.
+            # A series without a row in the plan may have ended long ago, so it is not closed.
             followed = np.isin(np.arange(len(after)), series[flat >= 0])[:, None]
             inside = (after <= times.max()) & (followed | (after > given.times.max()))
         return np.where(flat < 0, -1, flat - series * rows), inside
