@@ -26,12 +26,12 @@ def warn_of_ended(plan: Plan) -> None:
     ended = np.flatnonzero(following.times[chosen, plan.steps - 1] <= clock.times[latest])
     # If most series end before the latest, as in a competition, they are no exception.
     if len(ended) and 2 * len(ended) <= len(chosen):
-        endings = [
+        ends = [
             f"{panel.series(number)} ends at {clock.written(row)}"
             for number, row in zip(chosen[ended].tolist(), last[ended].tolist(), strict=True)
         ]
         warnings.warn(
-            f"{_first(endings)}, so that no forecast lies after {clock.written(latest)}, where other "
+            f"{_first(ends)}, so that no forecast lies after {clock.written(latest)}, where other "
             "series end. Add the rows that are late, or leave out series that ended.",
             stacklevel=3,
         )
