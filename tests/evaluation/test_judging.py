@@ -99,7 +99,7 @@ def test_misuse_is_refused():
         ([MAE], "which its column gets. Received: 'MAE'"),
         (signed, "metrics must be a list of functions"),
         (["mae"], r"must hold functions of \(actual, prediction, scale\)"),
-        ([mae], "must have a name of its own, which its column gets. Received: 'mae'"),
+        ([mae], "names its column, so no other column may have its name. Received: 'mae'"),
         ([signed, signed], "must have a name of its own"),
         ([lambda actual, prediction, scale: actual], "must have a name of its own"),
         ([mean], r"mean must return one loss for each target, \(20, 1, 1\)"),
@@ -174,7 +174,9 @@ def test_baselines_forecast_points_where_training_has_no_errors_for_quantiles(or
     for column in QUANTILE:
         assert np.isfinite(report.table[column]).tolist() == [True] + 7 * [False]
     names = ", ".join(points.table["name"])
-    assert f"No quantiles of {names}: they are made of errors on the last third" in str(report)
+    assert f"No quantiles of {names}: they need errors at every step on the last third" in str(
+        report
+    )
     assert "A series takes three windows: pass a smaller min_inputs= or window=" in str(report)
     assert "No quantiles" not in str(points)
     with pytest.raises(ValueError, match=r'by="sql" judges quantiles\. No quantiles of naive,'):
