@@ -81,7 +81,7 @@ def calibrate(
     ``fine_tune`` does. The widths stay those of the net that had fewer rows, so the coverage is
     approximate, and not guaranteed even for exchangeable errors.
 
-    Intervals are those of single steps. For the total of a week or of several series, pass
+    Intervals hold for single steps. For the total of a week or of several series, pass
     ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
     draws sample paths.
 
@@ -272,8 +272,8 @@ def _calibrated(
     """Return the coverages that ``count`` windows suffice for; warn of levels left as they are."""
     enough = tuple(share for share in shares if windows_needed(share) <= count)
     pairs = [[levels[place] for place in places] for places in pairs_of(levels).values()]
-    alone = set(levels).difference([0.5], *pairs)
-    left = [f"{level} has no symmetric partner" for level in sorted(alone)]
+    unpaired = set(levels).difference([0.5], *pairs)
+    left = [f"{level} has no symmetric partner" for level in sorted(unpaired)]
     for (low, high), share in zip(pairs[len(enough) :], shares[len(enough) :], strict=True):
         left.append(f"{low} and {high} need {windows_needed(share)} windows, not {count}")
     if left:

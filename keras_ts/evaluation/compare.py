@@ -31,7 +31,7 @@ def compare(
     - ``"moving average"``: the mean of the window.
     - ``"median"``: the median of the window, by phase where that is better within the window and
       on ``train``; always 0 where most targets of ``train`` are 0 and that is better on it.
-    - ``"theta"``: the optimised theta method, fitted to each window by itself; not for sequences.
+    - ``"theta"``: the optimised theta method, fitted to each window; not for sequences.
     - ``"linear regression"``: a ridge regression for each step, fitted on ``train``. It reads what
       models read: the window of every column, the columns known ahead, the calendar and the static
       columns. The series of a panel share it, each scaled by its own window.
@@ -67,8 +67,7 @@ def compare(
     their past, which ``missing="keep"`` lets through, are left out for all forecasters. With
     ``missing="mask"`` they are judged, and the baselines replace a missing value by the last known
     one, or by the first known one if none came before. With ``missing="mask_targets"`` windows are
-    judged on those of their targets that are present, the same ones for all forecasters, whatever a
-    model predicts at the others.
+    judged only on their targets that are present, the same for all forecasters.
 
     Example:
 
@@ -131,11 +130,11 @@ def compare(
             in time order, in the shape of the targets, or a table as in ``models``. Targets with a
             NaN forecast are left out for every forecaster. Defaults to None: the baselines above.
         metrics: A list of functions ``(actual, prediction, scale) -> losses`` of arrays
-            ``(windows, steps, targets)``. They return one loss for each target, whose mean is a
+            ``(windows, steps, targets)``. They return one loss for each target. The mean loss is a
             column of the table; NaN is left out. Quantiles are judged by their median. ``scale`` is
             that of MASE, NaN for series that are missing or constant in train.
-        by: The measure of skill and verdict: ``"mae"``; ``"mase"``, by which series and targets
-            count alike whatever their size; ``"rmsse"``, which punishes large errors more;
+        by: The measure of skill and verdict: ``"mae"``; ``"mase"``, in which large and small series
+            and targets count alike; ``"rmsse"``, which punishes large errors more;
             ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
             name of one of ``metrics`` that gives an error of 0 or more for each value, or NaN at
             the same targets for every forecaster, such as all but one column. Defaults to None:

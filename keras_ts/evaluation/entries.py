@@ -69,9 +69,9 @@ class Entries:
                     )
                 self.models[name], by_model[name] = value, shared
             elif isinstance(value, tuple):
-                self.models[name], *own = value
-                key = id(own[0]), id(own[1])
-                by_model[name] = read[key] = read.get(key) or _parts(name, *own)
+                self.models[name], *datasets = value
+                key = id(datasets[0]), id(datasets[1])
+                by_model[name] = read[key] = read.get(key) or _parts(name, *datasets)
         if shared is None and not by_model:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."
@@ -80,7 +80,7 @@ class Entries:
         # so that no model reads more than the baselines.
         self.parts = shared or max(
             by_model.values(),
-            key=lambda own: (len(own.judged.panel.columns.names), own.judged.geometry.reach),
+            key=lambda of: (len(of.judged.panel.columns.names), of.judged.geometry.reach),
         )
         self._own = by_model
         interfaces = {
@@ -252,7 +252,7 @@ def _parts(owner: str, train: Any, validation: Any) -> Parts:
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     datasets = trained.dataset, judged.dataset
     windows = [dataset.windows for dataset in datasets]
-    pairs = [(name, *(getattr(own, name) for own in windows)) for name in _ALIKE]
+    pairs = [(name, *(getattr(spec, name) for spec in windows)) for name in _ALIKE]
     pairs.append(("columns", *(dataset.columns for dataset in datasets)))
     for name, ours, theirs in pairs:
         if ours != theirs:

@@ -60,7 +60,7 @@ def errors_of(
             # A single value has no step, so the scale of its window is its forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if shares is not None:
-            # Without a value, the error is that of a level fitted without this series.
+            # A window without a value is judged as if the level was fitted without its series.
             empty = known == 0
             unseen = point + (actual - point) / shares[block.series, None, None, None]
             actual = np.where(empty[:, None, :, None], unseen, actual)
@@ -79,8 +79,8 @@ def errors_of(
 
 
 def left_out(model: keras.Model, judged: JudgedWindows) -> Array | None:
-    """Return what to divide a series' error by, for that of a level fitted without the series."""
-    # The divisor is one less the series' leverage in the fit. None if each window has a value.
+    """Return the divisors that turn series' errors into those of a level fitted without them."""
+    # A divisor is one less the series' leverage in the fit. None if each window has a value.
     if not judged.unseen:
         return None
     count, parts = len(judged.panel.lengths), [*judged.panel.by_series.values()]

@@ -153,7 +153,7 @@ class JudgedWindows(WindowBlocks):
         return Origins.of(series, times, -(-self.geometry.horizon // stride))
 
     def mark(self) -> str:
-        """Return a hex digest of the targets, by which they are recognized."""
+        """Return a hex digest that identifies the targets."""
         targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
@@ -244,10 +244,10 @@ def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array
     return np.where(scales > 0, scales, np.nan)
 
 
-def rows_apart(series: IntArray, flat: IntArray, alone: int) -> float:
-    """Return the median distance of a series' neighbouring origins; ``alone`` if none has two."""
+def rows_apart(series: IntArray, flat: IntArray, default: int) -> float:
+    """Return the median distance between origins of a series; ``default`` if none has two."""
     distances = np.diff(flat)[np.diff(series) == 0]
-    return float(np.median(distances)) if len(distances) else float(alone)
+    return float(np.median(distances)) if len(distances) else float(default)
 
 
 def spans_of(judged: JudgedWindows) -> Spans:
@@ -292,7 +292,7 @@ def described(
 
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
-    """Return the windows of each dataset whose series and origin all others have, in one order."""
+    """Return each dataset's windows at the series and origins that all have, in one order."""
     # Windows of 14 rows have other origins than windows of 56, and lose other ones to a gap.
     first = judged[0]
     for name, other in zip(names[1:], judged[1:], strict=True):
@@ -314,7 +314,7 @@ def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> lis
 
 
 def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[slice]:
-    """Return for each dataset the steps whose distance from the origin all others have."""
+    """Return for each dataset the steps at distances from the origin that all datasets have."""
     begin = max(int(one.ahead[0]) for one in judged)
     end = min(int(one.ahead[-1]) for one in judged) + 1
     if begin >= end:

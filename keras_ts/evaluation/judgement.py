@@ -204,7 +204,7 @@ def judge(
         for forecaster in forecasters:
             forecasts[forecaster.name] = forecaster.forecast(by_part[forecaster.judged])
             progress.add(len(actual))
-        # The scale of a total is that of one step times the number of steps in it.
+        # The scale of a total is the scale of one step times its number of steps.
         num_steps = np.ones(actual[:, :1].shape)
         if total:
             known = np.isfinite(actual)

@@ -167,7 +167,7 @@ class ComparisonReport(Report):
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
-        # Its size depends on the horizon and the number of forecasters, not on that of series.
+        # Its size grows with the horizon and the number of forecasters, but not of series.
         names = self.table["name"].tolist()
         tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
         # The rows are those of this model and of the baselines, which have no verdict.
@@ -327,7 +327,7 @@ class ComparisonReport(Report):
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:
-        """Yield sentences on the targets, of several, whose best baseline a model does not beat."""
+        """Yield a sentence for each of several targets where a model does not beat the best one."""
         if len(self._targets) < 2:
             return
         # With too few windows or series there is no interval, and the value alone decides.

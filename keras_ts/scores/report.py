@@ -114,7 +114,7 @@ class Rows(NamedTuple):
 
     def totals(self, by: Sequence[str]) -> "Rows":
         """Return the totals of the rows that are equal in some columns."""
-        # Steps without a value are left out. Scales are those of single steps times their number.
+        # Steps without a value are left out. Scales are multiplied by the number of steps.
         first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
         order = np.argsort(numbers, kind="stable")
         starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)

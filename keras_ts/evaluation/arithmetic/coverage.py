@@ -106,7 +106,7 @@ class Coverage(NamedTuple):
     share: float  # the share that it contained
     low: float
     high: float
-    independent: float  # the number of independent values whose share varies as much
+    independent: float  # how many independent values have a share of the same variance
 
     def sentence(self, name: str) -> str:
         """Return in a sentence what share of values the interval of a model held."""
@@ -169,7 +169,7 @@ def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
         (inside - share * count) / count.sum()
         for (inside, count), share in zip(halves, shares, strict=True)
     ]
-    # Each half about its own share, so that a change between them does not look like a long run.
+    # Less each half's own share: a change between the halves must not look like a long run.
     lengths, biases = lasting(np.concatenate(residuals)[None], overlap)
     if middle // int(lengths[0]) < _STRETCHES:
         return None

@@ -18,7 +18,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 
 _WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99])
-# Chance alone gives an autocorrelation of more standard errors one time in ten.
+# By chance, an autocorrelation exceeds this many standard errors one time in ten.
 _LIMIT = 1.2816
 _AT_ONCE = 4096
 

@@ -67,7 +67,7 @@ class Skill(NamedTuple):
         return verdict if verdict.ndim else verdict.item()
 
     def rooted(self) -> "Skill":
-        """Return the skill of the roots of mean squares, from that of the squares."""
+        """Return the skill by roots of mean squares, from the skill by mean squares."""
         value, low, high = (1 - np.sqrt(1 - np.asarray(end))[()] for end in self[:3])
         return self._replace(value=value, low=low, high=high)
 
@@ -145,10 +145,10 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     # the interval. The other forecaster is the luckiest of ``rivals`` equally good ones, which
     # makes the skill too low. So the upper end is raised: each rival gets an equal share of 2.5 %.
     if origins.num_series == 1:
-        alone = skills_by_series(errors, others, origins, rivals)
-        few = "windows" if np.isnan(alone.low[0]) else ""
-        ends = float(alone.value[0]), float(alone.low[0]), float(alone.high[0])
-        return Skill(*ends, few, int(alone.stretch[0]))
+        single = skills_by_series(errors, others, origins, rivals)
+        few = "windows" if np.isnan(single.low[0]) else ""
+        ends = float(single.value[0]), float(single.low[0]), float(single.high[0])
+        return Skill(*ends, few, int(single.stretch[0]))
     by_seed = np.atleast_2d(errors)
     errors = by_seed.mean(axis=0)
     ratios, rows = _compared(errors[None], others[None])
@@ -292,8 +292,8 @@ def _together(shares: Array, origins: Origins) -> float:
     same = np.diff(origins.series[origins.order]) == 0
     moves = np.diff(shares[origins.order])[same]
     sums = np.bincount(origins.times[origins.order][1:][same], moves)
-    alone = float(np.sum(moves**2))
-    return float(np.sum(sums**2)) / alone - 1.0 if alone > 0 else 0.0
+    separate = float(np.sum(moves**2))
+    return float(np.sum(sums**2)) / separate - 1.0 if separate > 0 else 0.0
 
 
 def _drawn(losses: Array, length: int) -> tuple[Array, Array]:

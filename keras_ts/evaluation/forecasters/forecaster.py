@@ -39,7 +39,8 @@ class Forecaster(NamedTuple):
     judged: JudgedWindows
     forecast: Callable[[Block], Array]  # to (windows, steps, targets[, levels])
     levels: tuple[float, ...] | None = None
-    lacks: Literal["nothing", "windows", "targets"] = "nothing"  # what NaN leaves out, or refused
+    # What a NaN forecast leaves out of the scores; with "nothing", it is refused.
+    lacks: Literal["nothing", "windows", "targets"] = "nothing"
     # For a baseline, which forecasts points: makes quantiles from a block and its points.
     around: Callable[[Block, Array], Array] | None = None
     # For a model or table with sample paths: makes the quantiles of the total of some steps,

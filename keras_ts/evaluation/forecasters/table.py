@@ -21,7 +21,7 @@ from keras_ts.windows.reading.clock import Zone
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
-# What other libraries call the columns; those of keras_ts and of the windows come first.
+# The usual names of columns: first those of keras_ts, then those of other libraries.
 _IDS, _TIMES = ("series", "unique_id"), ("target", "ds")
 _ORIGINS, _STEP = ("origin", "cutoff"), "step"
 _ACTUAL = ("actual", "y")

@@ -91,7 +91,7 @@ class ShuffledColumns:
 
 
 def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
-    """Return the columns of a panel that are shuffled: those named, or each one by itself."""
+    """Return the columns of a panel to shuffle: those in ``names``, or each one."""
     roles, by_part, columns = panel.columns, panel.columns.by_part(), []
     for name in collapsed(roles.read, panel.categories):
         places = [roles.past.index(made) for made in expanded([name], panel.categories)]

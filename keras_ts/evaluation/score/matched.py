@@ -154,7 +154,7 @@ def _clock(
 
 
 class Names(NamedTuple):
-    """The columns of ``actual``: id and time, by which forecasts find their rows, and targets."""
+    """The columns of ``actual``: the id and time that match forecasts, and the targets."""
 
     id: str | None
     time: str

@@ -63,8 +63,7 @@ class ScoreReport(Report):
         """Return the scores of all rows, or of each step or series.
 
         Args:
-            by: ``"step"`` or ``"series"``; of totals ``"series"`` alone. Defaults to None: all
-                rows.
+            by: ``"step"`` (not of totals) or ``"series"``. Defaults to None: all rows.
 
         Returns:
             A dict of columns of equal length, as in ``table``.
@@ -222,7 +221,7 @@ def score(
 def _totals(
     made: Rows, past: BoolArray, drawn: bool, promised: bool
 ) -> tuple[Rows, BoolArray, str]:
-    """Return totals of the forecasts whose last step is past, which these are, and a sentence."""
+    """Return totals of the forecasts that have ended, the rows of these, and a text."""
     # ``drawn``: forecasts are sample paths. ``promised``: there is a scorecard.
     keys = [grouped(made.columns[name])[1] for name in _KEYS]
     first, numbers = distinct_rows(keys)
