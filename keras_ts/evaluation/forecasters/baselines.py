@@ -187,7 +187,7 @@ def _medians(values: Array) -> tuple[Array, Array, IntArray]:
 
 
 class Theta(Baseline):
-    """Forecasts each window by the theta method: a mean of its trend and exponential smoothing.
+    """Forecasts each window by the theta method: a mean of trend and exponential smoothing.
 
     The smoothing weight and the share of the trend are those with the smallest squared one-step
     errors within the window. A season is removed by classical decomposition if the window has two
