@@ -110,7 +110,7 @@ def metrics_of(metrics: Any) -> dict[str, Metric]:
             )
         if name == "<lambda>" or name in (*named, *_TAKEN):
             raise ValueError(
-                f"A metric names its column, so no other column may have its name. Received: "
+                "A metric names its column, so it needs a name that no other column has. Received: "
                 f"{name!r}. Define it as a function of another name."
             )
         named[name] = metric
