@@ -188,7 +188,7 @@ def child(name: str) -> None:
             break
         except ValueError as error:
             failure = " ".join(str(error).splitlines()[1:])
-            failures.append(re.sub(r"(?<=which is not there\. ).*", _CURE, failure))
+            failures.append(re.sub(r"(?<=which cannot be found\. ).*", _CURE, failure))
     results = list(dict.fromkeys(failures)), None if model is None else take(model, x)
     (folder / "results.pickle").write_bytes(pickle.dumps(results))
 
