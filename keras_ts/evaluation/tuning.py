@@ -38,8 +38,8 @@ _UPDATES = (0, *(1 << power for power in range(24)))
 # What to do about windows that do not fit the model.
 CURE = "Build the datasets by the model's own: load_windows(filepath).build(table)."
 NOT_COMPILED = (
-    "model cannot be trained, since it is not compiled, or with settings that cannot be saved, such "
-    "as a loss that is a lambda. Compile it: by recipe.compile(model, ...), or model.compile(...)."
+    "model cannot be trained, since it is not compiled, or with settings that cannot be saved, "
+    "such as a lambda for a loss. Compile it: recipe.compile(model, ...) or model.compile(...)."
 )
 
 
