@@ -12,7 +12,7 @@ from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 # The times of a column, in UTC if it has a time zone, and that zone.
 _Column = tuple[Array, Zone | None]
 
-# The end of a time with an offset from UTC, such as 2024-05-31 02:00:00+01:00.
+# Matches a time that ends in an offset from UTC, such as 2024-05-31 02:00:00+01:00.
 _OFFSET = re.compile(r":\d\d(\.\d+)? ?[+-]\d\d:?\d\d$")
 
 
@@ -53,7 +53,7 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return times as a column like another one; integers that do not fit it keep their dtype."""
+    """Return times as a column of the type of ``column``, or of their own if they do not fit it."""
     import narwhals as nw
 
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
@@ -61,7 +61,7 @@ def as_column(column: Any, times: Array) -> Any:
     made = nw.new_series(column.name, times, backend=column.implementation)
     if column.dtype.is_integer():
         limits = np.iinfo(str(column.dtype).lower())
-        # Floats are times of which some are missing.
+        # Times are floats if some of them are missing.
         if times.dtype.kind == "f" or times.min() < limits.min or times.max() > limits.max:
             return made
     if not column.implementation.is_pandas_like():
@@ -162,7 +162,7 @@ def _cure(column: Any) -> str:
         return "Name a column that increases from row to row."
     first = column.drop_nulls().head(1).to_list()
     if first and _OFFSET.search(str(first[0])):
-        # Offsets differ from summer to winter, which pandas.to_datetime alone refuses.
+        # Offsets differ in summer and winter; without utc=True, pandas.to_datetime refuses that.
         return (
             "Parse it first, in UTC, and name its zone: pandas.to_datetime(column, utc=True)"
             ".dt.tz_convert('Europe/Paris')."
