@@ -113,9 +113,8 @@ def log_forecaster(
 
     Args:
         model: The model, which carries its windows.
-        series: The frame, or ``Panel``, to take an example from: the last rows of its longest
-            series, which are kept with the model. pandas or polars, with the columns that
-            ``forecast`` needs.
+        series: A frame of pandas or polars, or a ``Panel``, with the columns that ``forecast``
+            needs. The last rows of its longest series are logged with the model as an example.
         future: The rows known ahead that follow, as for ``forecast``. Needed if the model reads
             columns known ahead. Defaults to None.
         report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
@@ -135,7 +134,7 @@ def log_forecaster(
             no preset.
         ValueError: MLflow does not allow ``name``; the model carries no windows, or was trained on
             an array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard
-            is that of other weights; or the run has parameters of another forecaster already.
+            belongs to other weights; or the run has parameters of another forecaster already.
     """
     _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
@@ -205,8 +204,8 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
     if windows.id_column is not None and len(table):
         ids = table[windows.id_column]
         # The plan may leave out a series that has ended.
-        counts = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
-        longest = (counts if len(counts) else ids).value_counts().index[0]
+        planned_ids = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
+        longest = (planned_ids if len(planned_ids) else ids).value_counts().index[0]
         table = table[ids == longest]
         plan = plan if plan is None else plan[plan[windows.id_column] == longest]
     table = table.tail(windows.geometry.reach)
