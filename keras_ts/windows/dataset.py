@@ -201,8 +201,8 @@ class WindowDataset(keras.utils.PyDataset):
         """Begin the epoch at its first batch; Keras calls this method.
 
         Raises:
-            RuntimeError: ``torch.distributed`` has several processes, whose gradients Keras would
-                not average.
+            RuntimeError: ``torch.distributed`` has several processes, and Keras would not average
+                their gradients.
             ValueError: The run has several processes, and this is not the shard of this one; or
                 the devices of this process cannot share a batch.
         """
@@ -253,8 +253,8 @@ class WindowDataset(keras.utils.PyDataset):
 
         Together the workers make exactly the steps that one would make. A last batch that is not
         full is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
-        weight 0. Its real windows weigh more in return, so that the mean of the workers' losses is
-        the loss of that batch; the windows of all other batches weigh 1.
+        weight 0. Its real windows weigh more, so that the mean of the workers' losses is the loss
+        of that batch; the windows of all other batches weigh 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own

@@ -198,9 +198,9 @@ def refuse_unlearned(
 ) -> None:
     """Refuse a category of a later part that the training part lacks."""
     for column in columns:
-        learned, judged = _places(panel, column, [train]), _places(panel, column, later)
+        learned, tested = _places(panel, column, [train]), _places(panel, column, later)
         for category, places in _by_category(panel, column):
-            unlearned = places & judged
+            unlearned = places & tested
             if not unlearned.any() or (places & learned).any():
                 continue
             first = int(unlearned.argmax())

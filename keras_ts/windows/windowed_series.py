@@ -20,10 +20,9 @@ from keras_ts.windows.split import FoldSizes, Part, all_windows, split_parts
 class WindowedSeries(WindowSpec):
     """How to cut one series, or a panel of them, into windows for training and forecasting.
 
-    Positions are 0-based. A window that starts at ``s`` reads the inputs
-    ``s + sampling_rate * k`` for ``k = 0 .. window - 1``; the last of them is its
-    *origin*. Windows start at ``0, stride, 2 * stride, ...`` and never cross from one
-    series of a panel into another.
+    Positions are 0-based. A window that starts at ``s`` reads the inputs ``s + sampling_rate * k``
+    for ``k = 0 .. window - 1``; the last of them is its *origin*. Windows start at
+    ``0, stride, 2 * stride, ...`` and never cross from one series of a panel into another.
 
     Example:
 
@@ -59,7 +58,7 @@ class WindowedSeries(WindowSpec):
             Defaults to None: they are read from the series and sorted, and ``unseen`` says what
             ``split`` and ``folds`` do with a category that a training part lacks. The dataset's
             ``windows`` have them.
-        calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
+        calendar: Cycles with a phase known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
@@ -177,8 +176,8 @@ class WindowedSeries(WindowSpec):
     ) -> tuple[WindowDataset, ...]:
         """Cut ``series`` at one border or several, one dataset per part, without leakage.
 
-        A window belongs to the part that holds all its targets; one whose targets straddle a border
-        belongs to none. The first part follows ``shuffle``, the others keep time order.
+        A window belongs to the part that holds all its targets; a window with targets on both sides
+        of a border belongs to none. The first part follows ``shuffle``, the others keep time order.
 
         Example:
 

@@ -77,8 +77,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
     others = [keras.layers.Flatten(dtype=dtype)(LastSteps(lags)(part)) for part in latest]
     for part, constants in needs.series_constants.items():
         others.append(standardization(constants)(inputs[part]))
-    if len(ridge.told) and ridge.lags:
-        told = LastSteps(lags)(SelectColumns(ridge.told.tolist())(window))
+    if len(ridge.indicated) and ridge.lags:
+        told = LastSteps(lags)(SelectColumns(ridge.indicated.tolist())(window))
         others.append(keras.layers.Flatten(dtype=dtype)(MissingAsColumns()(told)))
     joined = others[0] if len(others) == 1 else keras.layers.Concatenate(dtype=dtype)(others)
     shape = (needs.steps, needs.outputs_per_step // needs.targets_per_step, needs.targets_per_step)

@@ -70,9 +70,9 @@ class RidgeSums:
     def coefficients(self) -> Array:
         """Return the coefficients, float64 ``(inputs, outputs)``; 0 if all inputs are 0."""
         coefficients = np.zeros_like(self._cross)
-        whole = [i for i in range(len(self._squares)) if i not in self._lacking]
-        if whole:
-            coefficients[:, whole] = self._solved(self._gram, whole)
+        complete = [i for i in range(len(self._squares)) if i not in self._lacking]
+        if complete:
+            coefficients[:, complete] = self._solved(self._gram, complete)
         for output, lacking in self._lacking.items():
             coefficients[:, [output]] = self._solved(self._gram - lacking, [output])
         return coefficients

@@ -12,7 +12,7 @@ from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 # The times of a column, in UTC if it has a time zone, and that zone.
 _Column = tuple[Array, Zone | None]
 
-# Matches a time that ends in an offset from UTC, such as 2024-05-31 02:00:00+01:00.
+# The end of a time with an offset from UTC, such as 2024-05-31 02:00:00+01:00.
 _OFFSET = re.compile(r":\d\d(\.\d+)? ?[+-]\d\d:?\d\d$")
 
 
@@ -28,7 +28,7 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
     ):
         if len(kinds) > 1:
             raise TypeError(
-                f"time_column={name!r} must be alike in all frames of a panel. Received "
+                f"time_column={name!r} must be of one kind in all frames of a panel. Received "
                 f"{' and '.join(sorted(kinds))}."
             )
     return _clock(columns, offsets, tables[0].implementation.value)
@@ -53,7 +53,7 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return times as a column of the type of ``column``, or of their own if they do not fit it."""
+    """Return times as a column like another one; integers that do not fit it keep their dtype."""
     import narwhals as nw
 
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
@@ -61,7 +61,7 @@ def as_column(column: Any, times: Array) -> Any:
     made = nw.new_series(column.name, times, backend=column.implementation)
     if column.dtype.is_integer():
         limits = np.iinfo(str(column.dtype).lower())
-        # Times are floats if some of them are missing.
+        # Times are floats if some are missing.
         if times.dtype.kind == "f" or times.min() < limits.min or times.max() > limits.max:
             return made
     if not column.implementation.is_pandas_like():
@@ -162,7 +162,7 @@ def _cure(column: Any) -> str:
         return "Name a column that increases from row to row."
     first = column.drop_nulls().head(1).to_list()
     if first and _OFFSET.search(str(first[0])):
-        # Offsets differ in summer and winter; without utc=True, pandas.to_datetime refuses that.
+        # Offsets differ from summer to winter, which pandas.to_datetime alone refuses.
         return (
             "Parse it first, in UTC, and name its zone: pandas.to_datetime(column, utc=True)"
             ".dt.tz_convert('Europe/Paris')."
