@@ -21,6 +21,7 @@ from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
 from keras_ts.forecasting.samples import Sampling, keys_of
+from keras_ts.forecasting.uneven import warn_of_ended
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
@@ -149,6 +150,7 @@ def forecast(
     if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
     prepared.plan.warn_far()
+    warn_of_ended(prepared.plan)
     made, settings = prepared.forecast(), interface.windows
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None

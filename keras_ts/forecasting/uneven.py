@@ -1,4 +1,4 @@
-"""Warns of totals that leave out times, or that count other steps than totals beside them."""
+"""Warns of series that ended, and of totals whose times or steps others do not share."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,10 +8,33 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.plan import Plan
 from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.clock import as_written
 
 _MOST = 3  # Times, series or totals that a warning names.
+
+
+def warn_of_ended(plan: Plan) -> None:
+    """Warn of a few series whose whole forecast lies in times that other series have reached."""
+    following, panel, chosen = plan.following, plan.history.given, plan.history.chosen
+    clock = panel.clock
+    if following is None or clock is None or len(chosen) < 2:
+        return
+    last = panel.offsets[1:][chosen] - 1
+    latest = last[clock.times[last].argmax()]
+    ended = np.flatnonzero(following.times[chosen, plan.steps - 1] <= clock.times[latest])
+    # Series most of which end early, such as those of a competition, share no present.
+    if len(ended) and 2 * len(ended) <= len(chosen):
+        told = [
+            f"{panel.series(number)} ends at {clock.written(row)}"
+            for number, row in zip(chosen[ended].tolist(), last[ended].tolist(), strict=True)
+        ]
+        warnings.warn(
+            f"{_first(told)}, so that no forecast lies after {clock.written(latest)}, where other "
+            "series end. Add the rows that are late, or leave out series that ended.",
+            stacklevel=3,
+        )
 
 
 def warn_of_times_left_out(
