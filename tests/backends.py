@@ -124,6 +124,19 @@ def _resident():
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def compute_in_one_thread():
+    """Let PyTorch compute in one thread, here and in processes that are started.
+
+    The tests compute with small arrays, and threads wait for one another: a fifth of the time.
+    """
+    if keras.backend.backend() != "torch":
+        return
+    import torch
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
 @contextlib.contextmanager
 def unoptimized():
     """Let JAX generate plain machine code meanwhile, here and in processes that are started.

@@ -1,5 +1,6 @@
 """What one backend does is asked in one file, and PyTorch's generators come back on all devices."""
 
+import os
 import re
 import sys
 from types import SimpleNamespace
@@ -90,3 +91,10 @@ def test_no_other_file_asks_which_backend_runs():
     package = ROOT / "keras_ts"
     found = [path.name for path in package.rglob("*.py") if asks.search(path.read_text())]
     assert found == ["_backends.py"]
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="it is PyTorch whose threads wait")
+def test_pytorch_computes_in_as_many_threads_here_as_in_processes_started():
+    import torch
+
+    assert torch.get_num_threads() == int(os.environ["OMP_NUM_THREADS"])
