@@ -30,7 +30,7 @@ _MOST_COLUMNS, _LONGEST_NAME, _LONGEST_KEY = 1 << 16, 1000, 64
 # Where the targets of training or calibration lie: the first and the last moment of each series, by
 # a digest of its id. The smallest digests are a random sample of very many series.
 Spans = dict[str, list[int]]
-# With so many, parts that share a twentieth of their series almost surely share some key.
+# The most spans. Two datasets that share a twentieth of their series almost surely share a key.
 MOST_SPANS = 100
 
 
@@ -185,7 +185,7 @@ def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
     """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
-    # A file that is older than a part lacks it: it is empty.
+    # An older file may lack a part, which is then empty.
     if not isinstance(columns, Mapping) or not set(columns) <= set(PARTS):
         raise ValueError(
             f"columns must be a dict with the keys {', '.join(PARTS)}. "

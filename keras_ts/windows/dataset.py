@@ -9,8 +9,8 @@ A batch is a function of the epoch and its number, so a dataset remembers only t
    ``on_epoch_begin``, and one batch to build the model with.
 3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
 4. For each epoch: ``on_epoch_begin``, every batch once, in any order, ``on_epoch_end``. TensorFlow
-   reads batches ahead of those that it trains on. An epoch has ``steps_per_epoch`` batches if these
-   are given.
+   reads batches ahead of those that it trains on. If ``steps_per_epoch`` is given, an epoch is that
+   many batches.
 
 A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
 So ``on_epoch_end`` moves on to the next epoch only if all batches were read since

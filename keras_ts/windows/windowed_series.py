@@ -75,10 +75,10 @@ class WindowedSeries(WindowSpec):
             inputs, as built presets do: it keeps windows with missing inputs, and drops those with
             missing targets or columns known ahead, or with a target that has no value among the
             inputs. ``"mask_targets"`` also keeps windows in which one target has a value. Missing
-            targets are NaN, and the losses and metrics of keras_ts leave them out; columns
-            known ahead may be missing at steps where all targets are. With both, a gap in time is
-            read as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map
-            is checked as it is read. Defaults to ``"raise"``.
+            targets are NaN, and the losses and metrics of keras_ts leave them out; columns known
+            ahead may be missing at steps where all targets are. With either, a gap in time is read
+            as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map is
+            checked as it is read. Defaults to ``"raise"``.
         min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
             and their other inputs are missing. Starts stay multiples of ``stride``, counted from
             the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0 a

@@ -46,8 +46,8 @@ class RidgeSums:
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
-        # By output, ``X'X`` of the rows that lack it. It is subtracted from that of all rows, so
-        # that a row that lacks one output still counts for the others.
+        # By output, ``X'X`` of the rows that lack it, which is subtracted from that of all rows. So
+        # a row that lacks one output still counts for the others.
         self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:

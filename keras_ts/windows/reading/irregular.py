@@ -138,7 +138,7 @@ def refuse_without(
 
 
 def advice(panel: FlatSeries, spec: WindowSpec) -> str | None:
-    """Return what was seen in the first series of three rows without a frequency, and the cure."""
+    """Return the steps and the cure of the first series of over two rows without a frequency."""
     clock = panel.clock
     codes = np.empty(0) if clock is None else clock.frequencies.codes
     without = np.flatnonzero((codes < 0) & (panel.lengths >= 3))
