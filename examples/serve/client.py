@@ -32,7 +32,7 @@ def request_of(table: pd.DataFrame, plan: pd.DataFrame, store: str, days: int = 
     }
 
 
-def ask(host: str, request: dict) -> list[dict]:
+def ask(host: str, request: dict) -> dict[str, list]:
     """Return the answer of the server, or raise an error with its reason."""
     with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
         connection.request("POST", "/forecast", json.dumps(request))
@@ -46,7 +46,8 @@ def ask(host: str, request: dict) -> list[dict]:
 def main(host: str, store: str) -> None:
     """Print the forecast."""
     table, plan = map(pd.DataFrame, store_sales())
-    print(pd.DataFrame(ask(host, request_of(table, plan, store))).to_string(index=False))
+    answer = ask(host, request_of(table, plan, store))
+    print(*answer["warnings"], pd.DataFrame(answer["forecast"]).to_string(index=False), sep="\n")
 
 
 if __name__ == "__main__":

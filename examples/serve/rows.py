@@ -8,7 +8,7 @@ from calendar import isleap
 from datetime import UTC, timedelta
 from functools import partial
 from itertools import pairwise
-from math import cos, pi, sin
+from math import cos, inf, pi, sin
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,7 @@ class Reader:
 
     def __init__(self, about, zone=None):
         self.inputs, self.time, self.gap = about["inputs"], about["time_column"], about["gap"]
+        self.steps, self.ranges = about["steps"], about.get("ranges") or {}
         self.zone, instant = zone and ZoneInfo(zone), AwareDatetime if zone else NaiveDatetime
         frequency = about["frequency"] or "steps of numbers"
         # Months and weekdays differ in length, so only the order of their rows is checked.
@@ -91,6 +92,10 @@ class Reader:
 
     def arrays(self, body):
         """Return the model's inputs for a request; refuse what does not fit by a ``ValueError``."""
+        return self.read(body)[0]
+
+    def read(self, body):
+        """Return the model's inputs, and the time of each step, or None where nothing tells it."""
         try:
             request = self.request.validate_json(body)
         except ValidationError as error:
@@ -98,7 +103,29 @@ class Reader:
             raise ValueError("; ".join(wrong)) from None
         if self.timed:
             self._check_times(request["past"], request.get("future", []))
-        return {role: self._array(role, rows) for role, rows in request.items()}
+        arrays = {role: self._array(role, rows) for role, rows in request.items()}
+        return arrays, self._times_ahead(request["past"][-1:], request.get("future"))
+
+    def warnings(self, arrays):
+        """Name each column known ahead or static with a value far outside its range in training."""
+        for role in arrays.keys() & {"future", "static"}:
+            columns = arrays[role].reshape(-1, len(self.columns[role])).T
+            for name, values in zip(self.inputs[role]["columns"], columns, strict=True):
+                low, high = self.ranges.get(str(name), (-inf, inf))
+                most = high - low + 1e-6 * max(abs(low), abs(high))
+                if (far := values[abs(values - (low / 2 + high / 2)) > most]).size:
+                    known = f"the {low:g} to {high:g} of training"
+                    yield f"{role} {name}: {far[0]:g} is far outside {known}."
+
+    def _times_ahead(self, last, future):
+        if not self.timed or not (future or (last and self.step)):
+            return None
+        if future:
+            return [row[self.time] for row in future]
+        begin = last[0][self.time]
+        begin = begin.astimezone(UTC) if self.in_utc else begin
+        times = [begin + (self.gap + n) * self.step for n in range(1, self.steps + 1)]
+        return [t.astimezone(self.zone) for t in times] if self.zone else times
 
     def _check_times(self, past, future):
         """Refuse rows that are out of order, and ones left out: send those, with null values."""

@@ -60,6 +60,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
         "id_column": windows.id_column,
         "time_column": windows.time_column,
         "bounds": bounds and {"minimum": bounds.minimum, "maximum": bounds.maximum},
+        "ranges": interface.carried and interface.carried.ranges,
         "versions": versions(),
     }
 

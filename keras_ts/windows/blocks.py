@@ -1,7 +1,7 @@
 """Reads the windows of a dataset in time order, a block at a time, with targets of one shape.
 
 Targets become ``(windows, steps, targets)`` in float64, whatever axes a dataset leaves out. With
-``targets="sequence"`` only a window's last step counts, its origin.
+``targets="sequence"`` only the targets of a window's last input, its origin, count.
 """
 
 import copy
@@ -158,19 +158,19 @@ class WindowBlocks:
 
 
 def finite(values: Array) -> BoolArray:
-    """Tell for each window if all its values are finite."""
+    """Return True for each window with finite values only."""
     return np.logical_and.reduce(np.isfinite(values).reshape(len(values), -1), axis=1)
 
 
 def totals(values: Array, there: BoolArray) -> Array:
-    """Return the sums over steps of the values there are, ``(windows, 1, ...)``; NaN of none."""
+    """Return sums over the steps that are ``there``, ``(windows, 1, ...)``; NaN if none is."""
     there = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
     summed = np.where(there, values, 0.0).sum(axis=1, keepdims=True)
     return np.where(there.any(axis=1, keepdims=True), summed, np.nan)
 
 
 def filled(past: Array) -> Array:
-    """Return windows whose missing values are the last known one before them, or the first one."""
+    """Fill missing values of windows with the last value before them, or else the first after."""
     present = np.isfinite(past)
     lacking = np.flatnonzero(~present.all(axis=tuple(range(1, past.ndim))))
     made = past.copy()

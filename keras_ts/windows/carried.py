@@ -2,8 +2,8 @@
 
 To forecast from raw data, a model needs more than its weights: how windows are cut, the order of
 the columns, the frequency, and its quantiles. One object holds all of it, so that a layer, a file's
-metadata and ``forecast`` apply the same checks. The scorecard rides along, so that it goes wherever
-these go.
+metadata and ``forecast`` apply the same checks. It also keeps the scorecard, so that copies and
+files have that, too.
 """
 
 import json
@@ -27,11 +27,10 @@ _TRAINING = {
 }  # fmt: skip
 # A file that holds more is broken or malicious.
 _MOST_COLUMNS, _LONGEST_NAME, _LONGEST_KEY = 1 << 16, 1000, 64
-# Where targets lie on which a model was trained or calibrated: the first and the last moment of
-# each series, by a key that tells it from others. Keys are digests, so the smallest of them are a
-# random sample of very many series.
+# Where the targets of training or calibration lie: the first and the last moment of each series, by
+# a digest of its id. The smallest digests are a random sample of very many series.
 Spans = dict[str, list[int]]
-# Two parts that share a twentieth of their series almost surely share some of these.
+# With so many, parts that share a twentieth of their series almost surely share some key.
 MOST_SPANS = 100
 
 
@@ -49,14 +48,12 @@ class Carried:
     # The scores of the model as plain values, or None. No forecast depends on them, so they do not
     # count when two objects are compared.
     scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
-    # Where the targets lie that ``fine_tune`` or ``calibrate`` trained the model on, or None. They
-    # do not count either.
+    # Where the targets of ``fine_tune`` or ``calibrate`` lie, or None. Not compared either.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
-    # The period that the model was built with, by which it is also judged; or None. It does not
-    # count either.
+    # The period that the model was built with and is judged by, or None. Not compared either.
     period: int | None = field(default=None, compare=False, repr=False)
-    # The lowest and the highest value of each number known ahead in training, by the name of its
-    # column; or None. They do not count either.
+    # The lowest and the highest training value of each column of numbers that is static or known
+    # ahead, by its name; or None. Not compared either.
     ranges: dict[str, list[float]] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +71,7 @@ class Carried:
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
         if self.scorecard is not None:
-            # A copy, whose entries are checked when somebody asks for them.
+            # A copy. Its entries are checked when they are read.
             checked["scorecard"] = json.loads(_checks.json_text("scorecard", self.scorecard))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -91,8 +88,8 @@ class Carried:
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return a clause that names the first setting in which the two differ, or None."""
-        # A setting that is None in one of them does not differ. Settings that a forecast does not
-        # depend on, such as ``batch_size``, ``shuffle`` and ``stride``, are not compared.
+        # Settings that a forecast does not depend on, such as ``batch_size`` and ``stride``, are
+        # not compared; nor are columns, frequency or quantiles that one of the two lacks.
         for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
             if name in ("categories", "holidays"):
@@ -100,7 +97,7 @@ class Carried:
                 shared = set(ours or ()) & set(theirs or ())
                 ours, theirs = ({c: texts[c] for c in shared} for texts in (ours, theirs))
             if name == "holidays":
-                # Later data have the same holidays, and know further years.
+                # Later data may have the same holidays in further years.
                 ours, theirs = (
                     {
                         place: [*of["days"], *of.keys() - {"years", "days"}]
@@ -121,7 +118,7 @@ class Carried:
         return None
 
     def of_windows(self, windows: WindowedSeries) -> Self:
-        """Return the same with other windows, which keep categories and holidays that they lack."""
+        """Return the same with other windows, which take over categories and holidays they lack."""
         categories, holidays = (
             {**(getattr(self.windows, name) or {}), **(getattr(windows, name) or {})} or None
             for name in ("categories", "holidays")
@@ -129,15 +126,15 @@ class Carried:
         return replace(self, windows=replace(windows, categories=categories, holidays=holidays))
 
     def trained_further(self, dataset: WindowDataset, trained_on: Spans | None) -> Self:
-        """Return what the model carries once it was trained on a dataset, too."""
-        # It has no scores yet. Columns that have ranges in both have those of both.
+        """Return what the model carries after further training on a dataset."""
+        # Scores are outdated. A range covers both trainings; a range that one lacks is left out.
         ours, theirs = self.ranges or {}, (_ranges(dataset) or {}) if self.ranges else {}
         ends = {name: sorted(ours[name] + theirs[name]) for name in ours if name in theirs}
         ranges = {name: [of[0], of[-1]] for name, of in ends.items()} or None
         return replace(self, scorecard=None, trained_on=trained_on, ranges=ranges)
 
     def with_quantiles(self, quantiles: Any) -> Self:
-        """Return the same for a model of the same net with other outputs, which has no scores."""
+        """Return the same, without scores, for a model with the same net and other quantiles."""
         return replace(self, quantiles=quantiles, scorecard=None)
 
     def table_columns(self) -> dict[str, list[Any]]:
@@ -152,12 +149,12 @@ class Carried:
 
     @property
     def read(self) -> list[Any]:
-        """The columns of the table that the model reads, as ``table_columns`` names them."""
+        """The columns of the table that the model reads."""
         return collapsed(self.columns.table if self.columns else (), self.windows.categories)
 
     @property
     def planned(self) -> list[Any]:
-        """The columns of ``read`` that a plan has, known ahead."""
+        """The columns of the table that are known ahead, and so stand in a plan."""
         return self.table_columns()["future"]
 
     def get_config(self) -> dict[str, Any]:
@@ -189,7 +186,7 @@ def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
     """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
-    # A part that came after the file was written is absent there, and empty.
+    # A file that is older than a part lacks it: it is empty.
     if not isinstance(columns, Mapping) or not set(columns) <= set(PARTS):
         raise ValueError(
             f"columns must be a dict with the keys {', '.join(PARTS)}. "
@@ -217,7 +214,7 @@ def _names(part: str, columns: Any) -> list[Column]:
 
 
 def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
-    """Return the ranges of static columns and those known ahead in windows; None on disk."""
+    """Return the ranges of static columns and of those known ahead; None for a memory map."""
     source, ranges = in_time_order(dataset), {}
     panel, columns = source.panel, source.panel.columns
     begin_and_end = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
@@ -258,7 +255,7 @@ def checked_spans(
     name: str, spans: Any, kind: Any = int, most: int = MOST_SPANS, longest: int = _LONGEST_KEY
 ) -> Any:
     """Return spans or ranges from a config, which may be untrusted, or raise an error."""
-    if spans is None or isinstance(spans, str):  # Up to 0.2 a digest of all targets.
+    if spans is None or isinstance(spans, str):  # Files up to 0.2 have a digest.
         return None
     valid = isinstance(spans, dict) and len(spans) <= most
     for key, span in spans.items() if valid else ():

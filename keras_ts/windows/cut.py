@@ -28,7 +28,7 @@ class Cut:
 
     def __init__(self, spec: WindowSpec, series: Any, sample_weight: Any) -> None:
         spec = with_columns(spec, series)
-        # Columns of text may be read by other categories below.
+        # ``learned`` may read columns of text by other categories.
         self._series = series = series if isinstance(series, Panel) else source_of(series, spec)
         self._sample_weight = sample_weight
         self.panel = read_panel(series, spec)

@@ -3,20 +3,19 @@
 A batch is a function of the epoch and its number, so a dataset remembers only the epoch.
 ``fit``, ``evaluate`` and ``predict`` (Keras 3.12.4 to 3.16) call these methods, in this order:
 
-1. ``workers`` and ``len(dataset)``, as they make their iterator. TensorFlow also reads the first
+1. ``workers`` and ``len(dataset)``, to make their iterator. TensorFlow also reads the first
    batches, for their shapes.
 2. In the first fit after ``compile``, on JAX and PyTorch, and on TensorFlow under a strategy:
    ``on_epoch_begin``, and one batch to build the model with.
 3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
 4. For each epoch: ``on_epoch_begin``, every batch once, in any order, ``on_epoch_end``. TensorFlow
-   reads batches ahead of those that it trains on. With ``steps_per_epoch``, these calls come
-   once per that many batches.
+   reads batches ahead of those that it trains on. An epoch has ``steps_per_epoch`` batches if these
+   are given.
 
 A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
-So that method moves on to the next epoch only if all batches were read since ``on_epoch_begin``,
-and never between step 1 and the next ``on_epoch_begin``. Step 2 counts
-as an epoch if it reads all batches: of a dataset of one batch, or of a few under a strategy of
-TensorFlow, which reads ahead.
+So ``on_epoch_end`` moves on to the next epoch only if all batches were read since
+``on_epoch_begin``, and never between step 1 and the next ``on_epoch_begin``. Step 2 counts as an
+epoch if it reads all batches: if there is only one, or a strategy of TensorFlow reads ahead.
 """
 
 import copy
@@ -50,11 +49,11 @@ class WindowDataset(keras.utils.PyDataset):
 
     It is a ``keras.utils.PyDataset``, so ``fit``, ``evaluate`` and ``predict`` take it on every
     backend. It needs the memory of one batch, whatever the number of windows. Pass
-    ``fit(dataset, shuffle=False)``: the windows are shuffled by the dataset's own setting, and
-    Keras would also shuffle the batches, by Python's ``random``. Weights go into
+    ``fit(dataset, shuffle=False)``: ``WindowedSeries(shuffle=True)`` shuffles windows, and Keras
+    would shuffle batches as well, by Python's ``random``. Weights go into
     ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the dataset's order,
-    so predict on one that does not shuffle, and pass the result to ``align``, which drops the rows
-    of padding.
+    so pass it a dataset that does not shuffle. ``align`` joins the result to the targets, and drops
+    rows of padding.
 
     Example:
 
@@ -70,7 +69,7 @@ class WindowDataset(keras.utils.PyDataset):
     ([[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], [4.0, 5.0])
     """
 
-    _steps: int | None = None  # Batches in an epoch that is shorter than a pass: in_stretches.
+    _steps: int | None = None  # Batches in an epoch of ``in_stretches``.
 
     def __init__(
         self,
@@ -100,7 +99,7 @@ class WindowDataset(keras.utils.PyDataset):
 
     def _go_to(self, epoch: int, batch: int) -> None:
         self._epoch = epoch
-        # The first batch of an iteration by hand, and the batch after the last one that it read.
+        # An iteration by hand begins at ``_first``; ``_next`` follows the last batch it has read.
         self._first = self._next = batch
         self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
         # True after Keras has made its iterator, until its first epoch begins.
@@ -124,7 +123,7 @@ class WindowDataset(keras.utils.PyDataset):
     @property
     def workers(self) -> int:
         """1: other threads would read ahead of ``on_epoch_begin``, which sets the epoch."""
-        # Keras asks as a fit, an evaluation or a prediction begins: earlier reads no longer count.
+        # Keras asks as it starts a fit, an evaluation or a prediction. Earlier reads do not count.
         self._reads, self._beginning = 0, True
         return 1
 
@@ -137,8 +136,8 @@ class WindowDataset(keras.utils.PyDataset):
     def origins(self) -> Array:
         """The position or timestamp of the last input of every window, in time order.
 
-        Timestamps are NumPy's; with a time zone ``pandas.Timestamp`` for pandas, else ``datetime``
-        with its offset from UTC. ``split`` takes each of them.
+        Timestamps are NumPy's. With a time zone they are ``pandas.Timestamp`` for pandas, else
+        ``datetime`` with an offset from UTC. Each can be a border of ``split``.
         """
         return self._source.placement.origins()
 
@@ -156,7 +155,7 @@ class WindowDataset(keras.utils.PyDataset):
         """The step from one timestamp to the next, such as ``"1 day"`` or ``"month end"``.
 
         It is None without timestamps, and for a series that is too short or has no regular step. If
-        the series of a panel differ, it is a list with one for each.
+        the series of a panel differ, it is a list with the step of each.
         """
         return self._source.panel.frequency
 
@@ -250,18 +249,18 @@ class WindowDataset(keras.utils.PyDataset):
         self._go_to(0, 0)
 
     def shard(self, count: int, index: int) -> "WindowDataset":
-        """Return the rows of every batch that worker ``index`` of ``count`` reads.
+        """Return a dataset of the rows of every batch that worker ``index`` of ``count`` reads.
 
         Together the workers make exactly the steps that one would make. A last batch that is not
         full is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
-        weight 0. Its own windows weigh more in return, so that the mean of the workers' losses is
+        weight 0. Its real windows weigh more in return, so that the mean of the workers' losses is
         the loss of that batch; the windows of all other batches weigh 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own
         averages the gradients of the workers' weighted mean losses, as PyTorch's
-        ``DistributedDataParallel`` does. Metrics passed to ``compile`` as ``metrics=`` ignore
-        weights, and count the repeated windows; those in ``weighted_metrics=`` do not.
+        ``DistributedDataParallel`` does. The ``metrics=`` of ``compile`` ignore weights, and count
+        the repeated windows; its ``weighted_metrics=`` do not.
 
         Example:
 
@@ -335,9 +334,9 @@ class WindowDataset(keras.utils.PyDataset):
         Args:
             predictions: One prediction per target, in time order, as ``predict`` returns them
                 for this dataset if it does not shuffle. Rows of padding are dropped.
-            quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``;
-                after ``calibrate(model, validation, coverage=0.8)`` of a point forecast these
-                three. Defaults to None: point forecasts.
+            quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``,
+                which ``calibrate(model, validation, coverage=0.8)`` makes of a point forecast.
+                Defaults to None: point forecasts.
 
         Returns:
             Columns of equal length, with one row per window and step (and, in sequences, per
@@ -346,9 +345,9 @@ class WindowDataset(keras.utils.PyDataset):
             an axis for several target columns), then ``prediction_0.1`` and so on.
 
         Raises:
-            TypeError: The predictions are not real numbers, or ``quantiles`` no list of numbers.
+            TypeError: The predictions, or ``quantiles``, are not real numbers.
             ValueError: The dataset shuffles or leaves out windows, the shape does not fit, or
-                ``quantiles`` do not increase within 0 and 1, or lack 0.5.
+                ``quantiles`` do not increase between 0 and 1, or lack 0.5.
         """
         levels = None if quantiles is None else _checks.levels("quantiles", quantiles)
         return self._source.align(_checks.numeric(predictions, "predictions"), levels)
@@ -361,11 +360,11 @@ class WindowDataset(keras.utils.PyDataset):
         return self._source.read_all()
 
     def to_grain(self) -> Any:
-        """Return a Grain dataset of the batches, whose repetitions are the next epochs."""
+        """Return a Grain dataset of the batches; each repetition reads the next epoch."""
         return to_grain(self._source)
 
     def to_tf(self) -> "tf.data.Dataset":
-        """Return a ``tf.data.Dataset`` of the batches, whose full passes are the next epochs."""
+        """Return a ``tf.data.Dataset`` of the batches; each full pass reads the next epoch."""
         return to_tf(self._source)
 
 
@@ -377,7 +376,7 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
 
 def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
     """Return a dataset that goes through the batches of another one, ``steps`` in an epoch."""
-    # Keras's ``steps_per_epoch`` would not tell whether a pass continues or a new one begins.
+    # With Keras's ``steps_per_epoch``, a dataset cannot tell a continued pass from a new one.
     part = of_source(dataset, dataset._source)
     part._steps = steps
     return part

@@ -46,7 +46,7 @@ class DirectRidge:
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
         """Choose the inputs, fit a line to the training windows, and set ``offsets`` by level."""
         masked: IntArray = np.flatnonzero(self._absent_in(train))
-        # With an indicator for each missing input, the line may fit the noise of few series.
+        # With indicators of missing inputs, the line may fit the noise of few series.
         choices = [masked[:0], masked][: 1 + bool(len(masked))]
         self.offsets = np.zeros((len(levels), train.geometry.horizon, len(train.columns)))
         if len(masked) or levels:
@@ -122,7 +122,7 @@ class DirectRidge:
         return np.concatenate(parts)
 
     def _absent_in(self, train: WindowBlocks) -> BoolArray:
-        """Return True for each column that is masked as missing in enough windows."""
+        """Return True for each column that is missing at some input in enough windows."""
         read = len(train.panel.columns.read)
         absent = np.zeros((train.geometry.window, read), np.int64)
         for block in train.spread(_MOST_WINDOWS).blocks() if train.masks else ():
@@ -183,7 +183,7 @@ def _most_inputs(train: WindowBlocks) -> int:
 
 
 def too_many(train: WindowBlocks) -> bool:
-    """Return True if columns beside the target are too many, so that the past of none is read."""
+    """Return True if there are so many columns beside the target that the past of none is read."""
     return len(train.panel.columns.read) - 1 > _most_inputs(train)
 
 

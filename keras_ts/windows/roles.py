@@ -2,7 +2,7 @@
 
 Readers, batches, models and forecasts ask which columns are inputs, known ahead, static or targets,
 and what shapes follow from that. It is computed here, once, from the settings of the windows and
-the names of a table's columns. What lists all parts reads ``PARTS``.
+the names of a table's columns. Code that lists all parts reads ``PARTS``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Inputs(NamedTuple):
 
 
 def parts_of(x: Any) -> dict[str, Any]:
-    """Return the inputs that a model takes by their parts, also where it takes the past alone."""
+    """Return a model's inputs as a dict of parts, even if it takes the past alone."""
     return dict(x) if isinstance(x, dict) else {"past": x}
 
 
@@ -72,8 +72,8 @@ class Columns:
         past = [name for name in names if name not in static]
         if not past:
             raise ValueError(
-                f"series has no column to window beside ids and timestamps that is not in "
-                f"static_columns={spec.static_columns}. It has {list(names)}."
+                f"series has no column to window: beside ids and timestamps it has {list(names)}, "
+                f"and static_columns={spec.static_columns}."
             )
         future = sorted(_find("future_columns", spec.future_columns, names, past, texts))
         if spec.target_columns is None:
@@ -199,7 +199,7 @@ def _find(
     among: Sequence[Any],
     categories: Categories | None = None,
 ) -> list[int]:
-    """Return the indices in ``among`` of the columns that an argument names or its texts make."""
+    """Return the indices in ``among`` of the columns that an argument names or texts become."""
     if wanted is None:
         return []
     numbered = all(isinstance(name, int) for name in names)

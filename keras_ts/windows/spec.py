@@ -26,12 +26,12 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows. Readers, windows, presets and the oracle all ask this."""
+    """What a value of ``missing`` allows; readers, windows and presets all ask here."""
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
-    # Which targets of a window must have values, and with them the columns known ahead at their
-    # steps: "all" of them, "some" (one is enough), or "none". Other windows are left out.
+    # Which targets of a window must have values: "all", "some" (one is enough), or "none". At the
+    # steps of these targets, columns known ahead must have values, too. Other windows are left out.
     complete: Literal["all", "some", "none"]
     # What to do with gaps in time: "refuse" the series, "part" it so that no window crosses a gap,
     # "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
@@ -46,7 +46,7 @@ class Handling:
 
     @property
     def filters(self) -> bool:
-        """True if windows with missing values are left out."""
+        """True if some windows are left out for their missing values."""
         return self.series and self.complete != "none"
 
     @property
@@ -69,13 +69,13 @@ Column = int | str
 COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
 OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 
-# A column with more texts holds no categories, and a file with more is broken or malicious.
+# The most categories, and characters of a name such as type=a: files with more are malicious.
 _MOST_CATEGORIES = 1024
 _LONGEST_NAME = 1000
 
 
 class WindowSettings(TypedDict, total=False):
-    """The settings of a ``WindowedSeries`` by keyword, but those that a preset decides."""
+    """The settings of a ``WindowedSeries`` by keyword, except those that a preset decides."""
 
     window: int | None
     gap: int
@@ -126,7 +126,7 @@ class WindowSpec(_checks.Settings):
     seed: int | None = None
     remainder: Remainder = "keep"
     unseen: Literal["raise", "mean"] = "raise"
-    # Of the places in ``calendar``, as the training part had them; not hashed either.
+    # The holidays of the places in ``calendar`` that the training part had; not hashed either.
     holidays: Holidays | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
@@ -169,7 +169,7 @@ class WindowSpec(_checks.Settings):
         """The shape of a window, for index arithmetic."""
         before = 0
         if self.min_inputs is not None:
-            # Without an input, its origin is the row before the first.
+            # The origin of a window without an input is the row before its series.
             most = self.sampling_rate * (self.window - 1) + 1
             before = min(self.sampling_rate * (self.window - self.min_inputs), most)
         return Geometry(
@@ -204,7 +204,7 @@ class WindowSpec(_checks.Settings):
 
     @property
     def cycles(self) -> tuple[Columns, ...]:
-        """What each two columns of ``calendar`` stand for: a cycle, or a holiday of a place."""
+        """What each pair of calendar columns stands for: a cycle, or a holiday of a place."""
         places = [
             holidays_at(str(entry), self.holidays) if is_place(entry) else [entry]
             for entry in self.calendar_entries

@@ -133,7 +133,7 @@ class FoldSizes:
     # The size of a test part, or None for the size of the data divided by ``n_splits + 1``.
     test_size: int | None = None
     max_train_size: int | None = None  # The largest size before a test part, or None for no limit.
-    # The size of the latest part of this, which is held out of training, or None for no such part.
+    # The size of the part just before the test part, held out of training, or None for none.
     validation_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -151,7 +151,7 @@ class FoldParts(NamedTuple):
 
     @property
     def whole(self) -> Part:
-        """All before the test part: the training part, with what is held out of it."""
+        """The training part and the part held out of it: all before the test part."""
         return Part(self.train.begin, self.test.begin)
 
 
@@ -209,8 +209,8 @@ def refuse_unlearned(
             raise ValueError(
                 f"column {column!r} has the category {_checks.shown(category)}, first at "
                 f"{panel.place(first)}, and the training part has no row of this category, so a "
-                f"model cannot learn it. {cure}, merge rare categories, or pass all categories, as "
-                'WindowedSeries(..., categories={...}), or for a table unseen="mean".'
+                f"model cannot learn it. {cure}, merge rare categories, or name all categories in "
+                'WindowedSeries(..., categories={...}). A table also takes unseen="mean".'
             )
 
 

@@ -22,7 +22,7 @@ from keras_ts._models import build_optimizer, value_of
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# A digest reads up to so many values. If there are more, it reads this many windows.
+# A digest reads all values if there are at most so many, and so many windows.
 _VALUES, _WINDOWS = 1 << 23, 256
 
 
@@ -31,13 +31,12 @@ class TrainingBackup(keras.callbacks.Callback):
 
     After each epoch it writes all variables of the model and of its optimizer, the epoch, and the
     place in the order of windows, into a new file, which then takes the place of the last one: a
-    kill at any moment leaves one of the two whole. The weights of a fit that goes on end bit for
-    bit as those of a fit that was never stopped.
+    kill at any moment leaves one of the two whole. A continued fit ends with the weights of a fit
+    that was never stopped, bit for bit.
 
-    Put it last in the list of callbacks. What other callbacks keep for themselves, as
-    ``EarlyStopping`` and ``ReduceLROnPlateau`` do, begins anew when a fit is continued, and then
-    the weights may differ. In a run of several processes all read the folder, and the first one
-    writes.
+    Put it last in the list of callbacks. In a continued fit, the state of other callbacks, such as
+    ``EarlyStopping`` and ``ReduceLROnPlateau``, begins anew, and then the weights may differ. In a
+    run of several processes all read the folder, and the first one writes.
 
     Example:
 
@@ -61,7 +60,7 @@ class TrainingBackup(keras.callbacks.Callback):
         delete_checkpoint: True to delete the backup once the fit has ended. Defaults to True.
 
     Raises:
-        TypeError: ``dataset`` is no ``WindowDataset``.
+        TypeError: ``dataset`` is not a ``WindowDataset``.
         ValueError: In ``fit``: the model is not built, ``initial_epoch`` is not ``backup.epoch``,
             or the backup is of another model or of other data, or cannot be read.
     """
@@ -88,7 +87,7 @@ class TrainingBackup(keras.callbacks.Callback):
         return int(self._kept()[0]["epoch"]) if self._file.is_file() else 0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Put model, optimizer and dataset where the backup has them."""
+        """Set model, optimizer and dataset to their states in the backup."""
         model = self.model
         if not model.built:
             raise ValueError(
@@ -196,7 +195,7 @@ class TrainingBackup(keras.callbacks.Callback):
 def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset, member: int | None = None
 ) -> TrainingBackup:
-    """Return a backup for a fit on ``read``: ``dataset`` in other epochs, or for one of several."""
+    """Return the backup of a fit on ``read``, ``dataset`` in other epochs; or of one ``member``."""
     if backup.dataset is not dataset:
         raise ValueError(
             "The TrainingBackup among the callbacks was made for another dataset than the one that "
@@ -204,7 +203,7 @@ def backup_of(
         )
     if member is None:
         return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
-    # It is kept until all have ended.
+    # Kept until the fits of all members have ended.
     return TrainingBackup(read, backup.backup_dir / f"member_{member}", delete_checkpoint=False)
 
 
@@ -215,14 +214,14 @@ def end_backups(backup: TrainingBackup, parts: Sequence[TrainingBackup]) -> None
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Return what training changes; the sums of metrics begin anew with each epoch."""
+    """Return the variables that training changes, without metrics, which begin anew each epoch."""
     sums = {id(variable) for variable in model.metrics_variables}
     of_model = [variable for variable in model.variables if id(variable) not in sums]
     return [*of_model, *model.optimizer.variables]
 
 
 def _digest(dataset: WindowDataset) -> str:
-    """Return a digest of the values, or of some windows, and of the places of all windows."""
+    """Return a digest of some windows, of the places of all, and of the values if there are few."""
     source = in_time_order(dataset, weighted=True)
     values, ranges, whole = source.panel.values, source.sampler.ranges, []
     if values.size <= _VALUES and not source.panel.on_disk:

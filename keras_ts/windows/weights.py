@@ -35,9 +35,8 @@ class WindowWeights:
             parts.append(self.of_windows[windows])
         if self.of_series is not None:
             of_series = self.of_series[self.ranges.series_of(windows)]
-            # Windows without a value look the same in every series, and get one forecast. By the
-            # weights of their series, those of the smallest scale would decide it; so all get the
-            # median weight.
+            # Windows without a value look the same in every series, and get the same forecast.
+            # Series of small scale would decide it by their weight, so all get the median weight.
             if unknown is not None:
                 of_series = np.where(unknown, np.median(self.of_series), of_series)
             parts.append(of_series)
@@ -134,7 +133,7 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
     unfit = (weights > limits.max) | (weights < limits.tiny)
     if unfit.any():
         series = int(unfit.argmax())
-        lagged = "one position to the next" if lag == 1 else f"one position to that {lag} rows on"
+        lagged = "one position to the next" if lag == 1 else f"a position to the one {lag} later"
         raise ValueError(
             f"weighting={weighting!r}: {panel.series(series)} moves by {scales[series]:.2g} "
             f"from {lagged}, and the inverse of this change does not fit float32. Convert the "

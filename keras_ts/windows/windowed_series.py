@@ -56,19 +56,18 @@ class WindowedSeries(WindowSpec):
         static_columns: Columns that never change within a series.
         categories: For each column of text among the future and static columns, its categories.
             Each becomes a column of 0 and 1, named like ``type=a``, in place of the column of text.
-            Defaults to None: they are read from the series and sorted, and ``split`` and ``folds``
-            do with a category that the training part lacks what ``unseen`` says (of folds: that a
-            training part lacks). The dataset's ``windows`` have them.
+            Defaults to None: they are read from the series and sorted, and ``unseen`` says what
+            ``split`` and ``folds`` do with a category that a training part lacks. The dataset's
+            ``windows`` have them.
         calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
             of the series' own frequency since 1970-01-01, or without timestamps rows from its first
-            value. ``"holidays:DE"``, of a part of a country ``"holidays:DE-BY"``, or of an exchange
-            ``"holidays:NYSE"``, stands for the holidays by the local date: each that the training
-            part has a day of becomes two columns of 0 and 1, for the day and for its eve (in series
-            of weekdays, the weekday before).
-            Defaults to None.
+            value. ``"holidays:DE"`` (of a part of a country ``"holidays:DE-BY"``, of an exchange
+            ``"holidays:NYSE"``) stands for holidays by the local date: each with a day in the
+            training part becomes two columns of 0 and 1, for the day and for its eve (in series of
+            weekdays, the weekday before). Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
         time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
             own regular step.
@@ -84,8 +83,8 @@ class WindowedSeries(WindowSpec):
         min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
             and their other inputs are missing. Starts stay multiples of ``stride``, counted from
             the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0 a
-            window may have no value at all, as that whose origin is the row before the first: a
-            model of a preset then forecasts a series without a row. Defaults to None: all of them.
+            window may have no input in its series: its origin is then the row before the first, and
+            a preset's model forecasts a series without a row. Defaults to None: all of them.
         weighting: ``"inverse_scale"`` to weigh each window by the inverse of the mean absolute step
             of its series' target, so that the ``"mae"`` loss is a scaled error and large series do
             not drown small ones; or a period, to use steps that many positions apart. Only the
@@ -104,9 +103,9 @@ class WindowedSeries(WindowSpec):
             count the padding, and ``predict`` returns its rows too, which ``align`` drops. Defaults
             to ``"keep"``.
         unseen: What a category that the training part lacks becomes: ``"raise"`` an error that
-            names it, or ``"mean"``, the mean of those seen (each column holds one over their
-            number; of ``categories`` by hand, the mean of all of these), with a warning that names
-            it. Defaults to ``"raise"``; ``windows_for`` of a preset chooses ``"mean"``, unless
+            names it, or ``"mean"``, with a warning that names it: the mean of those seen, or of all
+            ``categories`` that are given (each of their columns holds one over their number).
+            Defaults to ``"raise"``; ``windows_for`` of a preset chooses ``"mean"``, unless
             ``categories`` are given.
         holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
             have them, for the years of the data and ten more; a row of another year is refused.
@@ -161,9 +160,9 @@ class WindowedSeries(WindowSpec):
                 data frame, a ``Panel`` or a ``PanelStore``. Settings that name no columns take
                 those of a panel, and the dataset's ``windows`` have them.
             sample_weight: One weight per position of the series (a list of arrays for a panel),
-                averaged over the targets of a window. Or one weight per window, in time order
-                (with as many windows as positions, they are taken by position). They
-                are multiplied by those of ``weighting``. Defaults to None: no weights.
+                averaged over the targets of a window. Or one weight per window, in time order (if
+                there are as many windows as positions, weights belong to positions). They are
+                multiplied by those of ``weighting``. Defaults to None: no weights.
 
         Raises:
             ValueError: No series is long enough for one window, a value is missing, or
@@ -256,8 +255,8 @@ class WindowedSeries(WindowSpec):
             series: Anything that ``build`` takes.
             n_splits: Number of folds. Defaults to 5.
             test_size: Positions (or timestamps) in a validation part. Defaults to None: the number
-                of timestamps over ``n_splits + 1``; without a ``time_column``, the positions of
-                each series over the same.
+                of timestamps divided by ``n_splits + 1``, or without a ``time_column`` that of each
+                series' positions.
             max_train_size: Most positions (or timestamps) in a training part, the latest ones.
                 Defaults to None: all.
             sample_weight: As in ``build``. ``weighting`` reads only the training part.

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,9 +96,11 @@ def test_right_rows_give_the_numbers_of_forecast(model, connection, store):
     status, answer = ask(connection, client.request_of(TABLE, PLAN, store))
     assert status == 200
     wanted = forecast(model[0], TABLE[TABLE["store"] == store], future=PLAN[PLAN["store"] == store])
-    frame = pd.DataFrame(answer)
-    assert [row["step"] for row in answer] == list(range(1, 15))
-    assert isinstance(answer[0]["step"], int)
+    assert not answer["warnings"]
+    frame = pd.DataFrame(answer["forecast"])
+    assert frame.columns.tolist() == ["day", "step", *COLUMNS]
+    assert pd.to_datetime(frame["day"]).tolist() == wanted["day"].tolist()
+    assert frame["step"].tolist() == list(range(1, 15))
     assert frame["units"].isna().sum() == 2
     numbers = frame[COLUMNS].astype(float)
     np.testing.assert_allclose(numbers, wanted[COLUMNS], rtol=1e-4, atol=1e-3)
@@ -110,8 +113,31 @@ def test_columns_in_any_order_and_few_rows(model, connection):
     status, answer = ask(connection, request)
     assert status == 200
     wanted = forecast(model[0], store.tail(9), future=PLAN[PLAN["store"] == "store 2"])
-    numbers = pd.DataFrame(answer)[COLUMNS].astype(float)
+    numbers = pd.DataFrame(answer["forecast"])[COLUMNS].astype(float)
     np.testing.assert_allclose(numbers, wanted[COLUMNS], rtol=1e-4, atol=1e-3)
+
+
+def test_a_value_far_outside_of_training_is_named(model, connection):
+    """As ``forecast`` does; the forecast comes all the same."""
+    far = change(client.request_of(TABLE, PLAN, "store 1"), "future", 2, promotion=30.0)
+    status, answer = ask(connection, far)
+    assert (status, len(answer["forecast"])) == (200, 14)
+    wanted = ["future promotion: 30 is far outside the 0 to 1 of training."]
+    assert answer["warnings"] == wanted
+    plan = PLAN.assign(promotion=PLAN["promotion"] * 30.0)
+    with pytest.warns(UserWarning, match="30.0 in column 'promotion', far outside the 0.0 to 1.0"):
+        forecast(model[0], TABLE, future=plan)
+
+
+def test_the_page_of_the_server_says_what_a_request_holds(connection):
+    connection.request("GET", "/openapi.json")
+    schema = json.loads(connection.getresponse().read())
+    body = schema["paths"]["/forecast"]["post"]["requestBody"]["content"]["application/json"]
+    for role, rows in REQUEST.items():
+        place = schema
+        for key in body["schema"]["properties"][role]["items"]["$ref"].split("/")[1:]:
+            place = place[key.replace("~1", "/")]
+        assert set(place["required"]) == set(rows[0])
 
 
 def change(request, role, row, **columns):
@@ -317,7 +343,7 @@ def test_a_body_that_is_too_large_is_refused(connection):
 
 def test_the_client_raises_the_reason(connection):
     host = f"127.0.0.1:{connection.port}"
-    assert len(client.ask(host, REQUEST)) == 14
+    assert len(client.ask(host, REQUEST)["forecast"]) == 14
     with pytest.raises(ValueError, match="past 3 units: Field required"):
         client.ask(host, change(REQUEST, "past", 3, units=KeyError))
 
@@ -342,3 +368,18 @@ def test_a_thousand_requests(connection, capsys):
 
 def test_the_server_is_short():
     assert len((FOLDER / "server.py").read_text().splitlines()) <= 60
+
+
+def test_times_ahead_without_a_plan():
+    """Of steps in seconds to days; by the zone's clock, and in UTC."""
+    stamps = pd.date_range("2024-03-29", periods=60, freq="h", tz="Europe/Berlin")
+    for times, zone in ((stamps[:40].tz_localize(None), None), (stamps, "Europe/Berlin")):
+        table = pd.DataFrame({"day": times, "units": np.arange(len(times)) / 9})
+        windows = WindowedSeries(3, 4, gap=1, target_columns="units", time_column="day")
+        model, reader = reader_of(windows.build(table), zone)
+        past = table.iloc[37:40] if zone is None else table.iloc[45:48]
+        _, ahead = reader.read(json.dumps({"past": records(past)}))
+        assert ahead == forecast(model, past)["day"].tolist()
+    months = table.head(20).assign(day=pd.date_range("2024-01-01", periods=20, freq="MS"))
+    _, reader = reader_of(replace(windows, gap=0).build(months))
+    assert reader.read(json.dumps({"past": records(months.tail(3))}))[1] is None

@@ -160,7 +160,7 @@ def test_a_process_that_is_killed_leaves_no_store(tmp_path):
 def test_gaps_that_were_refused_are_filled_by_the_next_call(tmp_path):
     frame, masked = panel(gap=True), dataclasses.replace(WINDOWS, missing="mask")
     with pytest.raises(
-        ValueError, match=r"to 2024-01-07 in series 's0': the steps.*Insert the missing"
+        ValueError, match=r"to 2024-01-07 in series 's0': the frequency.*Insert the missing"
     ):
         PanelStore.write(frame, tmp_path, WINDOWS)
     store = PanelStore.write(frame, tmp_path, masked)

@@ -71,7 +71,7 @@ def test_columns_of_an_array_count_from_its_end_as_well():
     ("settings", "says"),
     [({"target_columns": "sale"}, r"target_columns='sale' is not in the series.*'price', 'sales'"),
      ({"future_columns": 0}, r"future_columns=0 is not in the series, which has columns \['price'"),
-     ({"static_columns": FOUR}, r"no column to window beside ids and timestamps.* has \['price'"),
+     ({"static_columns": FOUR}, r"no column to window: beside ids and timestamps it has \['price'"),
      ({"future_columns": FOUR}, "future_columns leaves no column to forecast"),
      ({"target_columns": "size", "static_columns": "size"}, "target_columns and static"),
      ({"future_columns": "size", "static_columns": "size"}, "future_columns and static")],

@@ -27,12 +27,11 @@ _PLACE = re.compile(rf"{PREFIX}([A-Z][A-Z0-9]{{1,3}})(?:-([A-Z0-9]{{1,4}}))?")
 # A file that holds more is broken or malicious.
 _MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
 
-# Working weeks from Monday, as NumPy's masks of days. A file names that of its series beside their
-# holidays, so a name never changes.
+# Working weeks from Monday, as NumPy's masks of days. Files hold these names, which never change.
 WEEKS = {"weekdays": "1111100"}
 
-# By place: the first year and the last one, and the days of each holiday as ISO dates; one of
-# ``WEEKS``, which is True, for series of that week alone.
+# By place: ``years``, the first and the last; ``days``, ISO dates by the name of a holiday; and for
+# series of a working week alone, the name of the week, with the value True.
 Holidays = Mapping[str, Mapping[str, Any]]
 
 
@@ -54,7 +53,7 @@ class Holiday:
 
     @property
     def eves(self) -> Array:
-        """The days before, of series of a working week the last days of that before."""
+        """The days before; in series of a working week, the last working days before."""
         days = np.array(self.days, "datetime64[D]")
         return np.busday_offset(days, -1, "forward", WEEKS[self.week]) if self.week else days - 1
 
@@ -74,12 +73,12 @@ class Holiday:
 
 
 Cycle = str | int | float
-# With the holidays of a place, which take two columns each, as cycles do.
+# What two columns stand for.
 Columns = Cycle | Holiday
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
-# Points of a cycle that are nearer than this are equal, in float32.
+# Points of a cycle that are nearer than this are equal in float32.
 _SAME = 1e-6
 
 
@@ -166,8 +165,8 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[apart]]), index
 
 
-# The cycles that have a name: their phase at each time, and the same in words, for programs without
-# this package.
+# The phase of each named cycle at some times, and its formula in words, for programs without this
+# package.
 _NAMED: dict[str, tuple[Callable[[Array], Array], str]] = {
     "hour": (lambda clock: _passed(clock, "h"), "(time since the full hour) / (1 hour)"),
     "day": (lambda clock: _passed(clock, "D"), "(time since midnight) / (24 hours)"),

@@ -1,12 +1,12 @@
-"""Events of a calendar: errors that return at a phase of every cycle, and days that move in a year.
+"""Events of a calendar: errors that recur at a phase of each cycle, and holidays with moving dates.
 
 A holiday is one day of the year, and a series has few years, so a network treats its errors there
-as outliers. Unlike outliers, they return on the same day.
+as outliers. Unlike outliers, they recur on the same day.
 
-"The last Monday of May" moves: it is the Monday among seven dates, and the day after it the Tuesday
-among the next seven. The Monday on which a holiday is observed is one date, in the years in which
-that is a Monday. So an event that moves is a day of the week among some of the 365 or 366 days of a
-year, and the calendar's "week" and "year" tell both.
+"The last Monday of May" is the Monday among seven dates; the day after it, the Tuesday among the
+seven that follow. A holiday observed on a Monday is one date, in years in which that is a Monday.
+So a moving event is a day of the week among some days of a year; a calendar of "week" and "year"
+tells both.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,8 +31,7 @@ _DAYS = np.arange("2023-01-01", "2025-01-01", dtype="datetime64[D]")
 _WEEKS = 5
 # The neighbours of an event: days after it, negative before it.
 _NEAR = (1, -1, 2, -2, 3, -3, 4)
-# A date on a weekend, and the days on which it is then observed: days after the date, and the day
-# of the week there.
+# A date on a weekend, and the days on which it is observed: days after it, day of the week.
 _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
 
@@ -40,13 +39,14 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
     """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur."""
     # An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
     # errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it
-    # (the universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error, their
-    # median, recurs if it is large, the latest is so with the same sign, and it is no coincidence:
-    # if a share ``p`` of the errors at other phases is as large, then about ``n C(m, k) p^k``
-    # phases have ``k`` or more large errors among ``m``, and that must be 0.05 or less. Rows are in
-    # time order, and errors centered at 0. With ``together``, large errors at several phases may
-    # have one cause, such as a week in which a shop is closed: ``p`` is then the share at phases
-    # whose median or latest error is not large. Phases may be picked among more, ``among``.
+    # (the universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error, the
+    # median of its errors, recurs if it is large, its latest error is large with the same sign, and
+    # chance does not explain it: if a share ``p`` of the errors elsewhere is large, then
+    # ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``, and that must be 0.05 or
+    # less. Rows are in time order, and errors centered at 0. With ``together``, large errors at
+    # several phases may have one cause, such as a week in which a shop is closed: ``p`` is then the
+    # share at phases whose median or latest error is not large. ``among`` is the number of phases
+    # that these are picked from.
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
@@ -66,10 +66,10 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
 
 def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
     """Return the recurring error of each phase at each step, ``(phases, steps)``."""
-    # Larger events are subtracted before smaller ones, which they hide, are looked for. Large
-    # errors at one step hide an event that another step shows. So if a phase's error recurs at some
-    # steps, each other step gets its median, up to the size at the first of these steps, if the
-    # median is at least half as large as that.
+    # Larger events hide smaller ones, so they are subtracted first. Large errors at one step may
+    # hide an event that another step shows. So if a phase's error recurs at some steps, each other
+    # step gets its median, if this is at least half as large as the error at the first of these
+    # steps, and at most as much as that.
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
@@ -116,7 +116,7 @@ def medians(phases: IntArray, errors: Array) -> Array:
 
 @dataclass(frozen=True)
 class MovingEvent:
-    """A day of the week, Monday is 0, among some days of a year."""
+    """A day of the week (0 is Monday) among some days of a year."""
 
     weekday: int
     codes: tuple[int, ...]

@@ -1,9 +1,9 @@
 """Levels that follow the misses of prediction intervals: adaptive conformal inference.
 
-A margin is a quantile of held-out scores at a level, and holds what it says while new errors are as
-the held-out ones were. Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift"
-(NeurIPS 2021), move the level by what came: more misses than asked for lower it, so that intervals
-widen. Here live the scores that a file keeps for it, the levels, and the rule by which they move.
+A margin is a quantile of held-out scores at a level, and covers what it says while new errors are
+like the held-out ones. Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift"
+(NeurIPS 2021), move the level by each outcome: too many misses lower it, and intervals widen. Here
+are the scores that a model's file keeps for this, the levels, and the rule that moves them.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from keras_ts.windows.arithmetic.paths import MOST_BYTES, packed, unpacked
 # The rate of Gibbs and Candes.
 _RATE = 0.05
 _QUANTILES = 200
-# So many of the latest origins are remembered; one before all of these has been followed.
+# Number of the latest origins that are remembered; any earlier one counts as followed.
 MOST_ORIGINS = 1000
 _LONGEST_TEXT, _EARLIEST = 64, -(1 << 62)
 
@@ -30,18 +30,18 @@ class Scores:
     """Evenly spaced quantiles of the held-out scores of intervals."""
 
     # ``(sets, classes, steps, targets, kept)``, increasing along the last axis. There is a set for
-    # each coverage, or one for all, and a class for each of the layer's.
+    # each coverage, or one for all, and the classes are those of the layer.
     quantiles: Array
     count: int  # The most scores of any cell.
 
     def margins(self, levels: Array) -> Array:
-        """Return the margins ``(coverages, classes, steps, targets)`` at levels without classes."""
-        # Between two kept quantiles lies a straight line: a file with many cells keeps few, and a
-        # level rounded to the next one would widen a band that was to narrow.
+        """Return margins ``(coverages, classes, steps, targets)`` at levels of all classes."""
+        # Margins are linear between two kept quantiles: a file with many cells keeps few of them,
+        # and rounding a level could widen a band that should narrow.
         kept, shares = self.quantiles.shape[-1], 1 - levels
-        # Rounded, so that 1 - 0.2 is the 160th of 200 quantiles itself.
+        # Rounded, so that 1 - 0.2 is exactly the 160th of 200 quantiles.
         places = np.clip(np.round(shares * kept, 9) - 1, 0, kept - 1)
-        # The largest score belongs to the greatest share that so many scores can hold.
+        # At the greatest share that ``count`` scores can hold, the margin is the largest.
         greatest = np.round(shares * (self.count + 1), 9) >= self.count
         places = np.where(greatest, kept - 1, places)[:, None, ..., None]
         shape = np.broadcast_shapes(places.shape[:-1], self.quantiles.shape[:-1])
@@ -53,7 +53,7 @@ class Scores:
         return (low + places % 1 * (high - low))[..., 0]
 
     def unmoved(self, coverage: Sequence[float]) -> Array:
-        """Return the levels ``(coverages, steps, targets)`` of intervals that followed nothing."""
+        """Return the levels ``(coverages, steps, targets)`` of intervals that have not moved."""
         return unmoved(coverage, *self.quantiles.shape[2:4])
 
     def get_config(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Scores:
 
 
 def kept_levels(cells: int) -> list[float]:
-    """Return the levels of the quantiles that are kept of each of so many sets of scores."""
+    """Return the levels of the quantiles to keep of each of ``cells`` sets of scores."""
     kept = max(min(_QUANTILES, MOST_BYTES // (4 * cells)), 1)
     return [place / kept for place in range(1, kept + 1)]
 
@@ -92,7 +92,7 @@ class Followed:
     levels: Array  # The share of misses of each margin, ``(coverages, steps, targets)``.
     origins: tuple[int, ...]  # The latest that were followed, as numbers of steps, increasing.
     since: str  # The first moment that was followed, as people write it.
-    zone: str | None = None  # By whose days origins are numbered; None for times without one.
+    zone: str | None = None  # The time zone of the days that number origins, or None.
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
@@ -121,7 +121,7 @@ class Followed:
 
 
 def unmoved(coverage: Sequence[float], steps: int, targets: int) -> Array:
-    """Return the shares of misses that are asked for, at which levels begin."""
+    """Return the shares of misses that coverages ask for, where levels begin."""
     misses = np.reshape([1 - share for share in coverage], (-1, 1, 1))
     return np.broadcast_to(misses, (len(coverage), steps, targets))
 
@@ -136,16 +136,16 @@ def moved(
 ) -> Array:
     """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn."""
     # ``misses``, ``(origins, coverages, steps, targets)``, are of intervals made at ``levels``, NaN
-    # where no value came; ``gaps`` the steps from the origin before to each. ``count`` held-out
-    # scores; the first target lies ``gap`` + 1 steps ahead.
-    # A step that lies k ahead shares k - 1 of its steps with that of the next origin, and its row
-    # comes k steps later. At the full rate, a single spell of large errors would count k times
-    # before any interval has answered, and levels would swing from one end to the other.
+    # where no value came; ``gaps`` are the steps to each origin from the last, ``count`` is the
+    # number of held-out scores, and the first target lies ``gap`` + 1 steps ahead. A forecast k
+    # steps ahead shares k - 1 of its steps with that of the next origin, and its outcome comes k
+    # steps later. At the full rate, a single spell of large errors would count k times before any
+    # interval has answered, and levels would swing from one end to the other.
     ahead = gap + np.arange(1, levels.shape[1] + 1)[:, None]
     shares = unmoved(coverage, *levels.shape[1:])
     made_at = levels
     for missed, since in zip(misses, gaps, strict=True):
-        # Intervals at the level that has been reached would have missed so much more.
+        # At the level reached by now, the intervals would have missed so much more.
         missed = missed + (levels - made_at)
         rate = _RATE * np.minimum(since / ahead, 1.0)
         levels = levels + np.where(np.isnan(missed), 0.0, rate * (shares - missed))
@@ -170,7 +170,7 @@ def shares_missed(
 
 
 def gaps_of(origins: IntArray, earlier: Sequence[int]) -> list[float]:
-    """Return how many steps each origin lies after the one before it, new or earlier; else 1."""
+    """Return the steps to each origin from the one before it, new or earlier; 1 for the first."""
     before = np.unique([*origins, *earlier])
     places = np.searchsorted(before, origins)
     gaps: Array = np.where(places > 0, origins - before[places - 1], 1)

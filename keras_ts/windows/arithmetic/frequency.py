@@ -77,18 +77,18 @@ class Rule:
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
     name: Callable[[int, int], str]  # Returns the name of a step from its length and mark.
-    pattern: str  # What such names are like; the group ``every`` is the length.
+    pattern: str  # Matches such names; the group ``every`` is the length.
     words: str = ""  # How the days in column {} are numbered; "" if as for a fixed step.
     # Returns the mark of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
     preferred: bool = False  # True to go before an earlier rule that leaves equally few gaps.
     zoned: bool = False  # True if it is tried only where there is a time zone.
     season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
-    week: str = ""  # One of ``WEEKS`` if it counts its days alone.
+    week: str = ""  # One of ``WEEKS`` if it counts only the days of that week.
 
 
 def _of_week(week: str, words: str) -> Rule:
-    """Return the rule that counts the days of one of ``WEEKS`` alone."""
+    """Return the rule that counts only the days of one of ``WEEKS``."""
     noun, mask = week.removesuffix("s"), WEEKS[week]
     first = np.busday_offset(np.datetime64(0, "D"), 0, "forward", mask)
     return Rule(
@@ -127,7 +127,7 @@ class Frequency:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return a frequency from its ``asdict`` read from JSON, as of a store of 0.2, too."""
+        """Return a frequency from its ``asdict`` in JSON, also with the keys of a store of 0.2."""
         read = dict(config)
         read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
         local = read.pop("local", None)
@@ -144,7 +144,7 @@ class Frequency:
     @property
     def in_utc(self) -> bool:
         """True for days of 24 hours, which are not local days where the clock is changed."""
-        # Without such a change, rows are regular by both kinds of days, so no result may depend on
+        # Between two changes, rows are regular by both kinds of days, so no result may depend on
         # the kind.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
@@ -201,7 +201,7 @@ def same_steps(text: str, other: str) -> bool:
 
 
 def check_name(text: str) -> None:
-    """Refuse the name of a frequency that models of an old version had, and no rule has now."""
+    """Refuse the name of a frequency that old versions had, and this one does not have."""
     units = "|".join(_NANOSECONDS)
     fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
     patterns = (fixed, *(rule.pattern for rule in RULES.values()))
@@ -214,7 +214,7 @@ def check_name(text: str) -> None:
 
 
 def numbering(frequency: str | None, column: str | None) -> str:
-    """Return in words how rows are numbered; without a column of timestamps, they are counted."""
+    """Return in words how rows are numbered, with a column of timestamps or without one."""
     if column is None:
         return "the rows of the series before this one, from its first row with a value on"
     if frequency is None:

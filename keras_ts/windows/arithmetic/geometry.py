@@ -168,7 +168,7 @@ def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
 
 
 def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Cut runs into pieces of at most ``most`` items."""
+    """Cut runs into pieces of at most ``most`` items: each piece's run, first item and size."""
     pieces = -(-count // most)
     run = np.repeat(np.arange(len(pieces)), pieces)
     first = run_positions(np.zeros_like(pieces), pieces, most)
@@ -177,7 +177,7 @@ def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]
 
 def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
     """Keep the windows for which ``allowed(first, count)`` is true."""
-    # A call for each range would be a call for each series. So short ranges share a call.
+    # Short ranges, such as one for each series, share a call.
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done
     first, count, owner = [], [], []
@@ -187,7 +187,7 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         starting, ending = kept.copy(), kept.copy()
         starting[1:] &= ~kept[:-1]
         ending[:-1] &= ~kept[1:]
-        # No run of windows that are kept goes on in the next range.
+        # A run of windows that are kept ends with its range.
         starting[windows[:-1]] = kept[windows[:-1]]
         ending[windows[1:] - 1] = kept[windows[1:] - 1]
         edges = np.flatnonzero(starting)
@@ -244,7 +244,7 @@ def part_of(
 def fold_edges(
     count: IntArray, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
 ) -> list[tuple[IntArray, IntArray, IntArray]]:
-    """Return the first training position of each fold, its border, and its end."""
+    """Return each fold's first training position, its border and its end."""
     # The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts.
     # Each fold trains on all positions before its part, as in
     # ``sklearn.model_selection.TimeSeriesSplit``.

@@ -22,8 +22,7 @@ from keras_ts.windows.arithmetic.geometry import (
 )
 from keras_ts.windows.arithmetic.labels import distinct_rows
 
-# The most rows of a block of several series: what is computed for a block stays in memory that the
-# next one uses again.
+# The most rows of a block of several series: each block uses the memory of the last one again.
 _BLOCK = 1 << 19
 _NAMES: tuple[str | None, ...] = (None, *RULES)
 # A rule, and True to prefer it over an earlier one that leaves equally few gaps.
@@ -70,7 +69,7 @@ def refitted(
     frequencies: Frequencies,
     like: Frequency | str,
 ) -> Frequencies:
-    """Return the frequencies, with ``like`` for each that fits its series no better."""
+    """Return the frequencies, replaced by ``like`` for each series that it fits as well."""
     # Several frequencies may fit a short series: rows from Monday to Friday are one day apart, and
     # one weekday. Other series, or the rows that a model was trained on, decide between them.
     if times.dtype.kind != "M":
@@ -163,8 +162,9 @@ def _fewest_gaps(
         chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
     if local_times is not None and (fewest[chosen == 0] > 0).any():
-        # A series with fewer gaps in local time has no fixed step, even if one change shows that.
-        # But if a step is no longer than a clock change, a missing row would look like one.
+        # A series with fewer gaps in local time has no fixed step, even if only one change of the
+        # clock shows that. But if a step is no longer than such a change, a missing row would look
+        # like one.
         passed, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
         holds = np.append(True, shown > np.abs(shown - passed))

@@ -24,7 +24,7 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
 
 
 def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
-    """Return the first row of each distinct combination, and the number of every row's one."""
+    """Return the first row of each distinct combination, and the number of every row's."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)
     for column in columns:
@@ -107,8 +107,8 @@ def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
 
 def one_hot(codes: IntArray, count: int) -> Array:
     """Return a column for each category: 1 in the rows of the category, 0 in all others."""
-    # A row without a category, whose code is -1, is NaN in every column. One whose category was
-    # never seen, whose code is ``count``, is the mean of those seen.
+    # The code -1, for no category, becomes NaN in every column. The code ``count``, for a category
+    # that was never seen, becomes the mean of those seen.
     rows: Array = np.eye(count, dtype=bool)
     if (codes == count).any():
         rows = np.vstack([rows, np.full(count, 1 / count, np.float32)])

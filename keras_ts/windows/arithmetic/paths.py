@@ -1,7 +1,7 @@
-"""Error paths: how the errors of one forecast belong together, from which sample paths are drawn.
+"""Error paths: how the errors of a forecast vary together, so that sample paths can be drawn.
 
-A calibrated forecast says how large the error of one day may be. For the total of a week one must
-know, too, whether errors of neighbouring days and of other series come together. ``calibrate``
+A calibrated forecast says how large the error of one day may be. The error of a week's total also
+depends on whether errors of neighbouring days and of other series vary together. ``calibrate``
 keeps the errors of each calibration window as ranks. At each step, the samples of a new forecast
 are equally spaced quantiles, put in the order of the ranks of drawn windows: the Schaake shuffle
 (Clark and others, Journal of Hydrometeorology 2004), a draw from an empirical copula.
@@ -25,13 +25,13 @@ from keras_ts.windows.arithmetic.tails import Tails
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
-# The indices of a path, the key of a series and a unit by target and tail, in bytes.
+# Bytes of the two indices of a path, the key of a series, and a unit of one target and tail.
 _INDEX, _KEY, _UNIT = 8, 8, 4
-# Beyond this, more series show better than more origins how errors belong together.
+# The most origins that are kept if not all paths fit: more series then tell more.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
-_ORDERS = 128  # So many orders are made for series without paths.
+_ORDERS = 128  # Number of orders that series without paths share.
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class ErrorPaths:
         keys: Array,
     ) -> Self:
         """Rank errors ``(paths, steps, targets)``; NaN is missing."""
-        # ``below`` and ``above`` are distances past the outermost quantiles, negative within, and
-        # ``widths`` half of what lies between these.
+        # ``below`` and ``above`` are distances past the outermost quantiles, negative between them,
+        # and ``widths`` half the distances between them.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         tails = Tails.of(below, above, widths, places)
@@ -77,8 +77,8 @@ class ErrorPaths:
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
     ) -> IntArray:
-        """Return which sample is the lowest, the next ..., ``(turns, steps, targets, count)``."""
-        # Series share the drawn origins if their forecasts begin at the same time, ``event``.
+        """Return the samples from the lowest to the highest, ``(turns, steps, targets, count)``."""
+        # Series with forecasts from the same time, numbered ``event``, share the drawn origins.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
         drawn = drawn[np.arange(count) % origins]
@@ -88,10 +88,10 @@ class ErrorPaths:
         # origin, all series would rise together.
         generator = np.random.default_rng([seed, event, key])
         ranks += generator.random(ranks.shape, np.float32)
-        placed = ranks.T[..., None, :]  # (targets, steps, turns, samples), of which it is a view.
+        placed = ranks.T[..., None, :]  # A view, (targets, steps, turns, samples).
         if not own.all():
             # A series without a path at an origin gets what all have in common there, and the rest
-            # from any path of its own, or of all: one other series' path would couple the two.
+            # from any path of its own, or else of all: one path of one other would couple the two.
             mine = np.flatnonzero(self.series == self.series[paths[own][0]]) if own.any() else None
             pool = np.arange(len(self.ranks)) if mine is None else mine
             others = self.ranks[generator.choice(pool, int((~own).sum()))]
@@ -101,20 +101,20 @@ class ErrorPaths:
             common = (np.sqrt(self.shared) * self._common[drawn[~own]]).astype(np.float32)
             if own.any():
                 ranks[~own] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
-            else:  # Without a rank to stand beside, scores are in order as they are.
-                # In another turn, each sample has the own part of another: as good as drawn anew.
+            else:  # No sample has a rank, so the scores give the order.
+                # A turn moves the series' part on by so many samples: as good as a new draw.
                 turned = (np.arange(count) - np.reshape(turns, (-1, 1))) % count
                 placed = scores.T[..., turned] + common.T[..., None, :]
         return np.argsort(placed, axis=-1).transpose(2, 1, 0, 3)
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
-        """Return whose order each series gets, by key, in which turn, and True for one by lot."""
-        # Where series have nothing in common, any order serves, by lot.
+        """Return the key whose order each series gets, its turn, and True if that is another's."""
+        # If series have nothing in common, one without paths gets the order of any other.
         kept = np.isin(keys, self.keys)
         if not self.shared.any():
             others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
             return np.where(kept, keys, others), np.zeros(len(keys), np.int64), ~kept
-        # So many orders, each in as many turns as there are samples, take less time than one each.
+        # ``_ORDERS`` orders, in as many turns as samples, take less time than one for each series.
         turns = (keys // np.uint64(_ORDERS) % np.uint64(count)).astype(np.int64)
         donors = np.where(kept, keys, keys % np.uint64(_ORDERS))
         return donors, np.where(kept, 0, turns), np.zeros(len(keys), bool)
@@ -127,13 +127,13 @@ class ErrorPaths:
             return np.zeros(self.ranks.shape[2])
         squares = np.add.reduceat(self._scores**2, self._begins[:-1])
         products = (np.add.reduceat(self._scores, self._begins[:-1]) ** 2 - squares).mean(axis=1)
-        # Origins of one horizon overlap, so they count as one.
+        # Forecasts from origins within a horizon overlap, so these count as one.
         number = max(len(counts) // self.ranks.shape[1], 2)
         blocks = np.arange(len(counts)) * number // len(counts)
         pairs = np.bincount(blocks, counts * (counts - 1))[:, None]
         found = np.zeros((number, products.shape[1]))
         np.add.at(found, blocks, products)
-        # What chance alone may be is 0, or it would sum up over many series.
+        # A correlation that may be chance becomes 0: it would add up over many series.
         mean = np.maximum(found.sum(axis=0) / pairs.sum(), 0)
         error = np.sum((found - mean * pairs) ** 2, axis=0) / pairs.sum() ** 2
         return np.where(mean**2 > 4 * error, np.minimum(mean, 1), 0.0)
@@ -156,7 +156,7 @@ class ErrorPaths:
 
     @cached_property
     def _spans(self) -> Array:
-        """How many ranks those who share one stand for, ``(ranks, steps, targets)``."""
+        """How many ranks the errors with the same rank stand for, ``(ranks, steps, targets)``."""
         cells = self.ranks.reshape(len(self.ranks), -1).astype(np.intp)
         cells += _RANKS * np.arange(cells.shape[1])
         counts = np.bincount(cells.ravel(), minlength=_RANKS * cells[0].size)
@@ -185,7 +185,7 @@ class ErrorPaths:
     def with_units(self, values: Array, keys: Array) -> Array:
         """Return forecasts ``(series, steps, targets, quantiles)`` beside the units of both tails.
 
-        A series that is not kept is measured by the mean half distance of the forecast's own steps.
+        The unit of a series that is not kept is its forecast's mean half distance over steps.
         """
         places = np.searchsorted(self.keys, keys) % len(self.keys)
         return self.tails.with_units(values, places, self.keys[places] == keys)
@@ -207,7 +207,7 @@ class ErrorPaths:
         with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
             size = count * (_KEY + 2 * _UNIT * targets) + paths * (_INDEX + steps * targets)
-            if size > MOST_BYTES:  # More than was written may not be unpacked.
+            if size > MOST_BYTES:  # ``get_config`` writes no more.
                 raise ValueError
             data = unpacked(config["data"], size)
             keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
@@ -238,7 +238,7 @@ def packed(data: bytes) -> str:
 
 
 def unpacked(text: Any, size: int) -> bytes:
-    """Return so many bytes from a text, which may come from an untrusted file."""
+    """Return ``size`` bytes from a text, which may come from an untrusted file."""
     try:
         data = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), size + 1)
     except zlib.error as error:
@@ -250,8 +250,8 @@ def unpacked(text: Any, size: int) -> bytes:
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
     """Return the windows whose paths are kept: all, if they fit into 1 MB."""
-    # Otherwise a thousand origins are kept at most, and then the series with the smallest keys.
-    # Keys are digests, so these series are a random sample.
+    # Otherwise at most a thousand origins are kept, and of these as many series as fit, those with
+    # the smallest keys. Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     of_path, of_series = steps * targets + _INDEX, _KEY + 2 * _UNIT * targets
     if len(windows) * of_path + len(keys) * of_series > MOST_BYTES:
@@ -270,7 +270,7 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, target
 
 def key_of(label: Any) -> int:
     """Return the digest of a series' id, by which a file recognizes the series."""
-    # pandas makes floats of whole ids where one is missing.
+    # pandas turns whole ids into floats if one is missing.
     if isinstance(label, float) and label.is_integer():
         label = int(label)
     return int.from_bytes(hashlib.blake2b(str(label).encode(), digest_size=_KEY).digest(), "little")
@@ -286,9 +286,9 @@ def _scores_at(ranks: Array) -> Array:
 
 def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
-    # A missing error is what the steps beside it let expect, in normal scores, and what another
-    # origin left over, the same for all series: so steps and series belong together as where none
-    # is missing. An error of a target without any is drawn by lot.
+    # A missing error is filled in, as a normal score: a regression on the steps beside it, plus the
+    # residual of another origin, the same one for all series. So steps and series vary together as
+    # they do where no error is missing. Errors of a target without any are drawn at random.
     ranks, generator = _ranked(errors), np.random.default_rng(0)
     scores = np.where(np.isnan(errors), np.nan, _SCORES[ranks])
     steps, numbers = range(errors.shape[1]), origins * (series.max() + 1) + series
@@ -310,7 +310,7 @@ def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
 
 
 def _ranked(errors: Array) -> Array:
-    """Return ranks by step and target, of which a missing error has any."""
+    """Return ranks by step and target; a missing error gets 0."""
     ranks = np.zeros(errors.shape, np.uint8)
     for place in np.ndindex(errors.shape[1:]):
         own = errors[(slice(None), *place)]

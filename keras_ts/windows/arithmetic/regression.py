@@ -1,4 +1,4 @@
-"""Ridge regression from sums over rows, and of each step of a forecast; memory does not grow.
+"""Ridge regression from sums over rows, for outputs or the steps of a forecast, in fixed memory.
 
 A linear map of a window has one weight per step, and a series of a thousand steps determines only
 a few of them. A penalty shrinks the others. How large it must be depends on the noise, which is
@@ -46,8 +46,8 @@ class RidgeSums:
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
-        # ``X'X`` of the rows that lack an output, by output. They are subtracted, since rows that
-        # lack an output are fewer than rows that lack any.
+        # By output, ``X'X`` of the rows that lack it. It is subtracted from that of all rows, so
+        # that a row that lacks one output still counts for the others.
         self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
@@ -103,13 +103,13 @@ class RidgeSums:
         return factors * (directions @ (along / (spectrum[:, None] + penalty)))
 
 
-# Of a few rows no information criterion knows the noise, but leaving each out has a closed form.
-# Columns are scaled to the range of 1, as those of 0 and 1 have it; the penalties are in rows.
+# An information criterion cannot estimate the noise of a few rows, but the errors of rows left out
+# have a closed form. Columns are scaled to a range of 1, so that a penalty counts as rows.
 _IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
 
 
 def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array, float]:
-    """Return centers of inputs, coefficients, and the penalty that suits left-out rows best."""
+    """Return input means, coefficients, and the penalty with the least error of left-out rows."""
     center, scaled, size = _ranged(inputs)
     left = outputs - outputs.mean(axis=0)
     spread = np.square(left).sum(axis=0)
@@ -137,7 +137,7 @@ def _mapped(scaled: Array, penalty: float) -> tuple[Array, Array]:
 
 
 def _ranged(inputs: Array) -> tuple[Array, Array, Array]:
-    """Return the means of columns, the columns less these over their ranges, and the ranges."""
+    """Return the means of columns, the columns centered and over their ranges, and the ranges."""
     inputs = inputs.astype("float64")
     center, size = inputs.mean(axis=0), np.ptp(inputs, axis=0)
     size = np.where(size > 0, size, 1.0)
@@ -254,12 +254,11 @@ def _solved(
     shared: Array, cross: Array, per_step: Array, shared_squares: Array, step_squares: Array
 ) -> tuple[Array, Array, Array]:
     """Return ridge coefficients and constants from sums of products."""
-    # ``shared``, ``(1 + inputs, 1 + inputs)``, is of a column of ones and the inputs. ``cross``,
-    # ``(1 + inputs, steps, columns + 1)``, is of these with each step's columns and target.
-    # ``per_step``, ``(steps, columns, columns + 1)``, is of each step's columns with these and its
-    # target.
-    # The inputs that all steps share are eliminated first: their products are factorized once, and
-    # a system of the step's own columns is left for each step.
+    # ``shared``, ``(1 + inputs, 1 + inputs)``, holds products of a column of ones and the inputs.
+    # ``cross``, ``(1 + inputs, steps, columns + 1)``, holds theirs with each step's columns and
+    # target. ``per_step``, ``(steps, columns, columns + 1)``, holds products of each step's columns
+    # with themselves and with its target. The inputs that all steps share are eliminated first:
+    # their products are factorized once, and leave a system of the step's columns for each step.
     count = shared[0, 0]
     means, of_step = shared[0, 1:] / count, cross[0] / count
     gram = shared[1:, 1:] / count - means[:, None] * means

@@ -24,9 +24,9 @@ def mean_absolute_steps(
     # the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It
     # is 0 if there is no such step. A step no larger than rounding counts as 0: its inverse would
     # be a huge weight for a constant series. Spans, such as one per series, are disjoint and in
-    # order. ``places`` are the times ``t`` of the positions, increasing; by default the positions.
-    # At most ``block`` positions are read at once. With ``squares``, a last axis also holds the
-    # mean squared steps, the scales of RMSSE.
+    # order. ``places`` are the increasing times ``t`` of the positions; by default the positions
+    # themselves. At most ``block`` positions are read at once. With ``squares``, a last axis also
+    # holds the mean squared steps, the scales of RMSSE.
     totals = np.zeros((1 + squares, len(begin), len(columns)))
     count = np.zeros(totals.shape[1:])
     for start in range(lag if places is None else 1, len(values), block):
@@ -58,7 +58,7 @@ def mean_absolute_steps(
 
 def window_scales(past: Any, ops: Any = np) -> Any:
     """Return the mean absolute step within each window, ``(windows, columns)``."""
-    # It is the scale of conformal prediction, of arrays or, with ``keras.ops``, of tensors. Steps
+    # It is the scale of conformal prediction, for arrays or, with ``keras.ops``, for tensors. Steps
     # to or from a value that is not finite are left out; if none is left, the scale is 0.
     with np.errstate(invalid="ignore"):
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
@@ -109,13 +109,13 @@ def moments(values: Array, spans: Any) -> tuple[Array, Array]:
     return mean, np.sqrt(squares / np.maximum(count, 1))
 
 
-# More series tell no more of their middle, and each is read on its own.
+# The most series that are read, one by one: more would hardly change their median.
 _MOST_SERIES = 1 << 14
 
 
 def moments_by_series(values: Array, begin: IntArray, end: IntArray) -> tuple[IntArray, Any, Any]:
     """Return numbers of series, and means and deviations of their columns, NaN without a value."""
-    # Of series laid end to end: of all, or of so many that are spread evenly.
+    # Series are laid end to end. If there are too many, some that are spread evenly are read.
     chosen: IntArray = np.arange(len(begin))
     if len(begin) > _MOST_SERIES:
         chosen = np.linspace(0, len(begin) - 1, _MOST_SERIES).astype(np.int64)

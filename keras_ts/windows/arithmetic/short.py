@@ -15,10 +15,10 @@ from keras_ts.windows.arithmetic.shuffle import Permutation
 
 def classes_of(fewest: int, window: int, period: int | None = None) -> tuple[int, ...]:
     """Return the least number of inputs of each class; full windows are a class of their own."""
-    # 1, 2, 3, 4, 6, 8, 12, 16, 24, ... A class of 8 to 15 would hold a week and two weeks, of which
-    # only these tell a weekday: with one width for both, 80 % bands held 89 and 73 %.
-    # From two periods on, a net takes the season off a window, and its errors and quantiles change
-    # abruptly: with one width for 12 to 15 days, 80 % bands held 86 % at 13 and 74 % at 14.
+    # 1, 2, 3, 4, 6, 8, 12, 16, 24, ... A class of 8 to 15 days would hold one week and two, and
+    # only two weeks tell a weekday: with one width for both, 80 % bands held 89 and 73 %. From two
+    # periods on, a net takes the season off a window, and its errors and quantiles change abruptly:
+    # with one width for 12 to 15 days, 80 % bands held 86 % at 13 and 74 % at 14.
     steps = {factor << power for power in range(window.bit_length()) for factor in (2, 3)}
     inner = sorted({1, 2 * (period or 0), *steps})
     return (fewest, *(bound for bound in inner if fewest < bound < window), window)
@@ -31,7 +31,7 @@ def class_of(known: Array, bounds: tuple[int, ...]) -> IntArray:
 
 def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
     """Return windows of which only the latest ``kept`` inputs are known, the others NaN."""
-    # A window that would lose every value of a target stays whole, but for windows of no input.
+    # A window that would lose every value of a target stays whole, unless it keeps no input.
     length = past.shape[1]
     late = np.arange(length) >= length - kept[:, None]
     known = np.isfinite(past.reshape(*late.shape, -1)[..., targets])
@@ -45,7 +45,7 @@ def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
 class ShortPasts:
     """Cuts a share of all windows short, in each epoch others, and each to another length."""
 
-    # Short lengths are as frequent as in classes of twice the length each.
+    # Lengths from one to its double are as frequent as those from there to its double.
 
     share: float
     fewest: int  # inputs that a window keeps at least
@@ -54,9 +54,9 @@ class ShortPasts:
 
     def __call__(self, seed: int, epoch: int, windows: IntArray) -> IntArray:
         """Return how many inputs each window keeps: a function of seed, epoch and its number."""
-        # Each window has another rank, and the windows of the lowest ranks are cut. With the next
-        # seed, ranks do not follow the order in which windows are read.
+        # Each window has another rank, and the windows of the lowest ranks are cut. The seed is
+        # another one, so that ranks do not follow the order in which windows are read.
         ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)
-        fewest = self.fewest or 0.5  # From a half to 1 no input is left.
+        fewest = self.fewest or 0.5  # Lengths from a half to 1 leave no input.
         kept = np.floor(fewest * (self.window / fewest) ** np.minimum(ranks, 1.0))
         return np.where(ranks < 1, kept, self.window).astype(np.int64)

@@ -1,8 +1,8 @@
 """Tails: how far samples lie beyond a forecast's outermost quantiles.
 
-A calibrated band says between which values an error lies in most cases, and a total depends on the
-rest, too. What errors exceeded their band by is kept in units of each series, since exceedances of
-a large shop say nothing of a small one, and with how far they grow with the width of their step.
+A calibrated band holds most errors, and a total depends on the others, too. A model keeps how far
+they exceeded their band, in units of each series, since the exceedances of a large shop say nothing
+of a small one, and how much exceedances grow with the width of the band at their step.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 
 _KNOTS = 33  # Places at which the sizes of exceedances are kept.
-# As many exceedances as a mean half width counts for in a series' unit; and how many half widths
-# the unit of a series without errors of its own may be.
+# How many exceedances a series' mean half width counts for in its unit; and the most by which half
+# widths may differ from exceedances, as a factor.
 _PRIOR, _MOST_HALVES = 5, 3.0
 
 
@@ -25,11 +25,11 @@ class Tails:
 
     Attributes:
         units: ``(series, targets, 2)``, the size of each series' exceedances below the lowest
-            quantile, and above the highest one, by them and by its mean half distance between.
+            quantile, and above the highest one, from these and its mean half distance between both.
         shares: ``(2,)``, how far exceedances grow with the half distance of their own step: from 0,
             not at all, to 1, in proportion.
-        exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the shares'
-            mix of the step's own half distance and its series' unit.
+        exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the step's
+            half distance and the series' unit, mixed by ``shares``.
     """
 
     units: Array
@@ -39,7 +39,7 @@ class Tails:
     @classmethod
     def of(cls, below: Array, above: Array, widths: Array, series: IntArray) -> Self:
         """Measure distances ``(paths, steps, targets)`` past the outermost quantiles."""
-        # They are negative within; ``widths`` are half of what lies between these.
+        # Distances are negative between these; ``widths`` are half the distance between them.
         units = _units_of(widths, (below, above), series)
         typical = np.moveaxis(np.where(units > 0, units, np.nan)[series][:, None], -1, 0)
         tails = [
@@ -50,7 +50,7 @@ class Tails:
         return cls(units, np.array(shares), np.stack(sizes))
 
     def sound(self) -> bool:
-        """Whether the values can be tails, since a file may hold others."""
+        """Return True if the values can be tails; those of a file may not."""
         shares, sizes = self.shares, self.exceedances
         fits = (
             shares.shape == (2,) and ((shares >= 0) & (shares <= 1)).all(),
@@ -97,26 +97,26 @@ def _means_of(widths: Array, series: IntArray) -> Array:
 
 def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Array:
     """Return the unit of each series' exceedances, by target."""
-    # A series that hardly varies, and then exceeds by far, is no measure for another: its few
-    # exceedances are themselves part of its unit.
+    # The unit of a series contains its own exceedances: so one that hardly varies, and then exceeds
+    # its band by far, does not decide how far the others exceed theirs.
     means = _means_of(widths, series)
     units = np.empty((*means.shape, 2))
     for side, past in enumerate(tails):
         sums, counts = _sums_of(past, np.isfinite(past) & (past > 0), series)
         sizes = (_PRIOR * means + sums) / (_PRIOR + counts)
-        # A series without errors of its own is measured by its half widths.
+        # A series without errors of its own has half widths alone, so all units get their size.
         own = sizes[means > 0] / means[means > 0]
         halves = np.clip(np.median(own) if len(own) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
         units[..., side] = sizes / halves
-    # As in a file.
+    # Rounded as in a file.
     return np.minimum(units, np.finfo(np.float32).max).astype(np.float32)
 
 
 def _tail_of(distances: Array, widths: Array, series: IntArray) -> tuple[float, Array]:
     """Return the share by which exceedances grow with widths, and quantiles of their sizes."""
-    # Where a series varies more on some days, they are in proportion to the widths. Of demand that
-    # is mostly zero they are as large where the interval has hardly any width. A line of least
-    # squares says where between the two a model is.
+    # Where a series varies more on some days, exceedances are in proportion to the widths. For
+    # demand that is mostly zero, they are as large where the interval has hardly any width. A line
+    # of least squares tells where between the two a model is.
     past = np.isfinite(distances) & (distances > 0)
     if not past.any():
         return 1.0, np.zeros(_KNOTS)
@@ -132,13 +132,13 @@ def _tail_of(distances: Array, widths: Array, series: IntArray) -> tuple[float, 
 
 
 def _quantiles_of(distances: Array, weights: Array) -> Array:
-    """Return quantiles of distances, means around each knot."""
-    # A distance weighs by its unit: samples exceed by as much in the mean as errors did.
+    """Return quantiles of distances, as means around each knot."""
+    # Distances are weighted by units, so that samples exceed by as much as errors on average.
     order = np.argsort(distances, kind="stable")
     sizes, shares = distances[order], weights[order] / weights.sum()
     cells = np.clip((np.arange(_KNOTS + 1) - 0.5) / (_KNOTS - 1), 0, 1)
     sums = np.cumsum([0, *(sizes * shares)])
     means = np.diff(np.interp(cells, np.cumsum([0, *shares]), sums)) / np.diff(cells)
-    # Samples begin at the outermost quantile, or theirs would lie further out.
+    # Exceedances begin at 0, or the samples' own outermost quantile would lie further out.
     means[0] = 0.0
     return np.maximum.accumulate(means)

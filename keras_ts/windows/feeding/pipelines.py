@@ -1,8 +1,8 @@
-"""Returns batches as a ``tf.data.Dataset`` that reads many in one call into Python, and by Grain.
+"""Batches for ``tf.data``, which reads many in one call into Python, and for Grain.
 
 A call from tf.data into Python costs as much as several elements, and each function in a pipeline
 costs milliseconds at the start of every pass. So a single function reads dozens of batches ahead,
-and they are then split up. Grain is imported only when a dataset of its is asked for.
+and they are then split up. Grain is imported only when a Grain dataset is asked for.
 """
 
 import itertools

@@ -39,8 +39,8 @@ class WindowSource(PickledByFields):
     # The rows before the first border, from which each series' scale is computed. Defaults to
     # None: all rows.
     before: Part | None = None
-    # How many of its latest inputs a window keeps, by seed, epoch and number; None for all. A
-    # window that begins before its series is not cut.
+    # Returns from seed, epoch and numbers of windows how many of its latest inputs each one keeps;
+    # None for all. A window that begins before its series is not cut.
     kept: Callable[[int, int, IntArray], IntArray] | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
@@ -140,7 +140,7 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def has_inexact_integers(self) -> bool:
-        """True if the backend changes integers of the series; for a memory map, if it could."""
+        """True if the backend changes integers of the series; for a memory map, if it might."""
         panel = self.panel
         # Windows that may begin before their series hold no integers.
         parts = [] if self.spec.geometry.before else [panel.values]

@@ -243,7 +243,7 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
     read: Any = holidays.country_holidays
     if len(code) > 2 or not code.isalpha():
         read = holidays.financial_holidays
-        # It would also read countries by three letters.
+        # ``financial_holidays`` also reads countries, by three letters.
         if code not in holidays.list_supported_financial():
             raise ValueError(
                 f"calendar={place!r}: the package holidays knows no exchange {code}, and a country "
@@ -251,12 +251,12 @@ def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
             )
     years = range(first, last + 2)
     try:
-        # By the default language, names would differ from machine to machine.
+        # In the default language, names would differ from machine to machine.
         found = read(code, subdiv=part, years=years, language="en_US")
     except NotImplementedError as error:
         raise ValueError(f"calendar={place!r}: the package holidays says: {error}") from None
     days: dict[str, list[str]] = {}
     for day in sorted(found):
-        for name in found.get_list(day):  # One text names all holidays of a day.
+        for name in found.get_list(day):  # A day may have several holidays.
             days.setdefault(_OF_SOME_YEARS.sub("", name), []).append(day.isoformat())
     return {name: tuple(dates) for name, dates in sorted(days.items())}

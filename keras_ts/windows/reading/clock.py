@@ -3,8 +3,8 @@
 Inside, timestamps with a time zone are NumPy's, in UTC. Users get them with their offset: a clock
 that is put back shows an hour twice, and only the offset tells ``split`` which of the two.
 
-The library of a column reads its zone: pytz, and so pandas 2, has no summer time after 2037, polars
-none after 2100, and timestamps that continue a series must follow the same library.
+Timestamps that continue a series get their offset from the library of its column: pytz, and so
+pandas 2, has no summer time after 2037, and polars has none after 2100.
 """
 
 import re
@@ -96,17 +96,16 @@ class Clock:
     # The same timestamps by the clocks of their time zones, or None.
     local_times: Array | None = None
     zones: tuple[Zone, ...] = ()  # The time zones: one for all series, one per series, or none.
-    # Name of the frequency that a model was trained on, or None. Every series that fits it has this
-    # frequency.
+    # Name of the frequency that a model was trained on, or None. Every series that fits it gets
+    # this frequency.
     expected: str | None = None
-    # The frequency of each series by which missing rows are filled in. None: it is inferred from
-    # the timestamps.
+    # The frequencies by which missing rows are filled in, or None to infer them from the
+    # timestamps.
     filled_by: Frequencies | None = None
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
     def stamps(self, flat: IntArray, times: Array | None = None) -> Array:
-        """Return the timestamps at flat positions, with their offsets from UTC if zoned."""
-        # Or other ``times`` of the series at these positions.
+        """Return the timestamps at flat positions, or ``times`` of their series, with offsets."""
         times = self.times[flat] if times is None else times
         if not self.zones:
             return times
@@ -134,10 +133,10 @@ class Clock:
         return self.fitted(self.inferred[1]) if self.filled_by is None else self.filled_by
 
     def fitted(self, found: Frequencies) -> Frequencies:
-        """Return the frequency of each series among others, given that which it has alone."""
+        """Return the frequency of each series among others, given the one that it has alone."""
         # A short series may fit several frequencies. A series that fits the one of the longest
-        # series gets that one. A series of 24-hour days counts as the longest: its clock has
-        # changed.
+        # series gets that one. A series of 24-hour days counts as the longest: a change of its
+        # clock has ruled out local days.
         names = [str(kind) for kind in found.kinds]
         if not names or names == [self.expected or names[0]]:
             return found
@@ -165,8 +164,8 @@ class Clock:
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
         """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
-        # A timestamp outside of the years 1 to 9999 is NaT in a time zone. A local time that the
-        # clock skips is put forward by the hour that is skipped; one that occurs twice is the
+        # In a time zone, a timestamp outside of the years 1 to 9999 becomes NaT. A local time that
+        # the clock skips is put forward by the hour that is skipped; one that occurs twice is the
         # first.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
@@ -275,7 +274,7 @@ def _moment(at: Any) -> tuple[np.datetime64, bool]:
             # NumPy reads no time zones, and Python reads no nanoseconds.
             read = datetime.fromisoformat(at)
         except ValueError:  # Only a year or a month, or not a timestamp.
-            missing = at.lower() in ("", "nat")  # NumPy asks for their unit.
+            missing = at.lower() in ("", "nat")  # NumPy needs a unit.
             return np.datetime64(at, "D") if missing else np.datetime64(at), False
         finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
         at = read

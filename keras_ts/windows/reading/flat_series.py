@@ -33,14 +33,14 @@ class FlatSeries:
     # Flat positions that must not share a window with the one before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
-    # For each given row its row in the frame, if that was sorted by series; else None.
+    # For each given row its row in the frame; None if they stand in this order.
     row_order: IntArray | None = None
     # Flat positions of the rows that were given, where gaps in time were filled with missing rows;
     # else None.
     given: IntArray | None = None
     # The categories of each column of text, or None without any.
     categories: Categories | None = None
-    holidays: Holidays | None = None  # Of the places of a calendar, or None without any.
+    holidays: Holidays | None = None  # The holidays of a calendar's places, or None.
     # True if all values are known to be finite, so that a memory map need not be checked again as
     # it is read.
     checked: bool = False
@@ -79,7 +79,7 @@ class FlatSeries:
 
     def times_at(self, flat: IntArray, series: IntArray) -> Array:
         """Return the times at flat positions of series; a position may lie before its series."""
-        # Only the origin of a window without an input does, one step before the first row.
+        # Only the origin of a window without an input lies there, one step before the first row.
         assert self.clock is not None
         first = self.offsets[series]
         times = self.clock.times[np.maximum(flat, first)]

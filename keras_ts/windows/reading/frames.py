@@ -63,7 +63,7 @@ def blocks_of(
     what: str,
     text: Callable[[str], "Text"],
 ) -> list[Array]:
-    """Return each column as numbers: ``(rows,)``, or ``(rows, categories)`` for one of text."""
+    """Return each column as numbers, ``(rows,)``, or ``(rows, categories)`` if it is text."""
     known, unseen = (spec.categories or {}, spec.unseen) if spec else ({}, "raise")
     return [
         one_hot(text(name).categories(known[name], what, unseen), len(known[name]))
@@ -137,7 +137,7 @@ def numbered(values: list[Any], what: str) -> tuple[list[Any], IntArray]:
 
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
     """Return the distinct values of a narwhals column in the order of their first rows."""
-    # Also return the number of each row's value, -1 if missing. Each library has a fastest way.
+    # Also return the number of each row's value, -1 if missing, by each library's fastest way.
     import narwhals as nw
 
     native = column.to_native()
@@ -207,7 +207,7 @@ class Text(NamedTuple):
         if len(others):
             names = _checks.shown([self.labels[number] for number in others])
             warnings.warn(
-                # A series that only the plan names is read twice: one text is shown once.
+                # A series that only the plan names is read twice: equal warnings are shown once.
                 f"column {self.name!r} has categories that the training part lacked: "
                 f"{names}. Each is read as the mean of the {len(texts)} categories in training.",
                 stacklevel=2,
@@ -224,7 +224,7 @@ def with_categories(
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
         columns = [of_table(name) for of_table in read]
-        of_text = any(column.of_text for column in columns)  # Other frames may have no value.
+        of_text = any(column.of_text for column in columns)  # Other frames may lack values.
         of_text &= all(column.of_text or not column.labels for column in columns)
         if name not in categories and of_text:
             labels = {label for column in columns for label in column.labels}

@@ -1,7 +1,7 @@
-"""The one error of timestamps without a frequency: what was seen, and the line that mends it.
+"""Refuses timestamps without a frequency: says what was seen, and which line of code mends it.
 
-A frequency is one of the kinds of ``arithmetic/frequency.py``. The usual causes of any other
-table are times that jitter, several rows at one time, missing rows, and events.
+``arithmetic/frequency.py`` lists the kinds of frequencies. Tables have none of these mostly because
+times jitter, rows share a time, rows are missing, or rows are events.
 """
 
 from typing import Any, NoReturn
@@ -39,7 +39,7 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
     if kind == "backwards":
         begin = panel.offsets[number]
         alike = np.flatnonzero(clock.times[begin:position] == clock.times[position])
-        place += f", the time of position {alike[0]}, too" if len(alike) else ""
+        place += f", which has the time of position {alike[0]}" if len(alike) else ""
         verb, cure = (
             "goes back in",
             f"{'Keep one of them, and s' if len(alike) else 'S'}ort the rows: frame = frame.",
@@ -117,9 +117,9 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
         times = clock.shown if frequency.local else clock.times
         [steps], [whole] = frequency.apart(times[row - 1 : row + 1])
         seen = (
-            f", the first from {clock.written(row - 1)} to {clock.written(row)}{where}: the steps "
-            f"there are {str(frequency)!r}, and that is {steps if whole else 'no whole number'} of "
-            "them"
+            f", the first from {clock.written(row - 1)} to {clock.written(row)}{where}: the "
+            f"frequency is {str(frequency)!r}, and this step is "
+            f"{f'{steps} times that' if whole else 'no whole multiple of it'}"
         )
     raise ValueError(
         f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
@@ -138,6 +138,18 @@ def refuse_without(
         f"{need} a series' own frequency, and {panel.series(number)} has none: by {column} it has "
         f"{_seen(panel, number)}. {cure}{_cure(panel, number, spec)}"
     )
+
+
+def advice(panel: FlatSeries, spec: WindowSpec) -> str | None:
+    """Return what was seen in the first series of three rows without a frequency, and the cure."""
+    clock = panel.clock
+    codes = np.empty(0) if clock is None else clock.frequencies.codes
+    without = np.flatnonzero((codes < 0) & (panel.lengths >= 3))
+    if not len(without):
+        return None
+    number = int(without[0])
+    where = "" if panel.single else f"{panel.series(number)}: "
+    return f"{where}{_seen(panel, number)}. {_cure(panel, number, spec)}"
 
 
 def _of_series(spec: WindowSpec) -> list[Any]:
@@ -217,11 +229,11 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
         return "Resample them to a regular step, or leave that series out."
     ids = ", ".join(map(shown, _of_series(spec)))
     ids = f"[{ids}]" if "," in ids else ids
-    # The mean of a quarter of an hour is known at its end, so that is its time; days and months
-    # have their date.
+    # The mean of a quarter of an hour is known at its end, so it gets that time; days and months
+    # keep their date.
     days = step[0][-1] in "DS"
     end = "" if days else ', label="right", closed="right"'
-    # Days off without a reading stay out.
+    # Days off get no row.
     open_days = "".join("01"[day in weekday(times)] for day in range(7))
     business = days and open_days in WEEKS.values()
     if polars:
@@ -246,7 +258,7 @@ def _step(times: Array) -> tuple[str, str, str] | None:
     even = not (steps % steps.min()).any()  # Rows are missing.
     usual = float(steps.min() if even else np.median(steps))
     if usual < 7 * _DAY and not (steps % _DAY).any():
-        even, usual = True, _DAY  # Some days of each week do not jitter.
+        even, usual = True, _DAY  # Rows on some days of the week.
     for size, pandas, polars in _UNITS:
         count = round(usual / size)
         grid = count * size
@@ -255,7 +267,7 @@ def _step(times: Array) -> tuple[str, str, str] | None:
             near = np.quantile(np.abs(seconds / grid - np.rint(seconds / grid)), 0.9) <= 0.25
             whole, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")
             apart = np.diff(whole)
-            # Of two near one step the next error tells how to aggregate them.
+            # If two rows round to one step, the next error says how to aggregate them.
             single = near or bool((apart > 0).all())
             jitters = not even and single and bool(2 * (apart == 1).sum() > len(apart))
             return f"{count}" * (count > 1) + pandas, f"{count}{polars}", name * jitters

@@ -16,29 +16,30 @@ from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
+from keras_ts.windows.reading.irregular import advice
 from keras_ts.windows.reading.read_once import Arrays, Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowSpec
 
 Spec = TypeVar("Spec", bound=WindowSpec)
 
-# Most ids, categories or frequencies that are printed; rows that are counted at once.
+# The most ids, categories or frequencies that are printed, and rows that are counted at once.
 _SHOWN, _BLOCK = 3, 1 << 20
 
 
 class Panel:
     """A table that is read once: series, their rows in time, and what each column is for.
 
-    These take a panel in place of a table, and then need no names of columns: ``build``, ``split``,
-    ``folds`` and ``count`` of ``WindowedSeries``, ``choose_preset``, ``windows_for`` and ``split``
-    of presets, ``backtest``, ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``.
-    Names that disagree with those of the panel are refused; settings that name no columns take them
-    from it. Plots take ``panel.table``.
+    A panel stands in for its table, without names of columns, in ``build``, ``split``, ``folds``
+    and ``count`` of ``WindowedSeries``, ``choose_preset``, ``windows_for`` and ``split`` of
+    presets, ``backtest``, ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``.
+    Settings without names of columns take those of the panel, and other names are refused. Plots
+    take ``panel.table``.
 
-    Each of them gives the same result as with the table, and does not read the columns of text,
-    ids and timestamps again. Rows are sorted by time within each series; series stand
-    in the order of their first rows, and two rows at one time are refused. Later changes of a frame
-    do not change the panel; those of an array may.
+    Results are those of the table, but columns of text, ids and timestamps are not read again. Rows
+    are sorted by time within each series, series stand in the order of their first rows, and two
+    rows at one time are refused. Changing a frame later does not change the panel; changing an
+    array may.
 
     Print it to get to know a new table: its series, rows, span and frequency, gaps and missing
     values, the share of zeros, and the role of each column.
@@ -107,7 +108,7 @@ class Panel:
         if isinstance(table, Panel):
             spec, table = with_columns(spec, table), table._source
         if isinstance(table, StoredPanel):
-            settings = table.settings  # Columns that are not named are those of the store.
+            settings = table.settings  # They fill in names that are not given.
             spec = replace(
                 spec,
                 id_column=spec.id_column or settings.id_column,
@@ -209,7 +210,7 @@ class Panel:
             rows = flat.values[begin : begin + _BLOCK].reshape(-1, flat.num_columns)
             missing += np.isnan(rows).sum(axis=0)
             zeros += (rows == 0).sum(axis=0)
-        missing -= int(flat.lengths.sum()) - self.num_rows  # Not rows that fill gaps in a store.
+        missing -= int(flat.lengths.sum()) - self.num_rows  # Without rows that fill gaps.
         counts = zip(names, missing.tolist(), zeros.tolist(), strict=True)
         return {
             collapsed([name], categories)[0]: (count, zero)
@@ -218,7 +219,7 @@ class Panel:
         }
 
     def _named(self, name: str, among: Sequence[Any] | None) -> Any:
-        """Return the columns in a role, as a setting takes them; only those in ``among``."""
+        """Return the setting ``name`` of the panel, with only the columns in ``among`` if given."""
         columns = getattr(self._spec, name)
         if among is None or columns is None or isinstance(columns, str | int):
             return columns
@@ -243,7 +244,7 @@ class Panel:
         return "\n".join([self._heading(), *lines])
 
     def _repr_html_(self) -> str:
-        """Return the same as a table for a notebook."""
+        """Return the printed text as a table for a notebook."""
         rows = "".join(
             f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
             for name, text in self._lines()
@@ -266,6 +267,8 @@ class Panel:
             names = self.frequency if isinstance(self.frequency, list) else [self.frequency]
             gaps = f"; {self.gaps:,} steps leave out rows or are irregular" if self.gaps else ""
             lines.append(("frequency", _listed([str(n or "none") for n in names]) + gaps))
+            if (cure := advice(flat, self._spec)) is not None:
+                lines.append(("no frequency", cure))
         missing = [f"{count:,} of {name}" for name, count in self.missing.items()]
         lines.append(("missing values", ", ".join(missing) or "none"))
         if flat.columns.plain:
@@ -317,7 +320,7 @@ def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) ->
 
 
 def given_of(series: Any) -> Any:
-    """Return the data that a panel was made of, rows in order; anything else unchanged."""
+    """Return the data that a panel was made of, as given; anything else unchanged."""
     source = series._source if isinstance(series, Panel) else series
     return source.given if isinstance(source, Frames | Arrays) else source
 
@@ -337,7 +340,7 @@ def source_of(series: Any, spec: WindowSpec) -> Any:
 
 
 def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
-    """Read a series by some settings; unless ``check``, missing and infinite values go through."""
+    """Read a series by some settings; ``check=False`` lets missing and infinite values pass."""
     spec = with_columns(spec, series)
     source = source_of(series, spec)
     flat: FlatSeries = source.read(spec)

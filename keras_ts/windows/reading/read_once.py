@@ -1,4 +1,4 @@
-"""``Frames``, of which each column is read once, and ``Arrays``: both give series."""
+"""``Frames``, which reads ids, times and texts only once, and ``Arrays``: both give series."""
 
 import copy
 import os
@@ -32,10 +32,10 @@ from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
 
 
 class Frames:
-    """One frame, or a list of frames with the same columns, of which each column is read once."""
+    """One frame, or a list with the same columns; ids, times and texts are read only once."""
 
     def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
-        """Open the frames, by the columns of ids and timestamps that the settings name."""
+        """Open the frames; the settings name the columns of ids and timestamps."""
         self.given, self.listed = frames, isinstance(frames, list | tuple)
         if self.listed and spec.id_column is not None:
             raise ValueError(
@@ -46,7 +46,7 @@ class Frames:
         self.columns = _column_names(self.tables, spec)
         self._spec, self._in_order = spec, in_order
         keys = (spec.id_column, spec.time_column)
-        # Those that hold values, neither ids nor timestamps.
+        # The columns of values.
         self.features = tuple(name for name in self.columns if name not in keys)
         self._texts: dict[tuple[int, str], Text] = {}
         self._kept: dict[Any, FlatSeries] = {}
@@ -64,7 +64,7 @@ class Frames:
         """Return the series, with the roles of columns and the treatment of gaps of ``spec``."""
         features = self.features
         texts = [partial(self._text, number) for number in range(len(self.tables))]
-        unseen = spec.unseen if spec.categories else None  # Categories of the table are all seen.
+        unseen = spec.unseen if spec.categories else None  # Without, all texts are categories.
         spec = with_categories(texts, features, self.columns, spec)
         columns = Columns.of(spec, expanded(features, spec.categories))
         filled = spec.handling.gaps == "fill"
@@ -72,7 +72,7 @@ class Frames:
         key = features, of_texts, tuple(columns.static), unseen
         flat = self._kept.get((key, False))
         if flat is None:
-            # Only the columns that were read last are kept, which are most often read again.
+            # Only the last selection of columns is kept: most often it is read again.
             flat = self._read(features, columns, spec)
             self._kept = {(key, False): flat}
         flat = replace(flat, columns=columns, categories=spec.categories)
@@ -135,7 +135,7 @@ class Frames:
         return replace(flat, checked=not any(bad.any() for _, bad in lacking_rows(flat)))
 
     def _text(self, number: int, name: str) -> Text:
-        """Return a column that may hold text, numbered."""
+        """Return a column that may hold text, with numbered values."""
         if (number, name) not in self._texts:
             self._texts[number, name] = Text.of(self.tables[number][name])
         return self._texts[number, name]
@@ -169,7 +169,7 @@ class Frames:
 
     @cached_property
     def _clock(self) -> Clock | None:
-        """The timestamps, each series after the other."""
+        """The timestamps, one series after the other."""
         clock, rows = self._given_clock, self._series.row_order
         if clock is None:
             return None
@@ -183,8 +183,8 @@ class Frames:
 class _Series(NamedTuple):
     """Where the rows of each series are."""
 
-    row_order: IntArray | None  # The rows, one series after the other; None if they stand so.
-    offsets: IntArray  # The place of each series' first row among them, and the number of rows.
+    row_order: IntArray | None  # The rows, one series after the other; None for all in order.
+    offsets: IntArray  # The place of each series' first row, and the number of rows.
     labels: tuple[Any, ...] | None  # The ids of the series, or None.
 
     @classmethod

@@ -33,7 +33,7 @@ from keras_ts.windows.spec import WindowSpec
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies are tried: those with the most rows.
 _MOST_TRIED = 3
-# Rows on days off are taken for errors if there are at least so many times as many rows in all.
+# Rows on days off may be errors if there are at least this many times as many rows in all.
 _SELDOM = 100
 # The most rows whose timestamps are read at once.
 _MOST_ROWS = 1 << 22

@@ -1,7 +1,7 @@
 """Opens a panel that ``keras_ts.scale.PanelStore`` wrote into a folder, as memory maps.
 
-Values and timestamps stay on disk. In memory are the ids of the series, where each begins, its
-static columns and its frequency.
+Values and timestamps stay on disk. The ids of the series, where each begins, its static columns and
+its frequency are in memory.
 """
 
 import json
@@ -35,15 +35,15 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class StoredSettings:
-    """What a store's files hold, and what was settled when they were written."""
+    """What a store's files hold, and the settings that they were written with."""
 
     files: str  # First part of the names of the files of rows.
     rows: int  # Number of rows.
     dtype: str  # The values' dtype.
     names: tuple[str, ...]  # The columns of the source except those of ids and timestamps.
-    static: tuple[str, ...]  # Those of them that never change within a series.
+    static: tuple[str, ...]  # The names of those that never change within a series.
     categories: Categories | None  # The categories of each column of text, or None.
-    calendar: tuple[str | int | float, ...]  # The cycles whose columns are the last of the values.
+    calendar: tuple[str | int | float, ...]  # The cycles that the last columns stand for.
     id_column: str  # Name of the column of ids.
     time_column: str | None  # Name of the column of timestamps, or None.
     times: str | None  # The timestamps' dtype, or None.
@@ -51,8 +51,8 @@ class StoredSettings:
     kinds: tuple[Frequency, ...]  # The frequencies that the series have.
     complete: bool  # True if all values are finite.
     filled: bool  # True if gaps in time were filled with missing rows.
-    gappy: bool  # True if filling gaps adds rows.
-    # Differs whenever a store is written, so that two stores in one place are told apart.
+    gappy: bool  # True if there are gaps, which filling adds rows to.
+    # New whenever a store is written, so that another store in the same folder is noticed.
     token: str
     # Size and checksum of each file but this one; None in stores of keras_ts 0.2.
     checksums: dict[str, list[int]] | None = None
@@ -184,14 +184,14 @@ class StoredPanel(PickledByFields):
             )
 
     def frequencies(self, expected: str | None) -> Frequencies:
-        """Return the frequency of each series, where a model expects one."""
+        """Return the frequency of each series, given the one that a model expects, or None."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
         assert self._clock is not None
         return replace(self._clock, expected=expected).fitted(self._frequencies(0))
 
     def _frequencies(self, which: int) -> Frequencies:
-        """Return each series' frequency: alone (0), among others (1), or on their grid (2)."""
+        """Return each series' frequency: alone (0), fitted to others (1), or on their grid (2)."""
         return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
 
     @cached_property
@@ -228,7 +228,7 @@ def broken(path: Path, error: Exception | str) -> ValueError:
 
 def opened_polars() -> Any:
     """Return the module polars, or raise an error that says how to install it."""
-    _checks.needed("pyarrow", "A PanelStore")  # By it polars reads frames of Arrow and pandas.
+    _checks.needed("pyarrow", "A PanelStore")  # polars reads Arrow and pandas by it.
     return _checks.needed("polars", "A PanelStore")
 
 

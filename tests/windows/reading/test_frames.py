@@ -110,9 +110,9 @@ def test_a_midnight_is_written_as_a_date(unit):
             WindowedSeries(3, time_column="day").build(frame)
         return str(caught.value)
 
-    assert "the first from 2024-01-10 to 2024-01-12: the steps" in error(DAYS.delete(10))
+    assert "the first from 2024-01-10 to 2024-01-12: the frequency" in error(DAYS.delete(10))
     hours = pd.date_range("2024-01-10 22:00", periods=9, freq="h").delete(1)
-    assert "the first from 2024-01-10T22:00:00 to 2024-01-11: the steps" in error(hours)
+    assert "the first from 2024-01-10T22:00:00 to 2024-01-11: the frequency" in error(hours)
     halves = pd.date_range("2024-01-01", periods=9, freq="500ms").delete(2)
     if unit != "s":
         written = "the first from 2024-01-01T00:00:00.500"

@@ -179,7 +179,7 @@ def test_several_rows_at_one_time_are_aggregated(library):
 @pytest.mark.parametrize(
     ("step", "says"),
     [("1h", "repeats time at position 27 (2023-10-29T02:00:00) of series 0. If"),
-     ("15min", "at position 108 (2023-10-29T02:00:00) of series 0, the time of position 104, too")],
+     ("15min", "108 (2023-10-29T02:00:00) of series 0, which has the time of position 104")],
 )  # fmt: skip
 def test_an_hour_that_the_clock_shows_twice_stays_two_hours(library, step, says):
     hours = pd.date_range("2023-10-28", "2023-10-30", freq=step, tz="Europe/Paris")
@@ -218,7 +218,7 @@ def test_a_row_that_comes_again_at_the_end_is_named(library):
     frame = table(HOURS[:9])
     frame = pd.concat([frame, frame.iloc[[3]]])
     message = refused(frame if library == "pandas" else pl.from_pandas(frame))
-    assert "at position 9 (2024-01-02T03:00:00) of series 0, the time of position 3, too" in message
+    assert "9 (2024-01-02T03:00:00) of series 0, which has the time of position 3" in message
     assert "Keep one of them, and sort the rows: frame = frame.sort" in message
 
 
@@ -252,14 +252,14 @@ def test_a_row_off_the_steps_is_shown(missing):
     days = pd.date_range("2024-01-01", periods=9)
     windows = WindowedSeries.from_config({**WINDOWS.get_config(), "missing": missing})
     message = refused(table([*days, pd.Timestamp("2024-01-11 05:00")]), windows)
-    assert "the steps there are '1 day', and that is no whole number of them. Each" in message
+    assert "the frequency is '1 day', and this step is no whole multiple of it. Each" in message
     assert 'correct the timestamp, or drop it. Or pass missing="drop"' in message
 
 
 def test_missing_rows_have_their_choices():
     windows = WindowedSeries.from_config({**WINDOWS.get_config(), "missing": "raise"})
     message = refused(table(HOURS.delete(range(7, 10))), windows)
-    assert "the steps there are '1 hour', and that is 4 of them. Insert the missing" in message
+    assert "the frequency is '1 hour', and this step is 4 times that. Insert the missing" in message
     assert 'missing="mask"' in message
 
 

@@ -1,6 +1,7 @@
 """A panel is read as its table is, wherever one is taken, and needs no names of columns again."""
 
 import pickle
+import re
 
 import keras
 import numpy as np
@@ -311,6 +312,23 @@ def test_it_prints_what_to_know_first():
     assert panel.span == (np.datetime64("2024-01-01"), np.datetime64("2024-01-30"))
     assert panel.roles["static"] == ["type"]
     assert "<th>span</th><td>2024-01-01 to 2024-01-30</td>" in panel._repr_html_()
+
+
+def test_a_series_without_a_frequency_is_printed_with_the_cure_that_its_error_names():
+    """A series of one row has none either, and needs no cure."""
+    days = pd.date_range("2024-01-01", periods=40)
+    table = pd.DataFrame({"id": "even", "day": days, "units": 1.0})
+    jitter = table.assign(id="odd", day=days + pd.to_timedelta(np.arange(40) * 5 % 7, "h"))
+    roles = {"id_column": "id", "time_column": "day"}
+    told = repr(Panel(pd.concat([table, table.head(1).assign(id="new"), jitter]), **roles))
+    assert "frequency       1 day, none; 12 steps" in told
+    cure = "frame['day'] = frame['day'].dt.round('D')."
+    assert re.search(rf"no frequency    series 'odd': 29 hours from .* {re.escape(cure)}\n", told)
+    with pytest.raises(ValueError, match=re.escape(cure)):
+        WindowedSeries(3, **roles).build(jitter)
+    assert "no frequency" not in repr(Panel(table.head(1), **roles))
+    mended = jitter.assign(day=jitter["day"].dt.round("D"))
+    assert "no frequency" not in repr(Panel(mended, **roles))
 
 
 def test_html_shows_names_as_they_are():

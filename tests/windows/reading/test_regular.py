@@ -146,7 +146,7 @@ def test_the_dtype_holds_nan(kind, wanted):
         (
             [*pd.date_range("2024-01-01", periods=9), pd.Timestamp("2024-01-11 05:00")],
             "1 irregular step, the first from 2024-01-09.* to 2024-01-11T05.* in series 's0': the "
-            "steps there are '1 day', and that is no whole number.*correct the timestamp",
+            "frequency is '1 day', and this step is no whole multiple.*correct the timestamp",
         ),
         (
             pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-09", "2024-01-25"]),
@@ -157,7 +157,7 @@ def test_the_dtype_holds_nan(kind, wanted):
             "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are "
             "'1 minute': 15,779,470 rows would be missing, beside 51 that are given. At most 10",
         ),
-        ([*2.0 * np.arange(9), 17], "1 irregular .*from 16.0 to 17.0 in series 's0': the steps "),
+        ([*2.0 * np.arange(9), 17], "1 irregular .*from 16.0 to 17.0 in series 's0': the freq"),
         ([0, 1, 2, 3, 2**62], "rows would be missing"),
     ],
 )
