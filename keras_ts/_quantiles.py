@@ -56,7 +56,8 @@ def points_of(values: Array, levels: Sequence[float] | None) -> Array:
 def crossing(values: Array) -> BoolArray:
     """Return True for each forecast of which a quantile lies below one of a lower level."""
     # By more than rounding in single precision.
-    return (np.diff(values, axis=-1) < -1e-6 * np.abs(values[..., 1:])).any(axis=-1)
+    below = np.diff(values, axis=-1) < -1e-6 * np.abs(values[..., 1:])
+    return np.logical_or.reduce(below, axis=-1)
 
 
 def outer_levels(share: float) -> tuple[float, float]:

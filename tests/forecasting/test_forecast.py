@@ -71,7 +71,7 @@ def test_integers():
         ({"gap": 1}, SERIES, 2, "needs forecasts as inputs, and gap=1"),
         ({"horizon": 2}, SERIES, 2, "outputs of shape \\(1,\\) per window; horizon=2"),
         ({"target_columns": 0}, np.stack([SERIES, SERIES], 1), 2, "not every column is a target"),
-        ({"future_columns": [1]}, np.stack([SERIES, SERIES], 1), 1, "the model are \\["),
+        ({"future_columns": [1]}, np.stack([SERIES, SERIES], 1), 1, r"model takes the inputs \["),
     ],
 )
 def test_misuse(settings, series, steps, says):
