@@ -1,7 +1,7 @@
-"""What only one backend of Keras does: its integers, its processes, its generators, how it runs.
+"""What differs by Keras's backend: integers, processes, random generators, how models run.
 
-Other files call these functions, and do not ask which backend runs. Exports alone differ by the
-backend in a table of their own, by format.
+Other files call these functions, and do not ask which backend runs. Only exporting has a table of
+its own, by format and backend.
 """
 
 import sys
@@ -52,7 +52,7 @@ def unwrapped(model: Any) -> Any:
 
 
 def processes() -> tuple[int, int]:
-    """Return the number of a run's processes, and of this one; TensorFlow divides by itself."""
+    """Return the count of processes and this one's index; TensorFlow divides work by itself."""
     if is_backend("torch"):
         distributed: Any = sys.modules["torch"].distributed
         if distributed.is_available() and distributed.is_initialized():
@@ -70,17 +70,17 @@ def distribution() -> Any:
 
 
 def averages_gradients() -> bool | None:
-    """Return if Keras averages the gradients of PyTorch's processes; None on other backends."""
+    """Return True if Keras averages gradients over PyTorch's processes; None on other backends."""
     version = tuple(map(int, keras.__version__.split(".")[:2]))
     return version >= (3, 16) if is_backend("torch") else None
 
 
 def generator_states() -> list[Array]:
-    """Return the states of PyTorch's generators, also under another backend that feeds by it."""
+    """Return the states of PyTorch's generators; PyTorch may also feed another backend."""
     torch: Any = sys.modules.get("torch")
     if torch is None:
         return []
-    # Asking for those of devices that nothing has used yet would start them.
+    # To ask for the states of devices that nothing has used yet would start the devices.
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return [state.numpy() for state in (torch.get_rng_state(), *devices)]
 

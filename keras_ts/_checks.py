@@ -209,7 +209,7 @@ class Settings:
     """A dataclass of settings, printed as the call that makes it, with a config for JSON."""
 
     def __repr__(self) -> str:
-        values = [(own.name, getattr(self, own.name), own.default) for own in fields(self)]  # type: ignore[arg-type]
+        values = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]  # type: ignore[arg-type]
         changed = [
             f"{name}={_SHORT.repr1(value, 2) if isinstance(value, dict | tuple) else repr(value)}"
             for name, value, default in values

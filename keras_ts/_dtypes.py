@@ -25,11 +25,11 @@ def whole_precision() -> str | None:
 
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
-    """Return True if the backend changes these integers; ``unread``: if their dtype allows it."""
+    """Return True if the backend changes these integers; with ``unread``, if it may by dtype."""
     kind = widest_integer(values.dtype)
     if kind is None:
         return False
-    # One of equal size stands for a dtype that Keras refuses.
+    # A replacement of equal size means that Keras refuses the dtype.
     refused = np.dtype(kind).itemsize == values.dtype.itemsize
     return unread or refused or not _fit(values, kind)
 

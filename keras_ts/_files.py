@@ -103,12 +103,11 @@ def _target(filepath: str | os.PathLike[str]) -> tuple[str, Path]:
 
 def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> None:
     """Copy a folder to ``filepath``, whole or not at all; one with ``mark`` is replaced."""
-    # Between two renames there is nothing at ``filepath``. If the second one fails, the old folder
-    # is put back. A process that is killed just there leaves both in a folder ``.keras_ts.*``
-    # beside it, as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes
-    # them. Calls in the same place wait for each other, where the file system has locks. A folder
-    # without ``mark`` belongs to somebody else and is refused, as is one with files that
-    # ``folder`` lacks.
+    # The old folder is renamed, then the new one takes its place; if that fails, the old one is put
+    # back. A process that is killed between the two leaves both in a folder ``.keras_ts.*`` beside
+    # it, as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes them.
+    # Calls in the same place wait for each other, where the file system has locks. A folder without
+    # ``mark`` belongs to somebody else and is refused, as is one with files that ``folder`` lacks.
     target = folder_target(filepath, mark)
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     prefix = f".keras_ts.{digest}."
@@ -141,7 +140,7 @@ def _files_in(folder: Path) -> set[str]:
 
 @contextlib.contextmanager
 def _waited_for(folder: Path) -> Iterator[bool]:
-    """Wait until no other call holds this folder; yield False if that cannot be known."""
+    """Hold a lock of this folder, waiting for other calls; yield False if it has no locks."""
     if fcntl is None:  # pragma: no cover
         yield False
         return

@@ -1,4 +1,4 @@
-"""The private parts of Keras that keras_ts reads; no other file touches any, and none is set.
+"""The private parts of Keras that keras_ts uses; no other file touches any.
 
 Each has a test in ``tests/test_keras_private.py`` that notices when Keras changes it.
 """

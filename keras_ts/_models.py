@@ -37,7 +37,7 @@ def check_graph(model: Any) -> keras.Model:
 
 
 def has_own_step(model: keras.Model) -> bool:
-    """Return True if a model computes its loss by a method of its own."""
+    """Return True if a model overrides the methods by which Keras computes its loss."""
     steps = ("train_step", "test_step", "compute_loss")
     return any(getattr(type(model), name) is not getattr(keras.Model, name) for name in steps)
 

@@ -16,8 +16,8 @@ from keras_ts._keras_private import mask_of
 
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int]:
     """Return errors ``(batch, ..., quantiles)``, the targets that count, and the mask's axes."""
-    # Errors are targets minus quantiles, 0 where a target is missing or masked. Of the targets,
-    # ``(batch, ...)``, all others count. Without a mask its axes are 1.
+    # Errors are targets minus quantiles. A target that is missing or masked does not count, and its
+    # errors are 0. The number of the mask's axes is 1 without a mask.
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -38,7 +38,7 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int
 
 
 def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-    """Return targets and outputs of one shape, 0 where they do not count, and which do."""
+    """Return targets and outputs of one shape, 0 where they do not count, and which count."""
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -103,7 +103,7 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
 
 
 def _unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> Any:
-    """Return ``counted``, False also where ``mask`` is, whose axes are the leading ones."""
+    """Return ``counted``, also False where ``mask`` is, which has the first axes of outputs."""
     if mask is None:
         return counted
     shape = tuple(mask.shape)

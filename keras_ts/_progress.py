@@ -17,7 +17,7 @@ _QUIET = contextvars.ContextVar("quiet", default=False)
 
 @contextlib.contextmanager
 def quiet(asked: bool = True) -> Iterator[None]:
-    """Show nothing of the work within, if asked to or if it is part of work that is quiet."""
+    """Show no progress of the work within if ``asked``, or if the work around it is quiet."""
     token = _QUIET.set(asked or _QUIET.get())
     try:
         yield
@@ -26,12 +26,12 @@ def quiet(asked: bool = True) -> Iterator[None]:
 
 
 def _renews() -> bool:
-    """Tell if a line can renew itself: in a terminal and a notebook, not in a file."""
+    """Return True if a line can be updated: in a terminal and a notebook, not in a file."""
     return sys.stdout.isatty() or "ipykernel" in sys.modules
 
 
 def progress_bar(total: int | None, unit: str, shown: bool = True, **metrics: Any) -> Any:
-    """Return Keras's bar, on a line that renews itself; in a file, its end alone is written."""
+    """Return Keras's bar, on a line that is updated; a file gets only the last state."""
     verbose = 0 if _QUIET.get() or not shown else 1 if _renews() else 2
     return keras.utils.Progbar(total, verbose=verbose, unit_name=unit, **metrics)
 

@@ -11,13 +11,7 @@ from keras_ts.evaluation.forecasters.baselines import (
 )
 
 __all__ = [
-    "Drift",
-    "LinearRegression",
-    "Median",
-    "MovingAverage",
-    "Naive",
-    "SeasonalNaive",
-    "Theta",
-]
+    "Drift", "LinearRegression", "Median", "MovingAverage", "Naive", "SeasonalNaive", "Theta",
+]  # fmt: skip
 # ``dir`` shows the public names alone.
 __dir__ = __all__.copy

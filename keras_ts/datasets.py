@@ -1,4 +1,4 @@
-"""Makes data to try things on: the course's series, equal bit for bit, and a table of stores."""
+"""Makes example data: the series of a TensorFlow course, bit for bit, and a table of stores."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ __all__ = ["course_series", "store_sales"]
 
 
 def course_series(length: int = 1461, *, seed: int = 42) -> Array:
-    """Return the course's daily series: a trend, a yearly pattern, and noise.
+    """Return the daily series of a TensorFlow course: a trend, a yearly pattern, and noise.
 
     ``10 + 0.05 t + 40 p((t mod 365) / 365) + 5 z_t`` with ``p(s) = cos(2 pi s)`` for
     ``s < 0.4`` and ``exp(-3 s)`` for larger ``s``; ``z`` is standard normal, from NumPy's
@@ -39,7 +39,7 @@ def course_series(length: int = 1461, *, seed: int = 42) -> Array:
     return series.astype(np.float32)
 
 
-# Sales by day of the week, from Monday, and the types of stores that have them.
+# Relative sales by day of the week, from Monday, for each type of store.
 _WEEKS = {
     "city": [1.10, 1.10, 1.10, 1.15, 1.25, 0.85, 0.45],
     "mall": [0.80, 0.80, 0.85, 0.90, 1.15, 1.45, 1.05],

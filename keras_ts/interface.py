@@ -1,8 +1,8 @@
-"""``Interface``: the one answer to what a model takes and returns.
+"""``Interface``: what a model takes and returns.
 
-``forecast``, ``Rollout``, ``compare``, ``calibrate``, ``backtest``, ``check_leakage``, recipes and
-files all ask it for the windows that the model was trained on, their columns and frequency, the
-model's quantiles and inputs, and the missing values that it masks.
+It holds the windows that the model was trained on, their columns and frequency, the model's
+quantiles and inputs, and the missing values that it masks. All that forecasts with a model, judges
+it or writes it to a file asks here.
 """
 
 from collections.abc import Iterator
@@ -142,7 +142,7 @@ class Interface:
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """Which rows are masked: "any" lacking a value, "targets" lacking all targets; or None."""
+        """The rows that are masked: "any" that lack a value, "targets" that lack all; or None."""
         features = {layer.features for layer in layers_within(self.model, MaskMissing)}
         if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
             features.add("all")  # The layer fills single missing values.

@@ -62,7 +62,7 @@ class _WindowLoss(keras.losses.Loss):
         return {**super().get_config(), "dtype": self.dtype}
 
     def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-        """Return a loss and a presence for each window, and zeros of the unreduced shape."""
+        """Return each window's loss, 1 or 0 if it counts, and zeros of the unreduced shape."""
         raise NotImplementedError
 
 
@@ -146,22 +146,23 @@ class MaskedLoss(_WindowLoss):
 
     Args:
         loss: A loss by its Keras name, a Keras loss, or a function of targets and outputs. It must
-            be a mean over the last axis to which each target adds by itself, and 0 where targets
-            equal outputs, as ``"mae"``, ``"mse"``, ``"huber"`` and ``"log_cosh"`` are.
-        reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean. That of
-            ``loss`` itself is left at its default.
+            be a mean over the last axis in which no target changes the part of another, and 0 where
+            targets equal outputs, as ``"mae"``, ``"mse"``, ``"huber"`` and ``"log_cosh"`` are.
+        reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean.
+            ``loss`` itself keeps its default reduction.
         name: Name of the loss.
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
 
     Input shape:
         Targets and outputs of one shape, ``(batch, ...)``; either may lack a last axis of length 1.
         Weights ``(batch,)``, or with further axes of length 1. A mask of the outputs leaves out
-        the steps that it masks. A window without any target left is not counted. The unreduced
-        loss has one axis less than the targets, and repeats the loss of each window along it.
+        the steps that it masks. A window without any target left is not counted. With
+        ``reduction="none"`` the loss has one axis less than the targets, and that of a window is
+        repeated along all but the first.
 
     Raises:
         TypeError: ``loss`` is none of these.
-        ValueError: ``loss`` leaves out missing targets by itself, is no mean over the last axis, is
+        ValueError: ``loss`` already leaves out missing targets, is no mean over the last axis, is
             not 0 where targets equal outputs, or has a reduction; or the shapes of targets,
             outputs, weights and mask do not fit each other.
     """
@@ -257,8 +258,7 @@ def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
     known = keras.losses.get(loss) if isinstance(loss, str) else loss
     if isinstance(known, MaskedLoss | QuantileLoss | StandardizedMSE):
         raise ValueError(
-            f"{type(known).__name__} leaves out missing targets by itself: use it without "
-            "MaskedLoss."
+            f"{type(known).__name__} already leaves out missing targets: use it without MaskedLoss."
         )
     if isinstance(known, keras.losses.Loss):
         if known.reduction not in ("sum_over_batch_size", "mean"):
@@ -276,7 +276,7 @@ def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
 
 
 def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
-    """Refuse a loss that a missing target would change, even if it and its output are 0."""
+    """Refuse a loss that would depend on missing targets even where they and outputs are 0."""
     targets = np.array([[[0.3, 1.1, 0.7]], [[0.9, 0.2, 2.5]]], "float32")
     outputs = np.array([[[0.8, 0.4, 1.6]], [[1.3, 0.6, 0.1]]], "float32")
 
@@ -300,8 +300,8 @@ def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
     means = np.array(single, np.float64).reshape(-1, targets.shape[-1]).mean(axis=1)
     if by_step.shape != targets.shape[:-1] or not np.allclose(by_step.ravel(), means, 1e-4, 1e-6):
         raise ValueError(
-            "loss must be a mean over the last axis to which each target adds by itself, so that "
-            f"some can be left out. {what}."
+            "loss must be a mean over the last axis in which no target changes another's part, so "
+            f"that some can be left out. {what}."
         )
     if not np.allclose(equal, 0.0, atol=1e-6):
         raise ValueError(

@@ -1,11 +1,11 @@
 """Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
 
-It is imported by its own name, ``from keras_ts.tracking import log_forecaster``, and needs MLflow.
+It needs MLflow, so ``import keras_ts`` leaves it out: ``from keras_ts.tracking import ...``.
 
-MLflow's own flavor for Keras logs a model that takes arrays, and does not import keras_ts at
-loading, so Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
-writes, and code that runs at loading: it chooses an installed backend, imports keras_ts, and
-forecasts from frames.
+MLflow's own flavor for Keras logs a model that takes arrays, and does not import keras_ts when it
+loads one, so Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
+writes, and code for loading it, which chooses an installed backend, imports keras_ts, and forecasts
+from frames.
 """
 
 import importlib.metadata
@@ -43,16 +43,16 @@ __all__ = ["log_forecaster"]
 
 # MLflow keeps the files of a model under this name.
 _FILES = "forecaster"
-# The column of a logged model's input that is True in the rows known ahead.
+# A logged model takes this column, True in the rows known ahead.
 _KNOWN_AHEAD = "known_ahead"
-# The most characters of a parameter in MLflow. The file of settings holds the whole text.
+# The most characters of a parameter in MLflow; ``settings.json`` holds the whole text.
 _LONGEST = 500
 # Characters that MLflow does not allow in the name of a model.
 _NO_NAME = "/:.%\"'"
 # The most metrics that MLflow takes at once.
 _BATCH = 1000
-# MLflow runs this when it loads the model. The process may have set no backend of Keras, so
-# it is chosen here, unless KERAS_BACKEND is set or Keras is imported already.
+# MLflow runs this code when it loads the model. It chooses a backend of Keras, unless KERAS_BACKEND
+# is set or Keras is imported already.
 _CODE = '''"""Loads a forecaster of keras_ts, which keras_ts.tracking.log_forecaster logged."""
 
 import importlib.util
@@ -101,8 +101,8 @@ def log_forecaster(
     ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
     arguments of ``forecast``.
 
-    The process that loads the model needs keras_ts and any backend: the one in ``KERAS_BACKEND``,
-    else the one that logged the model, else one that is installed.
+    The process that loads the model needs keras_ts and a backend. It uses the one in
+    ``KERAS_BACKEND``, else the one that logged the model, else one that is installed.
 
     Example:
 
@@ -113,9 +113,8 @@ def log_forecaster(
 
     Args:
         model: The model, which carries its windows.
-        series: The frame, or ``Panel``, to take an example from: the last rows of its longest
-            series, which are kept with the model. pandas or polars, with the columns that
-            ``forecast`` needs.
+        series: A frame of pandas or polars, or a ``Panel``, with the columns that ``forecast``
+            needs. The last rows of its longest series are logged with the model as an example.
         future: The rows known ahead that follow, as for ``forecast``. Needed if the model reads
             columns known ahead. Defaults to None.
         report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
@@ -135,7 +134,7 @@ def log_forecaster(
             no preset.
         ValueError: MLflow does not allow ``name``; the model carries no windows, or was trained on
             an array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard
-            is that of other weights; or the run has parameters of another forecaster already.
+            belongs to other weights; or the run has parameters of another forecaster already.
     """
     _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
@@ -147,7 +146,7 @@ def log_forecaster(
     example = _example(interface, series, future)
     past, plan = _parted(example)
     with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        # The example's last rows of one series do not tell whether it ever closed.
+        # The example is too short to show if the series has closed days.
         warnings.filterwarnings("ignore", "future lacks rows")
         ahead = forecast(model, past, future=plan)
         folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
@@ -204,9 +203,9 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
         raise ValueError("The model reads no columns known ahead: leave future out.")
     if windows.id_column is not None and len(table):
         ids = table[windows.id_column]
-        # A series that the plan leaves out may have ended.
-        counts = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
-        longest = (counts if len(counts) else ids).value_counts().index[0]
+        # The plan may leave out a series that has ended.
+        planned_ids = ids if plan is None else ids[ids.isin(plan[windows.id_column])]
+        longest = (planned_ids if len(planned_ids) else ids).value_counts().index[0]
         table = table[ids == longest]
         plan = plan if plan is None else plan[plan[windows.id_column] == longest]
     table = table.tail(windows.geometry.reach)
@@ -217,7 +216,7 @@ def _example(interface: Interface, series: Any, future: Any) -> pd.DataFrame:
 
 
 def _frame(argument: str, frame: Any, names: list[Any]) -> pd.DataFrame:
-    """Return a pandas frame of the named columns of a frame, or of all if none are named."""
+    """Return the named columns of a frame, or all without names, as a pandas frame."""
     if not hasattr(frame, "columns"):
         raise TypeError(
             f"{argument} must be a frame of pandas or polars, since a logged model takes columns "
@@ -259,7 +258,7 @@ def _settings(interface: Interface, preset: RecurrentPreset | None) -> dict[str,
 
 
 def _log_parameters(settings: dict[str, Any]) -> None:
-    """Log the settings that are not None; refuse a run in which one has another value."""
+    """Log the settings that are not None; refuse a run that has another value for one."""
     parameters = {
         f"{part}.{name}": str(value)[:_LONGEST]
         for part, values in settings.items()
@@ -279,8 +278,8 @@ def _log_parameters(settings: dict[str, Any]) -> None:
 
 def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:
     """Return the columns that a logged model takes and gives, and the arguments of ``predict``."""
-    # MLflow reads ids and times from JSON by these types. It refuses integers for floats and floats
-    # for integers, so other columns get AnyType; ``forecast`` refuses one without numbers.
+    # MLflow needs these types to read ids and times from JSON. It refuses integers for floats and
+    # floats for integers, so other columns get AnyType; ``forecast`` refuses columns of text.
     typed = (interface.windows.id_column, interface.windows.time_column, _KNOWN_AHEAD)
     inputs = [
         ColSpec(_type(example[column]) if column in typed else AnyType(), column)
@@ -295,7 +294,7 @@ def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame)
 
 
 def _type(column: pd.Series) -> Any:
-    """Return MLflow's type of a column; it has none for times with a zone, and for categories."""
+    """Return MLflow's type of a column; AnyType for times with a zone and for categories."""
     kinds = pd.api.types
     if isinstance(column.dtype, pd.CategoricalDtype | pd.DatetimeTZDtype):
         return AnyType()
@@ -312,9 +311,8 @@ def _type(column: pd.Series) -> Any:
 
 
 def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments of ``log_model`` with what a process needs to load a model."""
-    # These are the versions that are installed here. MLflow itself would find them by running the
-    # model, and would miss the backend that is used.
+    """Return ``log_arguments`` with the packages, as installed here, that a model needs."""
+    # MLflow would look for them by running the model, and would miss the backend.
     if {"pip_requirements", "conda_env"} & set(log_arguments):
         return log_arguments
     backend = keras.backend.backend()
@@ -355,7 +353,7 @@ def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Loads a model from MLflow's files; forecasts from frames, whose text times get ``zone``."""
+    """Loads a model from MLflow's files, and forecasts from frames; times of text get ``zone``."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone
@@ -375,7 +373,7 @@ class LoggedForecaster(mlflow.pyfunc.PythonModel):
 
 def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
     """Return the frame that MLflow passes, with times and numbers as ``forecast`` needs them."""
-    # Times with a zone, of which MLflow has no type, come as text; numbers with gaps as objects.
+    # MLflow has no type for times with a zone, which come as text. Numbers with gaps are objects.
     frame = frame.copy()
     for name in frame.columns:
         column = frame[name]

@@ -1,8 +1,7 @@
 """Changes later values of a series of any kind, and returns it in the form in which it came.
 
-Reading turns arrays, panels and frames into one shape. A pipeline takes only the form that it
-was written for, so the new values go back into that form here. They differ enough to move a
-forecast, and are of the same kind: a pipeline breaks if a count becomes negative or a flag 2.
+The new values differ enough to move a forecast, and are plausible: a pipeline may fail if a count
+becomes negative, or a flag 2.
 """
 
 import copy
@@ -57,7 +56,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return the windows if missing values are filled, and those left without filling."""
+        """Return the windows if ``predict`` fills missing values, and those if it does not."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
@@ -87,7 +86,7 @@ class ChangeableSeries:
         for shifted in self._copies:
             column = self._columns[shifted.column]
             derived = shifted.derived(column.values, new[shifted.source], later, self.series)
-            new[shifted.column] = column.kept(derived)
+            new[shifted.column] = column.as_stored(derived)
         # NaN differs from itself.
         other = {
             c: np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
@@ -101,14 +100,14 @@ class ChangeableSeries:
             begin, end = self._item_offsets[number : number + 2]
             writes = {}
             for c, at in other.items():
-                # Rows are only out of order in a long frame, and then that is the only item.
+                # Rows can be out of order only in a long frame, which is the only item then.
                 here = at[np.searchsorted(at, begin) : np.searchsorted(at, end)]
                 writes[self._names[c]] = (self._rows[here] - begin, new[c][here])
             items.append(_written(item, writes))
         return self._as_given(items)
 
     def copies(self) -> dict[Any, tuple[Any, int]]:
-        """Return, by column, the target that it copies and how many rows ahead it holds it."""
+        """Return, by column, the target that it copies, and how many rows later the target is."""
         names = self._names
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
@@ -123,9 +122,9 @@ class ChangeableSeries:
         for column in sorted({*range(len(values))}.difference(columns.targets, copies)):
             nearest = 1 - farthest if column in columns.ahead else 1
             for target, open_target in targets.items():
-                seen = open_target.told_by(values[column], range(nearest, farthest + 1))
-                if seen is not None:
-                    disguises[names[column]] = (names[target], *seen)
+                explained = open_target.explained_by(values[column], range(nearest, farthest + 1))
+                if explained is not None:
+                    disguises[names[column]] = (names[target], *explained)
         return disguises
 
     def _found_copies(self, values: Array) -> list[Copy]:
@@ -146,7 +145,7 @@ class ChangeableSeries:
         return int(self.moments[self._finite].max(initial=-1))
 
     def position(self, moment: int, beside: int | None = None) -> int:
-        """Return a flat position of a moment, if possible in the series of position ``beside``."""
+        """Return a flat position of a moment, in the series of ``beside`` if that reaches it."""
         at = np.flatnonzero(self.moments == moment)
         same = at if beside is None else at[self.series[at] == self.series[beside]]
         return int(same[0] if len(same) else at[0])
@@ -171,7 +170,7 @@ class ChangeableSeries:
 def _items(series: Any) -> tuple[list[Any], bool]:
     """Return the series of a panel, or the single one, as a list; and True if a list was given."""
     listed = isinstance(series, list | tuple) and bool(series)
-    # Items that are no arrays are rows of numbers.
+    # A list of anything but frames and arrays is a single series.
     listed = listed and all(
         is_frame(item) or (hasattr(item, "__array__") and np.ndim(item) > 0) for item in series
     )
@@ -215,7 +214,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    # The series keeps all its categories: a pipeline may merge some.
+    # All categories in the series are read, since a pipeline may merge some.
     left: dict[str, Any] = {"categories": None}
     for role in COLUMN_SETTINGS:
         named = getattr(windows, role)
@@ -271,8 +270,8 @@ def _scattered(column: Any, rows: IntArray, values: Array) -> Any:
     return column.scatter(rows.tolist(), new)
 
 
-# Statistics react to different changes: a maximum moves when values are raised, a minimum when they
-# are lowered. A pipeline may clip all that lies outside of the range; shuffled values stay in it.
+# A maximum moves when values are raised, a minimum when they are lowered. A pipeline may clip what
+# lies outside of the range; shuffled values stay in it.
 KINDS = ("raised", "lowered", "shuffled")
 
 
@@ -314,10 +313,10 @@ class PlausibleColumn:
         else:
             new = self._beyond(kind, old, series, generator)
         result = self.values.copy()
-        result[rows] = self.kept(new)
+        result[rows] = self.as_stored(new)
         return result
 
-    def kept(self, values: Array) -> Array:
+    def as_stored(self, values: Array) -> Array:
         """Return values rounded and clipped to what the column's dtype holds."""
         if self._dtype.kind in "iu":
             limits = np.iinfo(self._dtype)

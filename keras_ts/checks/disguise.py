@@ -1,10 +1,9 @@
 """Finds columns that copy a target's later values, or hold a target in disguise.
 
-A check changes the target. A column that was copied from it beforehand, by a shift, would stay, and
-hide its leak, so both are changed. A column holds the target in disguise if the target is a smooth
-function of it, as sales are of the day's customers, or of sales with the tax. Neither is known
-before the day. If such a column is named as known ahead, held-out forecasts look perfect, and none
-moves when the target is changed.
+A copy was made from a target beforehand, by a shift. ``check_leakage`` changes it with the target,
+since an unchanged copy would hide the leak. A disguise is a column of which the target is a smooth
+function, such as the day's customers, or sales with tax. It is not known before the day: among the
+columns known ahead, it makes held-out forecasts look perfect, and changed targets move none.
 """
 
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 
-# The fewest pairs of values that agree, the fewest distinct values, and the pairs tried first.
+# The fewest pairs of values, the fewest distinct values, and how many pairs are tried first.
 _FEWEST_PAIRS, _DISTINCT, _HEAD = 20, 3, 64
 # The largest error, relative to the column's range: what a conversion to float32 leaves.
 _TOLERANCE = 1e-5
@@ -23,7 +22,7 @@ _TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class Copy:
-    """A column with another one's values ``ahead`` rows later, up to a factor and an offset."""
+    """A column that equals another one ``ahead`` rows later, up to a factor and an offset."""
 
     column: int  # index
     source: int  # index
@@ -48,11 +47,11 @@ class Copy:
 def find_copy(
     values: Array, offsets: IntArray, column: int, source: int, latest: int, farthest: int
 ) -> Copy | None:
-    """Return how a column of ``(positions, columns)`` follows from another's later values."""
-    # A column is no copy if it follows equally well from values that are known when it is read, as
-    # in a series that repeats itself or runs straight. ``latest`` is the number of rows from the
-    # column's row to the latest value of ``source`` known then: 0 for a column of the past, and
-    # negative for one known ahead. ``farthest`` is the largest number of rows that is tried.
+    """Return how a column of ``(positions, columns)`` copies another; None if it does not."""
+    # A column is no copy if it equals known values of ``source`` as well, as in a series that
+    # repeats itself or is a straight line. ``latest`` is the number of rows from the column's row
+    # to the latest value of ``source`` known then: 0 for a column of the past, and negative for one
+    # known ahead. ``farthest`` is the largest number of rows that is tried.
     held = values[:, column]
     if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
         return None
@@ -112,7 +111,7 @@ _LEAST_OPEN = 1e-6
 # The share of rows with the largest residuals; without them a disguise explains at least the
 # second share.
 _MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
-# A column with equal steps in more than this share of rows is a counter that starts again at times.
+# A column with equal steps in more than this share of rows is a counter, which may start again.
 _COUNTING = 0.75
 # Distances are ranked on about this many rows, and this many of the best are tried on all rows.
 _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
@@ -140,10 +139,10 @@ class OpenTarget:
         self._series = np.repeat(np.arange(len(rows)), [len(span) for span in rows])
         self._y, self._of_past = np.concatenate(counted), np.concatenate(past)
 
-    def told_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
-        """Return how many rows after a column the target lies that it explains, and the share."""
-        # The docstring of ``check_leakage`` has the formula. It finds any smooth function of the
-        # target, but no trend or season, which the past explains equally well.
+    def explained_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
+        """Return the distance at which a column explains the target, and the share; or None."""
+        # The docstring of ``check_leakage`` has the formula. A column may be any smooth function of
+        # the target, but no trend or season, which the past explains equally well.
         x, series, distances = column[self._rows], self._series, list(distances)
         usable = np.isfinite(x)
         for number in range(int(series.max(initial=-1)) + 1):
@@ -162,13 +161,13 @@ class OpenTarget:
         return (distance, share) if share > LARGEST_SHARE else None
 
     def _ratio(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return what a column leaves unexplained, relative to the past, on all rows."""
+        """Return what a column leaves unexplained, relative to what the past does."""
         of_column, of_past, _, _ = self._left_open(x, rows, distance)
         total = float(of_past @ of_past)
         return float(of_column @ of_column) / total if total > 0 else np.inf
 
     def _share(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return the share that a column explains of what is unexplained without it."""
+        """Return the share that a column explains of what the past and the median do not."""
         of_column, of_past, values, series = self._left_open(x, rows, distance)
         enough = np.bincount(series, minlength=1)[series] >= _FEWEST
         of_column, of_past = of_column[enough], of_past[enough]

@@ -1,9 +1,9 @@
 """Exports a model and runs the exported file, before anyone relies on it.
 
 An export may succeed and compute something else: ONNX and OpenVINO files made from PyTorch unroll a
-recurrent layer's loop at one length, and keep that at any other; a converter may misread the test
-for missing values. The check runs the exported file in its own runtime, beside the model: at two
-lengths if the model takes any, and with missing values if the model masks them.
+recurrent layer's loop for one length, and run as many steps at any other; a converter may misread
+the test for missing values. So the check runs the file in its own runtime, and compares it with the
+model: at two lengths if the model takes any, and with missing values if the model masks them.
 """
 
 import functools
@@ -39,7 +39,7 @@ class ExportReport:
         magnitude: The largest output, to compare the difference with.
         rtol: The largest difference allowed, relative to the largest output.
         missing: True if windows with missing values were run, too.
-        differences: A sentence for each run whose outputs differ by more, or that fails.
+        differences: A sentence for each run that fails, or whose outputs differ by more than that.
     """
 
     format: str
@@ -100,8 +100,8 @@ def check_export(
     Args:
         model: A built Sequential or functional model.
         x: Inputs as ``model.predict`` takes them, such as ``dataset[0][0]``; more than a few
-            windows only cost time. If the model carries windows with a ``sampling_rate``, the last
-            rows of series, all of them.
+            windows only cost time. If the model carries windows with a ``sampling_rate``, pass
+            the rows that windows skip, too.
         format: Format of the file: ``"tf_saved_model"`` (needs tensorflow), ``"onnx"``
             (onnxruntime, and a converter for the backend), ``"litert"`` (ai-edge-litert) or
             ``"openvino"``. Defaults to ``"tf_saved_model"``.
@@ -155,7 +155,7 @@ def _with_run(
     structure = keras.tree.pack_sequence_as(x, arrays)
     outputs = keras.tree.flatten(predict(model, structure, batch_size=32))
     if missing and not all(np.isfinite(array).all() for array in outputs):
-        return report  # The model masks another of its inputs.
+        return report  # The model does not mask this input.
     shapes, differences = [array.shape for array in arrays], report.differences
     where = f"At input shapes {shapes}{', with missing values' * missing}"
     try:
@@ -233,8 +233,6 @@ def _difference(expected: list[Array], results: list[Array]) -> tuple[float, flo
     return worst, largest
 
 
-# A converter may misread the test for a missing value. The exported file then agrees with the model
-# only on complete windows, and gives other outputs, or NaN, where a value is missing.
 def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]:
     """Yield inputs with values missing at different places; nothing if the model masks none."""
     if not Interface.of(model).takes_missing:
@@ -251,8 +249,8 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
 def _missing_places(shape: tuple[int, ...]) -> list[BoolArray]:
     """Return masks of a window, ``(time, ...)``, True where a value is missing."""
-    # In the first half, as in series shorter than a window; in the middle; at the end; at every
-    # third step; and, if there are several columns, in only one of them.
+    # Missing are the first half, as in a series shorter than a window; the middle step; the last;
+    # each third step; and the first step of the first column alone.
     time, columns = shape[0], math.prod(shape[1:])
     steps, column = np.arange(time)[:, None], np.arange(columns)
     every = np.ones((1, columns), bool)

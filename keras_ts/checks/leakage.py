@@ -1,8 +1,7 @@
 """Finds pipelines that look ahead: changes later values, and checks if earlier forecasts move.
 
-A leak makes forecasts look good until values are not known yet. It hides between the data and the
-model: in a scaler, a filled gap, a smoothed column. So the check takes the pipeline as one
-function, and reads nothing inside it.
+A leak makes forecasts look good until later values are really unknown. It hides between the data
+and the model: in a scaler, a filled gap, a smoothed column. So the check calls the whole pipeline.
 """
 
 import math
@@ -24,7 +23,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]
 
-# Origins that are tried besides the first one, and the most stretches of missing values.
+# How many origins are tried besides the first, and how many stretches of missing values at most.
 _PLACES, _HOLES = 5, 4
 
 
@@ -34,24 +33,23 @@ class LeakageReport:
 
     Attributes:
         passes: Number of calls of ``predict``.
-        forecasts: Number of forecasts that each of them made.
-        missing: Number of stretches of missing values in the series that were tried.
-        copies: The columns that hold a target's values some rows later, up to a factor and an
-            offset, and were changed along with it: a dict from each to the target and the number of
-            rows.
-        disguises: The columns that disclose a target's value before it is known, such as the
-            customers of a day among the columns known ahead: a dict from each to the target, the
-            number of rows, and the share that the column explains of what the target's past leaves
-            unexplained, 0.99 or more.
-        origin: The first origin whose forecast moved, a position or a timestamp; None if none did.
+        forecasts: Number of forecasts in each of them.
+        missing: Number of stretches of missing values after which values were changed, too.
+        copies: The columns that equal a target some rows later, up to a factor and an offset, and
+            so were changed along with it: a dict from column to target and number of rows, which is
+            negative for earlier rows.
+        disguises: The columns that disclose a target's value before it is known, such as the day's
+            customers among the columns known ahead: a dict from column to target, number of rows,
+            and the share that the column explains of what the target's past does not, over 0.99.
+        origin: Position or timestamp of the first origin whose forecast moved; None if none moved.
         series: The id or number of its series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
-        seen: The place of that value, a position or a timestamp.
+        seen: Position or timestamp of that value.
         rows_left: Steps from that origin to the last value that could be changed.
-        change: The most that the forecast moved, for changes as large as the series' range. If it
-            is near the rounding of the numbers, later values enter and cancel, as in an FFT.
-        clean_from: The first place at and after which changes moved no forecast; None if there is
-            none.
+        change: The most that the forecast moved. Values changed by about the series' range, so a
+            move as small as rounding means that later values enter and cancel, as in an FFT.
+        clean_from: The first place that was tried from which on changes moved no forecast, as a
+            position or timestamp; None if there is none.
     """
 
     passes: int
@@ -93,7 +91,7 @@ class LeakageReport:
         lines += [
             f"Column {column!r} holds {target!r} of {_away(ahead)} in disguise: it explains "
             f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} does not. If it "
-            f"is known no earlier than that {target!r}, leave it out: no real forecast has it."
+            f"is known no earlier than {target!r}, leave it out: no real forecast has it."
             for column, (target, ahead, share) in self.disguises.items()
         ]
         if self.clean_from is not None:
@@ -121,28 +119,28 @@ def check_leakage(
 ) -> LeakageReport:
     """Check if a pipeline looks ahead: if later values move a forecast that was made before them.
 
-    The check changes the values after an origin, without cutting any off, and the forecasts made up
-    to it must stay, bit for bit. It does so at several origins, with values raised, lowered and
-    shuffled, in about fifteen calls of ``predict``. If there is a leak, some more calls find how
-    far ahead it looks.
+    The check raises, lowers and shuffles the values after an origin, and the forecasts made up to
+    that origin must stay the same, bit for bit. For several origins, this takes about fifteen calls
+    of ``predict``. If there is a leak, some more calls find how far ahead it looks.
 
     Columns known ahead (``future_columns``), static columns, and columns that hold no numbers stay
     as they are. Missing values stay missing, so a leak through filling them shows only in a series
     that has some.
 
-    So a column that holds the target in disguise, such as the customers of a day among the columns
-    known ahead, would move nothing. The report names each column that explains 99 % or more of what
-    is otherwise unexplained about a target, in the same row or in one that is not yet known:
-    ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is how far the target lies from the straight line
-    between the two rows of its series with the nearest values in the column. ``e`` is the residual
-    of a linear regression of the target on its last 48 values (on fewer if that is more than an
-    eighth of the rows), or the distance from the median: the smaller share counts.
+    A column known ahead that discloses the target, such as the day's customers, therefore moves no
+    forecast. So the report names each column that explains over 99 % of what is otherwise
+    unexplained about a target, in the same row or in one that is not yet known:
+    ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is the distance of the target from the straight line
+    between the two rows of its series with the next lower and higher values in the column. ``e`` is
+    the residual of a linear regression of the target on its last 48 values (on fewer if that is
+    more than an eighth of the rows), or the distance from the median: the smaller share counts.
 
-    A promotion or a closed day explains much, and is honest. So columns of ten values or fewer are
-    never named, nor those of the calendar, which repeat themselves or count rows. The target's most
-    frequent value is left out, and 90 % must also be explained without the tenth of the rows with
-    the largest ``e``. An honest column that predicts the target to about a tenth of its spread,
-    such as the plan that a machine follows, is named: then check ``report.ahead == 0`` instead.
+    A promotion or a closed day may explain much, and is known ahead. So a column with at most ten
+    distinct values is never named, nor one of the calendar, which repeats itself or counts rows.
+    The target's most frequent value is left out, and without the tenth of the rows with the largest
+    ``e``, 90 % must still be explained. A column that is known ahead and predicts the target to
+    about a tenth of its spread, such as the plan that a machine follows, is named nevertheless:
+    then check ``report.ahead == 0`` instead.
 
     Example:
 
@@ -182,8 +180,8 @@ def check_leakage(
     Raises:
         TypeError: ``predict`` is not a function or model, or does not return numbers; or
             ``windows`` is not a ``WindowedSeries``.
-        ValueError: ``predict`` fails on changed values, or returns other predictions when it is
-            called again, the same ones for every series, or not one for each window.
+        ValueError: ``predict`` fails on changed values, returns other predictions when it is called
+            again or the same ones for every series, or returns not one for each window.
     """
     _checks.instance("windows", windows, WindowedSeries)
     windows, series = with_columns(windows, series), table_of(series)
@@ -263,7 +261,7 @@ class _Passes:
             shape = f"({' or '.join(map(str, counts))}{f', {geometry.window}' * geometry.sequence}"
             raise ValueError(
                 "predict must return the predictions of all windows in time order, an array of "
-                f"shape {shape}, ...). Received shape {first.shape}. If your features use up the "
+                f"shape {shape}, ...). Received shape {first.shape}. If your features drop the "
                 "first rows, keep those rows, or pass windows that are longer by as many: only the "
                 "origins matter here."
             )
@@ -271,7 +269,7 @@ class _Passes:
         starts = ranges.starts(np.arange(ranges.total))
         flat = starts[:, None] + geometry.sampling_rate * np.asarray(inputs)
         if geometry.sequence and geometry.before:
-            # Forecasts at inputs before a series begins are made at its first row at the latest.
+            # A forecast at an input before its series begins counts as made at its first row.
             series = ranges.series_of(np.arange(ranges.total))
             flat = np.maximum(flat, changeable.panel.offsets[series][:, None])
         self.flat = flat.reshape(-1)
@@ -358,7 +356,7 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
-    """Return moments after which values are changed: some origins, ends of missing values."""
+    """Return moments after which values are changed: some origins, and some before missing ends."""
     # The first origin is one of them, since a fit to the whole series shows there at once. The
     # others are drawn at random, since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)
@@ -376,7 +374,7 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
 
 
 def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
-    """Return the largest number of rows beyond which a pipeline still looks."""
+    """Return the largest number of rows for which ``looks(rows)`` is True."""
     # A scaler looks as far as there are rows, a centred window only some rows. So the last row is
     # tried first, then distances that double. ``looks(rows)`` is True at ``reached``, and once it
     # is False, it stays so.

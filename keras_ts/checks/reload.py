@@ -1,7 +1,7 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Every version of Keras silently loses other settings. So the check compares the fingerprints of
-both, a flat dict of settings, variables and results, and needs no list of known losses.
+Each version of Keras silently loses different settings. So the check needs no list of them: it
+compares fingerprints, flat dicts of all settings, variables and results.
 """
 
 import os
@@ -26,7 +26,7 @@ from keras_ts.saving.config import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import write
 
-# The other process imports keras_ts and what is named, which a loading program must import, too.
+# The other process imports keras_ts and the named modules, as a program that loads the model must.
 _CHILD = """
 import importlib, sys
 sys.path += sys.argv[3:]
@@ -44,7 +44,7 @@ _RTOL = 1e-5
 Fingerprint = dict[str, dict[str, Any]]
 # Where a generator of random numbers keeps its state.
 SEED = "state of its random numbers"
-# If more variables change, they share one line, since a part loses them together.
+# A part loses its variables together, so if more of them change, they share one line.
 _MOST_LINES = 3
 
 
@@ -93,14 +93,14 @@ class ReloadReport:
 def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = ()) -> ReloadReport:
     """Save a model, reload it in a fresh process, and name everything that differs.
 
-    The check compares the outputs for ``x``, the loss and metrics of made-up errors, the optimizer
+    The check compares the outputs for ``x``, the loss and metrics on made-up targets, the optimizer
     and its state, every variable, and every setting of every part. The fresh process imports
     keras_ts and ``imports``, under the same backend and dtype policy, and takes some seconds to
     start. The model is left as it was.
 
     Example:
 
-    Keras does not save all settings of this loss.
+    Keras does not save ``delta``, a setting of this loss.
 
     >>> import keras, numpy as np
     >>> from keras_ts import RecurrentPreset, check_reload
@@ -122,7 +122,7 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
     Raises:
         TypeError: ``model`` is not a Keras model, or ``x`` a dataset.
         ValueError: The model is not built, or does not run on ``x``.
-        RuntimeError: The fresh process fails, as where it does not find a module of ``imports``.
+        RuntimeError: The fresh process fails, such as when it finds no module of ``imports``.
     """
     model = check_model(model, built=True)
     if isinstance(x, keras.utils.PyDataset):
@@ -188,7 +188,7 @@ def child(name: str) -> None:
             break
         except ValueError as error:
             failure = " ".join(str(error).splitlines()[1:])
-            failures.append(re.sub(r"(?<=which is not there\. ).*", _CURE, failure))
+            failures.append(re.sub(r"(?<=which cannot be found\. ).*", _CURE, failure))
     results = list(dict.fromkeys(failures)), None if model is None else take(model, x)
     (folder / "results.pickle").write_bytes(pickle.dumps(results))
 
@@ -270,7 +270,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
         optimizer = model.optimizer
         state = dict(_inside(optimizer, []))
         state["iterations"] = repr(int(optimizer.iterations))
-        # An optimizer that has not run yet has no state; the reloaded one has, of zeros.
+        # An optimizer that has not run yet has no state, and the reloaded one has zeros.
         others = [v for v in optimizer.variables if v is not optimizer.iterations]
         for i, variable in enumerate(others if optimizer.built else []):
             state[f"variables[{i}]"] = value_of(variable)
@@ -285,7 +285,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
     variables += [v for metric in model.metrics for v in metric.variables]
     before = [(variable, value_of(variable)) for variable in variables]
     fingerprint["Results"] = _results(model, x)
-    # The state of random numbers that training never draws, as with a dropout of 0, is left out.
+    # Generators from which training draws nothing, such as those of a dropout of 0, are left out.
     model(x, training=True)
     for owner, layer in _layers(model):
         places = fingerprint[owner]
@@ -298,7 +298,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
 
 
 def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    """Yield the layers of a model, those of models inside it included, each with its place."""
+    """Yield the layers of a model and of the models inside it, each with its place."""
     for layer in model.layers:
         # Two inner models may have layers of the same name.
         name = f"{inside}{layer.name}"
@@ -309,7 +309,7 @@ def _layers(model: keras.Model, inside: str = "") -> Iterator[tuple[str, keras.l
 
 
 def _results(model: keras.Model, x: Any) -> dict[str, Any]:
-    """Return the model's outputs for ``x``, and its loss and metrics for made-up errors in them."""
+    """Return the model's outputs for ``x``, and its loss and metrics on made-up targets."""
     outputs = model(x, training=False)
     results = dict(_flat("output", outputs, []))
     if not model.compiled:
@@ -325,14 +325,14 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
         values.pop("loss", None)
         results |= {f"metric {name!r}": value_of(value) for name, value in values.items()}
         model.reset_metrics()
-    # Some losses, such as those of classes, take no such targets; their settings still count.
+    # Some losses, such as those of classes, refuse such targets; their settings are still compared.
     except Exception as error:
         results["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
     return results
 
 
 def _with_errors(output: Any) -> Array:
-    """Return targets with errors of all sizes, on both sides of a threshold such as Huber's."""
+    """Return targets that make errors of all sizes, on both sides of a threshold as in Huber's."""
     values = value_of(output)
     errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
     return values + errors.reshape(values.shape).astype(values.dtype)

@@ -96,10 +96,10 @@ def _cycle(name: str) -> str | float:
 
 # An 80 % band about the median.
 _LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
-# Shares of the rows to calibrate on and to judge on; at least a horizon each.
+# Shares of the rows to calibrate on and to judge on; each part holds a horizon or more.
 _CALIBRATED, _JUDGED = 0.15, 0.2
 _TIMED_STEPS = 3
-# Series that are named: of those without a forecast, and of those with the lowest skill.
+# How many series are named that have no forecast, and that have the lowest skill.
 _NAMED, _WORST = 5, 3
 
 
@@ -118,19 +118,19 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
             time_column=arguments.time,
         )
         preset, season, (train, calibration, held_out) = _prepared(arguments, panel)
-        # Whatever the preset, errors are scaled by one season, so that runs can be compared.
+        # The scale of errors does not depend on the preset, so that runs can be compared.
         period = season if arguments.period or season > 1 else None
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
-        # Before anything is trained, compare refuses a season that reaches back too far, and
+        # Fail before the training: compare refuses a season that reaches back beyond the rows, and
         # forecast a plan that lacks rows.
         compare(None, train, held_out, period=period)
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise UserError(" ".join(str(error).split())) from None
+    source = "--period" if arguments.period else "the frequency of the rows"
     say(
-        f"A season is {period} rows, by {'--period' if arguments.period else 'their frequency'}: "
-        "MASE is scaled by it."
+        f"A season is {period} rows, by {source}: MASE is scaled by it."
         if period
         else "No season is set: MASE is scaled by steps of one row."
     )
@@ -280,9 +280,7 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
 
 def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
     """Return a frame with one row for each series, the one with the lowest skill first."""
-    # Its columns are the id, the verdict, the skill and its 95 % interval, the best baseline, the
-    # MAE and MASE of the model and of that baseline, and the share of values that the interval
-    # held.
+    # ``coverage`` is the share of values within the model's prediction interval.
     import pandas as pd
 
     scores = report.scores(by="series")
@@ -296,7 +294,7 @@ def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
         table[f"baseline_{metric}"] = scores[metric][of_baseline]
     if "coverage" in scores:
         table["coverage"] = scores["coverage"][of_model]
-    # The id may have the name of a score.
+    # The id column may have the name of a score.
     table.insert(0, id_column, scores["series"][of_model], allow_duplicates=True)
     order = np.argsort(scores["skill"][of_model], kind="stable")  # NaN stands at the end.
     return table.iloc[order].reset_index(drop=True)
@@ -307,7 +305,7 @@ def worst_series(table: Any, path: Path) -> str:
     worst = table[table.iloc[:, 2].notna()].head(_WORST)
     if worst.empty:
         return ""
-    # By place, since the id may have the name of a score.
+    # Columns are taken by place, since the id column may have the name of a score.
     ids, verdicts, skills = (worst.iloc[:, place] for place in range(3))
     # The skill is infinite if the baseline has no error.
     perfect = "without a percentage, since the baseline has no error"

@@ -9,32 +9,32 @@ from typing import Any
 
 import numpy as np
 
-# Ids that an error names.
+# The most ids that an error names.
 _NAMED = 3
 
 
 class UserError(Exception):
-    """A mistake in the call; its text is all that is printed, in one line."""
+    """A mistake in the call; the command prints only its text, in one line."""
 
 
 def say(text: str) -> None:
-    """Print a text at once, while the command works."""
+    """Print a text without delay, also into a pipe."""
     print(text, flush=True)  # noqa: T201
 
 
 def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the rows of the series as a frame, and those of the plan; None without --future."""
+    """Return the rows of the series, and those of the plan or, without --future, None."""
     table = _columns(_of_file(arguments.file, arguments), arguments)
     _check_date_format(arguments)
     if arguments.plan is not None and not arguments.future:
         raise UserError(
-            f"--plan {arguments.plan} holds columns that are known ahead: name them, --future NAME."
+            f"--plan {arguments.plan} holds columns that are known ahead: name them by --future."
         )
-    table[arguments.target] = _numbers("target", table[arguments.target])
+    table[arguments.target] = _numbers(table[arguments.target])
     for name in arguments.static:
         _check_whole("static", table[name], arguments.file)
     for name in arguments.future:
-        # In rows without a target, columns known ahead may be missing.
+        # Columns known ahead may lack a value in rows without a target.
         known = table[name][table[arguments.target].notna()]
         _check_whole("future", known, arguments.file)
     if arguments.time is not None:
@@ -56,10 +56,10 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     words = [
         name for name in arguments.future if not pd.api.types.is_numeric_dtype(table[name].dtype)
     ]
-    # A column with the texts 1 and A would be read as numbers if the plan only holds 1.
+    # Of a column with the texts 1 and A, a plan may hold only 1, which must not become a number.
     plan = _of_file(file, arguments, words)
-    order = [name for name in (arguments.id, arguments.time) if name is not None]
-    needed = [*order, *arguments.future]
+    named = (arguments.id, arguments.time, *arguments.future)
+    needed = [name for name in named if name is not None]
     if lacking := [name for name in needed if name not in plan]:
         columns, hint = ", ".join(map(str, plan.columns)), _hint(plan)
         raise UserError(f"--plan {file} lacks {', '.join(lacking)}; it has: {columns}.{hint}")
@@ -112,13 +112,13 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
     # Read as numbers, the code 007 would become 7, and the year 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
     read: Any = pd.read_csv
-    # The converter puts "=" before each id, so that pandas does not take "NA" for missing; below,
-    # it is taken off again.
+    # pandas would take the id "NA" for a missing value. So the converter puts "=" before each id,
+    # which is removed below.
     signed = {} if arguments.id is None else {arguments.id: "={}".format}
     try:
         header = read(file, header=None, nrows=1, dtype=str).iloc[0]
         with warnings.catch_warnings():
-            # If lines are longer than the header, pandas would take the first column for an index.
+            # If lines have more values than the header, pandas only warns, and drops values.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = read(file, index_col=False, dtype=texts, converters=signed)
         if arguments.id in table:
@@ -169,7 +169,7 @@ def _columns(table: Any, arguments: argparse.Namespace) -> Any:
     return table[chosen].copy()
 
 
-def _numbers(option: str, values: Any) -> Any:
+def _numbers(values: Any) -> Any:
     import pandas as pd
 
     try:
@@ -177,14 +177,14 @@ def _numbers(option: str, values: Any) -> Any:
             text = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
             example = f", such as {text.iloc[0]!r} in line {text.index[0] + 2}" if len(text) else ""
             raise UserError(
-                f"--{option} {values.name} holds text{example}; name a column of numbers."
+                f"--target {values.name} holds text{example}; name a column of numbers."
             )
         values = values.astype(float)
     except OverflowError:
-        raise UserError(f"--{option} {values.name} holds a number too large.") from None
+        raise UserError(f"--target {values.name} holds a number too large.") from None
     if (infinite := np.isinf(values)).any():
         raise UserError(
-            f"--{option} {values.name} has an infinite value in line {_line(infinite)}: correct "
+            f"--target {values.name} has an infinite value in line {_line(infinite)}: correct "
             "it, or leave the field empty if it is missing."
         )
     return values
@@ -206,7 +206,7 @@ def _check_date_format(arguments: argparse.Namespace) -> None:
     if arguments.time is None:
         raise UserError("--date-format says how --time is written: name that column, too.")
     reason = "it has no code"
-    # Without a code it may be a word of pandas: "mixed" would guess, row by row.
+    # Without a code it may be a word that pandas knows: "mixed" would guess, row by row.
     if "%" in form:
         try:
             pd.to_datetime(pd.Series(["a"]), format=form, errors="coerce")
@@ -214,8 +214,8 @@ def _check_date_format(arguments: argparse.Namespace) -> None:
         except (ValueError, re.error) as error:
             reason = str(error).splitlines()[0]
     raise UserError(
-        f"--date-format {form!r} cannot be read: {reason}. It is written in Python's codes, such "
-        'as "%d/%m/%Y" for 31/05/2024.'
+        f"--date-format {form!r} cannot be read: {reason}. Write it in Python's codes, such as "
+        '"%d/%m/%Y" for 31/05/2024.'
     )
 
 
@@ -251,10 +251,10 @@ def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the rows of the series, each from its first value on, and those of the plan."""
-    # With dates, the plan begins after the last date on which any series has a value; up to it, a
-    # row without a value is a gap in its series. Without dates, it begins behind each series' own
-    # last value.
+    """Return the rows of the series, from the first value of each on, and those of the plan."""
+    # With dates, the plan begins after the last date on which any series has a value; a row without
+    # a value on that date or before is a gap. Without dates, it begins after the last value of each
+    # series.
     import pandas as pd
 
     values = table[arguments.target]

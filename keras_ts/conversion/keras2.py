@@ -1,9 +1,9 @@
 """Translates files of tf.keras 2, and ``.h5`` files, for Keras 3.
 
-Keras 3 loads the weights of Keras 2, but fails on a few settings that it has dropped, on how calls
-of inner models are counted, and on the settings that a model was compiled with. It restores no
-optimizer state from ``.h5`` files, and misses the learning rate in ``.keras`` files of Keras 2,
-where it was no variable. A setting that cannot be translated stays as it is, for Keras's own error.
+Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the numbers of
+calls of inner models, and on compile settings. It restores no optimizer state from ``.h5`` files,
+and none from ``.keras`` files of Keras 2, where the learning rate was no variable. A setting that
+cannot be translated stays as it is, and Keras raises its own error.
 """
 
 import io
@@ -83,7 +83,7 @@ def is_legacy(training: dict[str, Any]) -> bool:
 def _entry(value: Any, module: str) -> Any:
     """Return the config of a loss, metric or optimizer, or of several, with the module named."""
     if isinstance(value, str) and module == "keras.losses":
-        # An unknown loss fails here; Keras itself looks it up only at the first fit.
+        # An unknown loss should fail here, not at the first fit, where Keras looks it up.
         keras.losses.get(value)
     if isinstance(value, list):
         return [_entry(item, module) for item in value]
@@ -96,7 +96,7 @@ def _entry(value: Any, module: str) -> Any:
         return value
     if title.endswith("MetricWrapper"):
         return settings.get("name")
-    # Keras 3 takes neither the function that a loss calls nor these settings of older versions.
+    # Keras 3 refuses these settings: the function that a loss calls, and some of older versions.
     unread = {"fn", "jit_compile", "is_legacy_optimizer"} | (
         {"decay"} if settings.get("decay") == 0 else set()
     )
@@ -105,19 +105,19 @@ def _entry(value: Any, module: str) -> Any:
         settings["reduction"] = "sum_over_batch_size"
     if "lr" in settings:
         settings["learning_rate"] = settings.pop("lr")
-    # Files of .h5 name no module, and Keras 2 has modules that are gone.
+    # ``.h5`` files name no module, and Keras 3 lacks some modules of Keras 2.
     if str(value.get("module", "keras")).startswith("keras"):
         value = {**value, "module": module, "registered_name": None}
     return {**value, "class_name": title, "config": settings}
 
 
 def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> None:
-    """Count calls of inner models from 0; Keras 2 counts the construction as a call."""
+    """Count calls of inner models from 0; Keras 2 counts the model's construction as call 0."""
     inner = {layer.get("name"): layer.get("class_name") for layer in layers}
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # Keras 3 itself counts so for functional models that are outputs.
+    # For functional models that are outputs, Keras 3 does this itself.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 

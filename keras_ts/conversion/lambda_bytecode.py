@@ -1,10 +1,9 @@
 """Reads the bytecode stored in a Lambda, and never runs it.
 
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash on
-untrusted bytes, and running them runs whatever the file says. So the few types that a small
-function needs are read byte by byte here, and its instructions are compared with the bytecode of
-CPython 3.6 to 3.13 for the only three sources recognised: ``expand_dims(x, n)``, ``x[..., None]``
-and ``x * n``.
+untrusted bytes, and the function may do anything. So the few types that a small function needs are
+read byte by byte here, and its instructions are compared with those that CPython 3.6 to 3.13
+compiles from ``expand_dims(x, n)``, ``x[..., None]`` and ``x * n``. No other source is recognised.
 """
 
 import base64
@@ -13,14 +12,14 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-# Instructions in hexadecimal, for 3.6 to 3.10, for 3.11 and 3.12, and for 3.13. `c` is the place
-# of the number among the constants, `k` that of the keyword's name.
+# Instructions in hexadecimal, of Python 3.6 to 3.10, 3.11 and 3.12, and 3.13, for `x * n | n * x`.
+# `c` is the place of the number among the constants, `k` the place of the keyword's name.
 _SCALE = (
     "7c00 64{c} 1400 5300 | 64{c} 7c00 1400 5300",
     "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
     "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
 )
-# Versions differ in the call of a function; those before 3.11 have two forms of it.
+# Each version calls a function in its own way; those before 3.11 have two.
 _EXPAND = (
     "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
     "7400 (6a..)* a0.. 7c00 64{c} a102 5300",
@@ -63,7 +62,7 @@ class LambdaCode:
         return None if self.names else self._constant(_SCALES)
 
     def axis(self) -> int | None:
-        """Return ``n`` of ``expand_dims(x, n)``, -1 of ``x[..., None]``, else None."""
+        """Return ``n`` for ``expand_dims(x, n)``, -1 for ``x[..., None]``, else None."""
         if self.arguments == 1 and not self.names:
             found = [index.fullmatch(self.code) for index in _INDEXES]
             return -1 if any(m and self._at(m["c"]) == (..., None) for m in found) else None
@@ -110,8 +109,8 @@ def read(text: Any) -> LambdaCode | None:
     return None
 
 
-# Counts of numbers before the first value, and of values after the line number, for 3.8 to 3.10,
-# from 3.11 on, and for 3.7.
+# How many numbers precede the first value, and how many values follow the line number, in Python
+# 3.8 to 3.10, from 3.11 on, and in 3.6 and 3.7.
 _LAYOUTS = ((6, 1), (5, 2), (5, 1))
 _PLAIN = {"N": None, "T": True, "F": False, ".": ...}
 

@@ -33,10 +33,10 @@ def migrate_lambdas(
 ) -> keras.Model:
     """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
 
-    The file is of Keras 3 and has Lambdas, or of tf.keras 2, with or without them.
-    ``Lambda(lambda x: expand_dims(x, -1))`` and ``Lambda(lambda x: x * 100.0)`` are recognised by
-    their bytecode, which is read and not run; for other Lambdas, pass the layers that replace them.
-    Weights, loss, metrics and optimizer are kept. Save the result, and the Lambdas are gone.
+    The file comes from Keras 3 and has Lambdas, or comes from tf.keras 2. The bytecode of
+    ``Lambda(lambda x: expand_dims(x, -1))`` and ``Lambda(lambda x: x * 100.0)`` is recognised, and
+    not run; for other Lambdas, pass the layers that replace them. Weights, loss, metrics and
+    optimizer are kept. The model that is returned has no Lambda, so it saves and loads as usual.
 
     Example:
 
@@ -58,21 +58,20 @@ def migrate_lambdas(
     Args:
         filepath: The file.
         replacements: Layers by the names of the Lambdas that they replace, such as
-            ``{"scale": ScaleOutput(400.0)}``. A Lambda inside another model may be named by its
-            path, ``"inner/scale"``, and must be if its name repeats. The layers must have no
-            weights, since a Lambda has none. Defaults to None: every Lambda must be one that is
-            recognised.
+            ``{"scale": ScaleOutput(400.0)}``. The name of a Lambda inside another model may be a
+            path, ``"inner/scale"``; it must be a path if two Lambdas have the same name. The layers
+            must have no weights, since a Lambda has none. Defaults to None: all are recognised.
 
     Returns:
-        The model, with the new layers under the Lambdas' names. The model is compiled if the saved
-        one was and Keras can still do so; a warning names what was lost.
+        The model, with the new layers under the Lambdas' names. It is compiled if the saved model
+        was. If Keras cannot compile it, or its optimizer's state is lost, a warning says so.
 
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path, or a replacement is not a layer.
-        ValueError: The file is of Keras 3 and holds no Lambda, a replacement names none of them, a
-            Lambda that is not recognised has no replacement, the model does not load with a
-            replacement, or a mask ends at a Lambda for which you gave no replacement.
+        ValueError: The file is of Keras 3 and holds no Lambda, a replacement names no Lambda, a
+            Lambda is not recognised and has no replacement, the model does not load with a
+            replacement, or a mask may reach a Lambda for which you gave no replacement.
     """
     passed = _checked(replacements)
     source = path_text("filepath", filepath)
@@ -118,7 +117,7 @@ def _checked(replacements: Any) -> dict[str, keras.layers.Layer]:
 
 
 def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return every Lambda's entry by its path: the names of the layers around it, then its own."""
+    """Return the entry of every outermost Lambda by its path, such as ``inner/scale``."""
     lambdas: dict[tuple[str, ...], dict[str, Any]] = {}
     for place, entry in entries(config.get("config")):
         inside = (place.layers[:depth] in lambdas for depth in range(len(place.layers)))
@@ -133,16 +132,16 @@ def _matched(
     """Return a layer for each Lambda: its replacement, or the one that its code proposes."""
     layers = {}
     for name, layer in passed.items():
-        meant = [where for where in lambdas if where.rpartition("/")[2] == name]
+        named = [where for where in lambdas if where.rpartition("/")[2] == name]
         if name in lambdas:
-            meant = [name]
-        if len(meant) != 1:
-            what = f"fits {len(meant)} Lambdas: use a path" if meant else "fits no Lambda"
+            named = [name]
+        if len(named) != 1:
+            what = f"fits {len(named)} Lambdas: use a path" if named else "fits no Lambda"
             raise ValueError(
                 f"{source!r}: replacements[{name!r}] {what}. Its Lambdas: "
                 f"{', '.join(map(repr, lambdas))}."
             )
-        layers[meant[0]] = layer
+        layers[named[0]] = layer
     missing = {}
     for where, entry in lambdas.items():
         if where not in layers:
@@ -169,7 +168,7 @@ def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]
         parts = [function.get(key) for key in ("code", "defaults", "closure")] if isinstance(
             function, dict) else []  # fmt: skip
     else:
-        # Keras 2 keeps a lambda as a list, and of a function only the name.
+        # Keras 2 keeps a lambda as a list, and a function by its name alone.
         parts = function if isinstance(function, list) else []
     if len(parts) != 3:
         name = function.get("config") if isinstance(function, dict) else function
@@ -196,13 +195,13 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
     """Put ``layer`` where ``entry`` was, under its name and with its connections."""
     new = copy.deepcopy(keras.saving.serialize_keras_object(layer))
     new["config"]["name"] = entry["config"]["name"]
-    # A layer that we choose computes in the precision of the Lambda, not in today's default.
+    # A proposed layer computes in the Lambda's precision, not in the current default.
     if proposed and "dtype" in entry["config"]:
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
-        # The call of a Lambda names mask and training. Keras passes them to other layers by itself,
-        # so they are taken out where they are None.
+        # A Lambda's call has the arguments mask and training. A call of another layer need not:
+        # Keras passes them on, so they are removed if they are None.
         calls = [call] if isinstance(call, dict) else call
         for item in calls if isinstance(calls, list) else ():
             arguments = item.get("kwargs") if isinstance(item, dict) else item[-1]
@@ -272,7 +271,7 @@ def _layer_at(model: keras.Model, where: str) -> Any:
 
 
 def _check_masks(model: keras.Model, proposed: dict[str, Any], source: str) -> None:
-    """Refuse a proposed layer that would pass on a mask, since its Lambda ended the mask."""
+    """Refuse a proposed layer that would pass a mask on, since the Lambda did not."""
     reached = reached_layers(
         model, lambda layer: any(layer is stand_in for stand_in in proposed.values())
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
-from keras_ts._files import path_text
+from keras_ts._files import path_text, replacing
 from keras_ts._models import check_model, value_of
 from keras_ts._registration import PACKAGE
 from keras_ts.interface import carried_by
@@ -33,8 +33,7 @@ _UNCOMPILED = (
     "keras_ts.save_model(model, filepath), then "
     "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
 )
-# Lengths to try if a model leaves the length of its input open; a convolution may need the
-# longer one.
+# Lengths to try if the input's length is open; a convolution may need the longer one.
 LENGTHS = (4, 64)
 
 
@@ -42,14 +41,14 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     """Save a model as a ``.keras`` file of stock layers, which loads without keras_ts.
 
     Weights, loss, metrics, and the optimizer with its state are kept; predictions are the same up
-    to rounding. The model itself does not change. The stock form takes no ragged batches, and no
-    masks that are passed in by hand.
+    to rounding. ``model`` does not change. The saved model takes no ragged batches, and no ``mask``
+    argument.
 
-    A ``WindowedInput`` has no stock form: a stock ``Identity`` takes its place, which carries
-    nothing. The windows go into the file's metadata, where ``load_windows`` reads them; the next
-    file that plain Keras writes lacks them. ``QuantileLoss`` and its metrics have no stock form
-    either, so a model that was trained for quantiles must be saved uncompiled. So must a model with
-    a ``Bounded``, whose stock form clips in training, too.
+    An ``Identity`` replaces a ``WindowedInput``, and carries no windows. They go into the file's
+    metadata, where ``load_windows`` reads them; if Keras saves the loaded model again, they are
+    lost. ``QuantileLoss`` and its metrics have no stock form, so a model that was trained for
+    quantiles must be saved uncompiled. So must a model with a ``Bounded``: its stock form clips in
+    training, too.
 
     Example:
 
@@ -96,7 +95,8 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
             lowered.optimizer.variables,
             "A layer was frozen or freed after the optimizer was built, and its state",
         )
-    write(lowered, filepath, carried_by(model))
+    with replacing(path) as temporary:
+        write(lowered, temporary, carried_by(model))
 
 
 def _check_stock(model: keras.Model) -> None:
@@ -122,13 +122,13 @@ def _check_stock(model: keras.Model) -> None:
             raise ValueError(f"{place} is a Lambda, which does not load elsewhere: replace it.")
         if not is_stock(entry) and title(entry) not in replaced:
             raise ValueError(
-                f"{place} needs {title(entry)}, which is neither Keras's nor has a stock form: the "
-                "file would not load without it. Replace it, or use keras_ts.save_model."
+                f"{place} needs {title(entry)}, which is not of Keras and has no stock form. "
+                "Replace it, or use keras_ts.save_model."
             )
 
 
 def _check_masks(model: keras.Model) -> None:
-    """Refuse a mask that crosses a layer whose stock form would drop it."""
+    """Refuse a model if a mask reaches a layer that drops masks in its stock form."""
 
     def drops_masks(layer: Any) -> bool:
         keeps = type(layer) is WindowedInput or (type(layer) is ScaleOutput and _is_scalar(layer))
@@ -172,7 +172,7 @@ def _rescaling(layer: ScaleOutput) -> keras.layers.Layer:
 
 
 def _identity(layer: WindowedInput) -> keras.layers.Layer:
-    # The input keeps its dtype: under a half-precision policy, Identity would cast the series.
+    # Under a half-precision policy, Identity would cast the series to it.
     dtype = layer.input.dtype
     return keras.layers.Identity(
         name=layer.name, dtype=dtype if keras.backend.is_float_dtype(dtype) else "float32"
@@ -208,12 +208,12 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
         variable.assign(value_of(value))
 
 
-# A layer that a mask reaches may treat it otherwise than its replacement does. Masks enter and
-# leave inner models only together with data, so the model is run on zeros.
+# A layer may treat a mask in another way than its replacement. To find the layers that a mask
+# reaches, inner ones too, the model is run on zeros: Keras passes masks on only with data.
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:
-    """Return the ``watched`` layers that a mask reaches, or None if no mask could be followed."""
+    """Return the ``watched`` layers that a mask reaches, or None if the model does not run."""
     masking = (
         entry["class_name"] == "Masking"
         or (isinstance(entry["config"], dict) and entry["config"].get("mask_zero"))
@@ -244,7 +244,7 @@ def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def _runs(model: keras.Model, length: int) -> bool:
-    """Send zeros through, with ``length`` for open axes; return True if the model takes them."""
+    """Return True if the model runs on zeros, with ``length`` for open axes."""
     # A Sequential that was never called on symbolic tensors has no ``input``.
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     try:

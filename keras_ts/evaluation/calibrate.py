@@ -76,12 +76,12 @@ def calibrate(
     ``compare`` says so. A t-test over stretches of time, each as long as errors stay correlated,
     finds a difference where there is none at most one time in twenty.
 
-    The held-out rows are the latest, from which a net would learn most. With ``train_on``, the
+    A net would learn most from the held-out rows, which are the latest. With ``train_on``, the
     widths are measured first, and then a copy of the net is trained on those rows, too, as
-    ``fine_tune`` does. The widths do not change. They were measured on a net that had fewer rows,
-    so the coverage is approximate, and not guaranteed even for exchangeable errors.
+    ``fine_tune`` does. The widths stay those of the net that had fewer rows, so the coverage is
+    approximate, and not guaranteed even for exchangeable errors.
 
-    Intervals are those of single steps. For the total of a week or of several series, pass
+    Intervals hold for single steps. For the total of a week or of several series, pass
     ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
     draws sample paths.
 
@@ -101,15 +101,15 @@ def calibrate(
             each coverage: 0.1 and 0.9 for 0.8.
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
-        coverage: Share of values that an interval shall contain, or an increasing list of shares.
-            A model of quantiles is calibrated at every pair that has enough windows; too few
-            windows for a share passed here are an error. Defaults to None: 0.8 and 0.95 for a
-            point forecast; for quantiles, every pair that has enough windows.
+        coverage: Share of values that an interval should contain, or an increasing list of shares.
+            A model of quantiles is calibrated at every pair that has enough windows; a share passed
+            here must have enough. Defaults to None: 0.8 and 0.95 for a point forecast; for
+            quantiles, every pair that has enough windows.
         train_on: Windows on which a copy of the net is trained further once the widths are
             measured, such as the windows of all rows so far. ``model`` must be compiled, and is not
             changed. Defaults to None: the net is not trained.
-        joint: True to keep the errors of each window as ranks, in at most 1 MB of the file. Beyond
-            1 MB, a thousand origins are kept, and then only some series. Defaults to False.
+        joint: True to keep the errors of each window as ranks, in at most 1 MB of the file: if all
+            need more, those of a thousand origins, or of only some series. Defaults to False.
 
     Returns:
         The calibrated model, not compiled. The last axis of its outputs holds the lower bounds, the
@@ -162,10 +162,10 @@ def calibrate(
     columns, targets = judged.panel.columns, judged.columns.tolist()
     if columns.plain or columns.squeeze:
         targets = None if columns.plain else targets[0]
-    kept = None
+    compiled_with = None
     if settings is not None and not has_own_step(model):
         # ``jit_compile="auto"`` is True or False by now, which may not suit another backend.
-        kept = {name: value for name, value in settings.items() if name != "jit_compile"}
+        compiled_with = {name: value for name, value in settings.items() if name != "jit_compile"}
     layer = ConformalInterval(
         shares,
         quantiles=levels,
@@ -173,7 +173,7 @@ def calibrate(
         targets=targets,
         sequence=judged.geometry.sequence,
         calibrated_on=joined(spans_of(judged)),
-        compiled_with=kept,
+        compiled_with=compiled_with,
         halves=_halves(scores[0], margins[0], classes, judged, whole.windows),
         inputs=bounds if judged.geometry.before else None,
     )
@@ -218,17 +218,17 @@ def _error_paths(
         actual = np.where(np.isfinite(actual), actual, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             half = (high - low) / 2
-            # If an interval has no width, an error is infinite, and an error of 0 stays 0.
+            # On an interval without width, an error is infinite, unless it is 0.
             error = (actual - predicted[..., middle]) / half
         errors.append(np.where(actual == predicted[..., middle], 0.0, error))
         below.append(low - actual)
         above.append(actual - high)
         widths.append(half)
     made, low, high, wide = map(np.concatenate, (errors, below, above, widths))
-    has = ~np.isnan(made).all(axis=(1, 2))
-    rows = windows[has]
+    known = ~np.isnan(made).all(axis=(1, 2))
+    rows = windows[known]
     return ErrorPaths.of(
-        made[has], low[has], high[has], wide[has], origins[rows], series[rows], keys
+        made[known], low[known], high[known], wide[known], origins[rows], series[rows], keys
     )
 
 
@@ -254,7 +254,7 @@ def _attached(
 
 
 def _shares_of(levels: tuple[float, ...], named: tuple[float, ...]) -> tuple[float, ...]:
-    """Return all coverages that a model of quantiles has; raise an error if one is lacking."""
+    """Return all coverages that a model of quantiles has; refuse a named one that it lacks."""
     for share in named:
         pair_of(share, levels)
     shares = tuple(pairs_of(levels))
@@ -272,8 +272,8 @@ def _calibrated(
     """Return the coverages that ``count`` windows suffice for; warn of levels left as they are."""
     enough = tuple(share for share in shares if windows_needed(share) <= count)
     pairs = [[levels[place] for place in places] for places in pairs_of(levels).values()]
-    alone = set(levels).difference([0.5], *pairs)
-    left = [f"{level} has no symmetric partner" for level in sorted(alone)]
+    unpaired = set(levels).difference([0.5], *pairs)
+    left = [f"{level} has no symmetric partner" for level in sorted(unpaired)]
     for (low, high), share in zip(pairs[len(enough) :], shares[len(enough) :], strict=True):
         left.append(f"{low} and {high} need {windows_needed(share)} windows, not {count}")
     if left:
@@ -290,7 +290,7 @@ def _halves(
 ) -> tuple[float, float] | None:
     """Return the shares of values within the margins in both halves, if they differ."""
     origins = judged.origins_of(windows)
-    scores, classes = scores[: len(windows)], classes[: len(windows)]  # Without those cut short.
+    scores, classes = scores[: len(windows)], classes[: len(windows)]  # The rest was cut short.
     inside = scores <= np.take_along_axis(margins, classes[:, None], axis=0)
     times = [
         np.bincount(origins.times, values.sum(axis=(1, 2)))
@@ -343,7 +343,7 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
 
 
 def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
-    """Return a calibrated model on the same layers, but for its ``ConformalInterval``."""
+    """Return a copy of a calibrated model with its own ``ConformalInterval``, all else shared."""
     layer = Interface(model, None).last_layer
     config = layer.get_config()
     if followed is not None:
@@ -358,7 +358,7 @@ def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
 
 
 def with_interval(outputs: Any, interval: Callable[[Any], Any]) -> Any:
-    """Return symbolic outputs with something else in place of their ``ConformalInterval``."""
+    """Return symbolic outputs with ``interval`` in place of their ``ConformalInterval``."""
     last, inputs = _keras_private.made_by(outputs)
     if isinstance(last, ConformalInterval):
         return interval(inputs)

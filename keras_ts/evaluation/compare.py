@@ -1,4 +1,4 @@
-"""``compare``: whatever forecasts, judged on exactly the same targets."""
+"""``compare``: judges models, tables and baselines on exactly the same targets."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,14 +31,14 @@ def compare(
     - ``"moving average"``: the mean of the window.
     - ``"median"``: the median of the window, by phase where that is better within the window and
       on ``train``; always 0 where most targets of ``train`` are 0 and that is better on it.
-    - ``"theta"``: the optimised theta method, fitted to each window by itself; not for sequences.
-    - ``"linear regression"``: a ridge regression of each step, fitted on ``train``. It reads what
+    - ``"theta"``: the optimised theta method, fitted to each window; not for sequences.
+    - ``"linear regression"``: a ridge regression for each step, fitted on ``train``. It reads what
       models read: the window of every column, the columns known ahead, the calendar and the static
       columns. The series of a panel share it, each scaled by its own window.
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
-    - ``"climatology"``, with ``total=True`` or ``by="sql"``: the quantiles of all totals of as many
-      rows, or of all values, that each series has before the first border.
+    - ``"climatology"``, with ``total=True`` or ``by="sql"``: the quantiles of each series' values
+      before the first border; with ``total=True``, of its totals of as many consecutive rows.
 
     The verdict compares the errors of the model and of the best baseline on the same targets. The
     skill is one minus the model's error over that of the baseline, and a block bootstrap gives its
@@ -53,13 +53,13 @@ def compare(
     beside"``, and the report says how many windows or series there are, and how many an interval
     takes. With several models, the report also compares each with the best model.
 
-    Models whose windows differ, and forecasts that come as tables, are judged on the targets that
-    all of them have, and the report says how many these are. The baselines then read the windows of
-    ``train`` and ``validation``, or without these the windows with the most columns (of them, the
-    longest).
+    If windows differ, or forecasts come as tables, all are judged on the targets that every one of
+    them has, and the report says how many these are. The baselines then read the windows of
+    ``train`` and ``validation``, or without these the windows with the most columns (among those,
+    the longest).
 
-    The report names the inputs beyond the past of the targets, which of the baselines only the
-    linear regression reads.
+    Of the baselines, only the linear regression reads inputs beyond the past of the targets. The
+    report names these inputs.
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``
@@ -67,8 +67,7 @@ def compare(
     their past, which ``missing="keep"`` lets through, are left out for all forecasters. With
     ``missing="mask"`` they are judged, and the baselines replace a missing value by the last known
     one, or by the first known one if none came before. With ``missing="mask_targets"`` windows are
-    judged on those of their targets that are present, the same ones for all forecasters, whatever a
-    model predicts at the others.
+    judged only on their targets that are present, the same for all forecasters.
 
     Example:
 
@@ -131,22 +130,22 @@ def compare(
             in time order, in the shape of the targets, or a table as in ``models``. Targets with a
             NaN forecast are left out for every forecaster. Defaults to None: the baselines above.
         metrics: A list of functions ``(actual, prediction, scale) -> losses`` of arrays
-            ``(windows, steps, targets)``. They return one loss for each target, whose mean is a
+            ``(windows, steps, targets)``. They return one loss for each target. The mean loss is a
             column of the table; NaN is left out. Quantiles are judged by their median. ``scale`` is
             that of MASE, NaN for series that are missing or constant in train.
-        by: The measure of skill and verdict: ``"mae"``; ``"mase"``, by which series and targets
-            count alike whatever their size; ``"rmsse"``, which punishes large errors more;
+        by: The measure of skill and verdict: ``"mae"``; ``"mase"``, in which large and small series
+            and targets count alike; ``"rmsse"``, which punishes large errors more;
             ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
             name of one of ``metrics`` that gives an error of 0 or more for each value, or NaN at
             the same targets for every forecaster, such as all but one column. Defaults to None:
             ``"mase"`` for a panel or several targets, else ``"mae"``.
         total: True to judge the total of each window's steps, such as a week's sales, in place of
             single steps. A missing step counts 0 where another one is not missing. A total's MASE
-            is its error over the scale and the number of its steps, so it is at most that of
-            single steps. A model that ``calibrate(..., joint=True)`` made has quantiles of totals,
-            by 500 sample paths, and their median for a point, and so has a table of sample paths;
-            any other model has the sum of its points. Baselines have quantiles by the errors of
-            their own totals; one baseline more is the climatology. Defaults to False.
+            is its error over the scale times the number of its steps, so it is at most that of
+            single steps. A model made by ``calibrate(..., joint=True)`` is judged by quantiles of
+            totals, from 500 sample paths, and their median; so is a table of sample paths. Any
+            other model is judged by the sum of its points. Baselines get quantiles from the errors
+            of their own totals, and the climatology joins them. Defaults to False.
 
     Returns:
         A ``ComparisonReport``.
@@ -155,7 +154,7 @@ def compare(
         TypeError: ``models`` is not a Keras model or a dict of models and tables, or a part is not
             a ``WindowDataset``; ``baselines`` or ``metrics`` hold an entry of another kind.
         ValueError: The parts differ in windows or columns, a model does not fit them, its
-            predictions are not finite, they carry different periods, a period reaches back beyond
+            predictions are not finite, models carry different periods, a period reaches back beyond
             the start of a series, two forecasters have one name or no target in common, or the
             columns of a table are unclear.
     """

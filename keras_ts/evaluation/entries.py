@@ -69,9 +69,9 @@ class Entries:
                     )
                 self.models[name], by_model[name] = value, shared
             elif isinstance(value, tuple):
-                self.models[name], *own = value
-                key = id(own[0]), id(own[1])
-                by_model[name] = read[key] = read.get(key) or _parts(name, *own)
+                self.models[name], *datasets = value
+                key = id(datasets[0]), id(datasets[1])
+                by_model[name] = read[key] = read.get(key) or _parts(name, *datasets)
         if shared is None and not by_model:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."
@@ -80,7 +80,7 @@ class Entries:
         # so that no model reads more than the baselines.
         self.parts = shared or max(
             by_model.values(),
-            key=lambda own: (len(own.judged.panel.columns.names), own.judged.geometry.reach),
+            key=lambda of: (len(of.judged.panel.columns.names), of.judged.geometry.reach),
         )
         self._own = by_model
         interfaces: dict[str, Interface] = {}
@@ -105,14 +105,15 @@ class Entries:
             if not covered.any():
                 who = " and ".join(tables)
                 raise ValueError(
-                    f"There is no series and origin of which all columns of {who} have a forecast."
+                    f"There is no series and origin for which all columns of {who} have a forecast."
                 )
             common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
             tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
         self.judged = common[self.parts]
         self._common, self._interfaces = common, interfaces
-        told = [*(each.quantiles for each in interfaces.values()), *(t[1] for t in tables.values())]
-        usual = next((levels for levels in told if levels), (0.1, 0.5, 0.9))
+        of_tables = [levels for _, levels in tables.values()]
+        all_levels = [*(each.quantiles for each in interfaces.values()), *of_tables]
+        usual = next((levels for levels in all_levels if levels), (0.1, 0.5, 0.9))
         self.forecasters: list[Forecaster] = [
             of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model
@@ -121,7 +122,7 @@ class Entries:
         ]
 
     def _called(self, parts: Parts) -> str:
-        """Return the names of the models with these windows, or whose they are."""
+        """Return the names of the models with these windows, or else the owner's."""
         names = [name for name, used in self._own.items() if used is parts]
         return " and ".join(names) or parts.owner
 
@@ -137,14 +138,14 @@ class Entries:
         return next(iter(periods.values()), None)
 
     def notes(self, baselines: Sequence[str]) -> list[str]:
-        """Return what a reader has to know about windows that differ, and columns."""
+        """Return sentences on windows that differ, and on what models read beside targets."""
         notes = []
         distinct = list(self._common)
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
             counts = ", ".join(f"{self._called(p)} {p.judged.count}" for p in distinct)
             notes.append(
-                f"All have {self.judged.count} windows in common (of their own: {counts}); no "
-                "other is judged."
+                f"All have {self.judged.count} windows in common (of their own: {counts}); only "
+                "these are judged."
             )
             before, left = (
                 each.ranges.series_of(np.arange(each.count))
@@ -165,7 +166,6 @@ class Entries:
             notes += covariates_note(covariates, baselines, too_many(self.parts.train))
         for name, interface in self._interfaces.items():
             last = interface.last_layer
-            # Coverage that changed within the part that a model was calibrated on.
             if isinstance(last, ConformalInterval) and last.halves is not None:
                 first, latest = last.halves
                 than = "more" if latest < first else "fewer"
@@ -245,11 +245,11 @@ def _is_table(value: Any) -> bool:
 
 
 def _parts(owner: str, train: Any, validation: Any) -> Parts:
-    """Return the parts of some windows; refuse those that come not from one ``WindowedSeries``."""
+    """Return the parts of some windows; refuse two that differ in settings, columns or series."""
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     datasets = trained.dataset, judged.dataset
     windows = [dataset.windows for dataset in datasets]
-    pairs = [(name, *(getattr(own, name) for own in windows)) for name in _ALIKE]
+    pairs = [(name, *(getattr(spec, name) for spec in windows)) for name in _ALIKE]
     pairs.append(("columns", *(dataset.columns for dataset in datasets)))
     for name, ours, theirs in pairs:
         if ours != theirs:
@@ -268,7 +268,7 @@ def _parts(owner: str, train: Any, validation: Any) -> Parts:
 
 
 def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]) -> None:
-    """Warn of models that learnt of targets that are judged: their nets, or their intervals."""
+    """Warn of models with nets or intervals that learnt from targets that are judged."""
     here: dict[JudgedWindows, Spans] = {}
     for name, interface in interfaces.items():
         calibrated_on = getattr(interface.last_layer, "calibrated_on", None)
@@ -298,7 +298,7 @@ def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedW
 
 
 def _followed(followed: Followed | None, judged: JudgedWindows) -> bool:
-    """Return True if a target of an origin that intervals followed is judged."""
+    """Return True if a judged target belongs to an origin that the intervals followed."""
     clock = judged.panel.clock
     if followed is None or not followed.origins or clock is None:
         return False

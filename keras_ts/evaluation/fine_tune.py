@@ -1,4 +1,4 @@
-"""``fine_tune``: a model that goes on from where training left it, on rows that came since."""
+"""``fine_tune``: trains a copy of a model further, on rows that came since."""
 
 from typing import Any
 
@@ -30,17 +30,16 @@ def fine_tune(
     """Return a copy of a model that is trained further, such as on the rows of the last months.
 
     The copy begins with the weights of ``model``, which stays as it is. It is trained with the loss
-    that ``model`` was compiled with, and by an optimizer of the same settings, which is new and has
-    a small rate of its own: a schedule that has come to its end, or to 0, does not stop it. Layers
-    that are frozen stay so. The windows are read in random order, and where ``min_inputs`` lets
-    young series come, two fifths are cut short, as ``preset.fit`` does.
+    of ``model`` and a new optimizer of the same settings, but with a small, constant learning rate:
+    a schedule that has ended, or fallen to 0, would stop the training. Frozen layers stay frozen.
+    The windows are read in random order. If ``min_inputs`` admits young series, two fifths of the
+    windows are cut short, as ``preset.fit`` does.
 
     A calibrated model is trained without its intervals, and calibrated again afterwards, on
     ``calibration``. Its ``ConformalInterval`` keeps what the net was compiled with, also in a file.
 
-    The result has no scorecard, since it was not judged yet. It is compiled as ``model`` was, with
-    a new optimizer at the first rate, so that the next ``fine_tune`` begins from the same rate. A
-    calibrated model is not compiled.
+    The result has no scorecard, since it was not judged yet. It is compiled as ``model`` was, so
+    that the next ``fine_tune`` chooses the same rate. A calibrated result is not compiled.
 
     Example:
 
@@ -66,7 +65,7 @@ def fine_tune(
         calibration: Windows to calibrate on, which hold none of the targets in ``train``. Needed
             for a calibrated model; any other model gets intervals if they are given. Defaults to
             None.
-        coverage: Share of values that an interval shall contain, as for ``calibrate``. Defaults to
+        coverage: Share of values that an interval should contain, as for ``calibrate``. Defaults to
             None: that of the calibrated model; for any other, the default of ``calibrate``.
         verbose: 1 to show progress once that takes some seconds, 0 to show nothing. Defaults to 1.
 
@@ -76,7 +75,7 @@ def fine_tune(
     Raises:
         TypeError: ``model`` is not a Keras model, or a part not a ``WindowDataset``.
         ValueError: The windows or columns are not those of the model; it was never compiled, or
-            with settings that cannot be made again; ``calibration`` is missing, too short, or
+            with settings that cannot be restored; ``calibration`` is missing, too short, or
             shares targets with ``train``; or the training diverges.
     """
     model = check_model(model, built=True)
@@ -94,9 +93,9 @@ def fine_tune(
         joint = interval.paths is not None
         if settings is None:
             raise ValueError(
-                "model keeps no loss to train its net by: when it was calibrated, the net was not "
-                "compiled, or by settings that cannot be kept, or by an older keras_ts. Fine-tune "
-                "the net that it was made of, and calibrate that."
+                "model keeps no loss to train its net with: when it was calibrated, the net was "
+                "not compiled or had settings that cannot be saved, or keras_ts was older. "
+                "Fine-tune the net that was calibrated, and calibrate the result."
             )
         net = _net(model, interval)
     else:
@@ -107,10 +106,11 @@ def fine_tune(
         coverage = own_coverage
     elif calibration is None:
         raise ValueError(
-            "coverage is that of intervals, whose width calibration sets: pass calibration=, too."
+            "coverage sets the share of values in intervals, and these need windows: pass "
+            "calibration=, too."
         )
     if calibration is not None:
-        # All this before the training, which takes long.
+        # Checked before the training, which takes long.
         judged = JudgedWindows("calibration", calibration)
         interface = Interface.of(net, calibration, cure=CURE)
         if coverage is not None:
@@ -139,7 +139,7 @@ def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
 
 
 def _check_apart(train: JudgedWindows, calibration: JudgedWindows) -> None:
-    """Refuse windows to calibrate on whose targets are trained on."""
+    """Refuse calibration windows that share targets with ``train``."""
     if train.panel.clock is None and train.panel is not calibration.panel:
         return
     first, last = train.first_targets(), train.last_targets()

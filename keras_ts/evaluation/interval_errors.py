@@ -1,7 +1,7 @@
-"""The errors by which ``calibrate`` sets widths, also those of windows cut short.
+"""The errors from which ``calibrate`` sets widths, including those of windows cut short.
 
-Full windows say little of the errors for a series that has just begun. If there are few windows of
-so few inputs, longer ones stand for them, without their oldest inputs.
+Full windows say little about the errors of a series that has just begun. If few windows have so few
+inputs, longer windows are added that are cut to as few inputs.
 """
 
 from itertools import pairwise
@@ -19,12 +19,12 @@ from keras_ts.windows.arithmetic.regression import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.arithmetic.short import class_of
 
-# A class of fewer windows is filled, up to so many, with longer ones that are cut short.
+# A class with fewer windows is filled up to this many with longer ones that are cut short.
 _WINDOWS = 2000
 
 
 class IntervalErrors(NamedTuple):
-    """How far targets lie below and above each interval, negative inside, of some windows."""
+    """How far the targets of some windows lie below and above intervals; negative inside."""
 
     lower: Array  # (windows, steps, targets, intervals), NaN for a missing target
     upper: Array
@@ -43,7 +43,7 @@ def errors_of(
 ) -> IntervalErrors:
     """Return the errors of the windows whose targets and predictions are finite."""
     # Intervals are pairs of quantiles, or the point twice. Where targets may be missing, a window
-    # is left out only if all are, and the distance of a missing one is NaN.
+    # is left out only if all its targets are, and the error at a missing target is NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
     shares = left_out(model, judged)
     middle = 0 if levels is None else levels.index(0.5)
@@ -57,13 +57,13 @@ def errors_of(
         past, known = block.past_as_read, known_steps(block.past_as_read)
         scales, point = window_scales(past), predicted[..., middle, None]
         if judged.classes(None)[0] <= 1 < judged.geometry.window:
-            # One value makes no step: the window is in units of its forecast.
+            # A single value has no step, so the scale of its window is its forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if shares is not None:
-            # A series without a value is left out of the fit.
+            # A window without a value is judged as if the level was fitted without its series.
             empty = known == 0
-            alone = point + (actual - point) / shares[block.series, None, None, None]
-            actual = np.where(empty[:, None, :, None], alone, actual)
+            unseen = point + (actual - point) / shares[block.series, None, None, None]
+            actual = np.where(empty[:, None, :, None], unseen, actual)
         parts.append(IntervalErrors(*(
             values[usable]
             for values in (
@@ -79,17 +79,17 @@ def errors_of(
 
 
 def left_out(model: keras.Model, judged: JudgedWindows) -> Array | None:
-    """Return by what the error of each series is divided if the level is fitted without it."""
-    # One less its share in its own fit. None if each window has a value.
+    """Return the divisors that turn series' errors into those of a level fitted without them."""
+    # A divisor is one less the series' leverage in the fit. None if each window has a value.
     if not judged.unseen:
         return None
     count, parts = len(judged.panel.lengths), [*judged.panel.by_series.values()]
-    own = np.full(count, 1 / count)
+    leverage = np.full(count, 1 / count)
     layers = layers_within(model, LevelByStatic)
     if parts and layers:
         penalty = float(keras.ops.convert_to_numpy(layers[0].penalty))
-        own = leverages(np.concatenate(parts, axis=1), penalty)
-    return np.maximum(1 - own, 1 / (1 + count))
+        leverage = leverages(np.concatenate(parts, axis=1), penalty)
+    return np.maximum(1 - leverage, 1 / (1 + count))
 
 
 def with_short(
@@ -100,15 +100,15 @@ def with_short(
     levels: Any,
     pairs: list[Any],
 ) -> IntervalErrors:
-    """Return errors and those of windows cut short, if classes of windows have too few."""
+    """Return the errors, with those of windows cut short for classes that have too few windows."""
     generator, classes = np.random.default_rng(0), class_of(errors.known, bounds)
-    windows, kept = [errors.windows[:0]], [errors.windows[:0]]
+    windows, inputs = [errors.windows[:0]], [errors.windows[:0]]
     for place, (fewest, more) in enumerate(pairwise(bounds)):
         longer = errors.windows[(classes > place).all(axis=1)]
         lacking = _WINDOWS - int((classes == place).sum(axis=0).min())
         windows.append(generator.permutation(longer)[: max(lacking, 0)])
-        kept.append(generator.integers(fewest, more, len(windows[-1])))
-    part = judged.only(np.concatenate(windows), np.concatenate(kept))
+        inputs.append(generator.integers(fewest, more, len(windows[-1])))
+    part = judged.only(np.concatenate(windows), np.concatenate(inputs))
     if not part.count:
         return errors
     cut = errors_of(model, part, levels, pairs)

@@ -28,7 +28,7 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.split import Part
 
-# Without timestamps, a series is recognized by so many of its first rows.
+# Without timestamps, a series is recognized by this many of its first rows.
 _FIRST_ROWS = 8
 _LIKE_TRAINED = "Judge it on windows like those it was trained on."
 
@@ -113,12 +113,12 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return forecasts ``(windows, steps, targets[, levels])``, of a sequence's last step."""
+        """Return forecasts ``(windows, steps, targets[, levels])``; sequences give the last one."""
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
         if outputs.shape not in [(*axes, *tail) for axes in shapes_of(shape, self.geometry)]:
             quantile = " and quantile" if tail else ""
-            of_quantiles = " Quantiles come of a SortedQuantiles layer at the end of the model."
+            of_quantiles = " Quantiles come from a SortedQuantiles layer at the end of the model."
             raise ValueError(
                 f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
                 f"shape {outputs.shape}. {_LIKE_TRAINED}"
@@ -132,7 +132,7 @@ class JudgedWindows(WindowBlocks):
         return last.reshape(steps).astype(np.float64)
 
     def in_last_step(self, name: str, forecasts: Array) -> Array:
-        """Return what ``in_steps`` does, also of forecasts of the last step of a sequence alone."""
+        """Do what ``in_steps`` does, and also take forecasts of only a sequence's last step."""
         shape = (len(forecasts), self.geometry.horizon, len(self.columns))
         given = self._target_shape(len(forecasts))
         if self.geometry.sequence and forecasts.shape != given:
@@ -142,7 +142,7 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, forecasts, None)
 
     def as_targets(self, forecasts: Array) -> Array:
-        """Return forecasts with the axes of the dataset's targets; of a sequence, of one step's."""
+        """Return forecasts with the axes of the dataset's targets, or of a sequence's last step."""
         shape = self._target_shape(len(forecasts))
         return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
 
@@ -162,7 +162,7 @@ class JudgedWindows(WindowBlocks):
         return Origins.of(series, times, -(-self.geometry.horizon // stride))
 
     def mark(self) -> str:
-        """Return a hex digest of the targets, by which they are recognized."""
+        """Return a hex digest that identifies the targets."""
         targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
         return hashlib.blake2b(targets.tobytes(), digest_size=16).hexdigest()
 
@@ -173,11 +173,11 @@ class JudgedWindows(WindowBlocks):
         return last.table(self.targets(), predictions)
 
     def first_targets(self) -> Array:
-        """Return the time or position of each series' first target; int64's highest for none."""
+        """Return the time or position of each series' first target; int64's maximum for none."""
         return self._moments_of(np.minimum.reduceat, 0, self.ahead[0])
 
     def last_targets(self) -> Array:
-        """Return the time or position of each series' last target; int64's lowest for none."""
+        """Return the time or position of each series' last target; int64's minimum for none."""
         return self._moments_of(np.maximum.reduceat, 1, self.ahead[-1])
 
     def _moments_of(self, reduced: Any, last: int, ahead: int) -> Array:
@@ -198,7 +198,7 @@ class JudgedWindows(WindowBlocks):
         return self.last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
-        """Return seasonal naive forecasts, and True for windows without a gap since the values."""
+        """Return seasonal naive forecasts, and if a window has no gap from their values on."""
         # How far before the origin each step's forecast lies.
         back = -(-self.ahead // period) * period - self.ahead
         begin = block.origins - back.max()
@@ -225,7 +225,7 @@ class JudgedWindows(WindowBlocks):
         return values.astype(np.float64), gapless
 
     def scales(self, period: int) -> Array:
-        """Return what ``scales_of`` does, of the rows before the first border."""
+        """Return ``scales_of`` the rows before the first border."""
         return scales_of(self.panel, period, self._source.before)
 
     def scales_for(self, other: "JudgedWindows", period: int) -> Array:
@@ -253,11 +253,10 @@ def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array
     return np.where(scales > 0, scales, np.nan)
 
 
-def rows_apart(series: IntArray, flat: IntArray, alone: int) -> float:
-    """Return how far origins of a series usually are from each other; ``alone`` if each is."""
-    # Other people's forecasts may have every seventh origin alone.
-    apart = np.diff(flat)[np.diff(series) == 0]
-    return float(np.median(apart)) if len(apart) else float(alone)
+def rows_apart(series: IntArray, flat: IntArray, default: int) -> float:
+    """Return the median distance between origins of a series; ``default`` if none has two."""
+    distances = np.diff(flat)[np.diff(series) == 0]
+    return float(np.median(distances)) if len(distances) else float(default)
 
 
 def spans_of(judged: JudgedWindows) -> Spans:
@@ -281,7 +280,7 @@ def spans_of(judged: JudgedWindows) -> Spans:
 def described(
     judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
 ) -> dict[str, Any]:
-    """Describe the data that was judged on, as plain values: counts, ends, fingerprint, task."""
+    """Return counts, ends, fingerprint and task of the judged data as plain values."""
     targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
     clock = judged.panel.clock
     if clock is None:
@@ -302,9 +301,8 @@ def described(
 
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
-    """Return the windows of each dataset whose series and origin all others have, in one order."""
-    # Windows of 14 rows and of 56 rows begin at different places, and where values are missing one
-    # length loses other windows than another.
+    """Return each dataset's windows at the series and origins that all have, in one order."""
+    # Windows of 14 rows have other origins than windows of 56, and lose other ones to a gap.
     first = judged[0]
     for name, other in zip(names[1:], judged[1:], strict=True):
         _check_alike(names[0], first, name, other)
@@ -325,7 +323,7 @@ def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> lis
 
 
 def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[slice]:
-    """Return for each dataset the steps whose distance from the origin all others have."""
+    """Return for each dataset the steps at distances from the origin that all datasets have."""
     begin = max(int(one.ahead[0]) for one in judged)
     end = min(int(one.ahead[-1]) for one in judged) + 1
     if begin >= end:

@@ -27,7 +27,7 @@ from keras_ts.windows.blocks import Block, finite, totals
 
 # A function of actual values, forecasts and scales that returns one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
-# The measures that a verdict may be by, apart from people's own metrics.
+# The measures that a verdict may use, apart from people's own metrics.
 MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 # Names that no metric of people's own may have: the columns of scores and their headings.
 _OTHERS = (*ENDS, "name", "step", "series", "target", "verdict", "best")
@@ -40,13 +40,14 @@ def measure_of(by: str | None, judged: JudgedWindows) -> str:
 
 
 def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
-    """Refuse to judge distributions of forecasters that have none."""
-    points = [own.name for own in forecasters if own.levels is None]
-    if by in QUANTILE and (points or len(common_levels(own.levels for own in forecasters)) < 2):
+    """Refuse a measure of quantiles if forecasters share fewer than two levels."""
+    points = [forecaster.name for forecaster in forecasters if forecaster.levels is None]
+    shared = common_levels(forecaster.levels for forecaster in forecasters)
+    if by in QUANTILE and (points or len(shared) < 2):
         lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
         raise ValueError(
-            f'by="{by}" judges quantiles of levels that all forecasters have, and {lacking}. Give '
-            "models quantiles, or calibrate them, for totals with joint=True; or pass another "
+            f'by="{by}" judges quantiles at levels that all forecasters have, and {lacking}. Give '
+            "models quantiles, or calibrate them (for totals, with joint=True); or pass another "
             'measure, such as by="mase".'
         )
 
@@ -54,7 +55,7 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
 def check_errors(
     name: str, losses: Array, present: BoolArray, before: BoolArray | None
 ) -> BoolArray:
-    """Return the targets that a metric leaves out; refuse no error, or others than ``before``."""
+    """Return where a metric is NaN; refuse wrong errors, and NaN elsewhere than ``before``."""
     values = losses[present]
     wrong = values[~(np.isnan(values) | np.isfinite(values) & (values >= 0))]
     if len(wrong):
@@ -66,9 +67,9 @@ def check_errors(
     left_out = np.isnan(losses) & present
     if before is not None and (left_out != before).any():
         raise ValueError(
-            f"by={name!r} needs NaN at the same targets for every forecaster, and {name} is NaN at "
-            f"{int((left_out != before).sum())} targets for only one of two. Let actual and scale "
-            "decide where it is NaN, and not the prediction."
+            f"by={name!r} needs NaN at the same targets for every forecaster, and at "
+            f"{int((left_out != before).sum())} targets {name} is NaN for one and a number for "
+            "another. Let actual and scale decide where it is NaN, and not the prediction."
         )
     return left_out
 
@@ -86,9 +87,8 @@ def own_losses(
         loss = _checks.numeric(np.asarray(metric(*arguments)), f"what {name} returns")
         if loss.shape != actual.shape:
             raise ValueError(
-                f"The metric {name} must return one loss for each target, {actual.shape}, whose "
-                f"means are then taken over all targets, a step or a series. Received shape "
-                f"{loss.shape}."
+                f"The metric {name} must return one loss for each target, an array of shape "
+                f"{actual.shape}. Received shape {loss.shape}."
             )
         losses[name] = loss.astype(np.float64)
     return losses
@@ -110,8 +110,8 @@ def metrics_of(metrics: Any) -> dict[str, Metric]:
             )
         if name == "<lambda>" or name in (*named, *_TAKEN):
             raise ValueError(
-                f"A metric must have a name of its own, which its column gets. Received: {name!r}. "
-                "Define it as a function of another name."
+                "A metric names its column, so it needs a name that no other column has. Received: "
+                f"{name!r}. Define it as a function of another name."
             )
         named[name] = metric
     return named
@@ -124,10 +124,10 @@ class Judgement(NamedTuple):
     judged: JudgedWindows
     scored: BoolArray  # (windows,), True for those that were judged
     first_step: int
-    missing: int  # how many of their targets have no value
-    zeros: int  # how many are zero
-    lacking: dict[str, int]  # how many targets a forecaster has no forecast of
-    crossing: dict[str, int]  # at how many the quantiles of a model cross
+    missing: int  # how many targets of these windows have no value
+    zeros: int  # how many of these targets are zero
+    lacking: dict[str, int]  # how many targets a forecaster has no forecast for
+    crossing: dict[str, int]  # at how many targets the quantiles of a model cross
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
     summed: int  # the steps in a total; 0 if single steps are judged
 
@@ -173,10 +173,10 @@ def judge(
     models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
     times = judged.origins_of(np.arange(judged.count)).times if models else None
     common, bounds = common_levels(each.levels for each in forecasters), judged.classes(period)
-    apart = [measure] * (len(judged.columns) > 1)
-    if apart and measure in METRICS and METRICS[measure].scaled:
+    on_targets = [measure] * (len(judged.columns) > 1)
+    if on_targets and measure in METRICS and METRICS[measure].scaled:
         # A target that is constant in train has no scale, so MAE decides on it.
-        apart += ["mae"] * (not np.isfinite(scales[..., 0]).any(axis=0).all())
+        on_targets += ["mae"] * (not np.isfinite(scales[..., 0]).any(axis=0).all())
     result = Judgement(
         tallies={},
         judged=judged,
@@ -192,7 +192,7 @@ def judge(
     for forecaster in forecasters:
         name, levels = forecaster.name, forecaster.levels
         at = times if forecaster.lacks == "nothing" else None
-        result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels, apart)
+        result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels, on_targets)
     missing = zeros = 0
     progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)
@@ -206,7 +206,7 @@ def judge(
         for forecaster in forecasters:
             forecasts[forecaster.name] = forecaster.forecast(by_part[forecaster.judged])
             progress.add(len(actual))
-        # The scale of a total is that of one step times the number of steps in it.
+        # The scale of a total is the scale of one step times its number of steps.
         num_steps = np.ones(actual[:, :1].shape)
         if total:
             known = np.isfinite(actual)
@@ -286,7 +286,7 @@ def _judgeable(
 
 
 def lacking(forecast: Array) -> BoolArray:
-    """Return True for each target of which a forecast, or one of its quantiles, is not finite."""
+    """Return True for each target with a forecast, or a quantile, that is not finite."""
     missing = ~np.isfinite(forecast)
     return missing if missing.ndim == 3 else np.logical_or.reduce(missing, axis=3)
 

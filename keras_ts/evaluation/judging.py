@@ -1,4 +1,4 @@
-"""``Judge``: judges forecasters on the same targets, a block of windows at a time, for a report."""
+"""``Judge``: judges forecasters on the same targets, and writes the report."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,17 +61,17 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        # Quantiles are judged beside the climatology, which beats a net where all is chance.
-        spread = total or by in QUANTILE
-        self._baselines, self._left_out = baselines_of(baselines, period, sequence, spread)
+        # A verdict on a distribution needs the climatology, which beats nets on pure chance.
+        distribution = total or by in QUANTILE
+        self._baselines, self._left_out = baselines_of(baselines, period, sequence, distribution)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
         for name in set(models).intersection(self.baselines):
             raise ValueError(
                 f"models and baselines both have a {name!r}: give one of them another name."
             )
         self._judgements: list[Judgement] = []
-        self._pointed: list[str] = []  # models whose levels are those of single steps alone
-        self._points: list[str] = []  # baselines whose training has no errors for quantiles
+        self._pointed: list[str] = []  # models with quantiles of steps, but not of totals
+        self._points: list[str] = []  # baselines without training errors to make quantiles of
         self._reason: NoVerdictError | None = None
         self._unscaled = False  # True if no series that is judged has a scale.
 
@@ -79,7 +79,7 @@ class Judge:
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
         scales: Array,
     ) -> None:  # fmt: skip
-        """Judge models and baselines, unless a part before had no verdict."""
+        """Judge models and baselines on a part, unless an earlier part had no verdict."""
         # A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
         if self._reason is None:
             steps, total = steps_of(models, judged), self._total
@@ -89,7 +89,7 @@ class Judge:
                 self._by = "mae" if self._unscaled else None
             given, models = models, [model.on(steps[model.judged], total) for model in models]
             pairs = zip(given, models, strict=True)
-            pointed = [own.name for own, now in pairs if own.levels and not now.levels]
+            pointed = [model.name for model, made in pairs if model.levels and not made.levels]
             self._pointed = [name for name in self._models if name in pointed]
             levels = common_levels(model.levels for model in models)
             errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
@@ -117,7 +117,7 @@ class Judge:
     def report(
         self, notes: Sequence[str], weights: Mapping[str, Weights] | None = None
     ) -> ComparisonReport:
-        """Return the report on all parts; ``weights`` are those of the models, None for folds."""
+        """Return the report on all parts; ``weights`` is None for folds."""
         if self._reason is not None:
             raise self._reason
         judgements = self._judgements
@@ -139,14 +139,14 @@ class Judge:
                 ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
             )
             raise NoVerdictError(
-                f'by="{by}" needs a series that changes{steps} in train. There, all are missing, '
-                f'too short or constant: pass {cure}by="mae".'
+                f'by="{by}" needs a series that changes{steps} in train. There, every series is '
+                f'missing, too short or constant: pass {cure}by="mae".'
             )
         places = [np.flatnonzero(part.scored) for part in judgements]
         pairs = list(zip(judgements, places, strict=True))
-        series = np.concatenate([part.judged.ranges.series_of(own) for part, own in pairs])
-        flat = np.concatenate([part.judged.origins()[own] for part, own in pairs])
-        # Scores that are scaled by another period are no scores of the same task.
+        series = np.concatenate([part.judged.ranges.series_of(at) for part, at in pairs])
+        flat = np.concatenate([part.judged.origins()[at] for part, at in pairs])
+        # The period scales MASE, so scores with another one belong to another task.
         fingerprint = hashlib.blake2b(str(period or "").encode(), digest_size=16)
         for part in judgements:
             fingerprint.update(part.judged.mark().encode())
@@ -209,9 +209,9 @@ class Judge:
 def _points_note(baselines: Sequence[str]) -> str:
     """Return why baselines have no quantiles, and what to do, in words for a report."""
     return (
-        f"No quantiles of {', '.join(baselines)}: they are made of errors on the last third of "
-        "each series' training windows, and of some step there is none. A series takes three "
-        "windows: pass a smaller min_inputs= or window=, or a later border."
+        f"No quantiles of {', '.join(baselines)}: they need errors at every step on the last third "
+        "of each series' training windows, so some series must have three windows: pass a smaller "
+        "min_inputs= or window=, or a later border."
     )
 
 
@@ -231,7 +231,7 @@ def _nothing_judged(judgements: Sequence[Judgement]) -> str:
 def _table(
     tallies: dict[str, Tally], skills: dict[str, Skill], metrics: Iterable[str]
 ) -> dict[str, Array]:
-    """Return the scores of all forecasters, those of quantiles if a model has them."""
+    """Return the scores of all forecasters, with those of quantiles if a model has any."""
     table: dict[str, Array] = {"name": np.array(list(tallies))}
     quantile = () if all(np.isnan(t.metric("pinball")) for t in tallies.values()) else QUANTILE
     for column in (*POINT, *metrics, *ENDS, *quantile):
@@ -245,7 +245,7 @@ def _table(
 def _notes(
     judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally], period: int | None
 ) -> Iterator[str]:
-    """Yield sentences on what the scores are of, on the scale of MASE, and on what is left out."""
+    """Yield sentences on totals, on the scale of MASE, and on what is left out."""
     first, any_tally = judgements[0], next(iter(tallies.values()))
     if first.summed:
         yield (
@@ -308,7 +308,7 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
 
 
 def single_time_note(origins: Origins) -> list[str]:
-    """Return a sentence on what intervals do not hold for, if most targets of a panel overlap."""
+    """Return a sentence that intervals do not hold for other times, if a panel has too few."""
     if origins.num_series == 1 or not origins.at_one_time:
         return []
     judged = "Each series is judged at a single time"
@@ -320,7 +320,7 @@ def single_time_note(origins: Origins) -> list[str]:
     return [f"{judged}, so intervals hold for other series, not for other times."]
 
 
-def season_of(period: Any, told: int | None) -> int | None:
+def season_of(period: Any, carried: int | None) -> int | None:
     """Return the rows in a season: the argument's, else the model's; None for 1."""
-    rows = told if period is None else _checks.integer("period", period, 1)
+    rows = carried if period is None else _checks.integer("period", period, 1)
     return None if rows == 1 else rows

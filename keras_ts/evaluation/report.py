@@ -36,7 +36,7 @@ from keras_ts.scores.report import (
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 from keras_ts.windows.arithmetic.labels import label_column
 
-# A report names at most so many targets on which a model does not beat the best baseline.
+# A report names at most this many targets on which a model does not beat the best baseline.
 _MOST_LOST = 10
 
 
@@ -49,15 +49,15 @@ class ComparisonReport(Report):
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
             ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``wape`` (the sum of
-            errors over that of sizes), ``rmsse`` (the root of a ratio: the mean squared error over
-            the mean squared change in train), ``bias`` (forecast less value), one's own metrics,
-            ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts quantiles also
-            ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss over the scale of MASE)
-            and ``interval_score``. Pinball, SQL and interval score are of the levels that all
-            forecasters with quantiles have. Baselines get quantiles from their errors on the last
-            third of the training part, the climatology from past values. The skill is one minus the
-            error over that of the best baseline, in the measure ``by``, with the ends of its 95 %
-            interval; NaN if there are too few windows or series for an interval.
+            absolute errors over the sum of absolute values), ``rmsse`` (the root of: the mean
+            squared error over the mean squared change in train), ``bias`` (forecast less value),
+            one's own metrics, ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts
+            quantiles also ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss over the
+            scale of MASE) and ``interval_score``. Pinball, SQL and interval score use only the
+            levels that all forecasters with quantiles have. Baselines get quantiles from their
+            errors on the last third of the training part, the climatology from past values. The
+            skill is 1 - error / error of the best baseline, in the measure ``by``. The ends of its
+            95 % interval are NaN if there are too few windows or series for an interval.
         by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or a metric of
             one's own.
         best: The name of the best baseline, the one with the lowest error in that measure.
@@ -65,9 +65,9 @@ class ComparisonReport(Report):
             ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, where windows or series are
             too few for an interval, ``"is not judged beside"``.
         coverages: A dict from the name of each Keras model that forecasts quantiles to a tuple:
-            ``asked`` (the share of values that its outer quantiles shall hold), ``share`` (the one
-            that they held), ``low`` and ``high`` (the 95 % interval of ``share``), ``independent``
-            (how many values would give as sure a share if they did not depend on each other).
+            ``asked`` (the share of values that should lie within its outer quantiles), ``share``
+            (the share that did), ``low`` and ``high`` (the 95 % interval of ``share``), and
+            ``independent`` (the number of independent values with as wide an interval).
         windows: The number of windows that were judged.
         judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
             ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, a
@@ -97,7 +97,7 @@ class ComparisonReport(Report):
     _period: int | None
     _folds: int | None
     _notes: list[str]
-    # A panel of very many series takes seconds, so skills are computed once they are asked for.
+    # Skills over a rival, computed when first asked for: a large panel takes seconds.
     _found: dict[tuple[str, str], Skill] = field(default_factory=dict)
 
     def scores(self, by: str) -> dict[str, Array]:
@@ -120,13 +120,13 @@ class ComparisonReport(Report):
         Returns:
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
             number), ``target`` (the name or number of its column) or ``inputs`` (the least number
-            of the class: 8 for 8 to 11; ``windows`` then counts its windows, once for each of their
-            targets), and the metrics of ``table``. For series and targets also ``skill``,
-            ``skill_low``, ``skill_high`` and ``verdict`` (``"too few windows"`` or ``"too few
-            series"`` where there is none). The skill on a series is over the best baseline of the
-            table. The skill on a target is over the baseline that is the best there, named in the
-            column ``best``; both are by MAE if ``by`` needs a scale, and the target has none, since
-            it does not change in train.
+            of inputs in the class: 8 for 8 to 11) with ``windows`` (how many windows the class has,
+            counted once for each target); and the metrics of ``table``. For series and targets also
+            ``skill``, ``skill_low``, ``skill_high`` and ``verdict`` (``"too few windows"`` or
+            ``"too few series"`` where there is none). The skill on a series is over the best
+            baseline of the table. The skill on a target is over the baseline that is best on this
+            target, named in the column ``best``; on a target without a scale, since it is constant
+            in train, both use MAE.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -167,7 +167,7 @@ class ComparisonReport(Report):
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
-        # Its size depends on the horizon and the number of forecasters, never on that of series.
+        # Its size grows with the horizon and the number of forecasters, but not of series.
         names = self.table["name"].tolist()
         tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
         # The rows are those of this model and of the baselines, which have no verdict.
@@ -210,12 +210,12 @@ class ComparisonReport(Report):
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the skill of each forecaster over the best baseline, with its 95 % interval.
 
-        Below are, for the models and the best baseline, the errors at each step and the reliability
-        of their quantiles, if they have any: the share of values below each quantile, against its
-        level. Where values repeat, as zeros do, that share is a range, which should hold the level.
+        Two further pictures show the models and the best baseline: their errors at each step, and
+        the reliability of their quantiles, if any: the share of values below each quantile, against
+        its level. If values repeat, as zeros do, this share is a range that should hold the level.
 
         Args:
-            ax: Axes to draw the skills on, alone. Defaults to a new figure's, with all pictures.
+            ax: Axes for the skills alone. Defaults to None: a new figure with all pictures.
             filepath: File to save the picture in. Defaults to None: no file.
 
         Returns:
@@ -260,7 +260,7 @@ class ComparisonReport(Report):
         if rivals := [name for name in few if name not in self.verdicts]:
             few_of = self._joint.origins.too_few(skills[rivals[0]])
             yield f"{', '.join(rivals)} cannot be judged: {few_of}."
-        # ``_levels`` has no key for a table: it is not known from how many seeds that comes.
+        # A table of forecasts is no key of ``_levels``: the number of its seeds is unknown.
         for name in [*self._levels][:1]:
             yield from self._luck(name)
         for name in self.verdicts:
@@ -271,9 +271,12 @@ class ComparisonReport(Report):
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
         if len(self.verdicts) > 1:
-            best, skills = self._among([*self.verdicts])
-            for name, skill in skills.items():
-                yield self._said(name, skill, f"the best model, {best}")
+            best = min(self.verdicts, key=lambda name: float(self._tallies[name].metric(self.by)))
+            for name in self.verdicts:
+                if name != best:
+                    # ``rivals`` corrects for the luck of the best model, as of the best baseline.
+                    found = self._beside(name, best, skill, rivals=len(self.verdicts) - 1)
+                    yield self._said(name, found, f"the best model, {best}")
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -285,8 +288,9 @@ class ComparisonReport(Report):
                 yield "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
             return
         ratios = sums / tallies[self.best].errors[judged].sum()
-        own = 1 - np.sort(np.sqrt(ratios) if is_rooted(self.by) else ratios)[::-1]
-        yield f"Over {len(own)} seeds, the skill is {percent(own[0])} to {percent(own[-1])}."
+        shares = 1 - np.sort(np.sqrt(ratios) if is_rooted(self.by) else ratios)[::-1]
+        ends = f"{percent(shares[0])} to {percent(shares[-1])}"
+        yield f"Over {len(shares)} seeds, the skill is {ends}."
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
@@ -324,12 +328,15 @@ class ComparisonReport(Report):
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:
-        """Yield sentences on the targets, of several, whose best baseline a model does not beat."""
+        """Yield a sentence for each of several targets where a model does not beat the best one."""
         if len(self._targets) < 2:
             return
-        pairs = zip(self._targets, self._on_targets, strict=True)
         # With too few windows or series there is no interval, and the value alone decides.
-        lost = [own for own in pairs if own[1].of[name].low <= 0 or own[1].of[name].value <= 0]
+        lost = [
+            (target, on)
+            for target, on in zip(self._targets, self._on_targets, strict=True)
+            if on.of[name].low <= 0 or on.of[name].value <= 0
+        ]
         for target, on in lost[:_MOST_LOST]:
             rival = f"the best baseline there, {on.best}"
             yield self._said(f"On {target}, {name}", on.of[name], rival, on)
@@ -348,7 +355,7 @@ class ComparisonReport(Report):
             column: np.where(judged, [getattr(own, end)[known] for own in skills], np.nan).ravel()
             for column, end in ENDS.items()
         }
-        verdicts = np.concatenate([own.verdict[known] for own in skills])
+        verdicts = np.concatenate([skill.verdict[known] for skill in skills])
         few = np.isnan(ends["skill_low"])
         return {**ends, "verdict": np.where(few, "too few windows", verdicts)}
 
@@ -368,13 +375,6 @@ class ComparisonReport(Report):
             "verdict": np.array(verdicts),
             "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
         }
-
-    def _among(self, models: Sequence[str]) -> tuple[str, dict[str, Skill]]:
-        """Return the model with the lowest error, and the skill of each other one over it."""
-        best = min(models, key=lambda name: float(self._tallies[name].metric(self.by)))
-        # The best one may have been lucky, as the best baseline may.
-        others, rivals = [name for name in models if name != best], len(models) - 1
-        return best, {name: self._beside(name, best, skill, rivals) for name in others}
 
     def _beside(self, name: str, rival: str, judge: Callable[..., Skill], rivals: int = 1) -> Skill:
         """Return a forecaster's skill over a rival, on all series or on each, as ``judge`` does."""

@@ -1,8 +1,8 @@
 """Trains a copy of a model further: the one routine behind ``fine_tune`` and ``calibrate``.
 
-A calibrated model is not compiled, since no loss goes with its bounds. What the net inside was
-compiled with rides in its ``ConformalInterval`` as plain values, so that it can be trained again
-after a reload. A model that is compiled is described by the same values.
+A calibrated model is not compiled, since no loss fits its bounds. Its ``ConformalInterval`` keeps
+as plain values what the net inside was compiled with, so that the net can be trained again after a
+reload. ``settings_of`` describes a compiled model by the same values.
 """
 
 import copy
@@ -28,18 +28,18 @@ from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5
-# Of the highest rate that the model was compiled with; docs/compare/method.md compares others.
+# The rate to train at, as a share of the highest rate that the model was compiled with;
+# docs/compare/method.md compares other shares. ``_RATE`` if that rate is unknown or 0.
 _SHARE = 0.1
-# If that is unknown or 0.
 _RATE = 1e-4
 # Updates at which a schedule is asked for its rate, since the highest may follow a warm-up.
 _UPDATES = (0, *(1 << power for power in range(24)))
 
-# What to do about windows that are not the model's.
+# What to do about windows that do not fit the model.
 CURE = "Build the datasets by the model's own: load_windows(filepath).build(table)."
 NOT_COMPILED = (
-    "model cannot be trained, since it is not compiled, or with settings that cannot be kept, such "
-    "as a loss that is a lambda. Compile it: by recipe.compile(model, ...), or model.compile(...)."
+    "model cannot be trained, since it is not compiled, or with settings that cannot be saved, "
+    "such as a lambda for a loss. Compile it: recipe.compile(model, ...) or model.compile(...)."
 )
 
 
@@ -90,8 +90,8 @@ def trained_further(
             tuned = mean_of([again(each) for each in members], bounds)
         tuned.compile(**_objects(settings))
         return tuned
-    # A new optimizer trains the copy at ``learning_rate``. The copy is compiled with the rate of
-    # the settings afterwards, so that the next call begins from the same.
+    # A new optimizer trains the copy at ``learning_rate``. Afterwards the copy is compiled with the
+    # rate of the settings, from which the next call chooses its own.
     epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)
     if learning_rate is None:
         learning_rate = _small_rate(settings["optimizer"])
@@ -100,12 +100,12 @@ def trained_further(
     judged = JudgedWindows(name, train)
     interface = Interface.of(model, train, cure=CURE)
     interface.check_columns(judged.panel.columns)
-    # Before the copy, which Keras compiles, too.
+    # Before the copy is made, since Keras compiles it, too.
     arguments = _objects(
         {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)}
     )
     copied = _copied(model, train)
-    # A symbolic call also makes the weights of a subclass.
+    # A symbolic call creates the weights of a subclass.
     inputs = keras.tree.map_structure(
         lambda part: keras.KerasTensor((None, *part.shape[1:]), keras.backend.floatx()), train[0][0]
     )
@@ -116,7 +116,7 @@ def trained_further(
     build_optimizer(copied)
     source = train._source
     shuffled = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
-    batches = with_short_pasts(shuffled, CUT_SHORT)  # or a preset would forget young series
+    batches = with_short_pasts(shuffled, CUT_SHORT)  # else a preset would forget young series
     bar = ProgressBar(epochs * len(batches), "batch")
     count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.add(1))
     with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):
@@ -164,12 +164,12 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
 def _objects(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of ``compile`` that ``settings_of`` wrote down."""
     try:
-        # Keras changes what it reads objects from.
+        # Keras changes the dict that it deserializes.
         arguments = keras.saving.deserialize_keras_object(copy.deepcopy(settings))
     except Exception as error:
-        reason = short(error).partition(" Make sure ")[0]  # Keras goes on with the whole config.
+        reason = short(error).partition(" Make sure ")[0]  # The rest repeats the whole config.
         raise ValueError(
-            "The loss, optimizer or metrics that model was compiled with cannot be made again: "
+            "The loss, optimizer or metrics that model was compiled with cannot be restored: "
             f"{reason} Register your own by keras.saving.register_keras_serializable, or name them "
             "in a keras.saving.custom_object_scope."
         ) from None
@@ -177,9 +177,9 @@ def _objects(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_rate(optimizer: dict[str, Any], rate: float) -> dict[str, Any]:
-    """Return the entry of an optimizer with another learning rate."""
+    """Return an optimizer's settings with another learning rate."""
     settings = optimizer["config"]
-    if "inner_optimizer" in settings:  # It scales the loss for another one.
+    if "inner_optimizer" in settings:  # A LossScaleOptimizer around another one.
         inner = _with_rate(settings["inner_optimizer"], rate)
         return {**optimizer, "config": {**settings, "inner_optimizer": inner}}
     return {**optimizer, "config": {**settings, "learning_rate": rate}}
@@ -195,7 +195,7 @@ def _small_rate(optimizer: dict[str, Any]) -> float:
         try:
             schedule = keras.saving.deserialize_keras_object(copy.deepcopy(rate))
             rate = max(float(schedule(update)) for update in _UPDATES)
-        except Exception:  # A schedule or function that is not there, or takes other arguments.
+        except Exception:  # A schedule that is not registered, or takes other arguments.
             rate = None
     known = isinstance(rate, float | int) and 0 < rate < float("inf")
     return _SHARE * rate if known else _RATE

@@ -1,7 +1,7 @@
 """Describes an exported forecaster as plain values, for a server without keras_ts and Keras.
 
-By itself, the file names only its inputs and their shapes. A server has to know, too, in which
-order columns stand, how the calendar is computed, what may be missing and what the outputs are.
+The file that Keras writes names only inputs and their shapes. A server also needs the order of the
+columns, the formulas of the calendar, what may be missing, and what the outputs are.
 """
 
 from typing import Any
@@ -16,13 +16,13 @@ from keras_ts.windows.arithmetic.cycles import Holiday, cycle_names, formula
 from keras_ts.windows.arithmetic.frequency import numbering
 from keras_ts.windows.arithmetic.labels import made_columns
 
-# The metadata's key in every format, and the version of the description.
+# The key of the description in every format's metadata, and the version of its form.
 KEY, VERSION = "keras_ts", 1
 OUTPUT = "forecast"
 
 
 def describe(rollout: Rollout) -> dict[str, Any]:
-    """Return what the file of a ``Rollout`` takes and gives, as values that JSON holds."""
+    """Return what the file of a ``Rollout`` takes and returns, as values for JSON."""
     forecaster = forecaster_of(rollout)
     interface, columns = forecaster.interface, forecaster.columns
     windows, bounds = interface.windows, interface.bounds
@@ -66,7 +66,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
 
 
 def _ahead(forecaster: Forecaster) -> list[int]:
-    """Return the first and the last row that is forecast, counted from the last row of past."""
+    """Return the first and the last row of a forecast, counted from the last row of ``past``."""
     gap = forecaster.interface.windows.gap
     return [gap + 1, gap + forecaster.steps]
 
@@ -102,7 +102,7 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
 
 
 def _present(forecaster: Forecaster) -> dict[str, Any] | None:
-    """Return which values must be there though others may be missing; None without such a rule."""
+    """Return which values every window must have, though others may be missing; or None."""
     interface, columns = forecaster.interface, forecaster.columns.by_part()
     windows = interface.windows
     unmasked = windows.handling.gaps == "ignore" and interface.masked is None

@@ -49,8 +49,8 @@ def export_model(
     """Export a forecaster into a file that a server reads without Keras and keras_ts.
 
     The file holds the whole forecast: it takes the last rows of series and returns the steps that
-    follow, in units of the series. Its inputs are named ``past``, ``future`` and ``static``, as far
-    as the model has them, and its output ``forecast``; they are those of a ``Rollout``.
+    follow, in units of the series. Its inputs are those that the model has of ``past``, ``future``
+    and ``static``, with the shapes that ``Rollout`` lists; its output is named ``forecast``.
 
     The file also holds a description as JSON: columns of each input in their order, categories, the
     formulas of the calendar, the rows that are read and forecast, what may be missing, targets,
@@ -86,8 +86,8 @@ def export_model(
             ``"litert"`` or ``"openvino"``. Defaults to ``"tf_saved_model"``.
         windows: The ``WindowedSeries`` that the model was trained on, or a dataset, for a model
             that does not carry them. Defaults to None: those that the model carries.
-        verbose: 1 to print what was written and its size, and what is being done if that takes some
-            seconds; 0 to print nothing. Defaults to 1.
+        verbose: 1 to print the file and its size, and after some seconds what is being done; 0 to
+            print nothing. Defaults to 1.
 
     Raises:
         ImportError: A package is missing; the message names it.
@@ -108,7 +108,7 @@ def export_model(
         named = f"must end in {suffix!r}" if suffix else "must name a folder"
         raise ValueError(f"filepath {named} for format={format!r}. Received: {str(path)!r}.")
     rollout = as_rollout(model, windows)
-    # Before the export, which takes long.
+    # Refuse the target before the export, which takes long.
     if suffix:
         file_target(path)
     else:
@@ -125,7 +125,7 @@ def export_model(
         else:
             beside = FORMATS[format].beside
             with contextlib.ExitStack() as stack:
-                # The named file is put in place last, and the one that belongs to it before.
+                # The stack closes in reverse order, so the named file is put in place last.
                 for end in [file.suffix] if beside is None else [file.suffix, beside]:
                     temporary = stack.enter_context(replacing(path.with_suffix(end)))
                     shutil.copyfile(file.with_suffix(end), temporary)
@@ -133,7 +133,7 @@ def export_model(
 
 
 def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
-    """Return a model as the ``Rollout`` of its horizon, which takes rows and returns steps."""
+    """Return a model as a ``Rollout`` over its horizon; a ``Rollout`` stays as it is."""
     model = check_graph(check_model(model, built=True))
     if not isinstance(model, Rollout):
         return Rollout(model, windows)
@@ -143,7 +143,7 @@ def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
 
 
 def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
-    """Export into an empty folder, and describe a ``Rollout``; return the path."""
+    """Export a model into an empty folder, a ``Rollout`` with a description; return the path."""
     if not isinstance(model, Rollout):
         return exported(model, x, kind, folder)
     options = FORMATS[kind].options.get(keras.backend.backend(), dict)()
@@ -153,7 +153,7 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
 
 
 def require(kind: str, run: bool) -> None:
-    """Refuse if a package is missing to write a file or, with ``run``, to run it."""
+    """Raise an error if a package is missing that writes a file or, with ``run``, runs it."""
     form = FORMATS[kind]
     converter = form.converters.get(keras.backend.backend())
     for package in (form.runtime if run else form.writer, converter):
@@ -211,7 +211,7 @@ def _unheard() -> Iterator[None]:
 
 
 def check_loads(model: keras.Model, kind: str, path: Path) -> None:
-    """Raise an error if the runtime of a file refuses it, as far as the runtime is installed."""
+    """Raise an error if a file does not load in its runtime, or fails a check without runtime."""
     form = FORMATS[kind]
     try:
         if importlib.util.find_spec(form.runtime.replace("-", "_")) is not None:
@@ -233,7 +233,7 @@ def check_loads(model: keras.Model, kind: str, path: Path) -> None:
 
 
 def check_imports(kind: str, error: Exception) -> None:
-    """Raise an error that names the package that a converter or runtime lacks, if it lacks one."""
+    """If ``error`` comes from a missing package, raise an error that names the package."""
     missing: ImportError | None = None
     cause: BaseException | None = error
     while cause is not None:
@@ -255,5 +255,5 @@ def check_imports(kind: str, error: Exception) -> None:
 
 
 def cure(kind: str) -> str:
-    """Return the likely reason that an export fails or differs, and what to do."""
+    """Return the likely reason why an export fails or differs, and what to do."""
     return FORMATS[kind].cures.get(keras.backend.backend(), "")

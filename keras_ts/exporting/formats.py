@@ -1,7 +1,7 @@
-"""The formats of exported files: what runs one, what writes its description, what goes wrong.
+"""The formats of exported files.
 
-Another format needs a row of ``FORMATS`` and two functions: one runs a file in its own runtime,
-which is imported then, and one puts the description into a file that Keras wrote.
+Each format has a row of ``FORMATS`` and two functions: one runs a file in the format's own runtime,
+and one puts the description into a file that Keras wrote. Both import their packages when called.
 """
 
 import json
@@ -47,7 +47,7 @@ def _run_onnx(path: str, names: list[str]) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # It warns of initializers in files from JAX, and removes them.
+    options.log_severity_level = 3  # Hide warnings of initializers that it removes from JAX files.
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     file_names = [entry.name for entry in session.get_inputs()]
 
@@ -62,7 +62,7 @@ def _run_openvino(path: str, names: list[str]) -> Run:
 
     # Without this hint OpenVINO may compute in half precision, whatever the file says.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    # An input that is only reshaped has the name of what the reshape returns, too.
+    # An input that is only reshaped also has the name of the reshaped tensor.
     file_names = [min(entry.names, key=lambda name: name not in names) for entry in compiled.inputs]
 
     def run(arrays: list[Array]) -> list[Array]:
@@ -93,23 +93,23 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the runtime's names, which are the model's names or in its order."""
+    """Return the inputs by the file's names; if these are not the model's, they have its order."""
     inputs = dict(zip(names, arrays, strict=True))
     if set(file_names) <= set(inputs):
         return {name: inputs[name] for name in file_names}
     return dict(zip(file_names, inputs.values(), strict=True))
 
 
-# TensorFlow Serving answers every request that the graph can compute: a window of another length,
-# or a missing value that nothing masks, would come back as a number. So the checks are operations
-# of the graph, and a request that fails one gets an error with its text.
+# TensorFlow Serving answers every request that the graph can compute, also one with a window of
+# another length or a missing value that nothing masks. So the checks are operations of the graph,
+# and a request that fails a check gets an error with the check's text.
 def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
-    """Rewrite a SavedModel with the signatures ``serving_default`` and ``description``, JSON."""
+    """Rewrite a SavedModel with checked inputs and a signature ``description``, which is JSON."""
     import tensorflow as tf
 
     from_keras = path.rename(path.with_name(f"{path.name}-from-keras"))
     module = tf.Module()
-    # The graph reads variables of what was loaded, which are saved as part of the module.
+    # The graph reads the loaded variables; as part of the module, they are saved with it.
     module.loaded = tf.saved_model.load(str(from_keras))
     run = module.loaded.signatures["serving_default"]
     inputs, output = description["inputs"], description["output"]
@@ -133,26 +133,26 @@ def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
         "serving_default": tf.function(serve).get_concrete_function(**specs),
         "description": tf.function(describe).get_concrete_function(),
     }
-    # JAX leaves gradients that cannot be saved again, and a server asks for none.
+    # Custom gradients from JAX cannot be saved again, and a server needs no gradients.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(path), signatures, options)
     shutil.rmtree(from_keras)
-    # This folder is for files that users add; they are read without TensorFlow.
+    # SavedModels have this folder for users' files, which are read without TensorFlow.
     extra = path / "assets.extra"
     extra.mkdir()
     (extra / f"{KEY}.json").write_text(json.dumps(description))
 
 
 def _matched(roles: list[str], names: list[str]) -> dict[str, str]:
-    """Return a file's names of its inputs by their roles; old Keras numbers them in that order."""
+    """Return the file's name of each input by its role; old versions of Keras number them."""
     if set(roles) == set(names):
         return {role: role for role in roles}
     return dict(zip(roles, names, strict=True))
 
 
 def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
-    """Return an input of the graph that passes on only what the model can take."""
-    # TensorFlow does not compare what it is fed with the shape of a signature; this operation does.
+    """Return an input with operations that refuse values which the model cannot take."""
+    # TensorFlow does not compare a request with the shape of the signature; this operation does.
     values = tf.ensure_shape(values, entry["shape"])
     columns, may_be_missing = entry["columns"], entry["may_be_missing"]
     checks = []
@@ -185,9 +185,8 @@ def _present(tf: Any, values: Any, columns: list[Any], needed: dict[str, Any]) -
 
 def _describe_onnx(path: Path, description: dict[str, Any]) -> None:
     """Name the inputs and the output by their roles, and write the metadata."""
-    # The converters' names stay within the graph, so that none has to be changed in a loop: one
-    # operation passes an input on to the old name, or the output to the new one. Runtimes remove
-    # it.
+    # Loops inside the graph use the converter's names, so these stay: an ``Identity``, which
+    # runtimes remove, connects each of them with its role.
     import onnx
 
     model = onnx.load(str(path))
@@ -235,33 +234,33 @@ def _describe_litert(path: Path, description: dict[str, Any]) -> None:
 
 
 def _check_onnx(path: str) -> None:
-    """Compare the types of all values of a file."""
+    """Check the structure of a file, and the types and shapes of all its values."""
     import onnx
 
     onnx.checker.check_model(path, full_check=True)
 
 
 def _own_operations() -> dict[str, Any]:
-    """Return the options that keep operations of TensorFlow out of a file."""
-    # Keras writes them into LiteRT files, which then run only where TensorFlow was linked in.
+    """Return the options that keep TensorFlow's own operations out of a LiteRT file."""
+    # With these, which Keras allows, a file runs only in interpreters that contain TensorFlow.
     import tensorflow as tf
 
     return {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}
 
 
 class FileFormat(NamedTuple):
-    """All that one format has of its own."""
+    """What Keras and a runtime need for one format."""
 
     runtime: str  # The package that runs a file.
     suffix: str  # Of a file; "" for a folder.
     run: Callable[[str, list[str]], Run]
     describe: Callable[[Path, dict[str, Any]], None]
-    cures: Mapping[str, str]  # By backend: the likely reason of a failure, and what to do.
-    converters: Mapping[str, str] = {}  # By backend: the package that Keras converts by.
+    cures: Mapping[str, str]  # By backend: the likely reason for a failure, and what to do.
+    converters: Mapping[str, str] = {}  # By backend: the package with which Keras converts.
     writer: str | None = None  # The package that writes the description.
     beside: str | None = None  # The suffix of a second file that belongs to the first.
     check: Callable[[str], None] | None = None  # Checks a file without its runtime.
-    options: Mapping[str, Callable[[], dict[str, Any]]] = {}  # By backend: those of the export.
+    options: Mapping[str, Callable[[], dict[str, Any]]] = {}  # By backend: for ``model.export``.
 
 
 FORMATS = {

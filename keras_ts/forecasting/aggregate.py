@@ -25,7 +25,7 @@ def aggregate(
     quantiles: Sequence[float] | None = (0.1, 0.5, 0.9),
     above: float | Mapping[Any, float] | None = None,
 ) -> Any:
-    """Return the quantiles of totals of sample paths, such as of a week, a region or both.
+    """Return quantiles of totals of sample paths, such as the total of a week or of a region.
 
     The 90 % quantile of a week's sales is not the sum of seven days' 90 % quantiles, as not all
     days are high at once. So each sample path is summed, and the quantiles are those of the sums.
@@ -49,25 +49,25 @@ def aggregate(
     0   22.0
 
     Args:
-        samples: What ``forecast(..., num_samples=...)`` returned for a frame, or ``aggregate`` with
-            ``quantiles=None``. Several such frames may stand below each other, their rows in any
-            order. Paths of several origins need a column ``origin``, such as the last day that each
-            knew: it stays, and each origin has totals of its own. A step that is NaN, a closed day,
-            counts as 0 if another step of its series is not NaN. A series that is NaN throughout
-            makes its totals NaN, and a warning names it.
-        over: What is summed: "step", "series", or a list of both. Totals over series take the times
-            (and origins) that all of them have; a warning names the others. Totals over steps have
-            no times any more: a warning names totals that begin at different times, or that count
-            fewer steps than others.
-        groups: The group of each series, for a total of each group: a dict from id to group, for
-            which the result has a column ``group``, or a frame of the ids and one column, whose
-            name the result keeps. Ids that ``samples`` lacks count nowhere, so that a panel may be
-            summed in parts. Defaults to None: all series are one group.
+        samples: The frame that ``forecast(..., num_samples=...)`` returned, or ``aggregate`` with
+            ``quantiles=None``. Several such frames may be concatenated, with rows in any order.
+            Forecasts from several origins need a column ``origin`` that tells them apart, such as
+            the last known day; the result keeps it and has separate totals for each origin. A step
+            that is NaN, a closed day, counts as 0 if another step of its series is not NaN. A
+            series that is NaN throughout makes its totals NaN, and a warning names it.
+        over: What is summed: "step", "series", or a list of both. Totals over series use the times
+            that all series of a total have; a warning names the other times. Totals over steps
+            have no column of times; a warning names totals that begin at different times, or that
+            count fewer steps than others.
+        groups: The group of each series; the result has totals of each group. A dict from id to
+            group gives a column ``group``; a frame of the ids and one more column gives a column
+            of that name. Ids that ``samples`` lacks are ignored, so that a panel may be summed in
+            parts. Defaults to None: all series are one group.
         quantiles: Levels of the quantiles to return, increasing, between 0 and 1. None returns the
             totals of each sample. Defaults to (0.1, 0.5, 0.9).
-        above: A number in the units of the target: a column ``above`` has the probability that the
-            total exceeds it. Or a dict, or a Series of pandas, with a number for each id or group.
-            Defaults to None: no such column.
+        above: A threshold in the units of the target; a column ``above`` has the probability that
+            the total exceeds it. A dict, or a Series of pandas, gives a threshold for each id or
+            group. Defaults to None: no such column.
 
     Returns:
         A frame of the same library: a row for each total, in the order of ``samples``, with the
@@ -95,17 +95,17 @@ def aggregate(
         above = dict(above.items()) if hasattr(above, "items") else _checks.real("above", above)
         if levels is None or len(read.values) > 1:
             raise ValueError(
-                "above gives one column, of one target, beside quantiles: do not pass "
-                f"quantiles=None, and keep one column of {_checks.shown(list(read.values))}."
+                "above needs quantiles and a single target: do not pass quantiles=None, and keep "
+                f"one column of {_checks.shown(list(read.values))}."
             )
     names, column = [None] * len(read.labels), ""
     if groups is not None:
         if "series" not in sides:
-            raise ValueError('groups are those of series to sum over: pass over="series", or both.')
+            raise ValueError('groups are summed over series: pass over="series", or both.')
         names, column = _group_names(groups, read)
-    owner, kept = read.owners(sides, names)
+    owner, counted = read.owners(sides, names)
     moments = np.zeros_like(read.moments) if "step" in sides else read.moments
-    rows = np.flatnonzero(kept)
+    rows = np.flatnonzero(counted)
     _, numbers = distinct_rows([owner[rows], moments[rows]])
     order = rows[np.argsort(numbers, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(numbers))[:-1]])
@@ -117,7 +117,7 @@ def aggregate(
 class Samples:
     """Sample paths as they were read: a row for each series and step."""
 
-    heads: Any  # A narwhals frame of the columns that tell rows apart.
+    heads: Any  # A narwhals frame of the columns up to "sample": ids, times, step, origin.
     values: dict[str, Array]  # By target, ``(rows, samples)``.
     ids: str | None
     times: str | None
@@ -128,13 +128,13 @@ class Samples:
 
     @classmethod
     def of(cls, samples: Any) -> Self:
-        """Read sample paths, in any order of their rows."""
+        """Read sample paths, with rows in any order."""
         table = _opened("samples", samples)
         names = list(table.columns)
         place = names.index("sample") if "sample" in names else -1
         others = [name for name in names[:place] if name not in ("step", _ORIGIN)]
         keys = [name for name in names if name == _ORIGIN or name in names[:place]]
-        # Behind the targets of a BatchForecaster stands a column of texts.
+        # A BatchForecaster adds a column of texts after the targets.
         rest = [name for name in names[place + 1 :] if name != _ORIGIN]
         targets = [name for name in rest if table[name].dtype.is_numeric()]
         if place < 0 or not len(table) or not targets or len(others) > 2:
@@ -163,27 +163,27 @@ class Samples:
         )
         first, numbers = distinct_rows([series, origins])
         labels = [labels[number] for number in series[first]]
-        for own in (moments, steps):
-            if len(distinct_rows([numbers, own])[0]) < len(heads):
+        for key in (moments, steps):
+            if len(distinct_rows([numbers, key])[0]) < len(heads):
                 raise ValueError(
                     "samples has several rows for one series, step and sample. Forecasts of a "
                     f"series from several origins need a column {_ORIGIN!r} that tells them apart, "
-                    "such as the last day that each knew."
+                    "such as each one's last known day."
                 )
         values = {name: table[name].to_numpy().reshape(-1, count) for name in targets}
         return cls(heads, values, ids, times, labels, numbers, origins, moments)
 
     def of_targets(self, names: Sequence[Sequence[str]]) -> Array:
         """Return the samples ``(rows, targets, samples)``, by the first name of each target."""
-        return np.stack([self.values[own[0]] for own in names], axis=1)
+        return np.stack([self.values[first] for first, *_ in names], axis=1)
 
     def medians(self) -> Any:
         """Return the medians as a frame of forecasts, in the library of the samples."""
         import narwhals as nw
 
         backend = self.heads.implementation
-        made = {name: np.median(own, axis=1) for name, own in self.values.items()}
-        columns = [nw.new_series(name, own, backend=backend) for name, own in made.items()]
+        made = {name: np.median(drawn, axis=1) for name, drawn in self.values.items()}
+        columns = [nw.new_series(name, values, backend=backend) for name, values in made.items()]
         return nw.maybe_reset_index(self.heads).with_columns(*columns).to_native()
 
     def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:
@@ -196,14 +196,14 @@ class Samples:
                     f"keys {_checks.shown(list(self.heads.columns))}."
                 )
         if "series" in sides:
-            owner, kept = self._shared(names)
+            owner, counted = self._shared(names)
         else:
-            owner, kept, names = self.series, np.ones(len(self.series), bool), self.labels
+            owner, counted, names = self.series, np.ones(len(self.series), bool), self.labels
         if "step" in sides:
             keys = self.times, _ORIGIN if _ORIGIN in self.heads.columns else None
             totals = names, self.series, owner, self.origins
-            warn_of_uneven_steps(self.heads, keys, totals, kept)
-        return owner, kept
+            warn_of_uneven_steps(self.heads, keys, totals, counted)
+        return owner, counted
 
     def _shared(self, names: list[Any]) -> tuple[IntArray, BoolArray]:
         """Return the number of each row's group, and True for times that all of a group have."""
@@ -215,15 +215,15 @@ class Samples:
         owner = distinct_rows([groups, self.origins])[1]
         cells = distinct_rows([owner, self.moments])[1]
         sharing = np.bincount(cells)[cells]
-        kept: BoolArray = sharing == sizes[groups]
-        if not kept.all():
+        counted: BoolArray = sharing == sizes[groups]
+        if not counted.all():
             keys = [name for name in (_ORIGIN, self.times or "step") if name in self.heads.columns]
             members = groups, numbers, list(ids)
-            warn_of_times_left_out(self.heads, keys, list(distinct), members, sharing, kept)
-        return owner, kept
+            warn_of_times_left_out(self.heads, keys, list(distinct), members, sharing, counted)
+        return owner, counted
 
     def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
-        """Return sums of the rows in ``order``; those of a total begin at each of ``starts``."""
+        """Return sums of the rows in ``order``; each total's rows begin at one of ``starts``."""
         values = self.values[target]
         missing = np.isnan(values).any(axis=1)
         if missing.any():
@@ -260,8 +260,8 @@ class Samples:
         if "series" not in sides and self.ids is not None:
             made.append(nw.maybe_reset_index(self.heads[self.ids][each]))
         elif groups[1]:
-            own = [groups[0][number] for number in self.series[each]]
-            made.append(nw.new_series(groups[1], own, backend=backend))
+            names = [groups[0][number] for number in self.series[each]]
+            made.append(nw.new_series(groups[1], names, backend=backend))
         if isinstance(above, dict):
             above = _of_each(above, made[0].to_list() if made else ["all"] * len(rows))
         if _ORIGIN in self.heads.columns:
@@ -285,7 +285,7 @@ class Samples:
             if above is not None:
                 exceeding = np.where(np.isnan(sums[:, 0]), np.nan, (sums > above).mean(axis=1))
                 columns.append(("above", exceeding))
-        made += [nw.new_series(name, own, backend=backend) for name, own in columns]
+        made += [nw.new_series(name, values, backend=backend) for name, values in columns]
         names = [column.name for column in made]
         if len(set(names)) < len(names):
             raise ValueError(
@@ -302,8 +302,8 @@ def _opened(name: str, frame: Any) -> Any:
     except TypeError as error:
         what = "what forecast(..., num_samples=...) returned" if name == "samples" else "a dict"
         raise TypeError(
-            f"{name} must be {what}, or one frame of pandas or polars: put several below each "
-            f"other, and collect a lazy one. Received: {type(frame).__name__}."
+            f"{name} must be {what}, or one frame of pandas or polars: concatenate several, and "
+            f"collect a lazy one. Received: {type(frame).__name__}."
         ) from error
 
 
@@ -311,14 +311,14 @@ def _of_each(above: dict[Any, float], labels: list[Any]) -> Any:
     """Return ``above`` for each total, ``(totals, 1)``, by its id or group."""
     if lacking := [label for label in dict.fromkeys(labels) if label not in above]:
         raise ValueError(
-            f"above has no number of {_checks.shown(lacking)}: it needs one for each id or group "
+            f"above lacks a number for {_checks.shown(lacking)}: it needs one for each id or group "
             "of the totals. Add them, or pass a single number."
         )
     return np.array([[_checks.real(f"above[{label!r}]", above[label])] for label in labels])
 
 
 def _regular(table: Any, keys: list[str], count: int) -> bool:
-    """Return True if each series and step has its samples in order, below each other."""
+    """Return True if the samples of each series and step are in order, in consecutive rows."""
     numbers = table["sample"].to_numpy()
     if len(numbers) % count or (numbers.reshape(-1, count) != np.arange(count)).any():
         return False
@@ -327,13 +327,13 @@ def _regular(table: Any, keys: list[str], count: int) -> bool:
 
 
 def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
-    """Return the columns of ids and of times, None for one that is not there."""
+    """Return the column of ids and that of times, or None where there is none."""
     if "step" not in heads.columns or len(others) != 1:
-        # Time comes second, unless its type says that it stands first.
+        # The column of times is the second, unless the type of the first shows that it is that one.
         others = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
         return (*others, None, None)[:2]  # type: ignore[return-value]
     (name,) = others
-    # In the rows of the first step all ids occur, but not all times of a single series.
+    # The first step has rows of all ids, but of a single series only one time.
     begun = heads.filter(heads["step"] == heads["step"].min())[name]
     one = begun.n_unique() < heads[name].n_unique()
     return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)
@@ -358,7 +358,7 @@ def _group_names(groups: Any, read: Samples) -> tuple[list[Any], str]:
     lost = [n for n, name in enumerate(found) if name is None or name != name]
     if lacking := list(dict.fromkeys(read.labels[n] for n in lost)):
         raise ValueError(
-            f"groups has no group of {_checks.shown(lacking)}, ids in samples. Add them, or leave "
-            "their rows out of samples."
+            f"groups lacks the ids {_checks.shown(lacking)} of samples. Add them, or leave their "
+            "rows out of samples."
         )
     return found, column

@@ -1,8 +1,7 @@
 """``forecast``: forecasts the values that follow a series, for any number of steps.
 
-It reads the interface of the model, the history of the series and the plan of what follows, then
-runs the loop and returns a frame. ``Prepared`` finds every fault of the series before the model
-runs, so a batch forecast names the series at fault without running the model.
+``Prepared`` reads and checks the series and what follows them before the model runs, so that a
+batch forecast can name series that cannot be forecast without running the model.
 """
 
 import warnings
@@ -23,6 +22,7 @@ from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
 from keras_ts.forecasting.samples import Sampling, keys_of
+from keras_ts.forecasting.uneven import warn_of_ended
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
@@ -31,7 +31,7 @@ from keras_ts.windows.reading.panel import given_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Below this, float32 holds no square of a thousandth of a value.
+# Of a value smaller than this, float32 cannot hold the square of a thousandth.
 _LEAST = 1e3 * float(np.sqrt(np.finfo(np.float32).tiny))
 
 
@@ -49,14 +49,14 @@ def forecast(
 ) -> Any:
     """Forecast the values that follow ``series``: arrays for arrays, a frame for a frame.
 
-    Up to the horizon, the model's outputs are the forecast. Past the horizon, the outputs are fed
-    back as inputs, with their errors, in one loop. The loop is compiled once for each model,
-    windows and number of steps.
+    Up to the horizon, the model's outputs are the forecast. Past the horizon, one loop feeds the
+    outputs, with their errors, back as inputs. The loop is compiled once for each model, windows
+    and number of steps.
 
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
-    before them do not matter, whatever ``missing`` says. With ``missing="mask"``, values missing in
-    these rows are masked, and so are the rows that a gap in time or a shorter series leaves out;
-    with ``min_inputs``, at least that many inputs of the window must be rows of the series.
+    before them do not matter, whatever ``missing`` says. ``missing="mask"`` masks missing values in
+    these rows, and rows that are missing because of a gap in time or a short series. With
+    ``min_inputs=n``, at least n inputs of the window must be rows of the series.
 
     Example:
 
@@ -81,11 +81,11 @@ def forecast(
     2 2024-02-12     3
 
     Args:
-        model: A model that takes one window and forecasts a horizon. Its precision is that of the
-            forecast, at least float32.
+        model: A model that takes one window and forecasts a horizon. The forecast has its
+            precision, at least float32.
         series: Anything that ``windows.build`` takes; each series of a panel is forecast. If the
-            model carries the names of its columns, those of a frame are matched by name: they may
-            be in any order, with other columns among them.
+            model carries the names of its columns, a frame's columns are found by name, in any
+            order and among other columns.
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
         steps: Number of positions to forecast. Defaults to None: the horizon.
@@ -93,30 +93,30 @@ def forecast(
             found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
             (for a column of text, its columns of 0 and 1). Columns of a calendar are computed. With
-            ``missing="mask_targets"`` a step is closed, and its forecast NaN, if its row lacks
-            values, or if a frame lacks its row and has a later one of any series. If the horizon
-            exceeds ``steps`` and ``future`` ends early, its last row is repeated.
-        start: For a calendar of numbers without timestamps, the number of rows that came before the
-            series, or a list with one for each series. They count from the first row with a value
-            of the whole series, as in training. Defaults to None: ``series`` is the whole series,
-            and its rows count from its first value, whatever padding is in front.
-        incomplete: "raise" refuses a series that is too short, or has an infinite or a missing
-            value in its last rows (an infinite one or no value, if the model masks missing ones);
-            "nan" forecasts the other series, and returns rows of NaN for that one. A series that
-            only ``future`` has is treated likewise; its rows of NaN come last, at the first times
-            of its plan. If the windows have ``min_inputs=0`` and ``series`` is a table in memory,
-            such a series is forecast from its plan and its static columns in ``future``, at the
-            times that follow the table's last one. Defaults to "raise".
-        num_samples: Number of sample paths to draw in place of quantiles, for totals of several
-            steps or series, which ``aggregate`` computes. The model is one of
+            ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
+            NaN. So is a step without a row in a frame that has a later row of any series. If the
+            horizon exceeds ``steps`` and ``future`` ends early, its last row is repeated.
+        start: For a calendar of numbers without timestamps, how many rows of the whole series came
+            before ``series``: a number, or a list with one for each series. Rows count from the
+            first that has a value, as in training. Defaults to None: ``series`` is the whole
+            series, and its rows count from its first value, whatever padding is in front.
+        incomplete: What to do with a series that is too short or has an infinite or a missing value
+            in its last rows; if the model masks missing values, with one that has an infinite value
+            or no value there. "raise" refuses it; "nan" returns NaN for it, and forecasts the
+            others. A series that only ``future`` has is treated likewise; its rows of NaN come
+            last, at the first times of its plan. If the windows have ``min_inputs=0`` and
+            ``series`` is a table in memory, such a series is forecast from its plan and its static
+            columns in ``future``, for the times after the table's last one. Defaults to "raise".
+        num_samples: Number of sample paths to draw in place of quantiles, so that ``aggregate`` can
+            compute totals of steps or series. The model must come from
             ``calibrate(..., joint=True)``. At each step the samples are equally spaced quantiles:
-            interpolated linearly between those of the model, and beyond them extended by its
-            calibration errors. Whole error paths order them across steps, targets and the series
-            that begin at the same time. Defaults to None: the model's outputs.
-        seed: Seed of the draws. They depend on it and on the time at which a series' forecast
-            begins, so that parts of a panel may be forecast in several calls with one seed. Without
-            timestamps, each id has its own draws. Series of arrays are numbered anew in each call,
-            so give each part a seed of its own. Defaults to None: new draws in each call.
+            interpolated linearly between the model's, and extended beyond them by its calibration
+            errors. Whole error paths order them across steps, targets and the series that begin at
+            the same time. Defaults to None: the model's outputs.
+        seed: Seed of the draws. Draws depend on the seed and on the time at which a series'
+            forecast begins, so that several calls with one seed may forecast parts of a panel.
+            Without timestamps, each id has its own draws. Series of arrays are numbered anew in
+            each call, so give each part another seed. Defaults to None: new draws in each call.
 
     Output shape:
         ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
@@ -134,8 +134,8 @@ def forecast(
             windows of another length or other columns, or returns outputs that do not fit the
             windows; the data have another frequency, or lack a column; ``future`` is missing, has
             too few rows, or has rows of a series that ``series`` lacks; a series is too short, has
-            missing values in its last window, or is too small to be squared; a forecast is not
-            finite, since the precision cannot hold it or the weights are not finite; or ``steps``
+            missing values in its last window, or has values too small to be squared; a forecast is
+            not finite, since the precision cannot hold it or the weights are not finite; ``steps``
             goes past the horizon, and the model returns quantiles, does not forecast every column
             that is not known ahead, or draws random numbers without a seed; or ``num_samples`` is
             given, and the model was not calibrated with ``joint=True``.
@@ -151,6 +151,7 @@ def forecast(
     if not len(prepared.history.panel.lengths):
         raise ValueError("series is a frame without a row, so there is no series to forecast.")
     prepared.plan.warn_far()
+    warn_of_ended(prepared.plan)
     made, settings = prepared.forecast(), interface.windows
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None
@@ -162,7 +163,7 @@ def forecast(
 class Prepared:
     """A forecast whose data are read and checked."""
 
-    series: Any  # As they were passed.
+    series: Any  # As it was passed.
     history: History
     plan: Plan
     incomplete: str
@@ -180,7 +181,7 @@ class Prepared:
         sampling: Sampling | None = None,
     ) -> Self:
         """Read and check the data of a forecast; a panel may have no series."""
-        # A model that knows no columns takes those of a panel.
+        # A model without names of columns takes those that the Panel names.
         if interface.carried is not None and interface.columns is None:
             windows = with_columns(interface.windows, series)
             interface = replace(interface, carried=interface.carried.of_windows(windows))
@@ -209,7 +210,7 @@ class Prepared:
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
             if self.incomplete == "raise" and unknown.any():
                 raise ValueError(
-                    "future closes so many steps in a row of "
+                    "future closes so many consecutive steps of "
                     f"{panel.series(int(part.chosen[unknown.any(axis=1).argmax()]))} that a window "
                     "past the horizon has no value of a target. Ask for fewer steps, train with a "
                     'longer window or horizon, or pass incomplete="nan" for NaN there.'
@@ -235,7 +236,7 @@ class Prepared:
         return values[0] if panel.single else values
 
     def without_times(self) -> list[int]:
-        """Return the numbers of series that can be forecast, but have no timestamps ahead."""
+        """Return the numbers of the series that can be forecast, but have no regular step."""
         following, chosen = self.plan.following, self.history.chosen
         assert following is not None  # The windows of a BatchForecaster have a time_column.
         return chosen[following.frequencies.codes[chosen] < 0].tolist()
@@ -259,7 +260,7 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:
-    """Return ``(chosen, steps)``: those that a plan closes, those after an empty window."""
+    """Return which steps are closed, and which follow an empty window; both ``(chosen, steps)``."""
     horizon = rounds.geometry.horizon
     closed: BoolArray = np.zeros((len(inputs["past"]), rounds.steps), bool)
     unknown = closed.copy()

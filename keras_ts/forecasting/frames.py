@@ -18,7 +18,7 @@ from keras_ts.windows.spec import WindowSpec
 
 
 def matched(series: Any, interface: Interface) -> Any:
-    """Return a series of the model's columns, in their order; one without names as it is."""
+    """Return a series with the model's columns, in their order; unchanged if it has no names."""
     carried = interface.carried
     needed = None if carried is None or carried.columns is None else carried.read
     if isinstance(series, Panel):
@@ -38,7 +38,7 @@ def matched(series: Any, interface: Interface) -> Any:
         ]
     if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
-    # The columns of a panel on disk cannot be moved.
+    # The columns of a panel on disk cannot be reordered.
     varying = [name for name in series.settings.names if name not in series.settings.static]
     if sorted(needed) != sorted(series.settings.names) or needed[: len(varying)] != varying:
         raise ValueError(
@@ -50,7 +50,7 @@ def matched(series: Any, interface: Interface) -> Any:
 
 
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
-    """Return a frame of the needed columns, with those of ids and timestamps if there are any."""
+    """Return a frame of the needed columns and, if it has them, of ids and timestamps."""
     table = open_frame(frame)
     _refuse_lacking(table, needed, what)
     keys = [windows.id_column, windows.time_column]
@@ -74,7 +74,7 @@ def as_frames(
     interface: Interface,
     times: Array | None,
     values: Array,
-    drawn: bool = False,
+    drawn: bool,
 ) -> Any:
     """Return a forecast, or its samples, as a frame like ``series``, or a list of them."""
     windows, columns = interface.windows, _columns(panel, interface, values, drawn)
@@ -171,8 +171,8 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     targets: Any = windows.target_columns or [c for c in table.columns if c not in others]
     targets = [targets] if isinstance(targets, str) else list(targets)
     rows = list(first.values())
-    # The new rows copy the one of the last time, so that all series are forecast for the same time.
-    # The model masks them, but for the static columns, which are those of the plan.
+    # The new rows copy a row of the last time, so that all series are forecast for the same times.
+    # The model masks them, since their targets are NaN; the static columns come from the plan.
     last = 0 if windows.time_column is None else int(table[windows.time_column].arg_max())
     copies = table[[last] * len(rows)]
     made: dict[str, Any] = {name: copies[name].to_list() for name in table.columns}
@@ -193,7 +193,7 @@ def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
             column = nw.from_native(
                 column.to_native().astype(table[name].to_native().dtype), series_only=True
             )
-        # pandas widens integers and categories by itself.
+        # ``concat`` of pandas widens integers and categories.
         elif not pandas or name != windows.id_column:
             column = column.cast(table[name].dtype)
         further[name] = column
@@ -201,7 +201,7 @@ def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
 
 
 def rows_of_a_series(steps: int, samples: int | None) -> dict[str, Array]:
-    """Return the columns that number the rows of a series: step, and sample where there are any."""
+    """Return the columns ``step`` and, if there are samples, ``sample`` of the rows of a series."""
     numbers = np.arange(1, steps + 1)
     if samples is None:
         return {"step": numbers}

@@ -1,9 +1,6 @@
 """``History``: the last rows of each series, the only ones that a forecast reads.
 
-A value missing before these rows does not matter, whatever ``missing`` says. With ``"mask"``,
-values missing within them do not matter either, a gap in time is read as the rows that are missing,
-and a series may be shorter, if the window still has ``min_inputs`` of its inputs. ``Following`` are
-the timestamps after them, and ``calendar_of`` the columns of a calendar at both.
+``Following`` holds the timestamps after them; ``calendar_of`` computes the calendar at both.
 """
 
 from collections.abc import Iterator
@@ -29,8 +26,8 @@ from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The most values of the last rows that are read at once; and a multiple of every size of a batch
-# of a loop, so that only the last part compiles another one.
+# The most values that a part reads. The number of its series is a multiple of each batch size of
+# the loop, so that only the last part compiles another loop.
 _MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 
@@ -40,7 +37,7 @@ class History:
 
     interface: Interface
     given: FlatSeries  # All series, without the columns of a calendar.
-    panel: FlatSeries  # The same; where gaps in time are filled, only the last rows.
+    panel: FlatSeries  # The same, or its last rows if the windows fill gaps in time.
     chosen: IntArray  # The numbers of the series that can be forecast.
 
     @classmethod
@@ -52,17 +49,17 @@ class History:
         panel = given
         if windows.handling.gaps == "fill":
             panel = with_missing_last_rows(panel, windows.geometry.reach)
-        whole = panel.lengths >= needed_rows(windows)
-        history = cls(interface, given, panel, np.flatnonzero(whole))
-        if incomplete == "raise" and not whole.all():
-            raise ValueError("".join(history._why_short(int(whole.argmin()))))
-        kept = [history.chosen[:0]]
+        enough = panel.lengths >= needed_rows(windows)
+        history = cls(interface, given, panel, np.flatnonzero(enough))
+        if incomplete == "raise" and not enough.all():
+            raise ValueError("".join(history._why_short(int(enough.argmin()))))
+        complete = [history.chosen[:0]]
         for part in history.parts():
             broken = part._broken()
             if incomplete == "raise" and broken.any():
                 raise ValueError("".join(part._why_broken(int(broken.argmax()))))
-            kept.append(part.chosen[~broken])
-        return replace(history, chosen=np.concatenate(kept))
+            complete.append(part.chosen[~broken])
+        return replace(history, chosen=np.concatenate(complete))
 
     @property
     def windows(self) -> WindowedSeries:
@@ -103,7 +100,7 @@ class History:
 
     @property
     def before(self) -> BoolArray:
-        """True for each of the last rows that lies before its series, ``(chosen, reach)``."""
+        """True for each of the last rows before the series' first row, ``(chosen, reach)``."""
         lacking = self.windows.geometry.reach - self.panel.lengths[self.chosen]
         return np.arange(self.windows.geometry.reach) < lacking[:, None]
 
@@ -124,7 +121,7 @@ class History:
             return broken
         if handling.inputs and self.windows.min_inputs != 0:
             missing: Any = self._missing()[:, :: self.windows.sampling_rate]
-            # A model would forecast 0 if it masked all rows, or for a target without a value.
+            # From masked rows alone, or for a target without a value, a model would forecast 0.
             if masked == "targets":
                 missing = missing[..., self.panel.columns.targets]
             else:
@@ -148,7 +145,7 @@ class History:
         return gaps
 
     def _named(self, number: int) -> str:
-        """Name a series in an error; the only one by its argument."""
+        """Return the name of a series for errors: that of the argument if it is the only one."""
         return "series" if self.panel.single else self.panel.series(number)
 
     def _why_broken(self, place: int) -> tuple[str, str]:
@@ -159,7 +156,7 @@ class History:
         name = self._named(int(self.chosen[place]))
         if inputs and infinite.any():
             row = int(rows[infinite.argmax()])
-            # Rows of a panel whose gaps were filled have other positions than those given.
+            # Positions have moved where gaps were filled, so the timestamp is shown.
             at = panel.place(row) if panel.clock is None else panel.clock.written(row)
             return (
                 f"{name} has an infinite value in its last window, at {at}"
@@ -169,7 +166,7 @@ class History:
             )
         if inputs:
             what = "a missing value in every row of its last window"
-            cure = "the model masks such rows, and has nothing to forecast from. Leave it out"
+            cure = "the model masks them all, and has nothing to forecast from. Leave it out"
             if self.interface.masked == "targets":
                 read = missing[:: self.windows.sampling_rate, panel.columns.targets]
                 target = panel.columns.by_part()["target"][int(read.all(axis=0).argmax())]
@@ -227,33 +224,33 @@ class Following:
         clock, rows = panel.clock, gap + rows
         if clock is None:
             return None
-        own, kind = panel.own_frequencies, clock.times.dtype
-        if kind.kind in "iu" and (own.codes < 0).any():
+        frequencies, kind = panel.own_frequencies, clock.times.dtype
+        if kind.kind in "iu" and (frequencies.codes < 0).any():
             kind = np.dtype(np.float64)  # Integers cannot be missing.
         fill: Any = {"M": "NaT", "f": np.nan}.get(kind.kind, 0)
-        times = np.full((len(own), rows), fill, kind)
+        times = np.full((len(frequencies), rows), fill, kind)
         shown = times.copy() if clock.zones else times
-        series = np.flatnonzero((own.codes >= 0) & (panel.lengths > 0))
+        series = np.flatnonzero((frequencies.codes >= 0) & (panel.lengths > 0))
         last = panel.offsets[series + 1] - 1
         # Series that share frequency, last time and zone are continued once.
         zone = np.minimum(series, len(clock.zones) - 1)
-        first, places = distinct_rows([own.codes[series], clock.times[last], zone])
+        first, places = distinct_rows([frequencies.codes[series], clock.times[last], zone])
         steps = np.tile(np.arange(1, rows + 1), len(first))
         after, shown_after = (
             made.reshape(-1, rows)[places]
-            for made in clock.after(np.repeat(last[first], rows), steps, own)
+            for made in clock.after(np.repeat(last[first], rows), steps, frequencies)
         )
-        # Past the range of their dtype timestamps wrap around, and NaT compares as False.
+        # Timestamps past the range of their dtype wrap around or are NaT, which compares as False.
         reached = (after > clock.times[last][:, None]).all(axis=1)
         if not reached.all():
             zoned = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
             raise ValueError(
-                f"time_column holds {clock.times.dtype}{zoned}. That does not reach {rows} steps "
-                f"on from the end of {panel.series(int(series[reached.argmin()]))}. Convert it to "
+                f"time_column holds {clock.times.dtype}{zoned}. It cannot hold the {rows} steps "
+                f"after the end of {panel.series(int(series[reached.argmin()]))}. Convert it to "
                 "a coarser unit, or ask for fewer steps."
             )
         times[series], shown[series] = after, shown_after
-        return cls(times[:, gap:], shown[:, gap:], own)
+        return cls(times[:, gap:], shown[:, gap:], frequencies)
 
 
 def needed_rows(windows: WindowedSeries) -> int:
@@ -264,8 +261,7 @@ def needed_rows(windows: WindowedSeries) -> int:
 
 
 def _read(series: Any, interface: Interface) -> FlatSeries:
-    """Return the series without a calendar, which is computed only at the last rows."""
-    # Missing values are looked for only in the last rows, too.
+    """Return the series without a calendar and with missing values, both for the last rows."""
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
     fill, stored = interface.windows.handling.gaps == "fill", isinstance(series, StoredPanel)
     if stored and fill:  # Gaps in time were filled as the store was written.
@@ -281,8 +277,8 @@ def _read(series: Any, interface: Interface) -> FlatSeries:
     if panel.clock is None:
         return panel
     if stored:
-        own = series.frequencies(interface.frequency)
-        return replace(panel, clock=replace(panel.clock, filled_by=own))
+        frequencies = series.frequencies(interface.frequency)
+        return replace(panel, clock=replace(panel.clock, filled_by=frequencies))
     panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
     return on_common_grid(panel) if fill else panel
 
@@ -302,19 +298,19 @@ def calendar_of(
     else:
         check_no_start(start)
         assert panel.clock is not None
-        own, calendar = following.frequencies, f"calendar={_checks.shown(windows.calendar)}"
-        without = own.codes[chosen] < 0
+        frequencies, calendar = following.frequencies, f"calendar={_checks.shown(windows.calendar)}"
+        without = frequencies.codes[chosen] < 0
         if without.any():
             number = int(chosen[without.argmax()])
             refuse_without(panel, number, f"{calendar} goes on at", windows)
         shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
         if not all(map(by_clock, cycles)):
-            refuse_uncounted(panel, own, chosen, calendar, windows)
+            refuse_uncounted(panel, frequencies, chosen, calendar, windows)
             past = panel.clock.times[history.rows]
             times = np.concatenate([past, following.times[chosen]], axis=1)
             offsets = times.shape[1] * np.arange(len(chosen) + 1)
             clock = Clock(times.ravel(), offsets, shown.ravel())
-            numbers = clock.numbers(Frequencies.of(own.kinds, own.codes[chosen]))
+            numbers = clock.numbers(Frequencies.of(frequencies.kinds, frequencies.codes[chosen]))
             numbers = numbers.reshape(times.shape)
     made = waves(cycles, shown, numbers)
     return made[:, :reach], made[:, reach:]
@@ -330,7 +326,7 @@ def check_no_start(start: Any) -> None:
 
 
 def _starts(start: Any, history: History) -> IntArray:
-    """Return the number of each series' first row: ``start``, or so that its first value has 0."""
+    """Return the number of each series' first row: ``start``, or counted from its first value."""
     series = len(history.panel.lengths)
     if start is None:
         calendar = f"calendar={_checks.shown(history.windows.calendar)}"

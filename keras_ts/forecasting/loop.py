@@ -28,9 +28,9 @@ from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.roles import Columns, Inputs, as_x
 
-# A model keeps the function that makes and caches its compiled loops under this attribute, and each
-# loop holds the model, so that Python frees them together. A dictionary from models to loops would
-# keep every model forever, even with weak keys. A loop takes some megabytes, so the last few stay.
+# An attribute of the model caches its compiled loops, and each loop refers to the model, so that
+# Python frees them together. A dictionary from models to loops would keep every model forever, even
+# with weak keys. A loop takes some megabytes, so only the last few are kept.
 _ATTRIBUTE, _MOST_LOOPS = "keras_ts_loops", 8
 # Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
 _LOOKING_UP = threading.Lock()
@@ -49,8 +49,8 @@ class Rounds:
     # The index of each past column among the targets and, after them, the columns known ahead; None
     # if a column is neither, so that there can be only one round.
     sources: tuple[int, ...] | None = None
-    # Number of the first columns known ahead, a plan, whose missing value closes a step: its
-    # forecast is missing, as its target was in training. 0 if no step can be closed.
+    # Number of columns known ahead that ``future=`` gives; they come first. A missing value in them
+    # closes a step: its forecast is NaN. 0 if no step can be closed.
     planned: int = 0
 
     @classmethod
@@ -108,20 +108,20 @@ class Rounds:
         """Refuse outputs that have neither the targets' shape nor all their values on one axis."""
         geometry, quantiles = self.geometry, ""
         ahead = shape[2:] if geometry.sequence else shape[1:]
-        kept = len(shape) >= 2 + geometry.sequence
+        fits = len(shape) >= 2 + geometry.sequence
         if self.quantiles:
             quantiles = f" in {self.quantiles} quantiles each"
-            kept = kept and ahead[-1] == self.quantiles
+            fits = fits and ahead[-1] == self.quantiles
             ahead = ahead[:-1]
-        wanted = geometry.horizon * math.prod(self.targets)
+        needed = geometry.horizon * math.prod(self.targets)
         shaped = len(ahead) < 2 or ahead == (geometry.horizon, *self.targets)
-        if not kept or not shaped or math.prod(size or 0 for size in ahead) != wanted:
+        if not fits or not shaped or math.prod(size or 0 for size in ahead) != needed:
             hint = ""
             if len(shape) == 3 and not geometry.sequence and not quantiles:
                 hint = ' A sequence-to-sequence model takes windows with targets="sequence".'
             raise ValueError(
                 f"The model gives outputs of shape {shape[1:]} per window; horizon="
-                f"{geometry.horizon} and targets of shape {self.targets} need {wanted} values"
+                f"{geometry.horizon} and targets of shape {self.targets} need {needed} values"
                 f"{quantiles}. Build the model with that many outputs, or use the windows that it "
                 f"was trained on.{hint}"
             )
@@ -196,7 +196,7 @@ class Loop(keras.layers.Layer):
         return Inputs(carried["recent"][:, :: shape.sampling_rate], known, constant).x
 
     def _closed(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon with NaN at each step of which a planned value is missing."""
+        """Return a horizon with NaN at each step that has a missing value in the plan."""
         planned = self.rounds.planned
         if not planned:
             return ahead
@@ -206,7 +206,7 @@ class Loop(keras.layers.Layer):
         return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
 
     def _levelled(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon with NaN for a target without a value in the window, all closed."""
+        """Return a horizon with NaN for each target that has no value in the window."""
         rounds = self.rounds
         if not rounds.planned:
             return ahead
@@ -237,7 +237,7 @@ class Loop(keras.layers.Layer):
         return moved
 
     def _call_apart(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
-        """Return a call's horizon, and by ``id`` the variables in ``state`` or changed by it."""
+        """Return the horizon and, by ``id``, values of variables in ``state`` or changed by it."""
         # The variables themselves are not written to.
         variables = self.model.variables
         values = [state.get(id(variable), variable.value) for variable in variables]
@@ -273,8 +273,8 @@ class Loop(keras.layers.Layer):
 
 
 def _where(values: Any, present: Any) -> Any:
-    """Return values, NaN where ``present`` is 0 and not 1."""
-    # 0 / 0 is NaN. tf2onnx would let a NaN through ``where`` at the other steps.
+    """Return values where ``present`` is 1, and NaN where it is 0."""
+    # 0 / 0 is NaN. Exported by tf2onnx, ``where`` would give NaN at the other steps, too.
     return values * present / present
 
 
@@ -290,7 +290,7 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
 def _compiled(
     model: keras.Model, rounds: Rounds, shapes: Any, eager: bool, jit: Any, variables: Any
 ) -> Run:
-    """Return what runs a new loop; with other ``variables`` of the model it is no longer right."""
+    """Return what runs a new loop; other ``variables`` of the model need another loop."""
     inputs = loop_inputs(model, dict(shapes))
     loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
     loop.run_eagerly, loop.jit_compile = eager, jit

@@ -16,6 +16,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import Following, History, calendar_of, check_no_start
 from keras_ts.forecasting.loop import Rounds
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import Rows, collapsed, expanded, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import lacking_rows
@@ -60,7 +61,7 @@ class Plan:
         return replace(plan, values=plan._values(future, names, incomplete))
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
-        """Yield the last rows of some series at a time, with the model's inputs by their roles."""
+        """Yield the last rows of some series at a time, with the model's inputs by role."""
         done = 0
         for part in self.history.parts():
             count, rows = len(part.chosen), self.rounds.steps
@@ -81,7 +82,7 @@ class Plan:
             done += count
 
     def warn_far(self) -> None:
-        """Warn of a number known ahead, or of a static one, far outside its range in training."""
+        """Warn if a known-ahead or static number is far outside its range in training."""
         carried, panel = self.history.interface.carried, self.history.panel
         ranges = {} if carried is None else carried.ranges or {}
         names, values = panel.columns.by_part(), self.values
@@ -96,14 +97,14 @@ class Plan:
                 series = panel.series(int(self.history.chosen[far.any(axis=1)][0]))
                 warnings.warn(
                     f"{series} has {numbers.T[far][0]} in column {name!r}, far outside the {low} "
-                    f"to {high} of training, so the forecast extrapolates: a mistake, or a unit?",
+                    f"to {high} of training, so the forecast extrapolates: check value and unit.",
                     stacklevel=3,
                 )
                 return
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
         """Return the chosen series' columns that are known ahead; NaN at a closed step."""
-        # After the first ``steps`` rows, a row that ``future`` lacks repeats the one before it.
+        # After ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
             values, present, inside = self._of_frames(future, names, incomplete)
@@ -154,9 +155,9 @@ class Plan:
         count = np.bincount(series, minlength=len(given.lengths))
         new, some = count == given.lengths, (count > 0) & (count < given.lengths)
         ever, new, usual = some.any(), new[chosen], some[chosen]
-        # No warning of a step at which a series that ever lacked rows is closed, too, or at which
-        # all series are, if any ever lacked rows: that is a holiday. But if all lack the first
-        # step, the plan begins late.
+        # If some series lacked rows before, closed steps are expected where such a series is closed
+        # and where all are, on a holiday. But if all are closed at the first step, the plan begins
+        # late.
         holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0) & ever
         opened = ~new[:, None] | np.logical_or.accumulate(planned, axis=1)
         nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
@@ -193,8 +194,8 @@ class Plan:
         )
         if self.history.windows.handling.partial:
             closed = (
-                " Within a plan, a step without a row is closed; at its end, write a closed step "
-                "as a row with missing values."
+                " A step without a row is closed if the plan goes on after it; at the end of the "
+                "plan, write a closed step as a row with missing values."
             )
         first_steps = int(given.sum())
         if first_steps and given[:first_steps].all():
@@ -210,11 +211,11 @@ class Plan:
         values = _checks.numeric(future, "future").astype(np.float64)
         panel, steps, rows = self.history.panel, self.steps, self.rounds.steps
         lead = () if panel.single else (len(panel.lengths),)
-        wanted, shape = (*lead, steps, len(names)), values.shape
-        if len(shape) != len(wanted) or (*shape[:-2], shape[-1]) != (*lead, len(names)):
+        needed, shape = (*lead, steps, len(names)), values.shape
+        if len(shape) != len(needed) or (*shape[:-2], shape[-1]) != (*lead, len(names)):
             shape = "(steps, columns)" if panel.single else "(series, steps, columns)"
             raise ValueError(
-                f"future must have the shape {shape}, here {wanted}, with the columns "
+                f"future must have the shape {shape}, here {needed}, with the columns "
                 f"{_checks.shown(list(names))}. Received shape {values.shape}."
             )
         values = values.reshape(len(panel.lengths), -1, len(names))
@@ -228,13 +229,13 @@ class Plan:
     def _of_frames(
         self, future: Any, names: Sequence[Any], incomplete: str
     ) -> tuple[Array, BoolArray, BoolArray]:
-        """Return each row's values, which rows the frames have, and which lie within the plan."""
+        """Return values by step, which steps the frames have, and which lie within the plan."""
         history, following, rows = self.history, self.following, self.rounds.steps
         windows, panel = history.windows, history.panel
         listed = isinstance(future, list | tuple)
         frames = list(future) if listed else [future]
-        alike = panel.single or windows.id_column is not None
-        if (listed and alike) or (not alike and (not listed or len(frames) != len(panel.lengths))):
+        one_frame = panel.single or windows.id_column is not None
+        if listed == one_frame or (listed and len(frames) != len(panel.lengths)):
             raise ValueError(
                 "future must be like series: one frame for one frame, a list of equally many "
                 f"frames for a list. Received: {type(future).__name__}."
@@ -248,9 +249,9 @@ class Plan:
             needed = [*keys, *read, *(name for name in windows.per_series if name in columns)]
             tables.append(open_frame(selected(frame, needed, windows, title)))
 
-        def values_of(wanted: list[str]) -> Array:
+        def values_of(columns: list[str]) -> Array:
             named = zip(tables, titles, strict=True)
-            parts = [matrix(table, wanted, windows, title) for table, title in named]
+            parts = [matrix(table, columns, windows, title) for table, title in named]
             return np.concatenate(parts)
 
         values = values_of(read).astype(np.float64)
@@ -264,8 +265,7 @@ class Plan:
         if following is None:
             places, inside = _in_order(series), np.zeros((len(panel.lengths), rows), bool)
         else:
-            offsets = np.concatenate(([0], np.cumsum(lengths)))
-            places, inside = self._places(tables, series, offsets)
+            places, inside = self._places(tables, series, concatenated_offsets(lengths))
         out = np.zeros((len(panel.lengths), rows, len(names)))
         present = np.zeros((len(panel.lengths), rows), bool)
         used = np.flatnonzero((series >= 0) & (places >= 0) & (places < rows))
@@ -303,8 +303,8 @@ class Plan:
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
         """Return each row's step after its series, -1 for none, and the steps within the plan."""
-        # The plan ends at the last timestamp of all frames. It includes all earlier steps of a
-        # series that has a row in it; of any other series, those after the last row of all series.
+        # The plan ends at the last timestamp in the frames. It includes all earlier steps of a
+        # series that has a row in it; of another series, those after the last row of any series.
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
         assert panel.clock is not None
@@ -313,27 +313,25 @@ class Plan:
         if unknown.any():
             raise ValueError(
                 f"The timestamps of {panel.series(int(chosen[unknown.argmax()]))} have no regular "
-                "step, so the rows of future that follow it cannot be found by time. A series of "
-                "one row gets the step of others: pass one of several rows beside it. Otherwise "
-                "pass future as an array."
+                "step, so its rows of future cannot be found by time. A series of one row takes "
+                "the step of other series: pass a longer one beside it, or future as an array."
             )
-        name, own = self.history.windows.time_column or "", panel.clock
+        name, given = self.history.windows.time_column or "", panel.clock
         clock = read_clock(tables, name, offsets)
-        kinds = [(at.times.dtype.kind == "M", bool(at.zones)) for at in (clock, own)]
+        kinds = [(at.times.dtype.kind == "M", bool(at.zones)) for at in (clock, given)]
         if kinds[0] != kinds[1]:
             raise TypeError(
                 f"time_column={name!r} must be of one type in series and future. Received "
-                f"{own.times.dtype}{' with a time zone' if own.zones else ''} and "
+                f"{given.times.dtype}{' with a time zone' if given.zones else ''} and "
                 f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
             )
-        kind = np.promote_types(clock.times.dtype, own.times.dtype)
-        times, wanted = clock.times.astype(kind), following.times.astype(kind)
-        rows = wanted.shape[1]
-        ahead = Rows(np.repeat(np.arange(len(wanted)), rows), wanted.ravel())
+        kind = np.promote_types(clock.times.dtype, given.times.dtype)
+        times, after = clock.times.astype(kind), following.times.astype(kind)
+        rows = after.shape[1]
+        ahead = Rows(np.repeat(np.arange(len(after)), rows), after.ravel())
         flat = ahead.locate(series, times)
-        off = (
-            (flat < 0) & (series >= 0) & (times > wanted[series, 0]) & (times < wanted[series, -1])
-        )
+        within = (times > after[series, 0]) & (times < after[series, -1])
+        off = (flat < 0) & (series >= 0) & within
         if off.any():
             rows_off = np.flatnonzero(off)
             row = int(rows_off[series[rows_off].argmin()])
@@ -343,11 +341,11 @@ class Plan:
                 "none of the timestamps that follow the series, the first of which is "
                 f"{self._shown(number, 0)}. Correct it."
             )
-        inside: BoolArray = np.zeros(wanted.shape, bool)
+        inside: BoolArray = np.zeros(after.shape, bool)
         if len(times):
-            # A series that no row of the plan follows may have ended a year ago: it is not closed.
-            followed = np.isin(np.arange(len(wanted)), series[flat >= 0])[:, None]
-            inside = (wanted <= times.max()) & (followed | (wanted > own.times.max()))
+            # A series without a row in the plan may have ended long ago, so it is not closed.
+            followed = np.isin(np.arange(len(after)), series[flat >= 0])[:, None]
+            inside = (after <= times.max()) & (followed | (after > given.times.max()))
         return np.where(flat < 0, -1, flat - series * rows), inside
 
 
@@ -388,8 +386,8 @@ def _check_static(values: Array, names: list[str], series: IntArray, history: Hi
     """Refuse a plan in which a static column has another value than in the series."""
     categories, panel = history.windows.categories, history.panel
     made = expanded(names, categories)
-    own = panel.per_series(made)[np.maximum(series, 0)]
-    wrong = np.isfinite(values) & ~np.isclose(values, own) & (series >= 0)[:, None]
+    given = panel.per_series(made)[np.maximum(series, 0)]
+    wrong = np.isfinite(values) & ~np.isclose(values, given) & (series >= 0)[:, None]
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         name = collapsed([made[column]], categories)[0]

@@ -17,7 +17,7 @@ from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.spec import COLUMN_SETTINGS
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Each format that was tried, and why it holds no loop; None if it does, as tests show.
+# Why each format that was tried cannot hold a loop; None if it can.
 _TRIED: dict[str, str | None] = {
     "tf_saved_model": None,
     "onnx": None,
@@ -65,8 +65,8 @@ class Rollout(keras.Model):
         or static columns, a dict: that array as "past", ``(batch, steps, columns)`` as "future",
         with the columns of a calendar last, and ``(batch, columns)`` as "static". All are numbers:
         in place of a column of text stand its columns of 0 and 1, as ``dataset.columns`` names
-        them. If ``steps`` is no multiple of the horizon, the last round reads further rows of
-        "future", for which the last one is repeated; ``forecast`` has their calendar.
+        them. If ``steps`` is no multiple of the horizon, the last round needs further rows of
+        "future": the last row is repeated, whereas ``forecast`` computes their calendar.
 
     Output shape:
         ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last
@@ -103,13 +103,13 @@ class Rollout(keras.Model):
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> Any:  # noqa: A002 - Keras's name
         """Export the forecast of all steps, as ``keras.Model.export`` does.
 
-        ``export_model`` writes the same file, with what a server needs to know of it inside. Where
-        ``steps`` reach no further than the horizon, there is no loop.
+        ``export_model`` adds to the same file what a server needs to know. Up to the horizon, the
+        file has no loop.
 
         Raises:
             ValueError: The backend or the format cannot hold the loop.
         """
-        reason = _TRIED.get(format, "keras_ts has not tried if that format holds a loop")
+        reason = _TRIED.get(format, "keras_ts has not been tested with loops in that format")
         if is_backend("torch"):
             reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
         if reason is not None and self._forecaster.rounds.count > 1:
@@ -173,8 +173,8 @@ def _columns(interface: Interface) -> Columns:
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
     if carried is not None:
         return carried
-    wanted = keras.tree.flatten([getattr(windows, name) for name in COLUMN_SETTINGS])
-    if any(isinstance(name, str) for name in wanted):
+    named = keras.tree.flatten([getattr(windows, name) for name in COLUMN_SETTINGS])
+    if any(isinstance(name, str) for name in named):
         raise ValueError(
             "The windows name columns, and the model does not carry the names of all of them: pass "
             "the dataset that it was trained on as windows."

@@ -36,7 +36,7 @@ class Sampling:
         count = _checks.integer("num_samples", num_samples, 1)
         if (paths := paths_of(interface)) is None or interface.quantiles is None:
             raise ValueError(
-                "num_samples needs a model that keeps which errors came together. Make it by "
+                "num_samples needs a model that keeps whole error paths. Make it by "
                 "calibrate(model, validation, joint=True), on windows that it was not trained on."
             )
         seed = secrets.randbits(62) if seed is None else _checks.integer("seed", seed, 0)
@@ -48,7 +48,7 @@ class Sampling:
     def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
         """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.
 
-        ``keys`` are the keys of their series, ``begins`` the times of their first steps, or None.
+        ``keys`` identify their series; ``begins`` are the times of their first steps, or None.
         """
         donors, turns, by_lot = self.paths.donors(keys, self.count)
         events, shared = _events(len(keys), begins)
@@ -74,7 +74,7 @@ class Sampling:
 
 
 def keys_of(panel: FlatSeries) -> Array:
-    """Return the key of each series, by which its error paths are known again."""
+    """Return the key of each series, by which its error paths are found."""
     labels = panel.labels or range(len(panel.lengths))
     return np.array([key_of(label) for label in labels], np.uint64)
 
@@ -86,10 +86,8 @@ def paths_of(interface: Interface) -> ErrorPaths | None:
 
 
 def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
-    """Return a number for each forecast, the same for those that begin at one time.
-
-    Beside it stands True where the time is known: without timestamps series share no draws.
-    """
+    """Return a number for each forecast, equal if they begin at one time; and if that is known."""
+    # Without timestamps, series share no draws.
     if begins is None:
         return np.zeros(count, np.uint64), np.zeros(count, bool)
     known: BoolArray = begins == begins  # Only NaT and NaN differ from themselves.

@@ -1,4 +1,4 @@
-"""Warns of totals that leave out times, or that count other steps than totals beside them."""
+"""Warns of series that ended, and of totals whose times or steps others do not share."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,60 +8,83 @@ import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.plan import Plan
 from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.clock import as_written
 
 _MOST = 3  # Times, series or totals that a warning names.
 
 
+def warn_of_ended(plan: Plan) -> None:
+    """Warn of a few series whose whole forecast lies in times that other series have reached."""
+    following, panel, chosen = plan.following, plan.history.given, plan.history.chosen
+    clock = panel.clock
+    if following is None or clock is None or len(chosen) < 2:
+        return
+    last = panel.offsets[1:][chosen] - 1
+    latest = last[clock.times[last].argmax()]
+    ended = np.flatnonzero(following.times[chosen, plan.steps - 1] <= clock.times[latest])
+    # If most series end before the latest, as in a competition, they are no exception.
+    if len(ended) and 2 * len(ended) <= len(chosen):
+        ends = [
+            f"{panel.series(number)} ends at {clock.written(row)}"
+            for number, row in zip(chosen[ended].tolist(), last[ended].tolist(), strict=True)
+        ]
+        warnings.warn(
+            f"{_first(ends)}, so that no forecast lies after {clock.written(latest)}, where other "
+            "series end. Add the rows that are late, or leave out series that ended.",
+            stacklevel=3,
+        )
+
+
 def warn_of_times_left_out(
     heads: Any, keys: list[str], names: list[Any], members: tuple[IntArray, IntArray, list[Any]],
-    sharing: IntArray, kept: BoolArray,
+    sharing: IntArray, counted: BoolArray,
 ) -> None:  # fmt: skip
-    """Warn of times that not all series of a total have; refuse a total that has no others.
+    """Warn of times that not all series of a total have; refuse totals without a common time.
 
-    ``members`` are the number of each row's group and of its id, and the ids.
+    ``members`` are the numbers of each row's group and id, and the ids.
     """
     groups, numbers, ids = members
-    lost = ~np.isin(groups, groups[kept])
-    wrong = lost if lost.any() else ~kept
+    lost = ~np.isin(groups, groups[counted])
+    wrong = lost if lost.any() else ~counted
     values = [_by_local_clock(heads[key])[wrong] for key in keys]
     times = [" ".join(map(as_written, row)) for row in sorted(set(zip(*values, strict=True)))]
-    told = f"by {' and '.join(map(repr, keys))}: {_first(times)}"
-    # All series of a group have the times that count, so those left out tell which differ.
+    details = f"by {' and '.join(map(repr, keys))}: {_first(times)}"
+    # All series of a group have the times that count, so the others show which series differ.
     first, pairs = distinct_rows([groups, numbers])
-    shared, own = np.bincount(pairs, np.where(kept, 0, sharing)), groups[first]
-    fewest = np.full(own.max() + 1, np.inf)
-    np.minimum.at(fewest, own, shared)
-    odd = first[np.isin(own, groups[wrong]) & (shared == fewest[own])]
+    shared, group_of_pair = np.bincount(pairs, np.where(counted, 0, sharing)), groups[first]
+    fewest = np.full(group_of_pair.max() + 1, np.inf)
+    np.minimum.at(fewest, group_of_pair, shared)
+    odd = first[np.isin(group_of_pair, groups[wrong]) & (shared == fewest[group_of_pair])]
     of = ["" if names[n] is None else f" of {shown(names[n])}" for n in groups[odd]]
     which = [f"{shown(ids[n])}{group}" for n, group in zip(numbers[odd], of, strict=True)]
-    told += f". Series that share the fewest times: {_first(which)}."
+    details += f". Series that share the fewest times: {_first(which)}."
     if lost.any():
         raise ValueError(
-            f"The series of a total have no time in common, {told} Leave out series that ended, or "
-            "pass groups of series that share times."
+            f"The series of a total have no time in common, {details} Leave out series that "
+            "ended, or pass groups of series that share times."
         )
     warnings.warn(
         f"aggregate leaves out {len(times)} time{'s' * (len(times) > 1)} that not all series of a "
-        f"total have, {told} Give series that end at different times a row at the last, with no "
-        "target.",
+        f"total have, {details} Before you forecast, give each series that ends earlier a row at "
+        "the last time, without a target.",
         stacklevel=5,
     )
 
 
 def warn_of_uneven_steps(
     heads: Any, keys: tuple[str | None, str | None],
-    totals: tuple[list[Any], IntArray, IntArray, IntArray], kept: BoolArray,
+    totals: tuple[list[Any], IntArray, IntArray, IntArray], counted: BoolArray,
 ) -> None:  # fmt: skip
     """Warn if totals over steps begin at different times, or count different numbers of steps.
 
-    ``keys`` are the columns of times and of origins, ``totals`` the ids or groups, and of each row
-    the number of its own, of its total and of its origin.
+    ``keys`` are the columns of times and of origins, ``totals`` the ids or groups, and the numbers
+    of each row's id or group, total and origin.
     """
     (times, origin), (names, series, owners, origins) = keys, totals
     moments = np.unique(heads[times or "step"].to_numpy(), return_inverse=True)[1]
-    rows = np.flatnonzero(kept)
+    rows = np.flatnonzero(counted)
     rows = rows[np.lexsort([moments[rows], owners[rows]])]
     rows = rows[distinct_rows([owners[rows], moments[rows]])[0]]
     begins, counts = np.unique(owners[rows], return_index=True, return_counts=True)[1:]
@@ -70,25 +93,25 @@ def warn_of_uneven_steps(
     def named(total: int) -> str:
         row = int(begins[total])
         name = names[series[row]]
-        own = [] if name is None else [shown(name)]
+        words = [] if name is None else [shown(name)]
         if origin is not None:
-            own.append(f"origin {as_written(_by_local_clock(heads[origin])[row])}")
-        return " of ".join(own)
+            words.append(f"origin {as_written(_by_local_clock(heads[origin])[row])}")
+        return " of ".join(words)
 
-    # Sorted by origin and time, the first and the last total of an origin should begin alike.
+    # Sorted by origin and time, an origin's first and last totals should begin at the same time.
     order = np.lexsort([moments[begins], origins[begins]])
     starts = np.unique(origins[begins[order]], return_index=True)[1]
     ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
-    apart = np.flatnonzero(moments[begins[ends[0]]] != moments[begins[ends[1]]])
-    if times is not None and len(apart):
+    uneven = np.flatnonzero(moments[begins[ends[0]]] != moments[begins[ends[1]]])
+    if times is not None and len(uneven):
         clock = _by_local_clock(heads[times])
         one, other = (
-            f"{named(n)} at {as_written(clock[begins[n]])}" for n in ends[:, apart[0]].tolist()
+            f"{named(n)} at {as_written(clock[begins[n]])}" for n in ends[:, uneven[0]].tolist()
         )
         warnings.warn(
             f"aggregate sums steps of series that begin at different times, by {times!r}: "
-            f"{one}, {other}. Each is forecast from its own last row: fill all up to the same "
-            "last time before you forecast, or leave out series that ended.",
+            f"{one}, {other}. Each is forecast from its own last row: before you forecast, add "
+            "rows so that all end at the same time, or leave out series that ended.",
             stacklevel=4,
         )
     fewer = np.flatnonzero(counts < counts.max())
@@ -98,14 +121,14 @@ def warn_of_uneven_steps(
         warnings.warn(
             f"aggregate sums fewer steps in some totals than the {counts[longest]} of "
             f"{named(longest)}: {few}. Such totals are too small beside the others: before you "
-            "forecast, give series that end at different times a row at the last, with no target, "
-            "or sum the times that all have. A closed day counts 0 if its rows are there, as NaN.",
+            "forecast, give each series that ends earlier a row at the last time, without a "
+            "target, or sum the times that all have. A closed day needs rows of NaN to count 0.",
             stacklevel=4,
         )
 
 
 def _first(texts: Sequence[str]) -> str:
-    """Return the first of some texts, and how many there are more."""
+    """Return the first few texts, and how many more there are."""
     more = len(texts) - _MOST
     return ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "")
 

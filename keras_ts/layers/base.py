@@ -13,7 +13,7 @@ from keras_ts._dtypes import at_least_float32
 
 
 class SeriesLayer(keras.layers.Layer):
-    """A layer whose inputs are not cast, and which gives one float output."""
+    """A layer that gets its inputs uncast, and returns one float output."""
 
     # The attributes that its config holds, named as the arguments that set them.
     _settings: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ class CalendarEvents(SeriesLayer):
     on it. With ``steps`` that amount may differ by the step of the forecast: in a week that is shut
     all days, a forecast from before it misses each day, and one from within it has seen some. A new
     layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds those
-    of a training part when it builds a model, and ``names`` then tells them in words.
+    of a training part when it builds a model, and ``names`` then lists them in words.
 
     An event that moves, such as the last Monday of May, is a point of the week and one of several
     points of the year.
@@ -52,8 +52,8 @@ class CalendarEvents(SeriesLayer):
         steps: Steps of the forecast, if what an event adds differs by the step. Defaults to None:
             it adds the same at all steps, however many there are.
         moving: Numbers of the cycles ``"week"`` and ``"year"``, from 0, to have room for events
-            that move. Defaults to None: it has none.
-        names: The events in words. Defaults to (): none are told.
+            that move. Defaults to None: no event moves.
+        names: The events in words. Defaults to (): no names.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -150,13 +150,13 @@ class CalendarEvents(SeriesLayer):
         self._set(cycle, points, effects, width)
 
     def set_moving_events(self, points: Any, weekdays: Any, effects: Any) -> None:
-        """Set the events that move, in place of those that it had.
+        """Set the events that move, in place of those that the layer had.
 
         Args:
             points: Sine and cosine of the year, ``(places, 2)``: for the last Monday of May, seven
                 dates and those of a leap year. If there are more than 256, those with the largest
                 effects are kept.
-            weekdays: Sine and cosine of the week at which a point counts, ``(places, 2)``.
+            weekdays: Sine and cosine of the week's cycle, where a point counts, ``(places, 2)``.
             effects: Amounts that they add, as for ``set_events``.
 
         Raises:
@@ -231,8 +231,8 @@ class CalendarEvents(SeriesLayer):
 
 def _squares(at: Any, points: Any) -> Any:
     """Return the squared distances of points on a circle."""
-    # A difference first: the cosine of a minute in a year is 1 in float32. Two arrays, since a sum
-    # over an axis of two takes ten times as long.
+    # By differences, since the cosine of a minute in a year is 1 in float32. By two arrays, since a
+    # sum over an axis of two takes ten times as long.
     return ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
 
 

@@ -33,9 +33,9 @@ _MOST_COVERAGES, _MOST_CLASSES = 100, 64
 class ConformalInterval(SeriesLayer):
     """Adds calibrated intervals to forecasts: lower bounds, point or median, upper bounds.
 
-    ``calibrate`` makes the layer and sets its weights: ``margins``, one for each coverage, step and
-    target, with ``inputs`` ``(coverages, classes, steps[, targets])``, and ``floor``, the least
-    scale of a window. In a new layer, all margins are 0.
+    ``calibrate`` makes the layer and sets its weights: ``margins``, one for each
+    coverage, step and target and, with ``inputs``, for each class: ``(coverages[, classes], steps[,
+    targets])``; and ``floor``, the least scale of a window. In a new layer, all margins are 0.
 
     - Around a point, an interval is ``point - margin * scale`` to ``point + margin * scale``: split
       conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free
@@ -43,9 +43,10 @@ class ConformalInterval(SeriesLayer):
     - Around quantiles, the margin moves the pair of quantiles that belongs to a coverage, outwards
       or inwards: conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
 
-    The scale of a window is the mean absolute step of the target's past within the window. Steps
-    to or from a value that is not finite are left out. A window of 0 or 1 inputs has none: where a
-    class is of so few, its unit is the mean absolute value of its own forecast, ``floor`` at least.
+    The scale of a window is the mean absolute step of the target within it. Steps to or from a
+    value that is not finite are left out. A window of 0 or 1 inputs has no step: if ``inputs``
+    begins with 0 or 1, its scale is the mean absolute value of its forecast. All are at least
+    ``floor``.
 
     Example:
 
@@ -61,38 +62,37 @@ class ConformalInterval(SeriesLayer):
     Args:
         coverage: Share of values that an interval is to hold, between 0 and 1, or a list of them,
             increasing.
-        quantiles: Levels of the quantiles on the last axis of the forecasts, among them both of
-            each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
+        quantiles: Levels of the quantiles on the last axis of the forecasts, among them the
+            two of each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
         targets: Index of the target in the last axis of the window, or a list of them where
             forecasts have an axis for targets. Defaults to None: the window is
             ``(batch, window)``.
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
-        calibrated_on: Where the held-out targets lie that set the margins, as ``calibrate`` puts it
-            here; ``compare`` warns if it judges there. Defaults to None.
+        calibrated_on: The range of the held-out targets by which ``calibrate`` set the margins, of
+            which ``compare`` warns. Defaults to None.
         keep_others: True to also return the levels of ``quantiles`` that belong to no coverage,
             clipped so that none passes a bound. Defaults to False: leave them out.
-        compiled_with: What the model inside was compiled with, as ``get_compile_config`` of a Keras
-            model returns it: plain values, by which ``fine_tune`` trains it further. Defaults to
-            None: unknown.
-        halves: Shares of values within the first interval, in the first and in the last half of the
-            windows that set the margins, if they differ by more than chance; ``compare`` reports
-            them. Defaults to None: they do not.
-        paths: Errors of the windows that set the margins as ranks, from which ``forecast`` draws
-            sample paths, as ``calibrate(..., joint=True)`` puts them here. Defaults to None: none.
-        inputs: The least number of inputs of each class of windows that has margins of its own,
-            increasing: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. An input counts
-            for a target that has a value there, and fewer than the least belong to the first class.
-            Defaults to None: all windows have the same margins.
-        scores: Quantiles of the errors that set the margins, as ``calibrate`` puts them here, from
-            which ``follow`` reads new margins. Defaults to None: none.
-        followed: The levels that ``follow`` moved, and the origins by which; at them margins are
-            read off ``scores``. Defaults to None: nothing has moved.
+        compiled_with: ``get_compile_config()`` of the model inside, with which ``fine_tune`` trains
+            it further. Defaults to None: unknown.
+        halves: Shares of values within the first interval, in the first and in the last half of
+            the windows that set the margins, if the two differ by more than chance; ``compare``
+            reports them. Defaults to None: they do not differ.
+        paths: Ranks of errors, as ``calibrate(..., joint=True)`` puts them here; ``forecast`` draws
+            sample paths from them. Defaults to None: none.
+        inputs: Classes of windows with margins of their own, each by its least number of inputs,
+            increasing: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. Inputs in which a
+            target is missing do not count for it. Windows of fewer than the least belong to the
+            first class. Defaults to None: all windows have the same margins.
+        scores: Quantiles of the errors that set the margins, as ``calibrate`` puts them here;
+            ``follow`` reads new margins from them. Defaults to None: none.
+        followed: The levels of the margins that ``follow`` moved, at which they are read from
+            ``scores``, and the origins that moved them. Defaults to None: none has moved.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        A list: the forecasts, ``(batch, steps)``, with more axes in front of the steps for
-        ``sequence``, and behind them for targets and for quantiles; and the window in the units of
-        the series, ``(batch, window)`` or ``(batch, window, columns)``.
+        A list: the forecasts, ``(batch, steps)``, with an axis in front of the steps for
+        ``sequence``, and axes behind them for targets and for quantiles; and the window in the
+        units of the series, ``(batch, window)`` or ``(batch, window, columns)``.
 
     Output shape:
         The forecasts' without the axis of quantiles, and a last axis of
@@ -217,7 +217,7 @@ class ConformalInterval(SeriesLayer):
     def _moved_margins(
         self, scores: Scores, levels: Array, shape: tuple[int, ...]
     ) -> tuple[Array, Array]:
-        """Return which margins have moved, and where to, both in the shape of the weight."""
+        """Return which margins have moved, and their new values, in the shape of the weight."""
         made = scores.margins(levels)
         if made.size != math.prod(shape):
             raise ValueError(
@@ -249,7 +249,7 @@ class ConformalInterval(SeriesLayer):
         return values
 
     def _of_class(self, margins: Any, known: Any) -> Any:
-        """Return the margins of windows, of which so many inputs are known."""
+        """Return the margins of each window, by the number of its ``known`` inputs."""
         if self.inputs is None:
             return margins
         chosen = margins[0]
@@ -307,7 +307,7 @@ class ConformalInterval(SeriesLayer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the layer's settings; margins are weights."""
-        # Without these, the settings are those of files from before they existed.
+        # Left out if None, so that the config is like that of files from before these settings.
         later: dict[str, Any] = {} if self.paths is None else {"paths": self.paths.get_config()}
         later |= {} if self.inputs is None else {"inputs": list(self.inputs)}
         later |= {} if self.scores is None else {"scores": self.scores.get_config()}

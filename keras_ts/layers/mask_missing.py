@@ -69,5 +69,5 @@ class MaskMissing(SeriesLayer):
         """Return True for each step that is not masked."""
         _, missing = parted(ops.cast(inputs, self._float_dtype), ops)
         lacking = ops.any if self.features == "any" else ops.all
-        kept = ops.logical_not(lacking(missing, axis=-1))
-        return kept if previous_mask is None else ops.logical_and(kept, previous_mask)
+        present = ops.logical_not(lacking(missing, axis=-1))
+        return present if previous_mask is None else ops.logical_and(present, previous_mask)

@@ -24,7 +24,7 @@ _BEHIND_ALL = 2**31 - 1
 
 
 class Steps(NamedTuple):
-    """What a row of ``STATISTICS`` may read: of all steps, of those present, or so far."""
+    """What ``STATISTICS`` reads: statistics of all steps, of those present, or of those so far."""
 
     last: Any  # the latest value
     mean: Any
@@ -42,7 +42,7 @@ STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
 }
 # Those whose scale is 1, whatever the window.
 OF_UNIT_SCALE = ("mean",)
-# Those that need the whole window: the steps up to one do not suffice.
+# Those that need the whole window, and so cannot be causal.
 OF_WHOLE_WINDOWS = ("seasonal",)
 
 
@@ -80,9 +80,9 @@ class NormalizeWindow(SeriesLayer):
             phase.
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
-        causal: True to let each step use only itself and the steps before it, which is needed where
-            every step forecasts its own successor. ``"last"`` then subtracts the step before;
-            forecasts are restored by the step itself. Defaults to False.
+        causal: True if each step uses only itself and earlier steps, as a net needs that forecasts
+            at every step. ``"last"`` then subtracts the value one step earlier, and gives the
+            step's own value as location, which restores its forecast. Defaults to False.
         epsilon: Number added to the variance, which avoids division by zero in a constant window,
             in squared units of the series. Defaults to 1e-6.
         masked: True if masked steps are missing values: time passes in them, and for
@@ -90,23 +90,22 @@ class NormalizeWindow(SeriesLayer):
             counts as missing, too: it enters no statistic of its feature, and becomes 0. False if
             masked steps are padding: the phase follows the last step that is not masked. Padding
             in front makes no difference. Defaults to False.
-        multiplicative: True for a season that grows with the level of the window, for
-            ``"seasonal"``, in each window that holds no negative value: it is then divided by the
-            mean level. In other windows the season is added, as it is everywhere with False.
-            Defaults to False.
+        multiplicative: True for a season in proportion to the level, for ``"seasonal"``. In a
+            window that holds a negative value, the season is added all the same. Defaults to False:
+            it is added in all windows.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
         ``(batch, time, features)``, and a mask ``(batch, time)`` if there is one.
 
     Output shape:
-        Three arrays: the normalized windows, shaped as they came, masked steps 0; and location and
-        scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal. For
-        ``"seasonal"`` the location is ``(batch, period, features)``, first the phase after the
-        window. ``"last"`` is the last step that is not masked. Location is 0 and scale 1 as
-        long as every step is masked. With ``multiplicative``, a fourth array, the inverse level:
-        one over the mean level of the window, or 0 if the season is added; ``location`` has
-        the season in its size at the mean level. Under a half-precision policy all are float32.
+        Three arrays: the normalized windows, in the shape of the input, 0 at masked steps; and
+        location and scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal.
+        For ``"seasonal"`` the location is ``(batch, period, features)``, from the phase after the
+        window on. ``"last"`` is the last step that is not masked. If no step is present yet,
+        location is 0 and scale 1. With ``multiplicative``, a fourth array, the inverse level: one
+        over the mean level of the window, or 0 if the season is added; ``location`` then holds the
+        season as it is at the mean level. Under a half-precision policy all are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -234,12 +233,12 @@ class NormalizeWindow(SeriesLayer):
         """Normalize every step by itself and those before it."""
         steps = of_steps_so_far(inputs, self.epsilon)
         normal, _, scale = self._normalized(inputs, steps)
-        # A step forecasts the next, which ``last`` normalizes by the step: its location here.
+        # A step forecasts the next one, which ``last`` normalizes by this step: its location.
         location, _ = STATISTICS[self.statistic](steps._replace(last=inputs))
         return normal, location, scale
 
     def _in_phases(self, results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, ...]:
-        """Return results with the location as the level in each phase, if there is a season."""
+        """Return the results, with the location as the level in each phase if there is a season."""
         normal, location, scale = results
         if seasonal is not None:
             location = location + seasonal[0]

@@ -1,7 +1,7 @@
 """Layers for presets only: not public, but registered, since saved files name them.
 
-Some move masks: Keras calls a step of concatenated windows present if it is present in any of them,
-and drops a mask before layers that support none, with a warning.
+Some move masks: after ``Concatenate``, Keras takes a step for present if any of the windows has it,
+and before layers that support no masks it drops a mask, with a warning.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ class LastSteps(SeriesLayer):
 # ahead of a step are known, even if the step itself is masked.
 @registered
 class KnownAhead(keras.layers.Layer):
-    """Gives each step the columns of those that follow: ``(batch, window, horizon, columns)``."""
+    """Gives each step the columns of the steps after it: ``(batch, window, horizon, columns)``."""
 
     def call(self, inputs: Any) -> Any:
         """Read the steps ahead of every step."""
@@ -102,7 +102,7 @@ class KnownAhead(keras.layers.Layer):
 # statistics. ``start="first"`` is the first value of the column in the window, 0 if it has none.
 @registered
 class CarryForward(SeriesLayer):
-    """Fills each missing value with the last known one of its column, or with ``start`` before."""
+    """Fills a missing value with the last known one of its column; before the first, ``start``."""
 
     _settings = ("start",)
 
@@ -170,19 +170,19 @@ class RootMeanSquare(SeriesLayer):
         return (input_shape[0], 1, input_shape[2])
 
 
-# A store that opens has no row, and its window no level. Only its static columns are known. Beyond
-# the range of levels in training they tell nothing, so levels are clipped.
+# A store that opens has no row, so its window has no level, and only its static columns are known.
+# These say nothing of levels beyond those in training, so levels are clipped.
 @registered
 class LevelByStatic(SeriesLayer):
-    """Gives a column without a value in its window the location and scale of series like it.
+    """Gives a column without a value in its window the location and scale of similar series.
 
     Takes windows, locations, scales, and static columns if there are any; returns locations and
-    scales. Elsewhere they stay. ``fit_level`` sets the weights: ``asinh(location / unit)`` and
-    ``log(scale)`` are linear in the static columns.
+    scales, those of other columns unchanged. ``fit_level`` sets the weights: ``asinh(location /
+    unit)`` and ``log(scale)`` are linear in the static columns.
 
-    With ``fewest``, columns of fewer values keep their location. Their own scale says little (0 for
-    one value): they get that of series like them, larger for a larger location. Then the normalized
-    windows come behind the scales, and are returned in the new scale.
+    With ``fewest`` above 1, a column of fewer values keeps its location, and gets the scale of
+    similar series, larger for a larger location: its own scale says little (0 for one value). The
+    layer then takes the normalized windows after the scales, and returns them in the new scale.
     """
 
     _settings = ("fewest",)
@@ -220,10 +220,10 @@ class LevelByStatic(SeriesLayer):
         levels = ops.clip(levels, self.ends[0], self.ends[1])[:, None]
         columns = windows.shape[-1]
         sines = (ops.exp(levels[..., :columns]) - ops.exp(-levels[..., :columns])) / 2.0
-        own = self.unit * sines + ops.zeros_like(location)
+        by_static = self.unit * sines + ops.zeros_like(location)
         spread = ops.exp(levels[..., columns:]) + ops.zeros_like(scale)
-        location = ops.where(empty, own, location)
-        level = ops.abs(own[:, -1:]) + spread  # Near 0, a location says nothing of the scale.
+        location = ops.where(empty, by_static, location)
+        level = ops.abs(by_static[:, -1:]) + spread  # Near 0, a location says nothing of scale.
         of_few = spread * ((ops.abs(location[:, -1:]) + spread) / level)
         made = ops.where(known < self.fewest, of_few, scale)
         return location, made, *(values * (scale / made) for values in normal)

@@ -18,8 +18,8 @@ from keras_ts.layers.season import amplitude
 class RestoreWindow(SeriesLayer):
     """Brings a normalized output back: ``output * scale + location``.
 
-    With the inverse level of a multiplicative season, the season in ``location`` is multiplied by
-    the level that is restored, relative to the mean level of the window, from a third to 3.
+    With the inverse level of a multiplicative season, the season in ``location`` is scaled by the
+    restored level over the mean level of the window, but by a third at least and by 3 at most.
 
     Example:
 
@@ -32,7 +32,7 @@ class RestoreWindow(SeriesLayer):
     Args:
         feature: Index of the feature whose statistics bring every output back to its units, or a
             list with one index for each output. Defaults to None, for windows of one feature.
-            In a file of before 0.3, None means each output's own feature if there are as many
+            In files from before 0.3, None means each output's own feature if there are as many
             features as outputs, otherwise the first.
         period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
             output uses the phase of its step. Defaults to None.
@@ -41,7 +41,7 @@ class RestoreWindow(SeriesLayer):
 
     Input shape:
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
-        and scale that ``NormalizeWindow`` returned, and the inverse level if it did. With
+        and scale that ``NormalizeWindow`` returned, and its inverse level if there is one. With
         ``period``, outputs are ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single
         feature, and ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes
         with them, or as an argument after layers that pass none on, such as recurrent ones of Keras
@@ -52,7 +52,7 @@ class RestoreWindow(SeriesLayer):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``feature`` is None where there are several, the index of none, or a list of
+        ValueError: ``feature`` is None for several features, not the index of one, or a list of
             another length than the outputs; ``gap`` is set without ``period``; or location and
             scale were made with another period, or with one where ``period`` is None.
     """
@@ -74,7 +74,7 @@ class RestoreWindow(SeriesLayer):
         self.gap = _checks.integer("gap", gap, 0)
         if self.gap and period is None:
             raise ValueError(
-                "gap tells in which phase of a period the first output stands: it needs period. "
+                "gap shifts the phase of a period at which the outputs begin: it needs period. "
                 f"Received: gap={gap}, period=None."
             )
         self.supports_masking = True
@@ -106,8 +106,8 @@ class RestoreWindow(SeriesLayer):
         if self.period is None:
             return self._restored(outputs, location, scale)
         bare = len(outputs.shape) == 2
-        own = feature is None and features > 1 and outputs.shape[-1] == features
-        axis = 1 if own or isinstance(feature, list) else 2
+        by_feature = feature is None and features > 1 and outputs.shape[-1] == features
+        axis = 1 if by_feature or isinstance(feature, list) else 2
         outputs = ops.expand_dims(outputs, axis) if bare else outputs
         # By slices, as in ``selected``.
         first = self.gap % self.period
@@ -115,7 +115,7 @@ class RestoreWindow(SeriesLayer):
         seasons = ops.concatenate([location] * -(-end // self.period), axis=1)[:, first:end]
         if inverse_level:
             level = ops.mean(location, axis=1, keepdims=True)
-            # The levels are restored, and a season is added whose size follows them.
+            # The restored levels get a season in proportion to them.
             level, scale, season, inverse = self._by_output(
                 outputs, level, scale, seasons - level, inverse_level[0]
             )

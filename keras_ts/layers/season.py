@@ -1,4 +1,4 @@
-"""The season of a window: how each phase of a period departs from the level about it.
+"""The season of a window: how each phase of a period departs from the level around it.
 
 A year is one period, and steps of weight 0 do not count. Years and phases are numbered back from
 the last step that counts, so the step after a window always has phase 0.
@@ -25,9 +25,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-# If some steps do not count, or the season is multiplicative, year means and phase means are
-# computed in so many rounds. With half a year missing, the error after five is a hundredth of that
-# after one.
+# Rounds for the means of years and phases, if some steps do not count or the season is
+# multiplicative. With half a year missing, the error after five is a hundredth of that after one.
 _ROUNDS = 5
 # The bounds of a multiplicative season's size relative to its size at the mean level.
 _SMALLEST, _LARGEST = 1 / 3, 3.0

@@ -1,9 +1,8 @@
 """``SmoothedForecast``: forecasts by exponential smoothing, mixed for each window by a net.
 
 Simple smoothing, damped trends and Theta are hard to beat on series of a few dozen steps, and are
-linear in the window: a net need not learn them from such series, only when to use which. So the
-layer computes a fixed set of them in closed form, and a softmax on the state of the net gives each
-its share for a window.
+linear in the window. So a net need only learn when to use which. The layer computes a fixed set of
+them in closed form, and a softmax on the state of the net gives each its share for a window.
 """
 
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ _DAMPINGS = (0.6, 0.85, 1.0)
 _RIDGE = 0.02
 # Bound of the logarithm of a window's size relative to the usual one.
 _SIZES = 5.0
-# Initial logit of the share without a trend, if no backtest says how well it does.
+# Initial logit of the share without a trend, if there is no backtest.
 _NO_TREND = 2.0
 # With a backtest, shares fall with this power of the root mean squared error.
 _SHARPNESS = 16.0
@@ -43,8 +42,8 @@ _ERROR_FLOOR = 1e-4
 class SmoothedForecast(SeriesLayer):
     """Mixes forecasts by exponential smoothing, with shares that depend on the window.
 
-    With ``k`` the number of steps between a step ``x[k]`` and the last one, and ``h`` that
-    between the last one and a step of the forecast:
+    ``k`` is the number of steps from a step ``x[k]`` to the last one, and ``h`` that from the last
+    one to a step of the forecast:
 
     - Levels: ``sum(l^k x[k]) / sum(l^k)`` for the discounts 0 (the last value), 0.3, 0.5, 0.65,
       0.8, 0.9, 0.96 and 1 (the mean), as in simple exponential smoothing (Brown, "Exponential
@@ -59,7 +58,8 @@ class SmoothedForecast(SeriesLayer):
       have equal shares, and the 15 trends have two thirds together.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
       the window itself, from every origin with five values before it. A pair's share is then
-      ``e^-16``, with ``e`` the root of its mean squared error, times its share by the dense layers.
+      in proportion to ``e^-16``, with ``e`` the root of its mean squared error, times its share by
+      the dense layers.
       So the layer forecasts well before any training, and for any number of series; and the net
       learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
 
@@ -96,9 +96,9 @@ class SmoothedForecast(SeriesLayer):
     Output shape:
         Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
         ``(batch, units + 2 + 18 * features)``: the state of the net, the logarithm of the number of
-        steps, that of their mean change, the inverse hyperbolic sine of levels and of slopes times
-        5, and with ``unit`` one number more for each feature, its size. Float32 under a
-        half-precision policy.
+        steps, the logarithm of their mean change, the inverse hyperbolic sine of levels and of
+        slopes times 5, and with ``unit`` one number more for each feature, its size. Float32 under
+        a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -168,9 +168,10 @@ class SmoothedForecast(SeriesLayer):
         counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
         every = ops.zeros_like(state[:, :1])
         parts = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
-        parts.append(_flat(_arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))))
+        found = _arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))
+        parts.append(ops.reshape(found, (-1, found.shape[1] * found.shape[2])))
         if self.unit is not None:
-            # Clipped, so that an unusually large series cannot fix the mixture by its size.
+            # Clipped, so that the size of an unusually large series does not determine its mixture.
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
             parts.append(ops.clip(sizes, -_SIZES, _SIZES))
         evidence = ops.concatenate(parts, axis=-1)
@@ -200,7 +201,7 @@ class SmoothedForecast(SeriesLayer):
 
     def _mixed(self, shares: tuple[Any, Any], levels: Any, slopes: Any, passed: Any) -> Any:
         """Return the forecast: levels and trends by the shares that they get."""
-        # Trends go on in the ``passed`` steps, ``(batch, 1, 1)``, since the last one that counts.
+        # Trends go on in the ``passed`` steps, ``(batch, 1, 1)``, after the last one that counts.
         level = ops.sum(shares[0] * levels, axis=1, keepdims=True)
         features = slopes.shape[2]
         dampings, lines = len(_DAMPINGS), len(_LINES)
@@ -276,7 +277,7 @@ def _grown(ahead: Any, arrays: Any) -> Any:
 
 
 def _mean_change(windows: Any, weights: Any) -> Any:
-    """Return the mean absolute change from a step to the next, ``(batch, features)`` averaged."""
+    """Return the mean absolute change from a step to the next, of all features, ``(batch, 1)``."""
     both = weights[:, 1:] * weights[:, :-1]
     changes = ops.sum(both * ops.abs(windows[:, 1:] - windows[:, :-1]), axis=1)
     changes = changes / ops.maximum(ops.sum(both, axis=1), 1.0)
@@ -298,7 +299,3 @@ def _arcsinh(values: Any) -> Any:
         series = series * ops.square(z) + 1.0 / odd
     logarithm = ops.log(large) + ops.log(1.0 + ops.sqrt(1.0 + ops.square(1.0 / large)))
     return ops.where(sizes > 0.5, ops.sign(values) * logarithm, 2.0 * z * series)
-
-
-def _flat(values: Any) -> Any:
-    return ops.reshape(values, (-1, values.shape[1] * values.shape[2]))

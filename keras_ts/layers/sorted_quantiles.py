@@ -61,7 +61,7 @@ class SortedQuantiles(SeriesLayer):
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
-        """Part the outputs, and sort the quantiles of each."""
+        """Separate the outputs, and sort the quantiles of each."""
         count = len(self.quantiles)
         outputs = self._outputs(inputs.shape)
         x = ops.cast(inputs, self._float_dtype)
@@ -73,7 +73,7 @@ class SortedQuantiles(SeriesLayer):
         return ops.where(broken, ops.sum(x, axis=-1, keepdims=True), ops.sort(x, axis=-1))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """Return the input's shape with its last axis parted."""
+        """Return the input's shape with its last axis split into outputs and quantiles."""
         outputs = self._outputs(input_shape)
         return (*input_shape[:-1], *([outputs] if outputs > 1 else []), len(self.quantiles))
 

@@ -43,17 +43,17 @@ class WindowedInput(keras.layers.Layer):
             to None: unknown, so that columns are found by position.
         frequency: The step from one timestamp to the next, as ``WindowDataset.frequency`` has it.
             Defaults to None.
-        quantiles: The levels of the quantiles that the model gives, as for ``SortedQuantiles``.
-            Defaults to None: it gives a point.
+        quantiles: The levels of the quantiles that the model forecasts, as for ``SortedQuantiles``.
+            Defaults to None: it forecasts a point.
         scorecard: The scores of the model, as ``save_model(model, filepath, report=report)`` puts
             them here; ``keras_ts.scorecard`` reads them. Defaults to None.
         trained_on: The range of the targets on which ``fine_tune`` or ``calibrate(train_on=)``
             trained the model. ``compare`` warns of windows in this range. Defaults to None.
         period: Rows in a season, 2 or more: the preset's ``period``, which ``compare`` uses if none
             is passed. Defaults to None.
-        ranges: The lowest and the highest value of each number known ahead and each static one, by
-            the name of its column; ``forecast`` warns of values far outside. Defaults to None:
-            no warning.
+        ranges: The lowest and the highest value of each numeric column that is known ahead or
+            static, by its name; ``forecast`` warns of values far outside. Defaults to None: no
+            warning.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:

@@ -1,8 +1,8 @@
 """Makes, labels and saves the axes of every picture.
 
-Every ``plot_*`` function draws on the axes that it gets, or on new ones; saves a file if it gets a
-``filepath``; and returns the axes. matplotlib is imported when the first picture is drawn, so that
-``import keras_ts`` neither needs it nor waits for it.
+Every ``plot_*`` function draws on the axes that it gets, or on new ones, saves a file if it gets a
+``filepath``, and returns the axes. matplotlib is imported when the first picture is drawn, so
+``import keras_ts`` does not need it.
 """
 
 import os
@@ -36,33 +36,33 @@ def ready(ax: Any) -> Any:
 
 
 def new_figure(rows: int = 1) -> Any:
-    """Return a new figure of pyplot's, higher if several rows of axes come onto it."""
+    """Return a new figure of pyplot, higher for several rows of axes."""
     pyplot = _checks.needed("matplotlib.pyplot", "A picture")
     width, height = _styled("figure.figsize", _SIZE)
-    # A row of small axes is about half as high as a picture of its own.
+    # A row of small axes is about half as high as a single picture.
     size = width, height * max(1.0, 0.25 + 0.45 * rows)
     return pyplot.figure(figsize=size, layout="constrained")
 
 
 def own_axes() -> Any:
-    """Return the axes of a new figure that no window or notebook shows, for a file."""
+    """Return new axes for a file, which no window or notebook shows."""
     figure = _checks.needed("matplotlib.figure", "A picture").Figure
     return figure(figsize=_styled("figure.figsize", _SIZE), layout="constrained").subplots()
 
 
 def ink() -> Any:
-    """Return the color of data: that of the text in a person's style, such as a dark one."""
+    """Return the color of data, that of text if the user has chosen a style, such as a dark one."""
     return _styled("text.color", _INK)
 
 
 def colors_of(count: int) -> list[Any]:
-    """Return the colors of some models, and of what they are compared with, named last."""
+    """Return the colors of models and, last, of the baseline; ``count`` in all."""
     models = [MODEL, *(f"C{place}" for place in range(count))]
     return [*models[: max(count - 1, 1)], ink()][:count]
 
 
 def _styled(name: str, ours: Any) -> Any:
-    """Return a setting of matplotlib, or our own value where a user has not changed it."""
+    """Return a setting of matplotlib, or ``ours`` if the user has not changed it."""
     from matplotlib import rcParams, rcParamsDefault
 
     return ours if rcParams[name] == rcParamsDefault[name] else rcParams[name]
@@ -79,9 +79,9 @@ def finished(ax: Any, filepath: Path) -> Any:
 
 def written(name: Any) -> str:
     """Return a name from the data as a label that matplotlib shows as it is."""
-    # matplotlib reads the text between two ``$`` as a formula, so these are escaped; and it leaves
-    # a label that begins with ``_`` out of a legend, so a space comes before it. A long name is
-    # shortened in the middle, since the ids of a panel often differ only at the end.
+    # matplotlib reads the text between two ``$`` as a formula, and leaves a label that begins with
+    # ``_`` out of a legend. A long name is shortened in the middle, since ids often differ only at
+    # the end.
     text = "".join(letter if letter.isprintable() else " " for letter in str(name))
     text = " ".join(text.split()) or repr(str(name))
     if len(text) > _LONGEST_NAME:
@@ -91,7 +91,7 @@ def written(name: Any) -> str:
 
 
 def label_time(ax: Any, moments: Array | None) -> None:
-    """Label the horizontal axis, None for positions; shorten dates so that none overlap."""
+    """Label the horizontal axis with times, or positions for None; shorten dates to fit."""
     ax.set_xlabel("position" if moments is None else "time")
     ax.margins(x=0.01)
     if moments is not None and np.issubdtype(moments.dtype, np.datetime64):

@@ -56,12 +56,10 @@ def plot_series(
         ValueError: ``series`` is empty, or ``times`` has another length.
     """
     values = checked_series(series)
-    moments = checked_times(times, len(values))
+    moments = None if times is None else checked_times(times, len(values))
     ax = ready(ax)
-    name = None if label is None else written(label)
-    ax.plot(
-        np.arange(len(values)) if moments is None else moments, values, linewidth=1.0, label=name
-    )
+    places = np.arange(len(values)) if moments is None else moments
+    ax.plot(places, values, linewidth=1.0, label=None if label is None else written(label))
     label_time(ax, moments)
     ax.set_ylabel("value")
     if label is not None:
@@ -103,10 +101,8 @@ def numbers(name: str, values: Any) -> Array:
         ) from None
 
 
-def checked_times(times: Any, length: int) -> Array | None:
-    """Return the timestamps of the positions, in local time, or numbers, or None."""
-    if times is None:
-        return None
+def checked_times(times: Any, length: int) -> Array:
+    """Return the times of ``length`` positions: numbers, or timestamps without time zones."""
     moments = np.asarray(times)
     if moments.dtype == object and all(isinstance(moment, date) for moment in moments.flat):
         clock = [m.replace(tzinfo=None) if isinstance(m, datetime) else m for m in moments.flat]
@@ -143,8 +139,8 @@ def plot_history(
 
     Args:
         history: The ``History`` that ``fit`` returned, or its ``history`` dict.
-        last: Draw only this many of the last epochs, so that high losses at first do not flatten
-            the curve. Defaults to None: all.
+        last: Draw only this many of the last epochs, since high losses at first would flatten the
+            curve. Defaults to None: all.
         metric: Name of the metric. Defaults to ``"loss"``.
         ax: Axes to draw on. Defaults to a new figure's.
         filepath: File to save the picture in. Defaults to None: no file.
@@ -160,7 +156,7 @@ def plot_history(
         )
     if metric not in list(curves):
         raise ValueError(
-            f"metric must be one of the history, {sorted(curves)}. Received: metric={metric!r}."
+            f"metric must be one of the history's, {sorted(curves)}. Received: metric={metric!r}."
         )
     if last is not None:
         last = _checks.integer("last", last, 1)
@@ -194,9 +190,8 @@ def plot_sweep(
     filepath: Path = None,
 ) -> Any:
     """Draw losses over learning rates, for ``ExponentialLRSweep.plot``; return the axes."""
-    # ``smoothed`` losses begin at the first rate and end where they are not finite; ``repeats``,
-    # ``(repeats, rates)``, are the losses of which ``losses`` is the mean, drawn as a band. A rate
-    # that is ``suggested`` is marked, and an ``interval`` of rates around it shaded.
+    # ``losses`` is the mean of ``repeats``, ``(repeats, rates)``. ``smoothed`` may be shorter than
+    # ``rates``: it ends before the first loss that is not finite.
     rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
     ax = ready(ax)
     ax.set_xscale("log")
@@ -208,7 +203,7 @@ def plot_sweep(
     ax.plot(rates, losses, color=QUIET, linewidth=0.8, label=label)
     if len(smoothed):
         ax.plot(rates[: len(smoothed)], smoothed, color=ink(), linewidth=1.6, label="smoothed")
-        # The vertical limits cut off a diverging loss, which would flatten the rest of the curve.
+        # A diverging loss is cut off, since it would flatten the rest of the curve.
         bottom, start = losses[: len(smoothed)].min(), smoothed.max()
         top = start + 0.35 * (start - bottom)
         if top > bottom:
@@ -230,6 +225,6 @@ def plot_sweep(
     if ax.figure.get_layout_engine() is None:
         ax.legend(frameon=False, loc="best")
     else:
-        # Above the axes it covers nothing, and the figure makes room for it.
+        # Above the axes, the legend covers nothing, and the figure makes room for it.
         ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return finished(ax, filepath)

@@ -1,4 +1,4 @@
-"""The pictures that reports share: errors by step, of folds too, intervals, verdicts."""
+"""Pictures for reports: errors by step and fold, intervals, verdicts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,21 +21,21 @@ from keras_ts.plotting.axes import (
 
 
 def plot_folds(
-    steps: Array, folds: Array, whole: Array, metric: str, best: Mapping[str, Array],
+    steps: Array, folds: Array, all_folds: Array, metric: str, best: Mapping[str, Array],
     *, ax: Any = None, filepath: Path = None,
 ) -> Any:  # fmt: skip
-    """Draw errors by step of each fold, ``(folds, steps)``, of all, and of baselines by name."""
+    """Draw the errors by step of each fold ``(folds, steps)``, of all folds, and of a baseline."""
     ax = ready(ax)
     for number, errors in enumerate(folds):
         label = "each fold" if number == 0 else None
         ax.plot(steps, errors, color=QUIET, linewidth=0.9, marker=".", label=label)
-    ax.plot(steps, whole, color=MODEL, linewidth=1.6, marker="o", label="all folds")
+    ax.plot(steps, all_folds, color=MODEL, linewidth=1.6, marker="o", label="all folds")
     for name, errors in best.items():
         ax.plot(steps, errors, color=ink(), linestyle="--", label=f"best baseline: {name}")
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(metric)
-    # Above the highest line is room for the legend.
+    # Leave room for the legend above the highest line.
     ax.set_ylim(0, 1.2 * ax.get_ylim()[1])
     ax.legend(frameon=False, fontsize="small", loc="upper center", ncols=3)
     return finished(ax, filepath)
@@ -44,7 +44,7 @@ def plot_folds(
 def plot_errors(
     errors: Mapping[str, Any], metric: str, *, ax: Any = None, filepath: Path = None
 ) -> Any:
-    """Draw errors at steps 1, 2, ... of models, and of a baseline, named last; None is a gap."""
+    """Draw the errors of models and, named last, a baseline, at steps 1, 2, ...; None is a gap."""
     ax, highest = ready(ax), 0.0
     for (name, values), color in zip(errors.items(), colors_of(len(errors)), strict=True):
         heights = np.array(values, dtype=np.float64)
@@ -55,7 +55,7 @@ def plot_errors(
     ax.set_xlabel("step")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel(metric)
-    # Above the highest marker, so that none is cut off.
+    # Leave room for the highest marker.
     ax.set_ylim(0, 1.08 * highest or 1.0)
     ax.legend(frameon=False, loc="best")
     return finished(ax, filepath)
@@ -63,9 +63,9 @@ def plot_errors(
 
 # Inches for one label, for what lies around them, and for the pictures below skills.
 _EACH, _AROUND, _LOWER = 0.32, 1.0, 3.2
-# A skill that is lower stands as a number, and an interval that reaches lower is cut off.
+# A lower skill is written as a number, and an interval that reaches lower is cut off.
 _LOWEST = -1.0
-# How far apart points of one level lie.
+# The horizontal distance of two models' points at one level.
 _BESIDE = 0.01
 _SAYS = {1: "better", -1: "worse", 0: "cannot be told apart"}
 
@@ -83,9 +83,9 @@ def draw_intervals(
     filepath: Path = None,
 ) -> Any:
     """Draw a point and an interval for each column, the first one on top."""
-    # The colour says on which side of 0 the interval lies. A point without an interval is hollow.
-    # Values and the ends of their intervals are shares, NaN for none. A remark replaces the point
-    # of its column. The height of a new figure grows with the number of columns.
+    # The color says on which side of 0 the interval lies; ``says`` names each side in the legend.
+    # ``values``, ``low`` and ``high`` are shares; NaN in ``low`` means no interval, and a hollow
+    # point. A remark replaces the point of its column.
     axes = ready(ax)
     if ax is None:
         axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))
@@ -110,11 +110,11 @@ def draw_intervals(
             values[place], place, color=color, marker="o", linestyle="", markerfacecolor=face
         )
         points.setdefault(verdict, point)
-    # One per cent on either side, so that a model that equals its baseline is not all rounding.
+    # The axis shows at least -1 % to 1 %: a narrower one would magnify errors of rounding.
     axes.update_datalim([(-1, 0), (1, 0)])
     axes.autoscale_view(scaley=False)
     axes.set_yticks(places, [written(label) for label in labels])
-    # Above the first label is a row for the legend.
+    # Leave a row for the legend above the first label.
     axes.set_ylim(len(labels) - 0.5, -1.5 if points else -0.5)
     if points:
         axes.legend(
@@ -134,8 +134,7 @@ def draw_verdict(
     filepath: Path = None,
 ) -> Any:
     """Draw skills with intervals; on a new figure errors by step and the reliability, too."""
-    # ``errors`` and ``below`` are those of models, and of the best baseline, named last. Errors of
-    # one step, and no ``below``, are not drawn.
+    # ``errors`` and ``below`` hold the models, then the best baseline. One step is not drawn.
     best = list(errors)[-1]
     axes, pictures, lower = ax, [], []
     if ax is None:
@@ -149,7 +148,7 @@ def draw_verdict(
             row = grid[1].subgridspec(1, len(pictures))
             lower = [figure.add_subplot(place) for place in row]
     value, low, high = np.array([skills[name][:3] for name in skills]).reshape(-1, 3).T
-    remarks = [f"{100 * one:.0f} %" * bool(one < -1) for one in value.tolist()]
+    remarks = [f"{100 * skill:.0f} %" * bool(skill < _LOWEST) for skill in value.tolist()]
     draw_intervals(
         list(skills),
         value,
@@ -160,29 +159,30 @@ def draw_verdict(
         _SAYS,
         ax=axes,
     )
-    for picture, own in zip(pictures, lower, strict=True):
+    for picture, lower_ax in zip(pictures, lower, strict=True):
         if picture is errors:
-            plot_errors(errors, metric, ax=own)
+            plot_errors(errors, metric, ax=lower_ax)
         else:
-            _draw_reliability(below, dict(zip(errors, colors_of(len(errors)), strict=True)), own)
+            _draw_reliability(below, list(errors), lower_ax)
     if lower:
-        # One legend for both; of the errors, which all have.
+        # Both pictures share the legend of the first, which names every forecaster.
         handles, names = lower[0].get_legend_handles_labels()
-        for own in lower:
-            own.get_legend().remove()
+        for lower_ax in lower:
+            lower_ax.get_legend().remove()
         figure.legend(
             handles, names, frameon=False, fontsize="small", loc="outside lower center", ncols=3
         )
     return finished(axes, filepath)
 
 
-def _draw_reliability(below: Mapping[str, Any], colors: Mapping[str, Any], ax: Any) -> None:
-    """Draw by level the share of values below each quantile, and the share at or below it."""
-    # A quantile is right if its level lies between the two, which differ where values repeat.
+def _draw_reliability(below: Mapping[str, Any], models: list[str], ax: Any) -> None:
+    """Draw the shares of values below each quantile, and at or below it, over the levels."""
+    # A quantile is right if its level lies between the two, which differ if values repeat.
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9)
+    colors = colors_of(len(models))
     for place, (name, (levels, under, up_to)) in enumerate(below.items()):
-        # Side by side, so that equal ranges show.
-        places, color = np.asarray(levels) + _BESIDE * place, colors[name]
+        # Models are drawn side by side, so that equal ranges do not hide each other.
+        places, color = np.asarray(levels) + _BESIDE * place, colors[models.index(name)]
         ax.vlines(places, under, up_to, color=color, linewidth=1.6)
         ax.plot(
             places, (under + up_to) / 2, color=color, linewidth=0.9, marker="o", label=written(name)

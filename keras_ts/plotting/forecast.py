@@ -40,11 +40,11 @@ def plot_forecast(
 ) -> Any:
     """Draw predictions after the series that they continue, or over the part that they forecast.
 
-    Pass two frames, the one that was forecast and the one that ``forecast`` returned: each series
-    gets axes of its own, since stores differ in size, and quantiles become bands. Sample paths
-    become a fan of bands, and five paths become thin lines. A series without a row yet shows the
-    forecast alone. ``column`` and ``ids`` choose what is drawn. Or pass two arrays, a series and
-    its forecast: ``start``, ``times`` and ``quantiles`` say what arrays do not.
+    Pass two frames, the one that was forecast and the one that ``forecast`` returned. Each series
+    gets its own axes, since stores differ in size, and quantiles become bands. Sample paths become
+    bands, and five of them thin lines. For a series without a row, only the forecast is drawn.
+    ``column`` and ``ids`` choose what is drawn. Or pass two arrays, a series and its forecast, and
+    ``start``, ``times`` and ``quantiles``, which frames hold and arrays do not.
 
     Example:
 
@@ -67,12 +67,12 @@ def plot_forecast(
         column: Name of the target to draw, for frames. Defaults to None: the first.
         ids: The ids of the series to draw, for frames. Defaults to None: the first six.
         last: Draw only this many positions of each series. Defaults to None: all.
-        ax: Axes to draw on, several series in one, each in a color of its own. Defaults to None: a
-            new figure, in which each series has its axes.
+        ax: Axes to draw all series on, each in its own color. Defaults to None: a new figure with
+            axes for each series.
         filepath: File to save the picture in. Defaults to None: no file.
 
     Returns:
-        The axes; of several series without ``ax`` an array of them, one for each series.
+        The axes; an array of them, one for each series, if there are several and no ``ax``.
 
     Raises:
         TypeError: One of ``series`` and ``predictions`` is a frame and the other is not.
@@ -98,7 +98,7 @@ def plot_forecast(
 
 
 def _refuse_given(kind: str, **arguments: Any) -> None:
-    """Raise an error if an argument is given that does not go with ``kind``, frames or arrays."""
+    """Refuse an argument that ``kind``, frames or arrays, does not take."""
     for name, value in arguments.items():
         if value is not None:
             other = "arrays" if kind == "frames" else "frames"
@@ -109,20 +109,20 @@ def _refuse_given(kind: str, **arguments: Any) -> None:
 
 
 def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
-    """Draw every series of a picture on ``ax``, each in a color of its own; return ``ax``."""
-    shown = picture.drawn
-    for number, pair in enumerate(shown):
-        colors = (ink(), MODEL) if len(shown) == 1 else (f"C{number}", f"C{number}")
-        name = "series" if pair.label is None else written(pair.label)
-        _draw(ax, pair, last, colors, name, top=1 - _LEGEND)
+    """Draw every series of a picture on ``ax``, each in its own color; return ``ax``."""
+    single = len(picture.drawn) == 1
+    for number, drawn in enumerate(picture.drawn):
+        colors = (ink(), MODEL) if single else (f"C{number}", f"C{number}")
+        name = "series" if drawn.label is None else written(drawn.label)
+        _draw(ax, drawn, last, colors, name, top=1 - _LEGEND)
     label_time(ax, picture.times)
     ax.set_ylabel(written(picture.name))
-    if len(shown) == 1:
+    if single:
         columns = _columns(ax)
         rows = -(-len(ax.get_legend_handles_labels()[1]) // columns)
         low, high = ax.dataLim.intervaly
         if np.isfinite(high - low):
-            # Room for the legend above what is drawn; the axes still adapt to what comes later.
+            # Make room for the legend above the curves. The axes still adapt to later curves.
             ax.update_datalim([(0, high + rows * _LEGEND * (high - low))], updatex=False)
             ax.autoscale_view()
         ax.legend(frameon=False, loc="upper left", ncols=columns)
@@ -134,22 +134,21 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
 
 
 def _draw_multiples(picture: Picture, last: int | None) -> Array:
-    """Draw each series of a picture on axes of its own in a new figure, two axes in a row."""
-    # Series of a panel differ in size, so each has its own vertical axis. The horizontal axis is
-    # the same for all, so that events at the same time are at the same place.
+    """Draw each series of a picture on its own axes in a new figure, two axes in a row."""
+    # All share the horizontal axis, so that events at the same time are at the same place.
     rows = math.ceil(len(picture.drawn) / 2)
     figure = new_figure(rows)
     grid = figure.subplots(rows, 2, sharex=True, squeeze=False)
     axes = grid.ravel()[: len(picture.drawn)]
-    for ax, pair in zip(axes, picture.drawn, strict=True):
-        _draw(ax, pair, last, (ink(), MODEL), "series")
-        ax.set_title(written(pair.label), fontsize="medium", loc="left")
+    for ax, drawn in zip(axes, picture.drawn, strict=True):
+        _draw(ax, drawn, last, (ink(), MODEL), "series")
+        ax.set_title(written(drawn.label), fontsize="medium", loc="left")
         label_time(ax, picture.times)
         ax.label_outer(remove_inner_ticks=True)
         ax.tick_params(left=True, labelleft=True)
     for ax in grid.ravel()[len(picture.drawn) :]:
         ax.remove()
-        # The column ends one row higher, so the times stand there.
+        # The right column ends one row higher, so its last axes show the times.
         grid[-2, 1].tick_params(bottom=True, labelbottom=True)
     figure.supylabel(written(picture.name), fontsize="medium")
     handles, labels = axes[0].get_legend_handles_labels()
@@ -170,7 +169,7 @@ def _columns(ax: Any) -> int:
 def _draw(
     ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name: str, top: float = 1.0
 ) -> None:
-    """Draw a series and its forecast; in one color, others share the axes and the legend."""
+    """Draw a series and its forecast; if both have one color, other series share the axes."""
     past_color, color = colors
     single = past_color != color
     shown = slice(None) if last is None else slice(-last, None)

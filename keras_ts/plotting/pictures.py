@@ -1,8 +1,7 @@
 """Reads frames or arrays into the picture that ``plot_forecast`` draws.
 
-The order of a forecast's columns tells what each one is: first the ids and the timestamps, if there
-are any, then ``step``, then the targets, with quantiles named like ``units_0.1``. So these columns
-need not be named again.
+The columns of a forecast are recognised by their order, so nobody has to name them: ids and
+timestamps, if there are any, then ``step``, then the targets and quantiles such as ``units_0.1``.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from keras_ts._typing import Array
 from keras_ts.plotting.curves import checked_series, checked_times, numbers
 
 _MOST_SERIES = 6
-# The quantiles that samples are drawn by, and how many of the samples themselves.
+# Samples are drawn as bands between these quantiles, and this many of them as lines.
 _FAN, _PATHS = (0.05, 0.25, 0.5, 0.75, 0.95), 5
 
 
@@ -40,8 +39,8 @@ class Picture:
 
     drawn: list[Drawn]
     name: str = "value"  # The label of the vertical axis.
-    times: Array | None = None  # Of a forecast; None if the horizontal axis shows positions.
-    left_out: str = ""  # A title that says that other series are not drawn.
+    times: Array | None = None  # Of one forecast; None if the horizontal axis shows positions.
+    left_out: str = ""  # The title if not all series are drawn.
 
 
 def read_arrays(
@@ -49,8 +48,7 @@ def read_arrays(
 ) -> Picture:
     """Return the picture of a series and its forecast, both arrays; see ``plot_forecast``."""
     values, forecast = checked_series(series), numbers("predictions", predictions)
-    wanted = 1 if quantiles is None else 2
-    if values.ndim != 1 or forecast.ndim != wanted:
+    if values.ndim != 1 or forecast.ndim != (1 if quantiles is None else 2):
         steps = "(steps,)" if quantiles is None else "(steps, quantiles)"
         raise ValueError(
             f"series must have the shape (time,), and predictions the shape {steps}. Received: "
@@ -65,20 +63,19 @@ def read_arrays(
         )
     bands: dict[float, tuple[Array, Array]] = {}
     if quantiles is not None:
-        shares = _checks.levels("quantiles", quantiles, median=False)
-        if len(shares) != forecast.shape[1]:
+        levels = _checks.levels("quantiles", quantiles, median=False)
+        if len(levels) != forecast.shape[1]:
             raise ValueError(
                 f"quantiles must hold {forecast.shape[1]} levels, one for each entry of the last "
                 f"axis of predictions. Received: quantiles={_checks.shown(quantiles)}."
             )
-        bands = _bands(shares, forecast)
-        forecast = forecast[:, np.abs(np.subtract(shares, 0.5)).argmin()]
+        bands = _bands(levels, forecast)
+        forecast = forecast[:, np.abs(np.subtract(levels, 0.5)).argmin()]
     end = start + len(forecast)
-    moments = checked_times(times, max(len(values), end))
-    if moments is None:
-        moments = np.arange(max(len(values), end))
-    pair = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
-    return Picture([pair], times=None if times is None else pair.ahead_moments)
+    length = max(len(values), end)
+    moments = np.arange(length) if times is None else checked_times(times, length)
+    drawn = Drawn(None, values, moments[: len(values)], forecast, moments[start:end], bands)
+    return Picture([drawn], times=None if times is None else drawn.ahead_moments)
 
 
 def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
@@ -108,7 +105,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
                 f"{id_column}={labels[0]!r} or any other id in predictions."
             )
     drawn = []
-    for label in _wanted(labels, ids):
+    for label in _chosen(labels, ids):
         past, future = history, ahead
         if id_column is not None:
             past = history.filter(history[id_column] == label)
@@ -162,7 +159,7 @@ def _table(frame: Any, argument: str) -> Any:
 
 
 def _target(targets: list[str], outputs: list[str], columns: list[str], column: str | None) -> str:
-    """Return the target to draw: ``column``, or the first that stands in both frames."""
+    """Return the target to draw: ``column``, or the first that both frames have."""
     if column is None and targets:
         return targets[0]
     if column not in targets:
@@ -175,7 +172,7 @@ def _target(targets: list[str], outputs: list[str], columns: list[str], column: 
 
 
 def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None, str | None]:
-    """Return the names of the id column and of the time column, None for one that is missing."""
+    """Return the names of the id column and of the time column; None if there is none."""
     lacking = [name for name in keys if name not in history.columns]
     if lacking or len(keys) > 2:
         raise ValueError(
@@ -188,7 +185,7 @@ def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None,
     if not keys:
         return None, None
     # A single key column may hold ids or times. It holds times if all its values differ and no two
-    # rows have the same step. In a forecast of one row, a time is not in the series yet.
+    # rows have the same step. In a forecast of one row, a value that the series lacks is a time.
     steps, values = ahead["step"], ahead[keys[0]]
     several = int((steps == steps[0]).sum()) > 1
     is_time = not several and values.n_unique() == len(ahead)
@@ -197,18 +194,18 @@ def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None,
     return (None, keys[0]) if is_time else (keys[0], None)
 
 
-def _wanted(labels: list[Any], ids: Any) -> list[Any]:
+def _chosen(labels: list[Any], ids: Any) -> list[Any]:
     if ids is None:
         return labels[:_MOST_SERIES]
     several = isinstance(ids, list | tuple | np.ndarray) or hasattr(ids, "to_list")
-    wanted = list(ids) if several else [ids]
-    strangers = [label for label in wanted if label not in labels]
-    if strangers or not wanted:
+    chosen = list(ids) if several else [ids]
+    unknown = [label for label in chosen if label not in labels]
+    if unknown or not chosen:
         raise ValueError(
             f"ids must be ids in predictions, such as {_checks.shown(labels[:3])}. Received: "
-            f"{_checks.shown(strangers or ids)}."
+            f"{_checks.shown(unknown or ids)}."
         )
-    return wanted
+    return chosen
 
 
 def _floats(column: Any, argument: str) -> Array:
@@ -222,7 +219,7 @@ def _floats(column: Any, argument: str) -> Array:
 
 
 def _moments(column: Any) -> Array:
-    """Return numbers, or timestamps in the local time of their time zone."""
+    """Return a column of numbers or timestamps as an array; zones are dropped, local times stay."""
     import narwhals as nw
 
     if column.dtype == nw.Datetime and getattr(column.dtype, "time_zone", None):

@@ -1,15 +1,15 @@
-"""The named presets: the models of the course, others that do better, and a regression.
+"""The named presets: the models of a TensorFlow course, others that do better, and a regression.
 
-The course's recurrent nets are here as taught, and the best-known one has a larger error than the
-naive forecast on the course's own series. ``gru_32x2`` sees each window relative to the window's
-last value, and beats both the naive forecast and the linear regression. ``smooth_gru``, for one
-long series, adds exponential smoothing and a linear autoregression to it. ``seasonal_gru``, for
-panels of short series, takes the season off each window; it needs ``period`` if there is a season.
-``linear`` is the linear regression itself.
+The course's recurrent nets are here as taught. Its best-known one has a larger error than the naive
+forecast on the course's own series. ``gru_32x2`` sees each window relative to the window's last
+value, and beats both the naive forecast and the linear regression. ``smooth_gru``, for one long
+series, adds exponential smoothing and a linear autoregression to it. ``seasonal_gru``, for panels
+of short series, subtracts a season of ``period`` steps from each window. ``linear`` is the linear
+regression itself.
 
-``choose_preset`` goes by the number of a table's series, their rows and their frequency. The rules
-are those of the guide "Choose a model", whose figures say why. They read no value of a target, so
-that no choice leaks from held-out rows.
+``choose_preset`` goes by the number of a table's series, their rows and their frequency. The guide
+"Choose a model" has these rules, and the figures that they follow from. They read no value of a
+target, so that no choice leaks from held-out rows.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,8 @@ _LONG = Recipe(
     "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16,
     most_steps=100,
 )  # fmt: skip
-# The forecast is good before training, so few windows make few updates. An epoch of a thousand
-# series has 20,000 windows, an epoch of five series a single batch.
+# The model forecasts well before training, so few windows may mean few updates: an epoch of a
+# thousand series has 20,000 windows, an epoch of five series a single batch.
 _PANEL = Recipe(
     "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
     most_steps=79,
@@ -49,15 +49,13 @@ _SOLVED = Recipe(
 )  # fmt: skip
 # Rows from which a single series has enough windows for a net of its own.
 _MANY_ROWS = 500
-# Rows in a season, by the seconds between two rows: a day of hours and less, a week of days, a year
-# of weeks, months and quarters.
+# Rows in a season by the seconds between two rows: a season is a day for rows of an hour or less, a
+# week for days, and a year for weeks, months and quarters.
 _HOUR, _DAY = 3_600, 86_400
 _SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
 # Months and quarters differ in length by this share at most.
 _UNEVEN = 0.05
-# A window holds two seasons. A horizon follows it, and another one may be held out.
-_FEWEST_SEASONS, _FEWEST_HORIZONS = 2, 2
-# A window holds two seasons at least, so a longer one would make it too long to read.
+# A season has at most these rows, since a window of two seasons takes long to read.
 _MOST_ROWS = 150
 
 
@@ -182,14 +180,14 @@ def choose_preset(
     quantiles: Sequence[float] | None = None,
     **settings: Unpack[WindowSettings],
 ) -> Choice:
-    """Return the preset for a table of one's own, and the reason for it.
+    """Choose a preset for your table, and say why.
 
-    One series of 500 rows or more gets ``smooth_gru``. The reason names the preset ``linear`` if
-    several steps are forecast without a calendar: 24 steps ahead, ``smooth_gru`` then lost to it on
-    two of the five long series of "Benchmarks", and one step ahead on none. A shorter series, or
-    several, get ``seasonal_gru``, with the season that the frequency suggests: 24 for hours, 7 for
-    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. In fewer rows
-    than two seasons and two horizons there is none.
+    One series of 500 rows or more gets ``smooth_gru``. If several steps are forecast without a
+    calendar, the reason also names the preset ``linear``: ``smooth_gru`` then lost to it on two of
+    the five long series of "Benchmarks" 24 steps ahead, and one step ahead on none. A shorter
+    series, or several, get ``seasonal_gru``, with the season that the frequency suggests: 24 rows
+    for hours, 7 for days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. With fewer
+    rows than two seasons and two horizons they get no season.
 
     Example:
 
@@ -237,7 +235,7 @@ def choose_preset(
                     "lose to a linear regression (the preset linear) or a seasonal naive forecast."
                 )
             if period is not None:
-                reason += f" It reads no period; a calendar with a cycle of {period} rows tells it."
+                reason += f" It uses no period: give it a calendar with a cycle of {period} rows."
         return Choice(from_preset("smooth_gru", quantiles=quantiles), reason)
     why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
     origin = ""
@@ -257,8 +255,9 @@ def _season(panel: FlatSeries, horizon: int) -> tuple[int, str]:
     """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))
-    if period > 1 and longest < _FEWEST_SEASONS * period + _FEWEST_HORIZONS * horizon:
-        return 1, f", and {longest} rows are few for a season of {period}"
+    # A window holds two seasons, a horizon follows it, and another one may be held out.
+    if period > 1 and longest < 2 * (period + horizon):
+        return 1, f", and {longest} rows are too few for a season of {period}"
     return period, origin
 
 
@@ -268,7 +267,7 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     if clock is None:
         return 1, ", and without time_column= or period= none has a season"
     if not clock.frequencies.kinds or clock.times.dtype.kind != "M":
-        return 1, ", and their times have no frequency that tells a season"
+        return 1, ", and their times have no frequency that suggests a season"
     frequency = clock.frequencies.kinds[0]
     rule = RULES.get(str(frequency.rule))
     if rule is not None and rule.season is not None:

@@ -28,7 +28,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 @registered
 @dataclass(frozen=True, repr=False)
 class RecurrentPreset(PresetSettings):
-    """A stack of recurrent layers, with the layers that a forecast needs before and behind it.
+    """A stack of recurrent layers, with the layers that a forecast needs before and after it.
 
     Built for a dataset, the model takes its windows and gives its targets, in their own units:
 
@@ -54,31 +54,29 @@ class RecurrentPreset(PresetSettings):
       cosines of a calendar stay as they are.
     - The recurrent layers read all columns of ``past`` side by side, and the static columns at
       every step. One dense layer then forecasts all steps.
-    - Each step's columns known ahead add an effect to the forecast of that step alone, by a small
-      dense net that all steps share. For a single series the training part scales the effect, for
-      a panel each window does.
+    - A small dense net, the same for all steps, turns a step's columns known ahead into an effect
+      on the forecast of that step alone. The effect is in units of the training part for a single
+      series, in units of the window for a panel.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
-    - With ``smoothing="mixed"``, quantiles begin with the spread that the errors of this forecast
-      have on the training part.
-    - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression of what smoothing
-      leaves on the window. It is fitted on up to 65,536 windows, evenly spread over the training
+    - With ``smoothing="mixed"``, quantiles begin as this forecast plus the quantiles of its
+      errors on the training part, less the median error.
+    - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression from the window to the
+      errors of smoothing. It is fitted on up to 65,536 windows, evenly spread over the training
       part, with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai,
       "Smoothing parameter selection in nonparametric regression", 1998); on few windows it may
-      forecast 0.
-    - For a single series, the regression of ``smoothing="linear"`` also reads those cycles of a
-      ``calendar`` that are longer than the window.
-    - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``: dates
-      of ``"year"`` (for a single series, phases of any cycle), such as a holiday, at which the
-      untrained model errs each time. A date must have been seen twice. In daily rows with
-      ``"week"`` and ``"year"``, the n-th weekday of a month is found as well. In a panel, two
-      thirds of series must share an event, whose effect is relative to the root mean square of each
-      window. Errors that a ridge regression on other columns known ahead explains are no event.
-    - If windows have ``missing="mask"`` or ``"keep"``, a step at which no target has a value is
-      masked. At other steps a missing value becomes the column's last value in the window; before
-      the first one, the column's level in the window (``window_norm``) or its mean over the
-      training part. ``build`` warns if ``"keep"`` lets through a missing value among targets or
-      ``future``, since the loss is then NaN.
+      forecast 0. For a single series it also reads cycles of a ``calendar`` longer than the window.
+    - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``, such
+      as holidays. An event is a date of ``"year"`` on which the untrained model errs each time,
+      twice at least. In daily rows with ``"week"`` and ``"year"`` it may also be the n-th weekday
+      of a month, and for a single series a phase of any cycle. In a panel, two thirds of the series
+      must show it, and its effect is in units of the root mean square of the window. Errors that
+      other columns known ahead explain, by ridge regression, are no event.
+    - If windows have ``missing="mask"``, ``"mask_targets"`` or ``"keep"``, a step at which
+      no target has a value is masked. At other steps a missing value becomes the column's last
+      value in the window; before the first one, the column's level in the window (``window_norm``)
+      or its mean over the training part. With ``"keep"``, ``build`` warns of missing values among
+      targets or ``future``, since the loss is then NaN.
     - The outputs are in the units of their targets, and quantiles are sorted. Outside of training
       they are clipped to ``minimum`` and ``maximum``. All of this is float32 even if the dtype
       policy is half precision.
@@ -88,17 +86,18 @@ class RecurrentPreset(PresetSettings):
         kind: ``"sequence_to_vector"``: one forecast per window.
             ``"sequence_to_sequence"``: one per step.
         cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``; or ``"linear"`` for a ridge regression in
-            place of a net, that of ``keras_ts.baselines.LinearRegression``, which
-            ``build(dataset)`` solves in closed form. Its quantiles are the forecast plus quantiles
-            of its errors on the last third of the training part, less the median error. It takes
-            ``features``, ``period``, ``quantiles``, bounds and ``recipe`` alone.
+            place of a net, ``keras_ts.baselines.LinearRegression``: ``build(dataset)`` solves it in
+            closed form. Its quantiles are the forecast plus quantiles of its errors on the last
+            third of the training part, less the median error. It takes ``features``, ``period``,
+            ``quantiles``, bounds and ``recipe`` alone.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
         bidirectional: True for layers that read the window both ways. In sequence to
             sequence, every step but the last then sees the value that it forecasts, so only the
             last step's error means anything. Defaults to False.
-        memory: Steps that the recurrent layers read, the last ones of the window; smoothing, the
-            linear map and ``window_norm`` take all. Refused in sequence to sequence. Defaults to
-            None: all steps.
+        memory: Number of last steps of the window that the recurrent layers read. Smoothing, the
+            linear map and ``window_norm`` read all. Refused in sequence to sequence. Defaults to
+            None: all steps. Refused in sequence to sequence.
+            Defaults to None: all steps.
         features: Columns of the series. Defaults to None: the dataset's columns, or without a
             dataset a plain series, ``(window,)``, to which ``ExpandSeries`` gives an axis.
         output_scale: Factor that brings the last layer's output to the units of the series: a
@@ -110,22 +109,23 @@ class RecurrentPreset(PresetSettings):
             more). In sequence to sequence each step uses only the steps up to it, and
             ``"seasonal"`` is refused. Defaults to None: windows are not normalized.
         period: Steps after which a season repeats, for ``window_norm="seasonal"``, such as 12 for
-            months. For ``cell="linear"``, the recipe's window is whole periods. Defaults to None.
-        smoothing: ``"mixed"`` to begin with forecasts by exponential smoothing, which
-            ``SmoothedForecast`` mixes for each window by what the recurrent layers give, and to let
-            the dense layer correct them. ``"linear"`` to add a linear map of the window, which
-            ``build(dataset)`` sets by ridge regression and freezes; built alone, it begins at 0 and
-            is trained, and without ``window`` there is none. Smoothing needs ``window_norm``, and
-            is refused in sequence to sequence. Defaults to None.
+            months. For ``cell="linear"``, it makes the recipe's window a whole number of periods.
+            Defaults to None.
+        smoothing: ``"mixed"``: ``SmoothedForecast`` mixes forecasts by exponential smoothing, in
+            shares that depend on the recurrent layers, and the dense layer corrects the mixture.
+            ``"linear"`` adds a linear map of the window. ``build(dataset)`` sets it by ridge
+            regression and freezes it; built alone, it begins at 0 and is trained, and without
+            ``window`` there is none. Smoothing needs ``window_norm``, and is refused in sequence to
+            sequence. Defaults to None.
         quantiles: The quantiles to forecast, as for ``SortedQuantiles``: they increase, lie between
-            0 and 1, and hold 0.5. Defaults to None: a point.
+            0 and 1, and include 0.5. Defaults to None: a point.
         minimum: The least value of a forecast, in the units of the series, such as 0 for sales. The
             model then ends in ``Bounded``, which clips outside of training only. Defaults to None:
             no bound.
-        maximum: The largest value of a forecast, likewise. Defaults to None: no bound.
+        maximum: The largest value of a forecast, in the same units. Defaults to None: no bound.
         dropout: Fraction of inputs to drop in each recurrent layer. Defaults to 0.
-        recipe: The ``Recipe`` for training the model, which the named presets have. Defaults to
-            None.
+        recipe: The ``Recipe`` by which ``fit`` trains the model; most named presets have one.
+            Defaults to None.
 
     Input shape:
         ``(batch, window)``, or ``(batch, window, features)``; with a dataset whose inputs are a
@@ -145,21 +145,22 @@ class RecurrentPreset(PresetSettings):
     def windows_for(
         self, series: Any, horizon: int, *, at: Any = None, **settings: Unpack[WindowSettings]
     ) -> WindowedSeries:
-        """Return the windows that this preset is trained by, for your table.
+        """Choose the windows on which to train this preset, for your table.
 
-        - ``window``: as the recipe says, by the rows of the longest series before ``at``. If that
-          is a share of them, as for ``smooth_gru``, and a single series has a longer season, of at
-          most 672 rows and seen three times before ``at``, the window is an eighth longer than it.
-        - ``missing``: ``"raise"`` for one series in which nothing is missing and of which nothing
-          is known ahead, else ``"mask_targets"``.
-        - For several series, ``min_inputs`` is two periods and a row, at most the rows of the
-          shortest series, at least 4: short series give windows too, and are forecast. It is less
-          if the usual series (the median) would have fewer than a period of origins to train on:
-          it then has a period of them, or half of its rows before the horizon.
-          ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that large
-          series do not drown small ones. ``remainder`` is ``"pad"``.
-        - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind,
-          and ``unseen`` is ``"mean"``, unless ``categories`` are given.
+        - ``window``: the recipe's, for the rows of the longest series before ``at``. If the recipe
+          has a ``window_share``, as for ``smooth_gru``, and a single series has a season that is
+          longer than this window, at most 672 rows long and seen three times before ``at``, the
+          window is an eighth longer than that season.
+        - ``missing``: ``"raise"`` for one series without missing values and without columns known
+          ahead, else ``"mask_targets"``.
+        - For several series, ``min_inputs`` is two periods and a row, but at most the rows of the
+          shortest series and at least 4, so that short series are trained on and forecast, too. It
+          is less if the series of median length would otherwise have fewer origins than a period:
+          that series then has a period of origins, or, if fewer, half of its rows before the
+          horizon. ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that
+          large series do not drown small ones. ``remainder`` is ``"pad"``.
+        - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind.
+          ``unseen`` is ``"mean"`` if there are categories and ``categories`` does not name them.
 
         Example:
 
@@ -191,7 +192,7 @@ class RecurrentPreset(PresetSettings):
     def split(
         self, series: Any, horizon: int, *, at: Any, **settings: Unpack[WindowSettings]
     ) -> tuple[WindowDataset, ...]:
-        """Return the datasets of ``windows_for(series, horizon, at=at, **settings)``, split ``at``.
+        """Split a table ``at`` borders, into datasets with the windows of ``windows_for``.
 
         Example:
 
@@ -229,23 +230,24 @@ class RecurrentPreset(PresetSettings):
     ) -> keras.Model:
         """Build a model for a training part, and train it by the recipe.
 
-        The model is compiled as ``recipe.compile`` does, and trained for as many epochs as the
-        recipe says for this number of windows. With a ``TrainingBackup`` among the callbacks, a fit
-        that was cut off goes on from its last whole epoch. ``cell="linear"`` is solved, not
-        trained, and arguments of Keras's ``fit`` have no effect.
+        ``recipe.compile`` compiles the model, and ``recipe.epochs_for`` says how many epochs it is
+        trained. With a ``TrainingBackup`` among the callbacks, a fit that was cut off goes on after
+        its last whole epoch. ``cell="linear"`` is solved, not trained, and arguments of Keras's
+        ``fit`` have no effect.
 
         For one series, a net with ``smoothing="linear"`` is mixed with the linear regression of the
-        same windows. The last quarter of the training part chooses the net's share, for each step
-        and target. ``model.get_layer("net")`` is then the net, and ``"gate"`` holds the shares.
-        Nothing is mixed for a panel, with a ``core``, or if the last quarter or the rest has fewer
-        windows than a batch.
+        same windows. The last quarter of the training part determines the net's share, for each
+        step and target. ``model.get_layer("net")`` is then the net, and the layer ``"gate"`` holds
+        the shares. Nothing is mixed for a panel, with a ``core``, or if the last quarter or the
+        rest has fewer windows than a batch.
 
-        With ``smoothing``, a forecast is good before training, and a few windows of one series that
-        overlap would lead it astray: if they do not fill one batch of the recipe, the rate is
-        multiplied by the share they fill. Columns known ahead keep the full rate.
+        With ``smoothing``, a model forecasts well before training, and training on a few
+        overlapping windows of one series would make it worse. If these do not fill one batch of the
+        recipe, the learning rate is multiplied by the share that they fill, unless columns are
+        known ahead.
 
-        If ``min_inputs`` is less than a window, each epoch cuts two fifths of the windows short,
-        drawn anew: their oldest inputs are missing, as those of a series that has just begun.
+        If ``min_inputs`` is less than the window, two fifths of the windows, drawn anew for each
+        epoch, lose their oldest inputs, like windows of a series that has just begun.
 
         Example:
 
@@ -262,17 +264,17 @@ class RecurrentPreset(PresetSettings):
         Args:
             train: The training part.
             core: A net of your own in place of the recurrent layers, as for ``build``.
-            members: Nets to train, one after the other, each from a seed of its own. The model is
-                their mean, level by level if they forecast quantiles. Training takes ``members``
-                times as long, and the error depends less on a seed. A ``TrainingBackup`` keeps each
+            members: Number of nets to train, one after the other, each from another seed. The model
+                is their mean, level by level if they forecast quantiles, and its error depends less
+                on a seed. Training takes ``members`` times as long. A ``TrainingBackup`` keeps each
                 net in a subfolder, and ``fine_tune`` trains each further. The model has no
                 ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
-                ``validation_data``. ``epochs`` and ``steps_per_epoch`` override the recipe's, and a
-                rate that decays does so over them. ``shuffle`` defaults to False, since the dataset
-                shuffles its windows. ``verbose`` defaults to None: one line for each net,
-                updated in place, shows the steps, the time left and the losses; a file gets only
-                its last state. 0, 1 and 2 mean the same as in Keras.
+                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's; a rate
+                that decays does so over these. ``shuffle`` defaults to False, since the dataset
+                shuffles its windows. ``verbose`` defaults to None: one line for each net, updated
+                in place, shows the steps, the time left and the losses; a file gets only the last
+                state of the line. 0, 1 and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.
@@ -281,7 +283,7 @@ class RecurrentPreset(PresetSettings):
             TypeError: ``members`` is no integer, or several members get a ``CallbackList``.
             ValueError: The preset has no recipe, or one for a sweep of the learning rate; the
                 dataset does not fit the preset; or several members would share ``core``, or be
-                alike, as with ``cell="linear"``.
+                the same, as with ``cell="linear"``.
         """
         if self.recipe is None or self.recipe.steps_per_decade is not None:
             kind = "no recipe" if self.recipe is None else "a recipe for a learning-rate sweep"
@@ -327,31 +329,29 @@ class RecurrentPreset(PresetSettings):
         (None, 7)
 
         Args:
-            dataset: The training part, from which windows, columns, targets and the constants that
-                standardize are read. Defaults to None: the model follows the preset and the other
-                arguments. With a dataset these may be left out, and must agree with it.
+            dataset: The training part, which determines windows, columns, targets and the constants
+                for standardizing. The other arguments may then be left out, and must agree with it.
+                Defaults to None: the model follows the preset and the other arguments.
             core: The net in place of the recurrent layers, from ``(batch, steps, columns)`` to
                 ``(batch, features)``, or for sequence to sequence to ``(batch, steps, features)``:
 
                 - A Keras layer or model. It serves one model, and is refused at the next build.
-                - A function without required arguments, which returns one. It is called at each
-                  build.
-                - A function of one argument, the symbolic tensor of the columns, which returns that
-                  of the features.
+                - A function without required arguments that returns a layer or model. It is called
+                  at each build.
+                - A function from the symbolic tensor of the columns to that of the features.
 
-                If windows may lack values, a layer whose ``call`` has an argument ``mask``, such as
-                Keras's recurrent layers, gets the mask by it. Any other core, and any model, gets
-                one more column (``MaskAsColumn``): 1 at steps with values, and 0 at the others,
-                where all columns are 0. In sequence to sequence a core that looks ahead is refused.
-                The core reads the last ``memory`` steps. ``cell``, ``bidirectional`` and
-                ``dropout`` have no effect; of ``units`` only the last has, as the width of the net
-                of columns known ahead. Defaults to None: the recurrent layers.
+                If windows may lack values, a layer with an argument ``mask`` in its ``call``, such
+                as Keras's recurrent layers, gets the mask. Any other core, and any model, gets one
+                more column (``MaskAsColumn``): 1 at steps with values; all columns are 0 at others.
+                In sequence to sequence a core that looks ahead is refused. The core reads the last
+                ``memory`` steps. ``cell``, ``bidirectional`` and ``dropout`` have no effect, and
+                ``units`` only by its last number, the width of the net for columns known ahead.
+                Defaults to None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
-            outputs: Values forecast at once: a horizon, the target columns, or with several of both
-                their product. Defaults to None: 1.
-            target: With ``window_norm`` and several features, index of the feature whose statistics
-                bring every output back to its units. Defaults to None: if ``outputs == features``,
-                each output is brought back by its own feature, otherwise all by the first.
+            outputs: Number of values forecast at once: steps times targets. Defaults to None: 1.
+            target: With ``window_norm`` and several features, the index of the target, the feature
+                that restores the units of all outputs. Defaults to None: each output is restored by
+                its own feature if ``outputs == features``, otherwise all by the first.
 
         Raises:
             TypeError: ``dataset`` is no ``WindowDataset``, ``core`` none of these, or another

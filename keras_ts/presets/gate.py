@@ -1,11 +1,11 @@
-"""Adds to a linear regression the share of a net's correction that pays on the latest rows.
+"""Blends a net with the linear regression: to the regression it adds a share of their difference.
 
-A net that begins at a ridge regression may end worse than it. The last quarter of the training part
-can tell, before any held-out row is seen: a net and a regression of the other rows forecast it. For
-each step, a closed form gives the share of their difference that, added to the regression, comes
-nearest to the targets. Neighbouring windows share most of their targets, so a few hundred of them
-say little of a season. So the share is shrunk towards one half: the mean of both forecasts is
-better than the worse one, and often than both.
+A net that begins at a ridge regression may end worse than it. So a net and a regression of the
+first three quarters of the training part forecast the last quarter. For each step and target, a
+closed form gives the share that brings the blend nearest to the values there. Neighbouring windows
+share most of their targets, so a few hundred of them say little of a season, and the share is
+shrunk towards one half: the mean of both forecasts is better than the worse one, and often than
+both.
 """
 
 import random
@@ -29,11 +29,11 @@ from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 
-# As parts of all: the rows that the share is chosen on, and the epochs of the net for that.
+# The part of the rows on which the share is chosen, and the part of the epochs that its net has.
 _LATEST, _EPOCHS = 1 / 4, 1 / 2
-# The training of that net enters the schedule of the whole training at so many places.
+# That net's training is split into this number of pieces, to follow the schedule of the whole.
 _RATES = 10
-# Before any row is seen, the share is expected at one half, with this standard deviation.
+# The share has a prior, normal around one half, with this standard deviation.
 _SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
 _TINY = np.finfo("float64").tiny
@@ -44,7 +44,7 @@ def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
     """Return True if a fit is blended: for a net with a linear map, and one series of many rows."""
     if preset.smoothing != "linear" or core is not None or not isinstance(train, WindowDataset):
         return False
-    if train.windows.min_inputs == 0:  # No line reads a window without a value.
+    if train.windows.min_inputs == 0:  # The regression needs a value.
         return False
     if not of_one_series(train):
         return False
@@ -107,7 +107,7 @@ def _parts(train: WindowDataset) -> tuple[WindowDataset, WindowDataset]:
     ranges, geometry = source.sampler.ranges, source.spec.geometry
     begins, ends = ranges.rows(geometry.span, source.panel.offsets)
     border = ends.max() - round(_LATEST * (ends.max() - begins.min()))
-    # The seed is not the dataset's, so that a fit that goes on from a backup chooses the same.
+    # A fixed seed, so that a fit that goes on from a backup chooses the same shares.
     datasets = []
     for part in (
         ranges.between(begins.min(), border - geometry.span),
@@ -129,10 +129,10 @@ def _share(
     steps: int,
     shown: FitLine | None,
 ) -> Array:
-    """Return by step and target the share of the net, from 0 to 1; the net stays as it is."""
+    """Return the net's share by step and target, from 0 to 1; restore the net's weights."""
     early, late = _parts(train)
     variables = [*net.variables, *net.optimizer.variables]
-    kept = [value_of(variable) for variable in variables]
+    before = [value_of(variable) for variable in variables]
     _train(preset, train, early, net, epochs, steps, shown)
     line, blocks = ridge_of(early), WindowBlocks(in_time_order(late, weighted=True))
     middle = 0 if preset.quantiles is None else preset.quantiles.index(0.5)
@@ -150,16 +150,16 @@ def _share(
         sums = sums + np.stack([
             *((weights * of).sum(axis=0) for of in of_block), (weights > 0).sum(axis=0)
         ])  # fmt: skip
-    for variable, value in zip(variables, kept, strict=True):
+    for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
     products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
-    told = squares > 0
-    best = np.clip(products / np.where(told, squares, 1.0), 0.0, 1.0)
-    # From the error at that share, its doubt, if only windows that do not overlap are independent.
+    differs = squares > 0
+    best = np.clip(products / np.where(differs, squares, 1.0), 0.0, 1.0)
+    # How much the prior counts: windows that overlap count as one, so ``best`` varies by more.
     left = errors - 2 * best * products + best**2 * squares
     doubt = np.maximum(left, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
-    share = (products + 0.5 * doubt) / np.where(told, squares + doubt, 1.0)
-    return np.where(told, np.clip(share, 0.0, 1.0), 0.5)
+    share = (products + 0.5 * doubt) / np.where(differs, squares + doubt, 1.0)
+    return np.where(differs, np.clip(share, 0.0, 1.0), 0.5)
 
 
 def _train(
@@ -172,10 +172,10 @@ def _train(
     shown: FitLine | None,
 ) -> None:
     """Train a net on the early part, from the weights at which a net of that part begins."""
-    # The net is used again, since a new one would be compiled anew, which takes longer than most
-    # fits. So it has the units of all rows; all else is of the early ones.
+    # A new net would be compiled anew, which takes longer than most fits. So the net is used again,
+    # in the units of all rows, and begins with weights from the early rows.
     state = random.getstate()
-    random.seed(0)  # Keras draws the seeds of weights from it.
+    random.seed(0)  # Keras draws the seeds of initializers from it.
     try:
         net.set_weights(begun(required_by(preset, train), None, early).get_weights())
     finally:
@@ -188,7 +188,7 @@ def _train(
         shown.steps += count * len(read)
         settings["callbacks"] = [shown]
     for first in range(0, count, every):
-        # The compiled schedule is that of the whole, longer fit: go to the same part of it.
+        # The compiled schedule is that of the whole, longer fit: jump to the same part of it.
         net.optimizer.iterations.assign(first * epochs * steps // count)
         until = min(first + every, count)
         net.fit(read, initial_epoch=first, epochs=until, **settings)

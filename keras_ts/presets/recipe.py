@@ -14,11 +14,10 @@ from keras_ts.interface import Interface
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MaskedMAE, MedianMAE
 
-# Longer windows take minutes to read, and thousands of steps to determine their weights.
+# Longer windows take minutes to train on, and their weights take series of thousands of rows.
 _MOST_STEPS = 300
-# A decay ends at this share of the first rate. At 0 a model that is loaded and fitted again would
-# stay as it is. This share adds 1 % to the sum of a fit's rates, and a loaded model goes on at the
-# rate that the fit had 6 % before its end.
+# A decaying rate ends at this share of the first one: at 0, a model that is loaded and fitted again
+# would not change. It adds 1 % to the sum of a fit's rates.
 _FLOOR = 0.01
 # Losses of keras_ts by their names in a recipe, in units of the targets; other names are Keras's.
 _IN_UNITS = {"standardized_mse": StandardizedMSE}
@@ -44,17 +43,17 @@ class Recipe(_checks.Settings):
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The learning rate; with ``cosine_decay``, the first one.
         batch_size: Windows in a batch.
-        epochs: Passes over all windows, or over those that ``most_steps`` leaves. ``epochs_for``
-            gives more if columns are known ahead and there are few windows.
+        epochs: Number of epochs, of at most ``most_steps`` batches each. ``epochs_for`` gives more
+            if columns are known ahead and there are few windows.
         momentum: Momentum of SGD. Defaults to 0.
         cosine_decay: True for a rate that falls along a cosine over the whole fit, to 1 % of
             ``learning_rate``, and stays there, so that a fit that goes on later still learns.
             Defaults to False.
         steps_per_decade: For a sweep, epochs in which the rate grows tenfold. The sweep starts at
             ``learning_rate``. Defaults to None: no sweep.
-        least_updates: For ``epochs_for``, the least number of updates of the weights, one for each
-            batch, if columns are known ahead, such as promotions. Their effects begin at 0, so a
-            few passes over few windows would leave them there. Defaults to 0.
+        least_updates: For ``epochs_for``, the least number of batches in a fit if columns are known
+            ahead, such as promotions. Their effects begin at 0, and a few batches would leave them
+            there. Defaults to 0.
         window: For ``window_for``, steps in a window; the least number of them, if
             ``window_share`` or ``window_periods`` is set. Defaults to None: any window will do.
         window_share: Window length as a fraction of the longest training series. Defaults to 0.
@@ -97,9 +96,8 @@ class Recipe(_checks.Settings):
     def steps_for(self, batches: int) -> int:
         """Return the batches in an epoch: all that the dataset has, but at most ``most_steps``.
 
-        A panel of a million series need not be read whole to train one net, nor every half hour of
-        ten years 60 times. With shuffling, an epoch of some batches is a random sample, and the
-        next one goes on where it ends.
+        With shuffling, such an epoch is a random sample of the windows, and the next epoch goes on
+        where it ends. So a panel of a million series need not be read whole to train one net.
 
         Example:
 
@@ -174,15 +172,14 @@ class Recipe(_checks.Settings):
     def compile(self, model: keras.Model, steps_per_epoch: int | None = None) -> None:
         """Compile ``model`` as the recipe says, with the mean absolute error as a metric.
 
-        A model of quantiles ends in ``SortedQuantiles``, or its ``WindowedInput`` carries them. It
-        gets ``QuantileLoss`` in place of the recipe's loss, and the metrics ``mae``, the mean
-        absolute error of the median, and ``coverage``, the share of targets between the outer
-        quantiles. Keras's own ``"mae"`` does not suit such outputs. With 3 quantiles and batches
-        of 32 it stops, since the shapes do not broadcast; with a batch of 1 or 3, or targets
-        ``(batch, 1)``, they do, and it returns a number without a meaning.
+        A model of quantiles, which ends in ``SortedQuantiles`` or names them in its
+        ``WindowedInput``, gets ``QuantileLoss`` in place of the recipe's loss, and two metrics:
+        ``mae``, the mean absolute error of the median, and ``coverage``, the share of targets
+        between the outer quantiles. Keras's own ``"mae"`` would compare each target with all
+        quantiles: it fails or, if the shapes broadcast, returns a number without a meaning.
 
-        If the windows that the model carries may lack targets, ``missing="mask_targets"``, a loss
-        of Keras's becomes a ``MaskedLoss`` and ``mae`` a ``MaskedMAE``.
+        If the model's windows have ``missing="mask_targets"``, a ``MaskedLoss`` wraps a loss of
+        Keras's, and ``mae`` is a ``MaskedMAE``.
 
         Args:
             model: The built model.

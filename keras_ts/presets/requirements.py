@@ -1,8 +1,8 @@
-"""What a model is built for: a preset, the inputs that it must take, the outputs that it must give.
+"""``Requirements``: the inputs that a preset's model must take, and the outputs that it must give.
 
-They are read from a dataset, or follow from arguments if a model is built without one. The files
-that wire the model do not ask again which of the two it was. A setting that disagrees with the
-dataset is refused: it would be ignored without a word, or end in an error of Keras about shapes.
+They are read from a dataset, or follow from arguments if a model is built without one; the files
+that wire the model need not know which. A setting that disagrees with the dataset is refused:
+otherwise it would be ignored silently, or end in an error of Keras about shapes.
 """
 
 import math
@@ -26,7 +26,7 @@ from keras_ts.windows.split import without_missing
 # Standard deviations below this share of a column's mean are rounding: the column is constant.
 _ROUNDING = 1e-6
 # The standard deviation of a covariate that is constant in the training part, such as a category
-# that it lacks: other values later meet weights that were never trained, so they count as nothing.
+# that does not occur there. It makes later values nearly 0, since they meet untrained weights.
 IGNORED = 1e12
 
 
@@ -35,9 +35,9 @@ class TrainingConstants:
     """Statistics of the rows that the windows of a dataset read, and of no later row."""
 
     past: tuple[Array, Array]  # means and standard deviations by column, of finite values
-    # the same over series, of parts with a row per series
+    # by part with one row for each series: the same, over the series
     by_series: dict[str, tuple[Array, Array]]
-    # by column, mean absolute step of a series, no constant one; 1 if all are
+    # by column: the least mean absolute step of a series that is not constant; 1 without any
     smallest_steps: Array
     num_series: int
 
@@ -72,7 +72,7 @@ class Constants:
     """A mean and a standard deviation for each of some columns, from the training part."""
 
     mean: tuple[float, ...]  # in units of the columns; 0 for a calendar column
-    # 1 for a calendar or constant column; very large for a constant ahead or static one
+    # 1 for a calendar or a constant column; ``IGNORED`` for a constant covariate
     std: tuple[float, ...]
 
     def __getitem__(self, columns: Sequence[int]) -> "Constants":
@@ -92,28 +92,26 @@ class Requirements:
     window: int | None  # steps; None for any number
     features: int | None  # columns of ``past``; None for a plain series without that axis
     steps: int  # to forecast
-    # For each target of a step, its index among the own columns; a single index holds for all
-    # outputs. None if unknown: output i is then column i if there are as many of both, else column
-    # 0.
+    # For each target of a step, its index in ``own``; a single index holds for all outputs. None if
+    # unknown: output i is then column i if there are as many of both, else column 0.
     targets: tuple[int, ...] | None
     shape: tuple[int, ...]  # of the outputs, after the axes of batch and window
     own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all
     ahead: tuple[int, ...] = ()  # columns of ``past`` that ``future`` continues
     calendar: int = 0  # columns, the last of ``ahead``
-    # For a single series, places in ``future`` of cycles longer than the window, which it does not
-    # show whole.
+    # For a single series, places in ``future`` of calendar cycles longer than the window
     seasons: tuple[int, ...] = ()
     own_constants: Constants | None = None  # None without a dataset, as for the next two
     target_constants: Constants | None = None
     ahead_constants: Constants | None = None
-    # by input that is one row per series
+    # by input with one row for each series
     series_constants: dict[str, Constants] = field(default_factory=dict)
     own_step: float | None = None  # smallest mean absolute step of a series; None without a dataset
-    # By target, of the effect of columns known ahead. None: each window's, which suits a panel.
+    # Unit by target of the effect of columns known ahead; None for a panel: each window's scale
     units: tuple[float, ...] | None = None
-    # "constant" if they add the same at all steps
+    # "constant" if an event adds the same at all steps of the forecast
     events: Literal["constant", "by_step"] | None = None
-    moving: tuple[int, int] | None = None  # cycles of the week and the year, for events that move
+    moving: tuple[int, int] | None = None  # cycles week and year, for events that move
     gap: int = 0  # steps between window and first target
     masked: bool = False  # Windows may lack values: steps without a target are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
@@ -124,12 +122,12 @@ class Requirements:
 
     @property
     def targets_per_step(self) -> int:
-        """Number of outputs at each step."""
+        """Number of targets at each step."""
         return math.prod(self.shape) // self.steps
 
     @property
     def outputs_per_step(self) -> int:
-        """Number of outputs at each step, a quantile each."""
+        """Number of outputs at each step: one for each quantile of each target."""
         return self.targets_per_step * len(self.settings.quantiles or (0.5,))
 
 
@@ -154,7 +152,7 @@ def required_by(
     settings: PresetSettings, dataset: WindowDataset, by_hand: Mapping[str, Any] = {}
 ) -> Requirements:
     """Return what the model for a dataset must take and give."""
-    # A season of one row is none.
+    # A period of 1 is no season.
     period = None if settings.period == 1 else settings.period
     carrier = WindowedInput.of(dataset, quantiles=settings.quantiles, period=period)
     windows, panel = dataset.windows, in_time_order(dataset).panel
@@ -193,13 +191,13 @@ def required_by(
 
 
 def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
-    """Return the places in ``future`` of calendar columns whose cycle takes more than some rows."""
+    """Return the places in ``future`` of the calendar cycles that are longer than ``rows``."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]
     first, places = len(columns.planned), []
     for place in range(0, columns.calendar, 2):
         angles = np.arctan2(calendar[:, place], calendar[:, place + 1])
-        # The angle jumps where dates are left out; the median does not see it.
+        # The angle jumps where dates are left out; the median ignores these jumps.
         step = np.nanmedian(np.diff(angles) % (2 * np.pi))
         if step * rows < 2 * np.pi:
             places += [first + place, first + place + 1]
@@ -207,7 +205,7 @@ def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
 
 
 def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:
-    """Return constants; the last ``calendar`` change nothing; ``constant`` is a constant's std."""
+    """Return constants: 0 and 1 for the last ``calendar``, std ``constant`` for constant ones."""
     means, stds = (values.tolist() for values in moments)
     counted = len(means) - calendar
     stds = [
@@ -221,7 +219,7 @@ def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float 
 def _events(
     settings: PresetSettings, windows: WindowSpec, num_series: int
 ) -> Literal["constant", "by_step"] | None:
-    """Return the kind of events to look for, which several series share by their dates alone."""
+    """Return the kind of events to look for; in a panel these are dates of ``"year"`` alone."""
     dated = "year" in windows.cycles
     if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
         return None
@@ -229,7 +227,7 @@ def _events(
 
 
 def _moving(panel: FlatSeries, windows: WindowSpec) -> tuple[int, int] | None:
-    """Return the cycles of the week and the year, if each row is a day, at one time of the day."""
+    """Return the numbers of the cycles week and year, if all rows are at one time of the day."""
     if not {"week", "year"} <= set(windows.cycles) or panel.clock is None:
         return None
     clock = panel.clock.shown
@@ -288,7 +286,7 @@ def _check_agreement(
 
 
 def _warn_of_missing(dataset: WindowDataset) -> None:
-    """Warn of windows whose loss is NaN: no mask of inputs keeps a missing target out of it."""
+    """Warn of windows with a missing target: their loss is NaN, since masks are of inputs."""
     source = in_time_order(dataset)
     windows = source.sampler.ranges
     complete = without_missing(source.panel, source.spec, windows, inputs=False)

@@ -16,13 +16,13 @@ from keras_ts.layers.normalize_window import OF_WHOLE_WINDOWS, STATISTICS, Stati
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.recipe import Recipe
 
-# A cell more is a layer here, and a word in the type of ``cell``.
+# A new cell needs its layer here, and its name in the types of ``cell``.
 CELLS = {
     "simple_rnn": keras.layers.SimpleRNN,
     "gru": keras.layers.GRU,
     "lstm": keras.layers.LSTM,
 }
-# What ``cell="linear"`` takes: there is no net to set up.
+# The settings that ``cell="linear"`` takes.
 _OF_LINEAR = ("cell", "features", "period", "quantiles", "minimum", "maximum", "recipe")
 
 
@@ -146,7 +146,7 @@ class PresetSettings(_checks.Settings):
     def _check_linear(self) -> None:
         """Refuse settings of a net."""
         others = [setting for setting in fields(self) if setting.name not in _OF_LINEAR]
-        given = [own.name for own in others if getattr(self, own.name) != own.default]
+        given = [each.name for each in others if getattr(self, each.name) != each.default]
         if given:
             raise ValueError(
                 "cell='linear' is a regression without a net, which takes "

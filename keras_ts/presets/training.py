@@ -1,7 +1,7 @@
-"""Trains the net of a preset, which begins with what is solved for, or the mean of several nets.
+"""Trains the net of a preset after its parts with a closed form are fitted, or several such nets.
 
-The mean depends less on the luck of a seed than each net. Each is a model inside the model, so that
-all of them ride in one file, and each can be trained further on its own.
+The mean of several depends less on a seed than each does. Each is a model inside the model of the
+mean, so that one file holds all of them, and each can be trained further.
 """
 
 import copy
@@ -25,16 +25,16 @@ from keras_ts.presets.wiring import wire, within_bounds
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of, end_backups
 
-# Of the windows of an epoch, if young series may come: chosen on folds of generated stores.
+# The share of windows that each epoch cuts short for young series; chosen on generated stores.
 CUT_SHORT = 0.4
 _MEAN, _MEMBER = "mean_of_members", "member_"
-# Trains a compiled model that shall be fitted for some epochs of some steps, and sets it back. It
-# shows its own steps on the line, if there is one.
+# Called before a fit with the compiled model, its epochs, its steps per epoch, and the line of
+# progress, if any. It may train the model, and then restores it.
 Rehearsal = Callable[[keras.Model, int, int, FitLine | None], None]
 
 
 def begun(needs: Requirements, core: Any, dataset: WindowDataset) -> keras.Model:
-    """Return a net, and fit to a dataset the parts of it that are not trained."""
+    """Return a net, with the parts that are not trained fitted to a dataset."""
     wired = wire(needs, core)
     if wired.level is not None:
         fit_level(wired.level, needs, dataset)
@@ -66,8 +66,8 @@ def trained(
         recipe = replace(recipe, epochs=epochs, least_updates=0)
     known_ahead = Interface.of(model).known_ahead
     if preset.smoothing is not None and not known_ahead and of_one_series(train):
-        # An update moves a forecast that is good at first by its rate, however few windows ask for
-        # it. Those of a single series overlap: a batch that is not full counts by its share.
+        # AdamW changes weights by its rate, however few windows a batch has. Windows of one series
+        # overlap, so a batch that is not full gets its share of the rate.
         filled = min(1.0, in_time_order(train).sampler.size / recipe.batch_size)
         recipe = replace(recipe, learning_rate=filled * recipe.learning_rate)
     recipe.compile(model, steps)
@@ -102,7 +102,7 @@ def of_one_series(dataset: WindowDataset) -> bool:
 
 
 def mean_of(members: Sequence[keras.Model], bounds: Any) -> keras.Model:
-    """Return the mean of models of the same inputs, not compiled, within what ``bounds`` has."""
+    """Return a model, not compiled, of the mean of models, clipped to a preset's ``bounds``."""
     named = {f"{_MEMBER}{number}": member for number, member in enumerate(members)}
     inputs, forecasts = side_by_side(named)
     outputs = keras.layers.Average(name=_MEAN, dtype=whole_precision())(forecasts)
@@ -110,7 +110,7 @@ def mean_of(members: Sequence[keras.Model], bounds: Any) -> keras.Model:
 
 
 def side_by_side(models: dict[str, keras.Model]) -> tuple[Any, list[Any]]:
-    """Return new inputs, and the outputs for them of models of the same inputs, by their names."""
+    """Return new inputs, and the outputs of models for them, each a layer with its name."""
     first = next(iter(models.values()))
     inputs = keras.tree.map_structure(
         lambda part: keras.Input(part.shape[1:], dtype=part.dtype, name=part.name), first.input
@@ -121,7 +121,7 @@ def side_by_side(models: dict[str, keras.Model]) -> tuple[Any, list[Any]]:
 
 
 def members_of(model: keras.Model) -> list[keras.Model]:
-    """Return the models whose mean a model is; none for any other model."""
+    """Return the models inside one that ``mean_of`` made; none for any other model."""
     layers = {layer.name: layer for layer in model.layers}
     if not isinstance(layers.get(_MEAN), keras.layers.Average):
         return []

@@ -1,7 +1,7 @@
-"""Chooses the windows that a preset is trained by, from the rows of a training part.
+"""Chooses the windows on which a preset is trained, from the rows of a training part.
 
-A recipe says how long windows are and how they are batched. Only the table says how long the series
-are and if values are missing. The rules that need both are here.
+The rules here need both the recipe, which says how long windows are, and the table, which says how
+long series are and if values are missing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +23,7 @@ from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# A level and a trend can be told apart from four rows; a season, from two periods and a row.
+# The fewest rows for a level and a trend, and, with a row more, the fewest periods for a season.
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
 # A window that must hold a season is an eighth longer than it, so that two seasons overlap.
 _SHARE_BEYOND = 8
@@ -41,7 +41,7 @@ def check_settings(names: Iterable[str]) -> None:
 
 
 def read_once(series: Any, settings: Mapping[str, Any]) -> Any:
-    """Return what reads a table once, whoever asks it; the settings name its columns."""
+    """Return a source that reads a table once for all callers; the settings name its columns."""
     check_settings(settings)
     return series if isinstance(series, Panel) else source_of(series, _of_table(settings))
 
@@ -64,7 +64,7 @@ def training_windows(
     part_of: Callable[[FlatSeries], Part] | None,
     settings: Mapping[str, Any],
 ) -> WindowedSeries:
-    """Return the windows as ``RecurrentPreset.windows_for`` does, whose docstring has the rules."""
+    """Return windows by the rules in the docstring of ``RecurrentPreset.windows_for``."""
     if "targets" in settings:
         raise TypeError(
             f"windows_for takes no targets: the preset's kind={preset.kind!r} says which they are."
@@ -83,7 +83,7 @@ def training_windows(
         "shuffle": True,
     }
     if panel.categories and not settings.get("categories"):
-        chosen["unseen"] = "mean"  # Of categories by hand, some may be of no row, and not learned.
+        chosen["unseen"] = "mean"  # Categories given by hand may occur in no row.
     if preset.recipe is not None:
         chosen["batch_size"] = preset.recipe.batch_size
     if several:
@@ -105,8 +105,8 @@ def training_windows(
         check_whole_periods("window_norm", preset.period, length)
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
-        # Every series with rows enough for a level and a trend is forecast. Of one origin a net
-        # learns no season and no price, so origins go before inputs.
+        # A series with enough rows for a level and a trend is to be forecast. From one origin a net
+        # learns neither a season nor a price, so inputs are given up for origins.
         shortest = int(panel.lengths.min())
         inputs = _inputs_beside_origins(rows[rows > ahead] - ahead, period, rate)
         fewest = max(min(_FEWEST_PERIODS * period + 1, shortest, inputs), _FEWEST_ROWS)
@@ -116,14 +116,14 @@ def training_windows(
 
 
 def _inputs_beside_origins(rows: IntArray, period: int, rate: int) -> int:
-    """Return how many inputs leave the usual series a period of origins, or half of its rows."""
+    """Return the inputs that leave the median series a period of origins, or half of its rows."""
     # ``rows`` are those of each series that inputs and origins share: all before its last targets.
     usual = int(np.median(rows)) if len(rows) else 0
     return (usual - min(period, usual // 2)) // rate + 1
 
 
 def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:
-    """Return a dataset in which a share of the windows is cut short, if young series may come."""
+    """Return a dataset that cuts a share of its windows short if they may begin before a series."""
     source = dataset._source
     geometry, fewest = source.spec.geometry, source.spec.min_inputs
     # A net of sequences sees every length anyway, at the steps of each window.
@@ -135,8 +135,8 @@ def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:
 
 def _missing(panel: FlatSeries) -> str:
     """Return "raise" for one series without a missing value or a plan, else "mask_targets"."""
-    # Windows of several series may begin before their series, with inputs that are missing. And a
-    # plan of columns known ahead may have closed steps, even if the table has none.
+    # Windows of several series may begin before their series, with missing inputs. And a plan of
+    # columns known ahead may leave out days, even if the table has all.
     holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
     several, planned = len(panel.lengths) > 1, bool(panel.columns.planned)
     return "mask_targets" if holes or several or planned else "raise"

@@ -1,39 +1,27 @@
 """Wires the model of a preset, from its inputs to outputs in the units of the series.
 
-Columns known ahead and static columns are standardized by constants of the training part, since a
-window's own statistics would hide that a promotion runs all week. A column that is constant there
-becomes 0, and the sines and cosines of a calendar stay as they are. Columns known ahead may lack
-values in a window, and at steps without a target. There they hold their last value, so that no NaN
-reaches another step or a gradient.
+The docstring of ``RecurrentPreset`` says what the model does. The reasons:
 
-The net reads the columns known ahead beside the others, and the static columns at every step. That
-works for every cell, bidirectional ones too; an initial state would need a form for each. It has
-read nothing in a window without a value, so with ``min_inputs=0`` they go past it, too.
-
-Each step of the forecast gets an effect of the columns known ahead at that step alone. A small net,
-the same for all steps, computes it, since a promotion does on the fifth day what it does on the
-first. For a single series the effect is in units of the training part: a window without a promotion
-has a small scale, and would shrink the promotion that follows it. In a panel, whose series differ
-in size, it is in units of the window.
-
-Exponential smoothing and a linear map of the window forecast first, and the net corrects them. The
-head's weights begin at 0, so that the net forecasts at first as smoothing does, and learns where to
-depart from it. The linear map is frozen once it is fitted (``initial_fit.parts``). Trained beside
-the net, it would fit the noise of windows that the net has seen often. A single series also gets a
-linear map of those cycles of the calendar that are longer than the window, at the last step to
-forecast. The sines and cosines of all other steps are linear in these, so that the map gives each
-step its season. It is solved for together with the map of the window, which cannot know such a
-season. A shorter one it knows better than a sine does.
-
-Recurring events add to this forecast. For a single series they are in units of the training part.
-In a panel, whose series differ in size, they are relative to the root mean square of the window.
-That is the level of a shop, which is what it loses on a day on which it is shut. The standard
-deviation of a window would not do: shops differ in it by more than their levels, and Christmas
-multiplies that of the windows that see it, which New Year's Day is forecast from.
-
-One dense layer forecasts all steps. Its outputs stand in the order steps, quantiles, targets, since
-the layers that bring them to the units of the targets take these on the last axis. Quantiles are
-sorted last, in these units. Half precision would lose the level of a series.
+- Columns known ahead and static columns are standardized by constants of the training part: a
+  window's own statistics would hide that a promotion runs all week. A missing value of a column
+  known ahead becomes the column's last one, since NaN would reach other steps and gradients.
+- The net reads static columns at every step, which works for every cell; as an initial state they
+  would need a form for each. In a window without a value the net has read nothing, so with
+  ``min_inputs=0`` the head gets the static columns.
+- All steps share the net of columns known ahead: a promotion does on the fifth day what it does on
+  the first. For a single series its effect is in units of the training part: a window without a
+  promotion has a small scale, and would shrink the promotion that follows it.
+- With smoothing, the weights of the head begin at 0, so that the untrained model forecasts as
+  smoothing does. The linear map is frozen (``initial_fit.parts``): trained beside the net, it would
+  fit noise. Cycles longer than the window are read at the last step to forecast: the sines and
+  cosines of the other steps are linear in those, so that a linear map gives each step its season.
+  Shorter ones are left to the map of the window, which follows them better than a sine does.
+- In a panel, events are in units of the window's root mean square. For a shop that is its level,
+  which it loses on a day on which it is shut. Shops differ more in the standard deviation, and a
+  shut Christmas multiplies that in the windows that forecast New Year's Day.
+- Outputs are in the order steps, quantiles, targets, since the layers that restore units take
+  targets on the last axis. Quantiles are sorted last, in the units of the targets. Layers in these
+  units use float32: half precision would lose the level of a series.
 """
 
 from collections.abc import Callable
@@ -73,13 +61,13 @@ class Wired:
 
     model: keras.Model
     linear: LinearForecast | None = None  # of the window
-    # From the inputs to the windows of the targets, their scales, the outputs before any clipping,
-    # and in a panel the units of the events. None without a dataset, ``linear`` and ``events``.
+    # From the inputs to the targets' windows and scales, the outputs before clipping and, in a
+    # panel with events, their units. None without a dataset, or if it has no part to fit.
     probe: keras.Model | None = None
-    season: keras.layers.Dense | None = None  # of a calendar's long cycles; goes with ``linear``
+    season: keras.layers.Dense | None = None  # of long cycles; only with ``linear``
     events: CalendarEvents | None = None
     level: LevelByStatic | None = None  # of windows without a value
-    head: keras.layers.Dense | None = None  # of quantiles that begin with what smoothing forecasts
+    head: keras.layers.Dense | None = None  # gets the initial spread of quantiles
 
 
 def wire(needs: Requirements, core: Any = None) -> Wired:
@@ -136,7 +124,7 @@ def entrance(needs: Requirements) -> tuple[dict[str, Any], Any]:
 def joined(
     needs: Requirements, inputs: dict[str, Any], window: Any, normal: Any
 ) -> tuple[Any, Any, list[Any]]:
-    """Return the columns of the window, of the forecast's steps (or None), and the static ones."""
+    """Return the columns that the net reads, those of the steps ahead (or None), and the static."""
     parts, ahead, static = [normal], None, []
     if needs.ahead and needs.ahead_constants is not None:
         standardize = standardization(needs.ahead_constants)
@@ -164,15 +152,16 @@ def joined(
 def smooth(
     needs: Requirements, windows: Any, scale: Any, state: Any
 ) -> tuple[Any, Any, LinearForecast | None, tuple[Any, Any]]:
-    """Return the forecasts, what the net then knows, the linear map, and windows and scales."""
-    settings, columns = needs.settings, _columns(needs)
-    if columns is not None:
+    """Return smoothed forecasts, evidence, the linear map, and windows and scales of targets."""
+    settings, feature = needs.settings, restored_feature(needs)
+    columns = [feature] if isinstance(feature, int) else feature
+    if columns != [*range(needs.features or 1)]:
         windows, scale = SelectColumns(columns)(windows), SelectColumns(columns)(scale)
     unit: float | list[float] | None = None
     if needs.target_constants is not None:
         stds = needs.target_constants.std
         unit = stds[0] if len(stds) == 1 else list(stds)
-    # A mixture is tried on the steps of a period, or on as many as are forecast.
+    # Candidates are tried on as many steps as are forecast, but at most a period, or 3.
     tried = max(1, min(needs.steps, max(settings.period or 1, 3)))
     layer = SmoothedForecast(
         needs.steps,
@@ -190,17 +179,10 @@ def smooth(
     return forecasts, state, linear, (windows, scale)
 
 
-def _columns(needs: Requirements) -> list[int] | None:
-    """Return the columns to smooth, one for each target of a step; None for all columns."""
-    feature = restored_feature(needs)
-    columns = [feature] if isinstance(feature, int) else feature
-    return None if columns == [*range(needs.features or 1)] else columns
-
-
 def effect_of(
     needs: Requirements, inputs: dict[str, Any], ahead: Any, state: Any
 ) -> tuple[Any, keras.layers.Dense | None]:
-    """Return the effect of columns known ahead, and its linear map of the calendar; or None."""
+    """Return the effect of columns known ahead, and the map of long cycles; each may be None."""
     if ahead is None:
         return None, None
     settings, outputs = needs.settings, needs.outputs_per_step
@@ -209,7 +191,7 @@ def effect_of(
         repeat = keras.layers.TimeDistributed(repeat)
     columns = keras.layers.Concatenate()([repeat(state), ahead])
     hidden = keras.layers.Dense(settings.units[-1], activation="relu")(columns)
-    # Beside smoothing, all that the net adds begins at 0.
+    # With smoothing, all that the net adds begins at 0.
     initial = "zeros" if settings.smoothing else "glorot_uniform"
     layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
     effect = layer(hidden)
@@ -228,7 +210,7 @@ def effect_of(
 def events_of(
     needs: Requirements, inputs: dict[str, Any], window: Any
 ) -> tuple[CalendarEvents, Any, list[Any]]:
-    """Return the layer of events, its effects in the targets' units, and windows' units if any."""
+    """Return the layer of events, its effects in the targets' units, and in a panel these units."""
     known, future = len(needs.ahead), inputs["future"]
     if needs.calendar < known:
         future = SelectColumns([*range(known - needs.calendar, known)])(future)
@@ -261,10 +243,10 @@ def headed(
     events: Any = None,
 ) -> tuple[Any, keras.layers.Dense | None]:
     """Return outputs in the units of the series, and the layer of a net that corrects smoothing."""
-    # Without a state, ``smoothed`` are the outputs, flat.
+    # For a regression ``state`` is None, and ``smoothed`` are its outputs, flat.
     settings, targets = needs.settings, needs.targets_per_step
     values = steps, quantiles, _ = needs.steps, len(settings.quantiles or (0.5,)), targets
-    # The axis of a sequence's window, if there is one.
+    # In sequence to sequence, outputs have an axis for the steps of the window.
     lead = () if settings.kind == "sequence_to_vector" else (needs.window or -1,)
     flat = by_target = (*lead, steps * quantiles * targets)
     if targets > 1:
@@ -277,7 +259,7 @@ def headed(
     elif smoothed is None:
         outputs = keras.layers.Dense(flat[-1])(state)
     else:
-        # The net's own part begins at 0, so that smoothing alone leads at first.
+        # The net's part begins at 0: the untrained model forecasts by smoothing alone.
         layer = keras.layers.Dense(flat[-1], kernel_initializer="zeros")
         both = [_shaped(layer(state), *values), _shaped(smoothed, steps, 1, targets)]
         outputs = _shaped(keras.layers.Add(dtype=whole_precision())(both), *flat)

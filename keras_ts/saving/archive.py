@@ -2,8 +2,8 @@
 
 A ``.keras`` file is a zip archive, and may come from anywhere: its table of contents is checked
 before it is used, and each member is read up to a limit. Nothing is ever unpacked to disk. An HDF5
-file can point to other files, and a data set of a few bytes can declare terabytes; Keras writes
-neither.
+file can point to other files, or declare terabytes in a few bytes. Keras writes no such files, so
+they are refused.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from keras_ts._typing import Array
 ZIP = b"PK\x03\x04"
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
-# What zipfile raises for flipped bits in signatures, in versions or methods, and in offsets.
+# zipfile raises these errors for damaged signatures, compression methods and offsets.
 _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsing JSON can take twenty times its size in memory. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS, _MOST_OBJECTS, _MOST_CONFIG = 10_000, 100_000, 8 << 20
 # Keras stores its members uncompressed; a file packed by hand shrinks less than this.
 _MOST_EXPANSION = 100
-# HDF5's DONT_COPY and DONT_RELEASE, for which h5py has no names.
-_AS_IT_IS = 0x2 | 0x4
+# HDF5's flags DONT_COPY and DONT_RELEASE, which h5py does not name.
+_WITHOUT_A_COPY = 0x2 | 0x4
 
 
 @contextlib.contextmanager
@@ -97,7 +97,7 @@ def rewrite(
 
 
 def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
-    """Set ``values`` in a JSON member, in place: for files that nobody else reads yet."""
+    """Set ``values`` in a JSON member, in place, in a file that nobody else reads yet."""
     # The bytes of the old member stay in the file, but the table of contents no longer lists them.
     with zipfile.ZipFile(path, "a") as archive:
         content = json.dumps({**read_json(archive, name), **values}, allow_nan=False).encode()
@@ -134,7 +134,7 @@ def _kind(path: Path) -> str:
 
 
 def _check(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuse a table of contents that lies about sizes, or names places outside the archive."""
+    """Refuse a table of contents that Keras would not write."""
     infos = archive.infolist()
     reason = None
     if len(infos) > _MOST_MEMBERS:
@@ -162,9 +162,9 @@ def check_weights(content: bytes, where: str) -> None:
     from h5py import h5f
 
     with _damaged(where):
-        # HDF5 reads a file in memory without calling back into Python.
+        # Reading from these bytes calls no Python, as reading from a BytesIO would.
         try:
-            file = h5f.open_file_image(content, flags=_AS_IT_IS)
+            file = h5f.open_file_image(content, flags=_WITHOUT_A_COPY)
         except ValueError as error:  # The first bytes are wrong.
             raise OSError(str(error)) from error
         # The open file reads from ``content``, and must not outlive it.
@@ -225,7 +225,7 @@ def _damaged(where: str) -> Iterator[None]:
 
 
 def _check_objects(file: Any, size: int, where: str) -> None:
-    """Refuse links out of the file, and data sets larger than it could hold."""
+    """Refuse links, too many objects, and data sets larger than the file could hold."""
     # The low-level interface of h5py takes a tenth of the time of its high-level objects.
     from h5py import h5d, h5l, h5o
 
@@ -242,7 +242,7 @@ def _check_objects(file: Any, size: int, where: str) -> None:
         if info.type != h5o.TYPE_DATASET:
             return None
         data = h5d.open(file, name)
-        # In one piece, in this file, as Keras writes every data set; more checks cost time.
+        # The values lie in one piece in this file, as Keras writes them: no more checks, for speed.
         if data.get_offset() is not None:
             return None
         plist = data.get_create_plist()

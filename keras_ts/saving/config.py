@@ -1,8 +1,8 @@
 """Reads a saved config as a tree of objects.
 
 Keras writes every object as a dict of ``class_name`` and ``config``, and objects within objects.
-Error messages, portable files and migrated ones all read configs by the walk below. ``explain``
-says from a config, in at most five lines, why Keras could not load its file, and what to do.
+``walk`` visits them all. ``explain`` finds in a config why Keras could not load its file, and says
+in at most five lines what to do.
 """
 
 import re
@@ -20,7 +20,7 @@ _FUNCTIONS = (
 
 
 class Place(NamedTuple):
-    """The names of the layers around a value, outermost first, and the compile setting it is in."""
+    """The layers around a value, outermost first, and the compile setting around it, if any."""
 
     layers: tuple[str, ...] = ()
     part: str = ""
@@ -31,19 +31,19 @@ class Place(NamedTuple):
         return f"Layer {self.layers[-1]!r}" if self.layers else "The model"
 
 
-# The walk enters only these types, so that a list of a million numbers does not fill memory.
-_GO_ON = (dict, list)
+# ``walk`` keeps only these types in memory, not the numbers of a long list.
+_NESTED = (dict, list)
 
 
 def walk(config: Any) -> Iterator[tuple[Place, Any]]:
     """Yield every dict and list in ``config`` with its place, outer ones first."""
-    # The caller may change a dict or list once it is yielded: the walk reads its content later.
+    # A dict or list is read after it was yielded, so the caller may change it in between.
     pending = [(Place(), config)]
     while pending:
         place, value = pending.pop()
         if isinstance(value, list):
             yield place, value
-            pending.extend([(place, item) for item in reversed(value) if isinstance(item, _GO_ON)])
+            pending.extend((place, item) for item in reversed(value) if isinstance(item, _NESTED))
         elif isinstance(value, dict):
             name = layer_name(value)
             # Losses and optimizers have names, too, but their part identifies them.
@@ -54,7 +54,7 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
             pending.extend(
                 (Place(place.layers, key) if compiling else place, item)
                 for key, item in reversed(value.items())
-                if isinstance(item, _GO_ON)
+                if isinstance(item, _NESTED)
             )
 
 
@@ -110,7 +110,7 @@ def explain(
             name = place.layers[-1] if place.layers else "lambda"
             return "\n".join([
                 *lines,
-                f"{place} is a Lambda: its Python code would run, and often runs no longer.",
+                f"{place} is a Lambda: its Python code would run, and old code often fails.",
                 "Open the file with keras_ts.migrate_lambdas(filepath), which recognises "
                 "expand_dims and a factor; for other Lambdas pass a layer, "
                 f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
@@ -118,16 +118,13 @@ def explain(
     for place, entry in objects:
         cure = _cure_of_missing(place, entry, custom_objects or {})
         if cure is not None:
-            return "\n".join([*lines, f"{place} needs {title(entry)}, which is not there.", cure])
-    found = [
-        re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(v)) for v in (version, keras.__version__)
-    ]
-    theirs, ours = ([int(part) for part in m.group(1, 2)] if m else [0, 0] for m in found)
-    if found[0] and theirs > ours:
-        newer = found[0].group()
+            return f"{lines[0]}\n{place} needs {title(entry)}, which cannot be found.\n{cure}"
+    saved_by = re.match(r"(\d{1,4})\.(\d{1,4})(\.\d{1,4})?", str(version))
+    installed = [int(part) for part in keras.__version__.split(".")[:2]]
+    if saved_by and [int(part) for part in saved_by.group(1, 2)] > installed:
         lines.append(
-            f"It was saved by Keras {newer}, and this is {keras.__version__}, which reads files "
-            f"of its own version and older: pip install 'keras>={newer}'."
+            f"It was saved by Keras {saved_by.group()}, and this is {keras.__version__}, which "
+            f"reads files of its own version and older: pip install 'keras>={saved_by.group()}'."
         )
     for place, entry in objects:
         reason = _wrong_setting(entry, custom_objects)
@@ -143,7 +140,7 @@ def explain(
 def _cure_of_missing(
     place: Place, entry: dict[str, Any], custom_objects: dict[str, Any]
 ) -> str | None:
-    """Return what to do about an object that Keras will not find, or None for other objects."""
+    """Return what to do about an object that Keras will not find; None if Keras will find it."""
     if is_stock(entry):
         return None
     known_as = title(entry)
@@ -170,7 +167,7 @@ def _cure_of_missing(
 def _wrong_setting(
     entry: dict[str, Any], custom_objects: dict[str, Any] | None
 ) -> Exception | None:
-    """Return the error that an object's settings raise, or None; no weights are made for it."""
+    """Return the error that Keras raises for an object's settings, or None; build no weights."""
     settings = entry["config"]
     composite = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
     if composite or "module" not in entry:
@@ -183,13 +180,13 @@ def _wrong_setting(
 
 
 def short(error: BaseException) -> str:
-    """Return the line of an error that names its cause; Keras quotes whole configs around it."""
+    """Return the line of an error that names the cause, without the configs that Keras quotes."""
     # Keras prints a layer's error in bold.
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
         text = text.rpartition(mark)[2] if mark in text else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # OpenVINO puts places in its own sources before the reason, and marks the reason.
+    # OpenVINO names lines of its source code before the reason, and marks the reason by ``--``.
     lines = [line for line in lines if line.startswith("--")] or lines
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         del lines[0]

@@ -1,8 +1,8 @@
 """Loads models, with errors that fit on a screen and say what to do.
 
-Keras's loader raises errors of 7 KB with the hint at their end, accepts weights with a wrong
-checksum, and follows links out of a file of weights. So a file is checked here first. If Keras
-cannot load it, its config is searched for the cause.
+Keras raises errors of 7 KB that end in the hint, accepts weights with a wrong checksum, and follows
+links out of a file of weights. So a file is checked here before Keras loads it. If Keras fails, the
+file's config is searched for the cause.
 """
 
 import contextlib
@@ -33,11 +33,10 @@ _SAVED_MODEL = (
 )
 # A folder in the form of the Hugging Face hub holds the model under this name.
 IN_FOLDER = "model.keras"
-# Weights that no file holds, such as states of random numbers: 4 MB at most.
+# A model may have this many weights that no file holds, such as states of random numbers.
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
-# and does not read: a fourth member would make Keras unpack the whole archive to disk at every
-# load.
+# and does not read. For a file of its own Keras would unpack the whole archive at every load.
 KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
 _FIELDS = tuple(field.name for field in fields(Carried))
@@ -80,12 +79,13 @@ def load_model(
     """
     path = located(path_text("filepath", filepath))
     _checks.instance("custom_objects", custom_objects, Mapping | None)
-    if Path(path).is_dir() or "://" in path:
+    if (Path(path).is_dir() and not _is_saved_model(path)) or "://" in path:
         # Only Keras reads unpacked models, checkpoints and remote places.
         try:
             return keras.saving.load_model(filepath, custom_objects, compile, safe_mode)
         except Exception as error:
-            raise ValueError(_elsewhere(path, error)) from None
+            kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
+            raise ValueError(f"{path!r} {kind} Keras says: {short(error)}") from None
     config, metadata = look_through(path)
     carried = carried_in(config, metadata, path)
     masks_pass = masks_counted_on(metadata)
@@ -105,7 +105,7 @@ def load_model(
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     """Return the window settings of the model in a file, without building the model.
 
-    They come from its ``WindowedInput``, however the file was saved, or else from the file's
+    They come from the model's ``WindowedInput``, whatever saved the file, or else from the file's
     metadata, where ``save_model`` or ``save_portable`` put them.
 
     Example:
@@ -132,7 +132,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
 
 
 def load_carried(filepath: str | os.PathLike[str]) -> Carried:
-    """Return the windows of the model in a file, as ``load_windows`` does, and their frequency."""
+    """Return all that a file carries with its windows; see ``load_windows``."""
     path = located_file(path_text("filepath", filepath))
     carried = carried_in(*look_through(path, whole=False), path)
     if carried is None:
@@ -150,7 +150,7 @@ def located(path: str) -> str:
 
 
 def located_file(path: str) -> str:
-    """Return what ``located`` does, or raise an error if it is a folder without a model."""
+    """Return what ``located`` does; refuse a folder without a model."""
     place = located(path)
     if Path(place).is_dir():
         raise FileNotFoundError(
@@ -165,23 +165,16 @@ def _is_saved_model(path: str) -> bool:
     return (Path(path) / "saved_model.pb").exists()
 
 
-def _elsewhere(path: str, error: Exception) -> str:
-    """Return why a folder or a remote place did not load."""
-    if _is_saved_model(path):
-        return f"{path!r} {_SAVED_MODEL}"
-    kind = "is a folder, and" if Path(path).is_dir() else "could not be loaded:"
-    return f"{path!r} {kind} Keras says: {short(error)}"
-
-
 def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
     """Refuse a model of far more weights than the file can hold, before they take memory."""
-    # A layer of a billion units takes a few bytes in a config, but each saved value at least one.
+    # A config of a few bytes can ask for a billion weights. A file that holds them is larger: each
+    # takes at least one byte.
     objects: dict[str, Any] = {}
     if path.endswith(HDF5):
         size = Path(path).stat().st_size
-        # Its config names classes without their modules.
+        # The config in an ``.h5`` file names classes without their modules.
         objects = {**vars(keras.layers), "Functional": keras.Model, "Sequential": keras.Sequential}
     else:
         with archive.opened(path) as opened:
@@ -191,7 +184,7 @@ def refuse_too_many_weights(
         copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
         for _, value in walk(copied):
             if isinstance(value, dict) and value.get("stateful"):
-                value["stateful"] = False  # A state would take memory at once, and is no weight.
+                value["stateful"] = False  # A state is no weight, and would take memory at once.
         keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
 
     drawn = random.getstate()  # Initializers draw their seeds.
@@ -207,15 +200,15 @@ def refuse_too_many_weights(
 
 
 def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check every byte of a file, or what is read alone; return its config and metadata."""
+    """Check a file, if ``whole`` its weights too; return its config and metadata."""
     if path.endswith(HDF5):
         return archive.check_hdf5(path)
     if _is_saved_model(path):
         raise ValueError(f"{path!r} {_SAVED_MODEL}")
     if whole and not path.endswith(".keras"):
         raise ValueError(
-            f"{path!r}: Keras loads files whose names end in .keras or .h5. "
-            "Rename it, if it is one."
+            f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename the file, if it "
+            "is of that kind."
         )
     with archive.opened(path) as opened:
         config = archive.read_json(opened, archive.CONFIG)
@@ -254,19 +247,19 @@ def _read(settings: Any) -> Carried:
     return Carried.from_config({name: settings[name] for name in _FIELDS if name in settings})
 
 
-# Recurrent layers pass masks on up to Keras 3.15. In Keras's master (3.16) a mask ends behind the
-# first of them, with a warning. A functional model's file holds the mask of each layer as an
-# argument, so its forecasts stay. Other forecasts would follow from a ``Sequential`` or a model
-# that gets its mask from outside, and another loss if it reads the mask of the outputs. So
-# ``load_model`` makes the layers of such files pass masks on. No config holds that, so
-# ``save_model`` writes it beside the config.
+# Up to Keras 3.15, recurrent layers pass masks on. In Keras's master (3.16) a mask ends at the
+# first of these layers, with a warning. The file of a functional model names the mask of each layer
+# as an argument, so its forecasts stay. A ``Sequential``, and a model that is called with a mask,
+# would give other forecasts, and a loss that reads the mask of the outputs another value. So
+# ``load_model`` makes the layers of such files pass masks on, and ``save_model`` notes that in the
+# metadata, since no config holds it.
 MASKS_MARK = {"keras_ts_passes_masks": True}
 _LAST = (3, 15)
 _PASSED = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
 
 
 def masks_counted_on(metadata: dict[str, Any]) -> bool:
-    """Return True if a file needs masks that this Keras does not pass on by itself."""
+    """Return True if a file's layers passed masks on, and those of this Keras do not."""
     version = re.match(r"(\d{1,4})\.(\d{1,4})", str(metadata.get("keras_version")))
     old = version is not None and tuple(map(int, version.groups())) <= _LAST
     return (old or MASKS_MARK.items() <= metadata.items()) and not _passes_by_itself()
@@ -274,7 +267,7 @@ def masks_counted_on(metadata: dict[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def unwarned_of_masks(masks_pass: bool) -> Iterator[None]:
-    """Suppress Keras's warnings of masks that end if ``masks_pass``."""
+    """If ``masks_pass``, hide Keras's warnings that layers do not pass masks on."""
     if not masks_pass:
         yield
         return
@@ -291,12 +284,12 @@ def pass_masks_on(model: keras.Model) -> None:
 
 def masks_passed_on(model: keras.Model) -> bool:
     """Return True if the recurrent layers of a model were set to pass masks on."""
-    told = [layer.supports_masking for layer in _keras_private.layers_within(model, _PASSED)]
-    return bool(told) and all(told) and not _passes_by_itself()
+    passing = [layer.supports_masking for layer in _keras_private.layers_within(model, _PASSED)]
+    return bool(passing) and all(passing) and not _passes_by_itself()
 
 
 def _passes_by_itself() -> bool:
-    """Return True if the recurrent layers of this Keras pass masks on, as up to 3.15."""
-    # The names keep Keras from counting these two layers when it names others.
+    """Return True if the recurrent layers of this Keras pass masks on, as they do up to 3.15."""
+    # With names, these two layers do not count in the names that Keras gives to others.
     probe = keras.layers.TimeDistributed(keras.layers.Identity(name="probe"), name="probe")
     return bool(probe.supports_masking)

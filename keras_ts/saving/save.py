@@ -21,7 +21,7 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Suffixes of files: a folder with one of them is a mistake.
+# A path with one of these suffixes is meant as a file, not as a folder.
 _OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".pb", ".md", ".pkl")
 
 
@@ -38,12 +38,12 @@ def save_model(
     new one is complete.
 
     A model with a ``WindowedInput`` carries its windows already, also into files that Keras's own
-    ``model.save`` writes. For any other model they go into the file's metadata, which only this
-    function writes. The scores of a report go the same way, and stay with the model: ``scorecard``
-    gives them back, and knows if the weights are still those that were judged.
+    ``model.save`` writes. For any other model they go into the file's metadata, where
+    ``model.save`` does not put them. The scores of a report are kept in the same place:
+    ``scorecard`` returns them, and says if the weights have changed since they were judged.
 
-    If ``filepath`` is a folder, the model in it is named ``model.keras``, and its model card
-    ``README.md`` if it has a scorecard: a folder as a repository of the Hugging Face hub.
+    If ``filepath`` is a folder, the model is written into it as ``model.keras``, and a model with a
+    scorecard also gets a model card, ``README.md``, as in a repository of the Hugging Face hub.
     ``load_model``, ``load_windows`` and ``scorecard`` take the folder, too.
 
     Example:
@@ -59,13 +59,13 @@ def save_model(
     Args:
         model: The model, with optimizer, loss and metrics if it is compiled.
         filepath: The file to write, whose name ends in ``.keras``; any other name is that of a
-            folder, which is made if it is not there.
-        windows: The settings to keep with the model, or a dataset, whose column names and frequency
-            are kept, too. If the model ends in ``SortedQuantiles``, its quantiles are kept with
+            folder, which is made if it does not exist.
+        windows: The settings to keep with the model, or a dataset, to keep its column names and
+            frequency, too. The quantiles of a model that ends in ``SortedQuantiles`` are kept with
             them. Defaults to None: those that the model was loaded or saved with before, if any.
-        report: What ``compare`` or ``backtest`` returned. If it judges several models, the one
-            with the weights of ``model`` is meant. Defaults to None: the model keeps the scorecard
-            that it has, if any.
+        report: What ``compare`` or ``backtest`` returned. If it judges several models, the
+            scores of the one with the weights of ``model`` are kept. Defaults to None: the model
+            keeps the scorecard that it has, if any.
         picture: True to draw the errors at each step into ``errors.png`` in the folder, and to show
             them in the card. Needs matplotlib and a scorecard. Defaults to False.
 
@@ -74,9 +74,9 @@ def save_model(
             neither a ``WindowedSeries`` nor a ``WindowDataset``, or ``report`` is no report.
         ValueError: ``filepath`` names a file of another kind, the names of columns take megabytes,
             ``windows`` cut other windows than the model's ``WindowedInput`` carries, ``report``
-            judges no model with these weights, or one of another horizon, window or columns, the
-            model carries no windows that a report could go with, or the folder holds a
-            ``README.md`` that would be wrong or lost.
+            judges no model with these weights, or one of another horizon, window or columns,
+            ``report`` comes with a model that has no windows, or the folder holds a ``README.md``
+            that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     model = check_model(model)
@@ -91,29 +91,29 @@ def save_model(
         raise ValueError(
             f"filepath must end in .keras, or name a folder. {str(path)!r} is a file already."
         )
-    kept = _kept(model, windows)
+    carried = _to_carry(model, windows)
     if report is not None:
-        kept = with_scorecard(kept, model, report)
-    judged = kept is not None and kept.scorecard is not None
+        carried = with_scorecard(carried, model, report)
+    judged = carried is not None and carried.scorecard is not None
     if picture and not (folder and judged):
         raise ValueError(
             "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
             "report=compare(model, train, validation)."
         )
     # Each file is in place only once all are complete.
-    with _carrying(model, kept) as beside, contextlib.ExitStack() as stack:
+    with _carrying(model, carried) as in_metadata, contextlib.ExitStack() as stack:
         if folder:
             if not path.parent.is_dir():
                 raise FileNotFoundError(f"{str(path)!r}: the folder {path.parent} does not exist.")
             path.mkdir(exist_ok=True)
             card_beside(model, path, judged, picture, stack)
             path = path / IN_FOLDER
-        _write(model, stack.enter_context(replacing(path)), beside)
+        write(model, stack.enter_context(replacing(path)), in_metadata)
 
 
-def _kept(model: keras.Model, windows: Any) -> Carried | None:
+def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
     """Return what the model is to carry, or None without windows."""
-    passed, in_model, old = None, in_layers(model), remembered(model)
+    passed, in_model, before = None, in_layers(model), remembered(model)
     if windows is not None:
         quantiles = Interface(model, None).quantiles
         if isinstance(windows, WindowDataset):
@@ -128,50 +128,44 @@ def _kept(model: keras.Model, windows: Any) -> Carried | None:
                 "windows must be a WindowedSeries, a WindowDataset or None. Received: "
                 f"{received}.{hint}"
             )
-    if passed is not None and in_model is not None:
-        disagreement = in_model.disagreement(passed)
-        if disagreement is not None:
-            raise ValueError(
-                "windows are not those that the model's WindowedInput carries: it has "
-                f"{disagreement}. Leave windows out, or build the model for these."
-            )
-    carried: Carried | None = in_model or passed or old
+    if passed is not None and in_model is not None and (wrong := in_model.disagreement(passed)):
+        raise ValueError(
+            f"windows are not those that the model's WindowedInput carries: it has {wrong}. Leave "
+            "windows out, or build the model for these."
+        )
+    carried: Carried | None = in_model or passed or before
     if carried is None:
         return None
-    if old is not None and old.disagreement(carried) is None:
-        # Quantiles are those of the model as it is; all else that is not said anew stays.
-        unsaid = (of.name for of in fields(Carried) if getattr(carried, of.name) is None)
-        carried = replace(carried, **{n: getattr(old, n) for n in unsaid if n != "quantiles"})
+    # What is missing now stays as it was before, except quantiles, which follow from the model.
+    if before is not None and before.disagreement(carried) is None:
+        missing = {field.name for field in fields(Carried) if getattr(carried, field.name) is None}
+        stays = {name: getattr(before, name) for name in missing - {"quantiles"}}
+        carried = replace(carried, **stays)
     return replace(carried, trained_on=Interface(model, carried).trained_on)
 
 
 @contextlib.contextmanager
-def _carrying(model: keras.Model, kept: Carried | None) -> Iterator[Carried | None]:
-    """Let a model carry ``kept``, or yield it if no layer can; undo it if the block fails."""
+def _carrying(model: keras.Model, carried: Carried | None) -> Iterator[Carried | None]:
+    """Let a model carry ``carried``; yield it if no layer can; undo all if the block fails."""
     layers = _keras_private.layers_within(model, WindowedInput)
-    before = [layer.carried for layer in layers], remembered(model)
+    in_layers_before, before = [layer.carried for layer in layers], remembered(model)
     for layer in layers:
-        layer.carried = kept or layer.carried
-    remember(model, None if layers else kept)
+        layer.carried = carried or layer.carried
+    remember(model, None if layers else carried)
     try:
         yield remembered(model)
     except BaseException:
-        for layer, carried in zip(layers, before[0], strict=True):
-            layer.carried = carried
-        remember(model, before[1])
+        for layer, value in zip(layers, in_layers_before, strict=True):
+            layer.carried = value
+        remember(model, before)
         raise
 
 
-def write(model: keras.Model, filepath: str | os.PathLike[str], carried: Carried | None) -> None:
+def write(model: keras.Model, path: Path, carried: Carried | None) -> None:
     """Write Keras's file, with ``carried`` in its metadata."""
-    with replacing(filepath) as temporary:
-        _write(model, temporary, carried)
-
-
-def _write(model: keras.Model, temporary: Path, carried: Carried | None) -> None:
     with undistributed():
-        keras.saving.save_model(model, temporary)
+        keras.saving.save_model(model, path)
     if carried is not None:
-        archive.update_json(temporary, archive.METADATA, {KEY: carried.get_config()})
+        archive.update_json(path, archive.METADATA, {KEY: carried.get_config()})
     if masks_passed_on(model):
-        archive.update_json(temporary, archive.METADATA, MASKS_MARK)
+        archive.update_json(path, archive.METADATA, MASKS_MARK)

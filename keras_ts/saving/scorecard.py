@@ -1,10 +1,9 @@
-"""The scorecard of a model: ``save_model`` puts it in from a report, ``scorecard`` reads it.
+"""``save_model`` puts the scorecard of a report into a model; ``scorecard`` reads it.
 
-A scorecard is kept with the windows that a model carries. In a folder, a model card and a picture
-lie beside the model's file. The scorecard holds for the weights that were judged, and keeps a
-digest of each: so weights in a file are compared without building the model, and a model that
-``calibrate`` or ``save_portable`` made of the same layers is recognized. Margins of a
-``ConformalInterval`` change no point forecast, so their digests are compared separately.
+A scorecard is kept with the windows that a model carries. It holds for the weights that were
+judged, and keeps a digest of each, so that weights in a file are compared without building the
+model, and a model that ``calibrate`` or ``save_portable`` made of the same layers is recognized.
+Margins of a ``ConformalInterval`` change no point forecast: their digests are compared separately.
 """
 
 import contextlib
@@ -52,9 +51,9 @@ class Judged(Protocol):
 def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
     """Return the scorecard that ``save_model(model, filepath, report=report)`` put into a model.
 
-    A file is read without building the model. The digests of its weights are compared with those
-    of the weights that were judged, so the scorecard knows if the model was trained further. If two
-    layers of one shape exchange their weights, it does not notice.
+    A file is read without building the model. Digests of its weights are compared with those of the
+    weights that were judged: ``ok`` is False if the model was trained further. If two layers of one
+    shape exchange their weights, that is not noticed.
 
     Example:
 
@@ -129,7 +128,7 @@ def _of_file(path: str) -> Scorecard:
 
 
 def _bounds(layer: Any, path: str) -> tuple[tuple[float, ...], Followed | None]:
-    """Return, from the config of a ``ConformalInterval``, its levels and what moved them."""
+    """Return the quantiles of a ``ConformalInterval`` from its config, and what it followed."""
     settings = {key: layer[key] for key in _SETTINGS if key in layer}
     try:
         interval = ConformalInterval(**settings)
@@ -166,7 +165,7 @@ def _scorecard(
             + " Scores of the point forecast hold, coverage and width do not."
         )
     if followed is not None:
-        remarks.append(f"Its bands follow what came since {printable(followed.since)}.")
+        remarks.append(f"Its bands follow the values since {printable(followed.since)}.")
     return Scorecard(same_net, tuple(remarks), carried, quantiles, values)
 
 
@@ -246,8 +245,8 @@ def card_beside(
         card.plot(own_axes()).figure.savefig(drawn, dpi=120)
 
 
-# Optimizers have states as large as the weights. Keras names their groups so: the first in a .keras
-# file, where models inside the model have one, too, and the second in an .h5 file.
+# An optimizer's state, which is no weight, is in the first group of a .keras file, which a model
+# inside the model may have, too, and in the second group of an .h5 file.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
 
 

@@ -1,7 +1,4 @@
-"""``Batch``: the whole series that an engine hands to a worker at once, in one frame.
-
-``failing`` finds those at which a function fails, by halving.
-"""
+"""``Batch``: whole series that an engine hands to a worker; ``failing`` finds those that fail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +28,7 @@ class Batch:
 
     @classmethod
     def of(cls, batch: Any, windows: WindowedSeries, plan_column: str | None) -> Self:
-        """Read a batch in any order of its rows."""
+        """Read a batch, with rows in any order."""
         import narwhals as nw
 
         if isinstance(batch, dict):
@@ -112,8 +109,8 @@ class Batch:
 
         every = np.arange(len(self.lengths))
         others = np.setdiff1d(every, forecast)
-        # Ids are taken as a whole: pandas leaves a joined column of texts in chunks, and Spark
-        # refuses these.
+        # Ids come from the whole batch: pandas leaves a concatenated column of texts in chunks,
+        # which Spark refuses.
         count = len(each["step"])
         rows, table = np.repeat(self.offsets[:-1], count), open_frame(ahead)
         if PROBLEM in table.columns:
@@ -123,15 +120,15 @@ class Batch:
             )
         ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
         backend, table = table.implementation, table.drop(self.windows.id_column)
-        # NumPy has no missing integers, so ``forecast`` returns floats then, and so must pandas. An
-        # engine wants one type in all batches.
+        # NumPy has no missing integers, so ``forecast`` returns floats if times are missing, as
+        # pandas must. Other libraries get integers back: an engine needs one type in all batches.
         name = self.windows.time_column
-        kept, floats = self.table[name].dtype, table[name].dtype.is_float()
-        if kept.is_integer() and floats and not table.implementation.is_pandas_like():
+        kind, floats = self.table[name].dtype, table[name].dtype.is_float()
+        if kind.is_integer() and floats and not table.implementation.is_pandas_like():
             times = nw.when(~nw.col(name).is_nan()).then(nw.col(name)).otherwise(None)
-            table = table.with_columns(times.cast(kept).alias(name))
+            table = table.with_columns(times.cast(kind).alias(name))
         if len(others):
-            numbers = {name: np.tile(own, len(others)) for name, own in each.items()}
+            numbers = {name: np.tile(column, len(others)) for name, column in each.items()}
             empty = nw.from_dict(numbers, backend=backend)
             order = np.argsort(np.repeat(np.concatenate([forecast, others]), count), kind="stable")
             table = nw.maybe_reset_index(nw.concat([table, empty], how="diagonal")[order])
@@ -153,7 +150,7 @@ def failing(
     numbers: IntArray, sizes: IntArray, attempt: Callable[[IntArray], object]
 ) -> dict[int, str]:
     """Return the error of each item at which ``attempt`` fails, by the item's number."""
-    # A part of the batch that fails is halved, down to single items: k of n items take about ``2 *
+    # A part that fails is halved, down to single items: k failing ones of n items take about ``2 *
     # k * log2(n)`` attempts. Each part is tried together with one item that does not fail alone,
     # since some items need another: a series of one row gets the frequency of the others.
     order = numbers[np.argsort(-sizes, kind="stable")]
@@ -176,7 +173,7 @@ def failing(
         part = parts.pop()
         error = _error(attempt, np.sort(np.concatenate([good, part]))) if len(part) else None
         if error is not None and len(part) == 1:
-            # Tried alone, the item has errors that count rows from its first one.
+            # An error of the item alone counts rows from its own first row.
             failed[int(part[0])] = str(_error(attempt, part) or error)
         elif error is not None:
             parts += np.array_split(part, 2)

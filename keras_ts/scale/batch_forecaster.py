@@ -1,8 +1,4 @@
-"""``BatchForecaster``: forecasts whole series, batch by batch, in the workers of an engine.
-
-Engines copy a small object to their workers, often for each task, and a worker runs many tasks. So
-the object holds the path of the model alone, and the loaded model stays with the process.
-"""
+"""``BatchForecaster``: forecasts whole series, batch by batch, in the workers of an engine."""
 
 import hashlib
 import inspect
@@ -22,6 +18,7 @@ from keras_ts._typing import IntArray
 from keras_ts.forecasting.forecast import Prepared
 from keras_ts.forecasting.frames import rows_of_a_series
 from keras_ts.forecasting.samples import Sampling
+from keras_ts.forecasting.uneven import warn_of_ended
 from keras_ts.interface import Interface
 from keras_ts.saving.load import load_model, load_windows, located, look_through
 from keras_ts.scale.batch import PROBLEM, Batch, failing
@@ -37,8 +34,8 @@ class BatchForecaster:
     """A function from a batch of whole series to a frame of their forecasts, made for engines.
 
     Ray Data's ``map_groups`` and Spark's ``applyInPandas`` and ``applyInArrow`` call it in their
-    workers. It holds the path of the model alone, so it is small to copy; each worker process loads
-    the model at its first batch, and keeps it.
+    workers. Of the model, only the path is copied to them; each worker process loads the model at
+    its first batch, and keeps it.
 
     A batch must hold whole series, in any order of rows. So rows are grouped by a column ``bucket``
     that is computed from the id: ``pmod(xxhash64(id), buckets)`` in Spark,
@@ -47,9 +44,9 @@ class BatchForecaster:
     so buckets of 2,000 to 10,000 series are fast, and one for each series is slow:
     ``buckets = series // 4000``, but at least a few times as many as workers.
 
-    The forecasts are those of ``forecast``, and a series that cannot be forecast costs no other
-    series: it gets rows of NaN, with the reason in the column ``problem``. Such series are found by
-    halving the batch, without running the model.
+    The forecasts are those of ``forecast``. A series that cannot be forecast gets rows of NaN, with
+    the reason in the column ``problem``, and the others are forecast. Such series are found by
+    halving the batch, at first without the model, which runs only to find remaining errors.
 
     Example:
 
@@ -80,14 +77,14 @@ class BatchForecaster:
             and, with the same contents, on each worker: a worker refuses a file that was replaced,
             since otherwise one run would mix the forecasts of two models. An address with ``://``
             is opened by the workers alone.
-        windows: As in ``forecast``. Defaults to None: those that the model carries. They name an
-            ``id_column`` and a ``time_column``, by which rows are sorted.
+        windows: As in ``forecast``. Defaults to None: those that the model carries. They must name
+            an ``id_column`` and a ``time_column``, by which rows are sorted.
         steps: As in ``forecast``. Defaults to None: the horizon.
         future: The name of a column of the batch that is True in the rows known ahead, which follow
             each series, and False in its own rows. Needed if the windows have ``future_columns``.
-            With ``missing="mask_targets"`` the last step needs a row in every series, with missing
-            values if it is closed, since other series may be in other batches. A series with such
-            rows alone is not forecast, also by a model with ``min_inputs=0``: ``forecast`` does.
+            With ``missing="mask_targets"``, each series needs a row at the last step, with missing
+            values if that is closed, since other series may be in other batches. A series with only
+            rows known ahead is not forecast here; with ``min_inputs=0``, ``forecast`` can.
         incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
             "raise" raises an error, which ends the job. Defaults to "nan".
         num_samples: As in ``forecast``. Defaults to None: no sample paths.
@@ -106,8 +103,8 @@ class BatchForecaster:
         FileNotFoundError: There is no such file.
         TypeError: An argument has the wrong type; when called, a column does.
         ValueError: An argument is wrong, or the file holds no model with windows; when called, a
-            column is missing, another argument does not fit the model, or none of 32 series in a
-            larger batch can be forecast.
+            column is missing, another argument does not fit the model, or 32 series of a larger
+            batch were tried alone, and none can be forecast.
     """
 
     def __init__(
@@ -176,6 +173,7 @@ class BatchForecaster:
                     raise
                 problems |= failing(good, lengths[good], searches.pop())
         prepared.plan.warn_far()
+        warn_of_ended(prepared.plan)
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
         for place in prepared.without_times():
@@ -186,8 +184,8 @@ class BatchForecaster:
     def schema(self, frame: Any) -> str:
         """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.
 
-        This loads the model, and so refuses here what the workers would refuse: columns that the
-        model does not find, or arguments that do not fit it.
+        It loads the model, and so refuses before the job what each worker would refuse: missing
+        columns, or arguments that do not fit the model.
 
         Example:
 
@@ -211,10 +209,10 @@ class BatchForecaster:
                 "need no schema."
             )
         made, windows = self(frame.limit(0).toPandas()), self._interface().windows
-        kept, kinds = dict(frame.dtypes), {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
+        given, kinds = dict(frame.dtypes), {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
         for name in made.columns:
             if name in (windows.id_column, windows.time_column):
-                kinds[name] = kept[name]
+                kinds[name] = given[name]
             elif name not in kinds:
                 kinds[name] = "float" if made[name].dtype == np.float32 else "double"
         return ", ".join(f"`{name}` {kinds[name]}" for name in made.columns)
@@ -225,7 +223,7 @@ class BatchForecaster:
         return interface
 
     def _check(self, windows: WindowedSeries) -> None:
-        """Refuse windows without ids and times, and a plan that does not fit their columns."""
+        """Refuse windows without ids and times, and ``future`` that does not fit their columns."""
         for argument in ("id_column", "time_column"):
             if getattr(windows, argument) is None:
                 raise ValueError(
@@ -254,7 +252,7 @@ class BatchForecaster:
 
 # The most models that a process keeps: a worker may run for many nights, each with a new model.
 _MOST = 2
-_LOADING = threading.Lock()  # Otherwise threads that begin together would each load the model.
+_LOADING = threading.Lock()  # Otherwise threads that start together would each load the model.
 
 
 @dataclass(frozen=True)

@@ -67,22 +67,22 @@ class PanelStore(StoredPanel):
     def write(cls, source: Any, folder: str | os.PathLike[str], windows: WindowedSeries) -> Self:
         """Write a store from rows in any order, of which only some are in memory at a time.
 
-        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. It needs
-        some hundred megabytes of memory, or that of the longest series. Until the store is whole,
-        the folder takes twice the size of the rows as numbers, and holds a compressed copy of
-        rows that came from no Parquet file.
+        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. This takes
+        some hundred megabytes of memory, or as much as the longest series. Until the store is
+        whole, the folder takes twice the size of the rows as numbers, and a compressed copy of rows
+        that came from other sources than Parquet files.
 
         An interrupted write leaves a folder that cannot be opened, and the same call begins again.
         A write that takes more than some seconds shows its progress.
 
         Args:
-            source: A folder of Parquet files (those in folders within it, too), a Parquet file, a
-                pyarrow ``Dataset``, a polars ``LazyFrame``, a ``Panel``, or an iterable of pandas,
-                polars or Arrow frames. A series may be spread over them.
+            source: A folder of Parquet files (with its subfolders), a Parquet file, a pyarrow
+                ``Dataset``, a polars ``LazyFrame``, a ``Panel``, or an iterable of pandas, polars
+                or Arrow frames. Rows of one series may be in several of them.
             folder: A new or empty folder, or one that an interrupted write left.
             windows: The settings by which rows are read: columns and their roles, ``calendar``,
                 ``categories`` and ``missing``. With ``missing="mask"`` or ``"mask_targets"``, gaps
-                in time are filled with missing rows. It needs ``id_column``.
+                in time are filled with missing rows. ``id_column`` is required.
 
         Returns:
             The store.
@@ -119,7 +119,7 @@ class PanelStore(StoredPanel):
         return store
 
     def verify(self) -> None:
-        """Read all files of the store once, and refuse any whose bytes are not those written.
+        """Read all files of the store once, and refuse any that has changed since it was written.
 
         Opening a store compares only the sizes of its files, which is as fast for a large one.
         Verify a store that was copied, or that lies on a doubtful disk, before you train on it.
@@ -135,8 +135,8 @@ class PanelStore(StoredPanel):
         >>> store.verify()
 
         Raises:
-            ValueError: A file has changed, which is named; or the store was written by keras_ts
-                0.2, which left no checksums.
+            ValueError: A file has changed (the message names it); or the store was written by
+                keras_ts 0.2, which left no checksums.
         """
         self._refuse_replaced()
         if self.settings.checksums is None:
@@ -164,7 +164,7 @@ _WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
 
 @contextlib.contextmanager
 def unfinished(folder: Path) -> Iterator[Path]:
-    """Yield the folder of an unfinished store, within that of the store, to one process alone."""
+    """Yield the folder of an unfinished store, inside ``folder``, to one process at a time."""
     path = folder / "unfinished"
     _refuse_whole(folder)
     if folder.is_dir() and not path.is_dir() and any(folder.iterdir()):
@@ -181,7 +181,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
         if not alone:
             raise RuntimeError(f"Another process is writing to folder={str(folder)!r}.")
         _refuse_whole(folder)  # Another process may have finished in the meantime.
-        # All files that an earlier write left go, except the lock.
+        # Files that an earlier write left are deleted, except the lock.
         for pattern in _WRITTEN:
             for left in folder.glob(pattern):
                 left.unlink()

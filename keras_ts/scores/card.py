@@ -23,14 +23,14 @@ from keras_ts.scores.report import Page, Report, interval, number, percent, prin
 from keras_ts.scores.schema import printable
 from keras_ts.windows.carried import Carried
 
-# A longer table is hard to read.
+# The most rows in the table of errors by step; a longer one is hard to read.
 _MOST_STEPS = 14
-# Holds a digest of all other lines, so that a card that somebody changed is not replaced.
+# It has a digest of all other lines, so that a card that somebody changed is not replaced.
 _MARKER = (
     "<!-- keras_ts.save_model wrote this card (digest {}), and replaces it only while nothing in "
     "it is changed. -->"
 )
-# Cards without a digest count, too.
+# It also finds the marker of a card without a digest.
 _MARKED = re.compile(r"^<!-- keras_ts\.save_model wrote this card.*-->\n", re.MULTILINE)
 
 
@@ -42,8 +42,8 @@ class Scorecard(Report):
 
     Attributes:
         table: The scores of the model and the baselines, as in the report that judged it.
-        ok: True if the model has the weights that were judged, or that were saved with a backtest's
-            report; False if they were trained further, or set anew, since.
+        ok: True if the model has the weights that were judged or, with a backtest's report, those
+            that were saved with it; False if they have changed since.
         remarks: Sentences that say how the model differs from the one that was judged; empty if it
             does not.
         carried: The windows, columns, frequency and quantiles of the model.
@@ -82,7 +82,7 @@ class Scorecard(Report):
     def to_markdown(self, picture: str | None = None) -> str:
         """Return a model card for the Hugging Face hub: Markdown with a head in YAML.
 
-        Where the weights are not those that were judged, the head holds no scores.
+        If ``ok`` is False, the head holds no scores.
 
         Args:
             picture: A file beside the card to show in it, such as ``plot`` draws. Defaults to None.
@@ -170,7 +170,7 @@ class Scorecard(Report):
 
 
 def is_marked(text: str) -> bool:
-    """Return True if ``save_model`` wrote the card, whoever may have changed it since."""
+    """Return True if ``save_model`` wrote the card, even if it was changed since."""
     return _MARKED.search(text) is not None
 
 
@@ -337,8 +337,8 @@ def _limits(card: Scorecard, rows: str) -> Iterator[str]:
         yield "It was judged on one series, so nothing is known of others."
     if card.quantiles is None:
         yield (
-            f"Errors were measured up to {rows} ahead. A forecast that goes further reads its own "
-            "values, and was not judged."
+            f"Errors were measured up to {rows} ahead. Steps beyond are forecast from the model's "
+            "own forecasts, and were not judged."
         )
         yield "It gives a point, without an interval."
 
@@ -351,7 +351,7 @@ def _table(rows: Iterable[list[str]], side: str = "---:") -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, at the beginning of a line, too."""
+    """Return a text that Markdown shows as it is, even at the beginning of a line."""
     text = re.sub(r"([\\`*_{}\[\]<>#|~&!$@])", r"\\\1", printable(text).strip())
     # Addresses become links without any sign around them.
     text = re.sub(r":(?=//)|(?<=www)\.", r"\\\g<0>", text, flags=re.IGNORECASE)

@@ -1,7 +1,7 @@
 """The columns of scores: each has a heading, a loss per target, and a form of mean (root, ratio).
 
-A further metric is a row of ``POINT`` or ``QUANTILE``: every report, file and card then has it, and
-with ``measure`` a verdict may be reached by it.
+Another metric takes a row of ``POINT`` or ``QUANTILE``: every report, file and card then has it,
+and with ``measure=True`` a verdict may use it.
 ``y`` is the actual value and ``f`` the forecast. Plain NumPy, without a framework.
 """
 
@@ -47,14 +47,13 @@ class Metric(NamedTuple):
     measure: bool = False  # True if a verdict may compare by it: no ratio, and never below 0.
     rooted: bool = False  # True if the column is the root of the mean loss.
     scaled: bool = False  # True if a series without a scale is left out.
-    common: bool = False  # True if it takes the levels that all forecasters have.
-    numerator: str | None = None  # The metric whose mean loss is divided by that of this one.
+    common: bool = False  # True if it uses only the levels that all forecasters have.
+    numerator: str | None = None  # The metric to divide by this one: the ratio of mean losses.
 
 
-# The losses of a point, ``(y, f, scale)``. A scale is the mean absolute step of the training part,
-# ``mean |y[t] - y[t - period]|``, and beside it the mean squared one, on a last axis: Hyndman and
-# Koehler, *Another look at measures of forecast accuracy*, International Journal of Forecasting 22
-# (2006).
+# The losses of a point, ``(y, f, scale)``. The last axis of a scale has the mean absolute step of
+# train, ``mean |y[t] - y[t - period]|``, and the mean squared step: Hyndman and Koehler, *Another
+# look at measures of forecast accuracy*, International Journal of Forecasting 22 (2006).
 POINT = {
     "mae": Metric("MAE", lambda y, f, scale: np.abs(y - f), measure=True),
     "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), rooted=True),
@@ -62,7 +61,7 @@ POINT = {
         "MASE", lambda y, f, scale: np.abs(y - f) / scale[..., 0], measure=True, scaled=True
     ),
     "smape": Metric("sMAPE", lambda y, f, scale: symmetric_percentages(y, f)),
-    # The sum of errors over that of sizes.
+    # The sum of absolute errors over the sum of absolute values.
     "wape": Metric("WAPE", lambda y, f, scale: np.abs(y), printed=False, numerator="mae"),
     # The M5 competition's: Makridakis and others, International Journal of Forecasting 38 (2022).
     "rmsse": Metric(
@@ -71,8 +70,8 @@ POINT = {
     ),
     "bias": Metric("bias", lambda y, f, scale: f - y, printed=False),
 }  # fmt: skip
-# Losses of quantiles on a last axis, whose outer ones bound the interval:
-# ``(y, q, levels, scale)``.
+# Losses of quantiles, ``(y, q, levels, scale)``. The last axis of ``q`` holds the quantiles, and
+# the outer ones bound the interval.
 QUANTILE = {
     "pinball": Metric("pinball", lambda y, q, levels, _: pinball_losses(y, q, levels), common=True),
     "coverage": Metric(
@@ -90,7 +89,7 @@ QUANTILE = {
     ),
 }  # fmt: skip
 METRICS = POINT | QUANTILE
-# Columns that are the mean loss of the metric named, over their own mean loss.
+# Ratios by name: the metric whose mean loss is divided by their own mean loss.
 RATIOS = {name: metric.numerator for name, metric in METRICS.items() if metric.numerator}
 
 
@@ -113,7 +112,7 @@ def all_losses(
 def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT``."""
     # A series that is constant in train has a scale of NaN. The square of an error above 1e154 is
-    # infinite, and so then are RMSE and RMSSE.
+    # infinite, and so are then RMSE and RMSSE.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
 
@@ -121,7 +120,7 @@ def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
 def quantile_losses(
     actual: Array, quantiles: Array, scale: Array, levels: Sequence[float], common: Sequence[float]
 ) -> dict[str, Array]:
-    """Return the losses of each metric in ``QUANTILE``, some of them of ``common`` levels alone."""
+    """Return the losses of each metric in ``QUANTILE``, some of them only at ``common`` levels."""
     shared = quantiles[..., [list(levels).index(level) for level in common]]
     return {
         name: metric.losses(actual, shared, common, scale)

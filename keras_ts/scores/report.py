@@ -1,7 +1,7 @@
-"""``Report``: scores in columns, and the one set of methods that print and draw them.
+"""``Report``: scores in columns, and the one set of methods that print them.
 
-``compare``, ``backtest``, ``score`` and ``importance`` each fill one, whose further attributes are
-the facts that the scores hold under; ``scorecard`` reads one from a file.
+``compare``, ``backtest``, ``score`` and ``importance`` each return a ``Report`` with further
+attributes, such as what was judged; ``scorecard`` reads one from a file.
 """
 
 import html
@@ -19,7 +19,7 @@ _HUGE = 1e6
 
 
 class Page(NamedTuple):
-    """A printed table, of which ``left`` columns are aligned left, and the sentences below it."""
+    """A printed table, its first ``left`` columns aligned left, and the sentences below it."""
 
     columns: Mapping[str, Sequence[Any]]
     sentences: Sequence[str]
@@ -60,9 +60,7 @@ class Page(NamedTuple):
 
 
 class Report:
-    """Scores in columns of equal length, and what is said of them."""
-
-    # A subclass is a frozen dataclass of ``table`` and the facts that it holds under.
+    """Scores in columns of equal length, and pages that print them."""
 
     table: dict[str, Array]
 
@@ -97,7 +95,7 @@ class Report:
 
 
 class Rows(NamedTuple):
-    """Forecasts beside actual values, in rows, and the columns by which rows are grouped."""
+    """Rows of forecasts and actual values, and the columns by which rows are grouped."""
 
     columns: Mapping[str, Array]
     actual: Array  # (rows[, targets])
@@ -115,8 +113,8 @@ class Rows(NamedTuple):
         )
 
     def totals(self, by: Sequence[str]) -> "Rows":
-        """Return a row for the total of the rows that are alike in some columns."""
-        # Steps without a value are left out. Scales are those of single steps times their number.
+        """Return the totals of the rows that are equal in some columns."""
+        # Steps without a value are left out. Scales are multiplied by the number of steps.
         first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
         order = np.argsort(numbers, kind="stable")
         starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
@@ -148,7 +146,7 @@ class Rows(NamedTuple):
         observed = np.isfinite(self.actual).reshape(shape)
         for metric, loss in all_losses(*self[1:]).items():
             loss = loss.reshape(shape)
-            # A NaN forecast must show in every score; only scaled ones leave out rows.
+            # A NaN forecast makes a score NaN, but scaled losses leave out rows without a scale.
             counted = observed & ~np.isnan(loss) if METRICS[metric].scaled else observed
             total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
             number = np.bincount(group, counted.sum(axis=1), count)
@@ -203,7 +201,7 @@ def interval(low: float | None, high: float | None, instead: str) -> str:
     """Return a skill's interval, whose lower end may be infinite; ``instead`` if it has none."""
     if high is None or np.isnan(high):
         return instead
-    if high == -np.inf:  # An error beside one of 0.
+    if high == -np.inf:  # The other error is 0.
         return "-"
     no_end = low is None or not np.isfinite(low)
     return f"below {percent(high)}" if no_end else f"{percent(low)} to {percent(high)}"

@@ -1,7 +1,7 @@
-"""Checks the entries of a scorecard, which may come from an untrusted file, and notes its task.
+"""Checks the entries of a scorecard, which may come from an untrusted file, and compares tasks.
 
-The scores of a backtest belong to models of other weights, so only the task, how windows are cut
-and which columns they have, shows if they can belong to the model that is saved with them.
+The models of a backtest have other weights than the saved model. So only the task (how windows are
+cut, and which columns they have) shows if the scores can belong to the saved model.
 """
 
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from keras_ts.windows.roles import PARTS, Columns
 from keras_ts.windows.spec import WindowSpec
 
 FORMAT = 1
-# More is no sensible model's.
+# The limits of a text and of a list, such as one value for each step.
 LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
 _COUNTS = ("horizon", "window", "gap", "sampling_rate")
 # A scorecard stays small on a table of any width.
 _MOST_NAMES, _LONGEST_NAME = 1000, 100
 
 # What each entry must be: a type, a list of one, or a dict of entries; in a tuple if it may be None
-# or absent, as what came after a file was written. Any float may be None, and the columns of
-# ``table`` may be any, so that a later version adds one without a line here.
+# or, in an older file, absent. Any float may be None. ``table`` may have any columns, so that a new
+# one needs no line here.
 _COURSE = {"mean": [float], "low": [float], "high": [float]}
 _ENTRIES: dict[str, Any] = {
     "format": int, "model": str, "by": str, "period": (int,), "folds": (int,), "best": str,
@@ -46,7 +46,7 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if _checks.integer("format", values.get("format"), 1) > FORMAT:
         raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _read("scorecard", values, _ENTRIES)
-    # It stands in the card, which shows no text of a file as Markdown.
+    # The card shows it without escapes, so it must be a plain name.
     if not read["by"].isidentifier():
         raise ValueError(f"by must be the name of a metric. Received: {_checks.shown(read['by'])}.")
     promised = [read["promised"]["errors"], read["promised"]["coverage"] or {}]
@@ -62,7 +62,7 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(name: str, value: Any, kind: Any) -> Any:
-    """Return an entry of a kind of ``_ENTRIES``, or raise an error that names it."""
+    """Return an entry that is of a kind as in ``_ENTRIES``, or raise an error that names it."""
     if isinstance(kind, tuple):
         return None if value is None else _read(name, value, kind[0])
     if kind is float:
@@ -90,12 +90,12 @@ def _read(name: str, value: Any, kind: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Return a text in one line, without letters that a terminal obeys, such as colours."""
+    """Return a text in one line, without signs that control a terminal, such as colours."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def plain(value: Any) -> Any:
-    """Return a number to six digits, as JSON takes it, or several; None for one not finite."""
+    """Return numbers with six digits for JSON, and None for one that is not finite."""
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items()}
     if np.ndim(value):
@@ -104,17 +104,17 @@ def plain(value: Any) -> Any:
 
 
 def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
-    """Return the task as plain values, which a scorecard keeps; ``columns`` by role, or None."""
-    # Columns of 0 and 1 that were made of texts are named by the column that holds the texts.
+    """Return the task of windows as plain values, with the names of columns by role if known."""
+    # Columns of 0 and 1 for categories are named by the column of text that they were made from.
     id_column = windows.id_column
     names = None
     if columns is not None:
         parts = columns.by_part().items()
         names = {}
-        for part, own in parts:
-            made = collapsed(own, windows.categories)
-            more = [f"and {len(made) - _MOST_NAMES} more"] * (len(made) > _MOST_NAMES)
-            names[part] = [*map(_name, made[:_MOST_NAMES]), *more]
+        for part, columns_of in parts:
+            given = collapsed(columns_of, windows.categories)
+            more = [f"and {len(given) - _MOST_NAMES} more"] * (len(given) > _MOST_NAMES)
+            names[part] = [*map(_name, given[:_MOST_NAMES]), *more]
     return {
         **{name: getattr(windows, name) for name in _COUNTS},
         "id_column": None if id_column is None else _name(id_column),
@@ -123,7 +123,7 @@ def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
 
 
 def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the known settings in which two tasks differ, those of each as text; else two ""."""
+    """Return as text the settings of each of two tasks in which they differ; "" for none."""
     pairs = [(name, judged[name], own[name]) for name in (*_COUNTS, "id_column")]
     if None not in (judged["columns"], own["columns"]):
         pairs += [

@@ -94,7 +94,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         SweepCurve.__init__(self, every_text, smoothing, stop_factor)
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
-        # Of the running fit, or of an interrupted one whose model has not been put back yet.
+        # The snapshot of the running fit, or of an interrupted one that was not put back yet.
         self._snapshot: Snapshot | None = None
         self._swept: keras.Model | None = None
         self._loss: UpdateLoss | None = None  # None until the first epoch begins
@@ -106,8 +106,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def __bool__(self) -> bool:
         # On JAX and PyTorch, fit(callbacks=sweep), without a list, makes Keras call the callback
-        # from its own threads, where batches come out of order. Keras first asks whether the
-        # argument is true, and only there can the sweep refuse it.
+        # from its own threads, where batches come out of order. Keras first asks for the truth
+        # value of the argument, and only there can the sweep refuse it.
         raise TypeError(
             "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
             "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
@@ -134,7 +134,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._state = "running"
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Continue an interrupted curve, at the first epoch; let the next batch set the rate."""
+        """In the first epoch, continue an interrupted curve; let the next batch set the rate."""
         model = self._swept
         if self._snapshot is None or model is None:
             return
@@ -164,7 +164,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Set the batch's rate, and empty Keras's mean of the losses."""
         if self._loss is None:
             return
-        # Before the first batch of each rate and of each epoch.
+        # The rate is set before the first batch of each rate and of each epoch.
         if self._rate_due and self._rate is not None and self._state == "running":
             self._rate.set(len(self.lrs))
         self._rate_due = False
@@ -234,7 +234,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         return cls(**config)
 
     def _rates_of_fit(self, epoch: int) -> list[float]:
-        """Return the rates, as many as set, or as the fit has steps left."""
+        """Return the rates: ``steps`` of them or, by default, as many as the fit has left."""
         schedule = self.schedule
         if schedule.steps is None:
             first = min(self._epoch_starts, default=epoch + 1) - 1

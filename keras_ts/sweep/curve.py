@@ -1,4 +1,4 @@
-"""Keeps the loss of a sweep at each rate; suggests a rate, plots and exports the curve."""
+"""``SweepCurve``: what a sweep recorded, and the files that hold it."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ class SweepCurve:
     smoothing: float
     """Weight of the past in the smoothed loss."""
     stop_factor: float | None
-    """The sweep stops if the smoothed loss rises by this many times its fall; None: at no rise."""
+    """The sweep stops if the smoothed loss rises by this many times its fall, unless None."""
 
     def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
         self.every = every
@@ -66,9 +66,9 @@ class SweepCurve:
     def smoothed_losses(self) -> list[float]:
         """The debiased exponential moving average of the losses without outliers.
 
-        An outlier, a loss far from the median of itself and its eight neighbours, is replaced by
-        that median (Hampel's identifier, at five standard deviations), in each repeat by itself.
-        Only later losses tell an outlier from a rise, so the last four values may still change.
+        In each repeat, an outlier, a loss far from the median of itself and its eight neighbours,
+        is replaced by that median (Hampel's identifier, at five standard deviations). Only later
+        losses tell an outlier from a rise, so the last four values may still change.
         """
         cleaned = np.mean([suggestion.without_outliers(run) for run in self._runs], axis=0)
         return suggestion.moving_average(cleaned, self.smoothing).tolist()

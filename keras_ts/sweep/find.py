@@ -41,7 +41,7 @@ def find_learning_rate(
     >>> 1e-4 < sweep.suggest() < 1.0
     True
 
-    A single sweep is noisy. The mean of several is less so, and their spread shows how far the
+    A single sweep is noisy. The mean of several is less noisy, and their spread shows how far the
     suggestion can be trusted:
 
     >>> sweep = find_learning_rate(model, x, x.sum(axis=1), repeats=5, verbose=0)
@@ -92,7 +92,7 @@ def find_learning_rate(
         others.append(_Progress(runs, steps))
     # An epoch has at least one batch, so these epochs are enough. The sweep stops the fit earlier.
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
-    # The order of windows in a later fit depends on the dataset's epoch, so that is put back, too.
+    # A later fit's order of windows depends on the dataset's epoch, which is put back, too.
     position = x.state() if isinstance(x, WindowDataset) else None
     if position is not None:
         fit_arguments.setdefault("shuffle", False)

@@ -132,8 +132,8 @@ class UpdateLoss:
     """Reads the mean loss of the batches that make one update of the weights."""
 
     def __init__(self, batches: int, seen: int) -> None:
-        # The optimizer has ``seen`` some batches before; the last of these may belong to an update
-        # that is not finished. An update takes several batches under gradient accumulation.
+        # Under gradient accumulation, an update takes several batches. The last of the batches that
+        # the optimizer has ``seen`` may belong to an update that is not finished.
         self._batches, self._done = batches, seen % batches
         self._total = self._count = 0.0
         self._begun = 0
@@ -157,8 +157,7 @@ class UpdateLoss:
 
     def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
         """Return the mean loss of the update that ``batch`` finishes, or None for no update."""
-        # The sum of the losses since ``begin`` and their weight; the mean is put back.
-        fed = None
+        since_begin = None  # The sum of the losses since ``begin``, and their weight.
         for mean, held in zip(_means(model, self._name), self._held, strict=True):
             total, count = _read(mean)
             held[:] = held[0] + total, held[1] + count
@@ -166,12 +165,12 @@ class UpdateLoss:
                 variable.assign(value)
             # A metric that is still empty is not the loss; one that holds NaN is, since nan != 0.
             if total != 0 or count != 0:
-                fed = total, count
+                since_begin = total, count
                 self._epoch = held
-        if fed is None and self._first:
-            fed = self._find(model, logged_loss(logs))
+        if since_begin is None and self._first:
+            since_begin = self._find(model, logged_loss(logs))
         self._first = False
-        total, count = fed or (logged_loss(logs), 1.0)
+        total, count = since_begin or (logged_loss(logs), 1.0)
         self._total, self._count = self._total + total, self._count + count
         self._done += batch - self._begun + 1
         if self._done < self._batches:
@@ -241,7 +240,7 @@ def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | Non
 
 
 def batches_of_rate(model: keras.Model) -> int:
-    """Return how many batches a rate serves: the batches of an update, in whole executions."""
+    """Return how many batches share a rate: those of an update, in whole executions."""
     executions = -(-accumulation(model.optimizer) // model.steps_per_execution)
     return int(executions * model.steps_per_execution)
 

@@ -1,7 +1,7 @@
 """Smooths the losses of a sweep, and suggests a rate to train at. NumPy alone.
 
 No result depends on the unit of the loss: ``a * losses + c``, where ``a > 0``, gives the same
-rate. Nor does it change much if a few per cent of the losses are outliers.
+rate. A few per cent of outliers among the losses change it little.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Among nine losses, up to four outliers do not set the median. Five high losses in a row do, and
-# are read as a divergence.
+# Up to four outliers among nine losses do not set the median. Five high losses in a row do, and are
+# read as a divergence.
 WINDOW = 9
 _HALF = WINDOW // 2
-# Five standard deviations, in median absolute deviations: of normal noise, a standard deviation is
-# 1.4826 of these.
+# Five standard deviations, in median absolute deviations: the standard deviation of normal noise is
+# 1.4826 of them.
 _FARTHEST = 5 * 1.4826
 # Smoothed losses are judged from this many losses on: those before average too few.
 FEWEST_POINTS = 10
@@ -48,9 +48,8 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
 
 def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
     """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded."""
-    # Too few losses follow them to tell an outlier from the start of a divergence. To take an
-    # outlier for a divergence is the smaller mistake: the suggested rate is then too low, not too
-    # high.
+    # Too few losses follow them to tell an outlier from the start of a divergence. An outlier that
+    # is taken for a divergence makes the suggested rate too low; the opposite, too high.
     recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
     calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
     after = calm[-1] + 1 if len(calm) else 0
@@ -204,11 +203,9 @@ def falls(repeats: Sequence[Sequence[float]]) -> bool:
     # statistics. The trend, ``-sum_i i * loss_i``, detects a fall in few losses with little noise.
     # The step, the largest difference between the mean ranks before and after any point, over its
     # standard error, detects a late dip in much noise. Either is enough, so noise of any
-    # distribution passes for a fall in a few of a hundred curves: to refuse a rate for a model that
-    # does learn is the worse mistake. In each repeat, the highest and the lowest tenth of the
-    # losses are first clipped to the others (winsorizing). Outliers cannot be replaced by the
-    # median of their neighbours here, since that would smooth the recorded order alone, and not the
-    # random ones.
+    # distribution passes for a fall in one of a hundred curves. In each repeat, the highest and the
+    # lowest tenth of the losses are first clipped to the others (winsorizing). Replacing outliers
+    # by the median of their neighbours would smooth the recorded order, and not the random ones.
     clipped = []
     for run in repeats:
         ordered, tenth = np.sort(run), len(run) // 10
@@ -237,8 +234,8 @@ def _step(values: Array) -> Array:
 
 def _valley(log_rates: Array, curve: Array) -> float:
     """Return two thirds of the geometric mean of two rates, late in the fall and at its end."""
-    # The first is where the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point, the
-    # second is that point. A sweep trains for one batch at each rate; a fit trains on at one rate,
+    # At the first, the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point; at the
+    # second, it is lowest. A sweep trains for one batch at each rate; a fit trains on at one rate,
     # and reaches its lowest loss at a somewhat lower rate.
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
@@ -271,10 +268,9 @@ def divergence(
 ) -> int | None:
     """Return where the smoothed loss has risen ``factor`` times as far as it fell, or None."""
     # There ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far, and
-    # ``fall`` is ``start - best``. If the median change from one recorded loss to the next is
-    # larger, ``fall`` is that, so that noise before the loss first falls stops no sweep. ``start``
-    # is the highest of the first ten smoothed losses; the first nine average too few to count as
-    # ``best``.
+    # ``fall`` is ``start - best`` or, if larger, the median change from one recorded loss to the
+    # next, so that noise before the loss first falls stops no sweep. ``start`` is the highest of
+    # the first ten smoothed losses; the first nine average too few losses to count as ``best``.
     if factor is None or len(losses) < FEWEST_POINTS:
         return None
     smooth = np.asarray(smoothed)

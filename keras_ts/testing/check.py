@@ -30,7 +30,7 @@ def check_windowing(
 ) -> None:
     """Check a windowing function of your own against the oracle, on short series and a long one.
 
-    Hypothesis draws the same series and settings each time, and shrinks a case that fails.
+    Hypothesis tries the same cases in each run, and shrinks one that fails.
 
     Example:
 
@@ -57,8 +57,8 @@ def check_windowing(
             targets, and ``at`` is a position in each series. Defaults to False.
         context: True if inputs of validation reach back over the border. Defaults to True.
         ordered: True if windows must come in time order, False for any. Defaults to False.
-        max_examples: Number of cases to try before passing. Defaults to 100. Series are short, but
-            for one of some 128 windows, so faults further in are not found.
+        max_examples: Number of cases to try before passing. Defaults to 100. All series are short,
+            except one of some 128 windows, so faults that need more windows are not found.
 
     Raises:
         AssertionError: A window is wrong, missing or one too many, or ``function`` raises, or
@@ -91,15 +91,15 @@ def check_windowing(
         return True
 
     if not found(windowed_series(columns=columns) if windows is None else windows, max_examples):
-        # Some faults need many windows, as if only a first batch were read.
+        # Some faults show only in many windows, such as reading only the first batch.
         again = st.just(min(right, key=lambda w: (len(text := shown_settings(w)), text)))
         if not found(again, 1, _MANY, _MANY):
             return
-        found(again, max_examples, 0, _MANY)  # The same in a shorter series.
+        found(again, max_examples, 0, _MANY)  # Look for a shorter series that shows the fault.
     raise AssertionError("\n  ".join(["Wrong windows. The smallest case found:", *last]))
 
 
-# As many windows, or some more, has a long series.
+# A long series has at least this many windows.
 _MANY = 128
 
 
@@ -118,11 +118,11 @@ def _cases(
     fewest: int = 0, most: int = 0,
 ) -> _Case:  # fmt: skip
     """Draw a series and settings with at least one window, in both parts if there is a split."""
-    # Each series has so many windows; of ``most=0`` a few.
+    # Each series has about ``fewest`` to ``most`` windows; with ``most=0`` it has a few.
     w = draw(drawn)
     span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
     few = 2 * span + w.stride + 6 if split else span + 8
-    least, longest = (span * (own > 0) + w.stride * own for own in (fewest, most))
+    least, longest = (span * (count > 0) + w.stride * count for count in (fewest, most))
     arrays = draw(
         panels(
             columns=columns,
@@ -134,7 +134,7 @@ def _cases(
     for array in arrays:
         for column in w.per_series:
             array[:, column] = array[:1, column]
-    assume(not (w.shuffle and w.remainder == "drop"))  # Which windows are dropped is undefined.
+    assume(not (w.shuffle and w.remainder == "drop"))  # Nothing says which windows are dropped.
     longest = max(map(len, arrays))
     assume(longest >= span + split)
     at = draw(st.integers(span, longest - 1)) if split else None
@@ -155,7 +155,7 @@ def _cases(
 
 
 def _text(x: Any, y: Any) -> str:
-    """Return a window as exact text, to compare and to show in a message."""
+    """Return a window as text, for comparison and for messages."""
     y = np.asarray(y, np.float64).tolist()
     if isinstance(x, dict):  # Sines and cosines may differ in their last digits.
         parts = (
@@ -185,7 +185,7 @@ def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
 
 
 def _read(result: Any, case: _Case) -> list[str]:
-    """Return the windows in arrays or batches; of an endless dataset, the first ones."""
+    """Return the windows in arrays or batches, the first ones of an endless dataset."""
     if isinstance(result, tuple | list) and len(result) == 2 and not isinstance(result[0], tuple):
         result = [result]
     elif not hasattr(result, "__iter__"):

@@ -1,7 +1,4 @@
-"""The oracle: cuts windows by plain loops that follow the documentation word by word.
-
-It shares no arithmetic with ``keras_ts.windows``.
-"""
+"""The oracle: cuts windows by plain loops, without the arithmetic of ``keras_ts.windows``."""
 
 import math
 from collections.abc import Iterator
@@ -26,7 +23,7 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]
 
     Args:
         series: ``(time,)`` or ``(time, columns)``, or a list of such arrays.
-        windows: Settings to cut the series by. Those of batches and their order are ignored.
+        windows: Settings of the windows. Those of batches and their order are ignored.
 
     Raises:
         ValueError: There is no window, a value is missing where ``missing="raise"``, or
@@ -71,7 +68,7 @@ def each_window(
         fronts.update(filled[:1])
         if cycles and len(fronts) > 1:
             raise ValueError(
-                "calendar counts rows from the first value, which must be at one row in all series."
+                "calendar counts rows from the first value, which all series must have in one row."
             )
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         least = w.window if w.min_inputs is None else w.min_inputs
@@ -117,13 +114,12 @@ def each_window(
 
 
 def _row(values: Array, position: int) -> Any:
-    """Return a row of a series; before the series, one of NaN."""
+    """Return a row of a series, or a row of NaN for a position before it."""
     return values[position] if position >= 0 else np.full(values.shape[1:], np.nan)
 
 
 def _phases(position: int, first: int, cycles: Any) -> list[float]:
-    """Return sine and cosine of a position's phase in each cycle, a period in rows."""
-    # It is counted from ``first``; before the series, it is NaN.
+    """Return sine and cosine of the phase in each cycle since ``first``; NaN before the series."""
     angles = [
         2 * math.pi * ((position - first) % cycle) / cycle if position >= 0 else math.nan
         for cycle in cycles
@@ -132,10 +128,9 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
-    """Return True for a window in which a target has a value, and all values that it needs."""
-    # Each target column with a value among the targets has one among the inputs; and at each
-    # position after the origin where any target has a value, so have all columns known ahead. With
-    # ``inputs`` None, no input needs a value.
+    """Return True if a window has a target value, and all values that its targets need."""
+    # A target column with a value to forecast needs a value among ``inputs``, if not None. Where a
+    # target has a value, all columns known ahead need one.
     targets = targets.reshape(len(targets), -1)
     some = False
     for column in range(targets.shape[1]):
@@ -150,7 +145,7 @@ def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead:
 
 
 def shown_settings(windows: WindowedSeries) -> str:
-    """Return ``windows`` as code, with the settings that differ from the defaults."""
+    """Return ``windows`` as code, without settings that are the defaults."""
     settings = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
     shown = [f"{name}={value!r}" for name, value, default in settings if value != default]
     return f"WindowedSeries({', '.join(shown)})"

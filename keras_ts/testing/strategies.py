@@ -11,15 +11,15 @@ from keras_ts.windows.windowed_series import WindowedSeries
 Strategy = st.SearchStrategy
 
 
-# These settings turn inputs into a dict, add weights, change the order or add windows that begin
-# before a series, so a function has to support them explicitly.
+# A function must be written for these settings: they turn inputs into a dict, add weights, change
+# the order, or add windows that begin before a series.
 _NAMED_ONLY = {
     "shuffle", "remainder", "calendar", "future_columns", "static_columns", "min_inputs",
 }  # fmt: skip
 
 
 def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strategy[Array]:
-    """Return a strategy of series whose values encode their positions, or are drawn.
+    """Return a strategy of series with values that encode their positions, or that are drawn.
 
     Example:
 
@@ -32,7 +32,7 @@ def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strateg
     Args:
         min_length: Fewest positions. Defaults to 1.
         max_length: Most positions. Defaults to 20.
-        **kind: ``columns``, ``dtype`` and ``elements``, as for ``panels``.
+        **kind: ``columns``, ``dtype`` and ``elements``, as in ``panels``.
     """
     drawn = panels(max_series=1, min_length=min_length, max_length=max_length, **kind)
     return drawn.map(lambda panel: panel[0])
@@ -96,14 +96,14 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
     True
 
     Args:
-        *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults, and
-            ``window`` is always drawn, up to 4; ``horizon``, ``stride`` and ``sampling_rate`` up to
-            3, ``gap`` up to 2. For larger ones, ``st.builds(WindowedSeries, st.integers(1, 30))``
-            is a strategy, too. ``future_columns``, ``static_columns`` and ``calendar`` turn
-            inputs into a dict, ``remainder`` adds weights, ``shuffle`` changes the order, and
-            ``min_inputs`` has windows begin before their series (with ``missing="mask"``, or
-            ``"mask_targets"`` for sequences), so these are drawn only if named. Without names,
-            all others vary.
+        *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults. ``window``
+            always varies, up to 4; ``horizon``, ``stride`` and ``sampling_rate`` up to 3, ``gap``
+            up to 2. For larger ones, pass ``st.builds(WindowedSeries, st.integers(1, 30))``
+            instead. These vary only if named: ``future_columns``, ``static_columns`` and
+            ``calendar``, which turn inputs into a dict; ``remainder``, which adds weights;
+            ``shuffle``; and ``min_inputs``, with which windows begin before their series (under
+            ``missing="mask"``, or ``"mask_targets"`` for sequences). Without names, all others
+            vary.
         columns: Number of columns from which ``target_columns`` chooses. Defaults to None: a series
             of shape ``(time,)``, which has no ``target_columns``.
 

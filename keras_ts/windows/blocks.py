@@ -30,7 +30,7 @@ class Block:
     inputs: Any
     past: Array  # (windows, inputs, targets), filled if the models mask missing values
     past_as_read: Array  # the same, not filled
-    known: Array  # not filled, but the usual level in windows without a value
+    known: Array  # as read, but the usual level in windows without a value
     actual: Array  # (windows, steps, targets)
     series: IntArray
     origins: IntArray  # (windows,), flat positions of last inputs
@@ -120,7 +120,7 @@ class WindowBlocks:
 
     @property
     def block_size(self) -> int:
-        """The number of windows in every block but the last: that of one batch or several."""
+        """The number of windows in every block except the last: a multiple of the batch size."""
         row = self.geometry.window * self.panel.num_columns
         batch = self._source.spec.batch_size
         return max(min(_NUMBERS // row, _WINDOWS) // batch, 1) * batch

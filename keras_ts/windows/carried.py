@@ -30,7 +30,7 @@ _MOST_COLUMNS, _LONGEST_NAME, _LONGEST_KEY = 1 << 16, 1000, 64
 # Where the targets of training or calibration lie: the first and the last moment of each series, by
 # a digest of its id. The smallest digests are a random sample of very many series.
 Spans = dict[str, list[int]]
-# With so many, parts that share a twentieth of their series almost surely share some key.
+# The most spans. Two datasets that share a twentieth of their series almost surely share a key.
 MOST_SPANS = 100
 
 
@@ -83,8 +83,7 @@ class Carried:
         frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
         windows = cast(WindowedSeries, dataset.windows)
         columns = columns_of(windows, dataset.columns)
-        ranges = _ranges(dataset)
-        return cls(windows, columns, frequency, quantiles, period=period, ranges=ranges)
+        return cls(windows, columns, frequency, quantiles, period=period, ranges=_ranges(dataset))
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return a clause that names the first setting in which the two differ, or None."""
@@ -138,7 +137,7 @@ class Carried:
         return replace(self, quantiles=quantiles, scorecard=None)
 
     def table_columns(self) -> dict[str, list[Any]]:
-        """Return the columns of the table by part, without a calendar's; all empty if unknown."""
+        """Return the table's columns by part, without those of a calendar; empty if unknown."""
         if self.columns is None:
             return {part: [] for part in PARTS}
         table, categories = self.columns.table, self.windows.categories
@@ -186,7 +185,7 @@ def columns_of(windows: WindowedSeries, columns: Any) -> Columns | None:
     """Return the ``Columns`` of a dict of names by role, or raise an error that names the role."""
     if columns is None:
         return None
-    # A file that is older than a part lacks it: it is empty.
+    # An older file may lack a part, which is then empty.
     if not isinstance(columns, Mapping) or not set(columns) <= set(PARTS):
         raise ValueError(
             f"columns must be a dict with the keys {', '.join(PARTS)}. "
@@ -234,7 +233,7 @@ def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
 
 
 def joined(*parts: Spans | None) -> Spans | None:
-    """Return the union of spans, of a sample of series if there are many; None without any."""
+    """Return the union of spans, for a sample of series if there are many; None if empty."""
     spans: Spans = {}
     for key, (first, last) in (item for part in parts for item in (part or {}).items()):
         earlier, later = spans.get(key, (first, last))
@@ -243,7 +242,7 @@ def joined(*parts: Spans | None) -> Spans | None:
 
 
 def overlap(some: Spans | None, others: Spans) -> bool:
-    """Return True if a series has a moment in both."""
+    """Return True if a series has overlapping spans in both."""
     return any(
         first <= others[key][1] and others[key][0] <= last
         for key, (first, last) in (some or {}).items()

@@ -1,7 +1,8 @@
 """Drop-in replacements of two well-known functions, under the same names.
 
 Both take the same arguments as the originals and return the same batches, with two exceptions: the
-shuffle is a new permutation of all windows in each pass, and silent failures are errors.
+shuffle is a new permutation of all windows in each pass, and calls that would silently give wrong
+batches, or none, are refused.
 """
 
 import itertools
@@ -182,8 +183,7 @@ def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
     counted = tf.data.experimental.assert_cardinality(source.sampler.batches)
     if single:
         source = replace(source, sampler=replace(source.sampler, batch_size=_SINGLES))
-    # A pass is counted when it begins, since Keras's function gives every iterator another order.
-    # Elsewhere a pass is counted when it is finished.
+    # A pass counts once it begins, since Keras's function gives each iterator another order.
     passes = itertools.count()
     batches = pipelines.batches(source, lambda: next(passes))
     batches = batches.unbatch() if single else batches

@@ -9,8 +9,8 @@ A batch is a function of the epoch and its number, so a dataset remembers only t
    ``on_epoch_begin``, and one batch to build the model with.
 3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
 4. For each epoch: ``on_epoch_begin``, every batch once, in any order, ``on_epoch_end``. TensorFlow
-   reads batches ahead of those that it trains on. An epoch has ``steps_per_epoch`` batches if these
-   are given.
+   reads batches ahead of those that it trains on. If ``steps_per_epoch`` is given, an epoch is that
+   many batches.
 
 A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
 So ``on_epoch_end`` moves on to the next epoch only if all batches were read since
@@ -201,8 +201,8 @@ class WindowDataset(keras.utils.PyDataset):
         """Begin the epoch at its first batch; Keras calls this method.
 
         Raises:
-            RuntimeError: ``torch.distributed`` has several processes, whose gradients Keras would
-                not average.
+            RuntimeError: ``torch.distributed`` has several processes, and Keras would not average
+                their gradients.
             ValueError: The run has several processes, and this is not the shard of this one; or
                 the devices of this process cannot share a batch.
         """
@@ -253,8 +253,8 @@ class WindowDataset(keras.utils.PyDataset):
 
         Together the workers make exactly the steps that one would make. A last batch that is not
         full is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
-        weight 0. Its real windows weigh more in return, so that the mean of the workers' losses is
-        the loss of that batch; the windows of all other batches weigh 1.
+        weight 0. Its real windows weigh more, so that the mean of the workers' losses is the loss
+        of that batch; the windows of all other batches weigh 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own

@@ -1,7 +1,7 @@
 """The linear regression of windows: the baseline of ``compare``, and the preset "linear".
 
 Both read the inputs that other models read. The baseline forecasts with the fitted lines; the
-preset is a Keras model whose weights are the coefficients of these lines.
+preset is a Keras model with the coefficients of these lines as weights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,8 +40,8 @@ class _Rows(NamedTuple):
 class DirectRidge:
     """Ridge regression of each step and target, on the inputs that ``LinearRegression`` names."""
 
-    # A column that lacks values in ten training windows or more gets an indicator of 0 and 1, if
-    # that lowers the error on the last third of each series' training windows.
+    # Columns that lack an input in ten training windows or more get indicators of 0 and 1, if these
+    # lower the error on the last third of each series' training windows.
 
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
         """Choose the inputs, fit a line to the training windows, and set ``offsets`` by level."""
@@ -52,8 +52,8 @@ class DirectRidge:
         if len(masked) or levels:
             early, latest = (part.spread(_MOST_TO_CHOOSE) for part in train.thirds())
             errors = []
-            for told in choices:
-                self._fit(early, told)
+            for indicated in choices:
+                self._fit(early, indicated)
                 errors.append(self._errors(latest))
             best = int(np.argmin([np.nansum(np.abs(of)) for of in errors]))
             masked = choices[best]
@@ -67,8 +67,8 @@ class DirectRidge:
         columns, window = train.panel.columns, train.geometry.window
         # A window of one value has no scale.
         self.scaled = len(train.panel.lengths) > 1 and window > 1
-        self._read, self.told = len(columns.read), masked
-        others = self._read - 1 + len(self.told)
+        self._read, self.indicated = len(columns.read), masked
+        others = self._read - 1 + len(self.indicated)
         # A column known ahead has the same unit in all windows.
         self._raw = columns.ahead
         most = _most_inputs(train)
@@ -82,11 +82,11 @@ class DirectRidge:
         of_step = len(columns.ahead) * (1 + self.scaled)
         sums = [StepSums(inputs, train.geometry.horizon, of_step) for _ in train.columns]
         for block in part.blocks():
-            actual, whole = _present(block.actual), finite(block.actual)
+            actual, all_finite = _present(block.actual), finite(block.actual)
             for places, target, rows in self._rows(part, block):
                 usable = finite(rows.window)
                 if not part.partial:
-                    usable &= whole[places] & finite(rows.ahead)
+                    usable &= all_finite[places] & finite(rows.ahead)
                 scale = np.where(rows.scale > 0, rows.scale, np.nan)
                 y = (actual[places, :, target] - rows.location) / scale
                 if self.scaled:
@@ -146,7 +146,7 @@ class DirectRidge:
                 for column in range(self._read)
             ]
             ahead = _present(future[places])
-            absent = ~np.isfinite(past[places, past.shape[1] - self.lags :, self.told])
+            absent = ~np.isfinite(past[places, past.shape[1] - self.lags :, self.indicated])
             missing = absent.reshape(len(ahead), -1)
             for target, column in enumerate(read.columns):
                 target_window, location, scale = windows[column]
@@ -189,8 +189,8 @@ def too_many(train: WindowBlocks) -> bool:
 
 def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
     """Return quantiles of errors less their median, ``(levels, steps, targets)``."""
-    # The errors come from a line of earlier windows, whose bias the final line does not have, so
-    # the median is subtracted. A step without any error gets 0.
+    # The line of earlier windows has a bias that the final line does not have, so the median is
+    # subtracted. A step without any error gets 0.
     errors = np.where(np.isfinite(errors).any(axis=0), errors, 0.0)
     if not len(errors):
         return np.zeros((len(levels), *errors.shape[1:]))

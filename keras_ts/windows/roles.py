@@ -17,7 +17,7 @@ PARTS = ("past", "future", "static", "target")
 
 
 class Inputs(NamedTuple):
-    """The inputs of windows by what they tell a model, arrays or tensors."""
+    """The inputs of windows, arrays or tensors: of the past, the steps ahead, and all steps."""
 
     past: Any  # The columns that vary, at the inputs.
     ahead: Any  # The columns known ahead, at the steps to forecast; None without any.

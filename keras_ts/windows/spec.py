@@ -101,7 +101,7 @@ class WindowSettings(TypedDict, total=False):
 
 @dataclass(frozen=True, repr=False)
 class WindowSpec(_checks.Settings):
-    """The settings of a ``WindowedSeries``, whose docstring explains each of them."""
+    """The settings of a ``WindowedSeries``; its docstring explains each of them."""
 
     window: int
     horizon: int = 1
@@ -172,15 +172,8 @@ class WindowSpec(_checks.Settings):
             # The origin of a window without an input is the row before its series.
             most = self.sampling_rate * (self.window - 1) + 1
             before = min(self.sampling_rate * (self.window - self.min_inputs), most)
-        return Geometry(
-            self.window,
-            self.horizon,
-            self.gap,
-            self.stride,
-            self.sampling_rate,
-            self.targets == "sequence",
-            before,
-        )
+        lengths = self.window, self.horizon, self.gap, self.stride, self.sampling_rate
+        return Geometry(*lengths, self.targets == "sequence", before)
 
     @property
     def handling(self) -> Handling:
@@ -339,9 +332,8 @@ def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: st
 
 
 def _check_known_ahead(checked: dict[str, Any]) -> None:
-    """Refuse sequences whose inputs would lack covariates."""
-    calendar = checked.get("calendar")
-    ahead = "calendar" if calendar else "future_columns"
+    """Refuse sequences with inputs that would lack covariates."""
+    ahead = "calendar" if checked.get("calendar") else "future_columns"
     if checked["targets"] == "sequence" and checked.get(ahead):
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if checked[name] != usual:

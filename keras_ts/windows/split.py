@@ -133,7 +133,7 @@ class FoldSizes:
     # The size of a test part, or None for the size of the data divided by ``n_splits + 1``.
     test_size: int | None = None
     max_train_size: int | None = None  # The largest size before a test part, or None for no limit.
-    # The size of the part just before the test part, held out of training, or None for none.
+    # The size of the part just before the test part that is held out of training, or None.
     validation_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -198,9 +198,9 @@ def refuse_unlearned(
 ) -> None:
     """Refuse a category of a later part that the training part lacks."""
     for column in columns:
-        learned, judged = _places(panel, column, [train]), _places(panel, column, later)
+        learned, tested = _places(panel, column, [train]), _places(panel, column, later)
         for category, places in _by_category(panel, column):
-            unlearned = places & judged
+            unlearned = places & tested
             if not unlearned.any() or (places & learned).any():
                 continue
             first = int(unlearned.argmax())
@@ -244,7 +244,7 @@ def learned_holidays(
         if not met:
             raise ValueError(
                 f"calendar={place!r}: none of its holidays falls on a row of the training part. "
-                "Move the border, or leave it out."
+                "Move the border, or leave the place out."
             )
         learned[place] = {**learned[place], "days": met}
     return learned
@@ -305,8 +305,8 @@ def _border(panel: FlatSeries, at: Any) -> IntArray:
             dated = panel.clock is not None and panel.clock.times.dtype.kind == "M"
             raise ValueError(
                 f"at={position} is outside the series: a border lies between 1 and "
-                f"{longest - 1}, or from the end between -1 and {1 - longest}, the longest series "
-                f"having {longest} positions."
+                f"{longest - 1}, or from the end between -1 and {1 - longest}. The longest series "
+                f"has {longest} positions."
                 + (" An int is a position: write a date as '2024-05-31'." if dated else "")
             )
         return np.minimum(position, lengths) if position > 0 else np.maximum(lengths + position, 0)

@@ -51,7 +51,7 @@ class TrainingBackup(keras.callbacks.Callback):
     >>> settings = {"initial_epoch": backup.epoch, "shuffle": False, "verbose": 0}
     >>> history = model.fit(train, epochs=2, callbacks=[backup], **settings)
 
-    ``preset.fit(train, callbacks=[backup])`` passes ``initial_epoch`` and ``shuffle`` by itself.
+    ``preset.fit(train, callbacks=[backup])`` needs neither ``initial_epoch`` nor ``shuffle``.
 
     Args:
         dataset: The training dataset of the fit.
@@ -214,7 +214,7 @@ def end_backups(backup: TrainingBackup, parts: Sequence[TrainingBackup]) -> None
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Return the variables that training changes, without metrics, which begin anew each epoch."""
+    """Return the variables that training changes, except those of metrics, which start over."""
     sums = {id(variable) for variable in model.metrics_variables}
     of_model = [variable for variable in model.variables if id(variable) not in sums]
     return [*of_model, *model.optimizer.variables]

@@ -16,7 +16,7 @@ from keras_ts.windows.split import Part
 
 # No series weighs more than this many times the median weight.
 _HEAVIEST = 100
-# Windows whose weights are averaged at once.
+# The most windows to average weights of at once.
 _BLOCK = 1 << 16
 
 

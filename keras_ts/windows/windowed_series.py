@@ -20,10 +20,9 @@ from keras_ts.windows.split import FoldSizes, Part, all_windows, split_parts
 class WindowedSeries(WindowSpec):
     """How to cut one series, or a panel of them, into windows for training and forecasting.
 
-    Positions are 0-based. A window that starts at ``s`` reads the inputs
-    ``s + sampling_rate * k`` for ``k = 0 .. window - 1``; the last of them is its
-    *origin*. Windows start at ``0, stride, 2 * stride, ...`` and never cross from one
-    series of a panel into another.
+    Positions are 0-based. A window that starts at ``s`` reads the inputs ``s + sampling_rate * k``
+    for ``k = 0 .. window - 1``; the last of them is its *origin*. Windows start at
+    ``0, stride, 2 * stride, ...`` and never cross from one series of a panel into another.
 
     Example:
 
@@ -59,7 +58,7 @@ class WindowedSeries(WindowSpec):
             Defaults to None: they are read from the series and sorted, and ``unseen`` says what
             ``split`` and ``folds`` do with a category that a training part lacks. The dataset's
             ``windows`` have them.
-        calendar: Cycles whose phase is known ahead, one or a list: ``"hour"``, ``"day"``,
+        calendar: Cycles with a phase known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
@@ -76,10 +75,10 @@ class WindowedSeries(WindowSpec):
             inputs, as built presets do: it keeps windows with missing inputs, and drops those with
             missing targets or columns known ahead, or with a target that has no value among the
             inputs. ``"mask_targets"`` also keeps windows in which one target has a value. Missing
-            targets are NaN, and the losses and metrics of keras_ts leave them out; columns
-            known ahead may be missing at steps where all targets are. With both, a gap in time is
-            read as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map
-            is checked as it is read. Defaults to ``"raise"``.
+            targets are NaN, and the losses and metrics of keras_ts leave them out; columns known
+            ahead may be missing at steps where all targets are. With either, a gap in time is read
+            as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map is
+            checked as it is read. Defaults to ``"raise"``.
         min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
             and their other inputs are missing. Starts stay multiples of ``stride``, counted from
             the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0 a
@@ -177,8 +176,8 @@ class WindowedSeries(WindowSpec):
     ) -> tuple[WindowDataset, ...]:
         """Cut ``series`` at one border or several, one dataset per part, without leakage.
 
-        A window belongs to the part that holds all its targets; one whose targets straddle a border
-        belongs to none. The first part follows ``shuffle``, the others keep time order.
+        A window belongs to the part that holds all its targets; a window with targets on both sides
+        of a border belongs to none. The first part follows ``shuffle``, the others keep time order.
 
         Example:
 

@@ -27,7 +27,7 @@ def sales(seed, noise=0.08):
 def disguise(target, column, distances=range(-6, 8)):
     """Return what is seen of a column of one series."""
     open_target = OpenTarget(np.asarray(target, np.float64), np.array([0, len(target)]))
-    return open_target.told_by(np.asarray(column, np.float64), distances)
+    return open_target.explained_by(np.asarray(column, np.float64), distances)
 
 
 FUNCTIONS = {
@@ -151,7 +151,7 @@ def test_noise_is_never_named_whatever_the_target(target, seed, series):
     generator = np.random.default_rng(seed)
     values = np.concatenate([target(generator, DAYS) for _ in range(series)]).astype(np.float64)
     open_target = OpenTarget(values, np.arange(series + 1) * DAYS)
-    assert open_target.told_by(generator.normal(15, 5, len(values)), range(-6, 8)) is None
+    assert open_target.explained_by(generator.normal(15, 5, len(values)), range(-6, 8)) is None
 
 
 def timetable(generator):
@@ -190,7 +190,7 @@ def test_many_distances_of_many_series_are_tried_on_few_rows(monkeypatch):
 
     original = OpenTarget._left_open
     monkeypatch.setattr(OpenTarget, "_left_open", counting)
-    distance, share = open_target.told_by(np.roll(np.log(values), -100), range(-168, 168))
+    distance, share = open_target.explained_by(np.roll(np.log(values), -100), range(-168, 168))
     assert (distance, share > 0.99) == (100, True)
     assert len(read) == 336 + 3
     assert sum(read) < 0.05 * 336 * count * hours
@@ -202,7 +202,7 @@ def test_each_series_has_a_function_of_its_own():
     offsets = np.arange(len(shops) + 1) * DAYS
     revenue = np.concatenate([(2 + price) * units for price, units in enumerate(shops)])
     open_target = OpenTarget(np.concatenate(shops), offsets)
-    assert open_target.told_by(revenue, [0]) == (0, pytest.approx(1, abs=1e-3))
+    assert open_target.explained_by(revenue, [0]) == (0, pytest.approx(1, abs=1e-3))
 
 
 def test_missing_rows_and_short_series_do_not_matter():
@@ -210,8 +210,8 @@ def test_missing_rows_and_short_series_do_not_matter():
     column = np.sqrt(units)
     units[50:55] = np.nan
     column[100:110] = np.nan
-    assert OpenTarget(units, np.array([0, 5, 20, DAYS])).told_by(column, [0])[0] == 0
-    assert OpenTarget(units[:20], np.array([0, 5, 20])).told_by(column[:20], [0]) is None
+    assert OpenTarget(units, np.array([0, 5, 20, DAYS])).explained_by(column, [0])[0] == 0
+    assert OpenTarget(units[:20], np.array([0, 5, 20])).explained_by(column[:20], [0]) is None
 
 
 def test_the_check_names_columns_of_tables_that_are_disguises_and_no_others():

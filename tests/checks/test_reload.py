@@ -93,7 +93,7 @@ def test_functions_that_are_not_registered(forked_reload):
     report = check_reload(model, X)
     (difference,) = report.differences
     assert difference.where == "Loading"
-    assert "needs squares, which is not there. Put it into a module" in difference.what
+    assert "needs squares, which cannot be found. Put it into a module" in difference.what
     assert "imports=['that_module']" in difference.what
 
 
@@ -114,7 +114,7 @@ def test_a_layer_of_ones_own_reloads_once_its_module_is_imported(
     monkeypatch.syspath_prepend(tmp_path)
     model = net(importlib.import_module("own_layers").Twice())
     (difference,) = check_reload(model, X).differences
-    assert "needs mine>Twice, which is not there" in difference.what
+    assert "needs mine>Twice, which cannot be found" in difference.what
     assert check_reload(model, X, imports=["own_layers"]).ok
     with pytest.raises(RuntimeError, match="No module named 'nowhere'"):
         check_reload(model, X, imports="nowhere")

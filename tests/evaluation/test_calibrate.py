@@ -227,7 +227,7 @@ def test_portable_files_are_refused(tmp_path):
     windows = WindowedSeries(6, horizon=2)
     dataset = windows.build(np.random.default_rng(0).normal(size=60))
     calibrated = calibrate(persistence(windows), dataset, coverage=0.8)
-    says = "keras_ts>ConformalInterval, which is neither Keras's nor has a stock form"
+    says = "keras_ts>ConformalInterval, which is not of Keras and has no stock form"
     with pytest.raises(ValueError, match=says):
         save_portable(calibrated, tmp_path / "model.keras")
     assert not list(tmp_path.iterdir())

@@ -131,7 +131,7 @@ def test_misuse_is_refused():
         compare(None, train, held, by="rmse")
     rows = held.align(np.zeros(held.num_windows))
     rows |= {"prediction_0.1": np.full(held.num_windows, np.nan), "prediction_0.9": rows["actual"]}
-    with pytest.raises(ValueError, match="of which all columns of forecast have a forecast"):
+    with pytest.raises(ValueError, match="for which all columns of forecast have a forecast"):
         compare(rows, train, held)
 
 

@@ -195,7 +195,7 @@ def test_mistakes():
     uncompiled = RecurrentPreset(units=(2,)).build(first)
     with pytest.raises(ValueError, match="it is not compiled"):
         fine_tune(uncompiled, latest)
-    with pytest.raises(ValueError, match="keeps no loss to train its net by"):
+    with pytest.raises(ValueError, match="keeps no loss to train its net with"):
         fine_tune(calibrate(uncompiled, latest, 0.8), latest, calibration=calibration)
     quantiles = calibrate(net(first, (0.1, 0.5, 0.9)), latest)
     with pytest.raises(ValueError, match=r"coverage=0.6 needs the levels"):

@@ -148,7 +148,7 @@ def test_levels_of_single_steps_are_none_of_totals():
     assert "model has levels of single steps, not of their total: calibrate(..., joint=True)" in (
         str(report)
     )
-    with pytest.raises(ValueError, match="for totals with joint=True"):
+    with pytest.raises(ValueError, match="for totals, with joint=True"):
         compare(quantiles, TRAIN, HELD, baselines=["naive"], by="sql", total=True)
 
 

@@ -95,14 +95,14 @@ def test_misuse_is_refused():
         return np.abs(actual - prediction)
 
     for metrics, error in [
-        ([verdict], "which its column gets. Received: 'verdict'"),
-        ([MAE], "which its column gets. Received: 'MAE'"),
+        ([verdict], "a name that no other column has. Received: 'verdict'"),
+        ([MAE], "a name that no other column has. Received: 'MAE'"),
         (signed, "metrics must be a list of functions"),
         (["mae"], r"must hold functions of \(actual, prediction, scale\)"),
-        ([mae], "must have a name of its own, which its column gets. Received: 'mae'"),
-        ([signed, signed], "must have a name of its own"),
-        ([lambda actual, prediction, scale: actual], "must have a name of its own"),
-        ([mean], r"mean must return one loss for each target, \(20, 1, 1\)"),
+        ([mae], "so it needs a name that no other column has. Received: 'mae'"),
+        ([signed, signed], "needs a name that no other column has. Received: 'signed'"),
+        ([lambda actual, prediction, scale: actual], "no other column has. Received: '<lambda>'"),
+        ([mean], r"mean must return one loss for each target, an array of shape \(20, 1, 1\)"),
     ]:
         with pytest.raises((TypeError, ValueError), match=error):
             compare(None, *parts, metrics=metrics)
@@ -174,8 +174,8 @@ def test_baselines_forecast_points_where_training_has_no_errors_for_quantiles(or
     for column in QUANTILE:
         assert np.isfinite(report.table[column]).tolist() == [True] + 7 * [False]
     names = ", ".join(points.table["name"])
-    assert f"No quantiles of {names}: they are made of errors on the last third" in str(report)
-    assert "A series takes three windows: pass a smaller min_inputs= or window=" in str(report)
+    assert f"No quantiles of {names}: they need errors at every step on the last" in str(report)
+    assert "must have three windows: pass a smaller min_inputs= or window=" in str(report)
     assert "No quantiles" not in str(points)
     with pytest.raises(ValueError, match=r'by="sql" judges quantiles\. No quantiles of naive,'):
         compare(model, train, held, by="sql")

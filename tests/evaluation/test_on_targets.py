@@ -137,7 +137,7 @@ def test_errors_on_targets_are_joined_over_folds_and_kept_by_seed():
     draw = np.random.default_rng(0).uniform(size=(3, 5, 2, 2))
 
     def tally(losses, apart):
-        made = Tally(5, 1, 2, 2, "mase", apart=apart)
+        made = Tally(5, 1, 2, 2, "mase", target_measures=apart)
         made.add(np.arange(5), np.zeros(5, int), {"mase": losses, "mae": losses})
         return made
 

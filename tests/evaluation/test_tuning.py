@@ -192,7 +192,7 @@ def test_losses_of_ones_own():
 
     model = dense(loss=unregistered)
     with pytest.raises(
-        ValueError, match=r"again: Could not locate function 'unregistered'. Register"
+        ValueError, match=r"restored: Could not locate function 'unregistered'. Register"
     ):
         further(model)
     with keras.saving.custom_object_scope({"unregistered": unregistered}):

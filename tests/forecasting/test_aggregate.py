@@ -83,9 +83,9 @@ def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
     assert found.to_dict() == pytest.approx(over_it.groupby(sums[key]).mean().to_dict())
     assert found.nunique() > 1
     del limits["d"], limits["south"]
-    with pytest.raises(ValueError, match=r"above has no number of \['(d|south)'\]"):
+    with pytest.raises(ValueError, match=r"above lacks a number for \['(d|south)'\]"):
         aggregate(table, over, groups=groups, above=kind(limits))
-    with pytest.raises(ValueError, match=r"above has no number of \['all'\]"):
+    with pytest.raises(ValueError, match=r"above lacks a number for \['all'\]"):
         aggregate(table, BOTH, above=kind(limits))
 
 
@@ -297,11 +297,11 @@ def test_a_single_series_has_totals_over_steps():
         ({"quantiles": [0.5, 0.1]}, ValueError, r"quantiles must increase, lie between 0 and 1\."),
         ({"quantiles": []}, ValueError, "quantiles must increase"),
         ({"quantiles": 0.9}, TypeError, "quantiles must be a list"),
-        ({"above": 3.0}, ValueError, r"above gives one column.*'visits'"),
+        ({"above": 3.0}, ValueError, r"above needs quantiles and a single target.*'visits'"),
         ({"above": "x"}, TypeError, "above must be a finite number"),
-        ({"groups": REGIONS}, ValueError, "groups are those of series"),
-        ({"over": "series", "groups": {"a": 1}}, ValueError, r"no group of \['b', 'c', 'd'\]"),
-        ({"over": "series", "groups": {**REGIONS, "a": None}}, ValueError, r"no group of \['a'\]"),
+        ({"groups": REGIONS}, ValueError, "groups are summed over series"),
+        ({"over": "series", "groups": {"a": 1}}, ValueError, r"lacks the ids \['b', 'c', 'd'\]"),
+        ({"over": "series", "groups": {**REGIONS, "a": None}}, ValueError, r"the ids \['a'\]"),
         ({"over": "series", "groups": dict.fromkeys("abcd", 1), "samples": drawn().rename(
             columns={"units": "group"})}, ValueError, "several columns of one name"),
         ({"over": "series", "groups": pd.DataFrame({"shop": ["a"]})}, ValueError, "groups must be"),
@@ -321,7 +321,7 @@ def test_a_single_series_has_totals_over_steps():
             ValueError, "several columns of one name",
         ),
         ({"samples": np.zeros(3)}, TypeError, "samples must be .* pandas or polars"),
-        ({"samples": [drawn()]}, TypeError, "samples must be .* put several below each other"),
+        ({"samples": [drawn()]}, TypeError, "samples must be .* concatenate several"),
         ({"over": "series", "groups": pd.Series(REGIONS)}, TypeError, "groups must be a dict"),
         ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "no step to sum"),
     ],

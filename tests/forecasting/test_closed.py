@@ -94,7 +94,7 @@ def test_the_plan_of_another_series_shows_that_it_goes_on(model):
     with pytest.raises(
         ValueError,
         match=r"2 of the 3 rows that follow series 'north'; the first "
-        r"missing one is 2024-02-02.*at its end, write a closed step as a row",
+        r"missing one is 2024-02-02.*write a closed step as a row",
     ):
         forecast(model, PAST, future=ended)
     last = PLAN[closing(PLAN, "east", 3)].assign(promo=np.nan)
@@ -156,7 +156,7 @@ def test_past_the_horizon_a_closed_step_is_missing(model):
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
 def test_a_plan_that_closes_a_whole_window_leaves_nothing_to_go_on_from(model):
     gone = (PLAN["shop"] == "east") & PLAN["day"].between(FRAME["day"][30], FRAME["day"][35])
-    with pytest.raises(ValueError, match="closes so many steps in a row of series 'east'"):
+    with pytest.raises(ValueError, match="closes so many consecutive steps of series 'east'"):
         forecast(model, PAST, future=PLAN[~gone], steps=9)
     ahead = forecast(model, PAST, future=PLAN[~gone], steps=9, incomplete="nan")
     assert ahead["units"].isna().tolist() == [False] * 9 + [True] * 9

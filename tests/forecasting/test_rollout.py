@@ -165,7 +165,7 @@ def test_formats_that_hold_no_loop_say_so(format, says, tmp_path):
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch's loops are refused")
 def test_a_format_that_was_never_tried_is_refused(tmp_path):
     rollout = Rollout(RecurrentPreset(units=(3,)).build(window=6), WindowedSeries(6), 3)
-    with pytest.raises(ValueError, match=r"as 'torch' from the .* has not tried if that format"):
+    with pytest.raises(ValueError, match=r"as 'torch' from the .* has not been tested with loops"):
         rollout.export(tmp_path / "file", format="torch")
 
 

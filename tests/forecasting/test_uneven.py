@@ -53,7 +53,8 @@ def test_regions_of_fewer_days_are_named_in_each_step(library, zone):
     assert first == (
         "aggregate leaves out 6 times that not all series of a total have, by 'day': 2024-12-14, "
         "2024-12-15, 2024-12-16 and 3 more. Series that share the fewest times: 'c' of 'north'. "
-        "Give series that end at different times a row at the last, with no target."
+        "Before you forecast, give each series that ends earlier a row at the last time, without a "
+        "target."
     )
     fewer = "aggregate sums fewer steps in some totals than the 14 of 'south': 'north' has 11. "
     weeks, [second] = told(regions, "step")

@@ -13,7 +13,7 @@ def test_history():
     assert [line.get_xdata().tolist() for line in axes.lines] == [[2, 3], [2, 3]]
     assert [line.get_ydata().tolist() for line in axes.lines] == [[2, 1], [3, 2]]
     with pytest.raises(
-        ValueError, match=r"metric must be one of the history, \['loss'.*metric='mae'"
+        ValueError, match=r"metric must be one of the history's, \['loss'.*metric='mae'"
     ):
         plot_history(curves, metric="mae")
     with pytest.raises(TypeError, match=r"last must be an integer >= 1\. Received: last=1\.5"):

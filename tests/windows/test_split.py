@@ -227,7 +227,7 @@ def test_a_date_written_as_a_number_is_told_of():
         dated.split(pd.DataFrame({"t": days, "v": 1.0}), 20240115)
     for frame in (pd.DataFrame({"t": range(30), "v": 1.0}), np.zeros(30)):
         windows = dated if isinstance(frame, pd.DataFrame) else WindowedSeries(3)
-        with pytest.raises(ValueError, match=r"having 30 positions\.$"):
+        with pytest.raises(ValueError, match=r"has 30 positions\.$"):
             windows.split(frame, 20240115)
 
 

@@ -1,11 +1,11 @@
-"""Computes margins of prediction intervals, and says how sure a measured coverage is. Plain NumPy.
+"""Computes margins of prediction intervals, and intervals of a measured coverage. Plain NumPy.
 
 The margins are those of split conformal prediction, from held-out errors.
 
-Values within an interval come in runs, because windows overlap and because bad spells last. So a
-share of 500 values is worth fewer independent ones: as many as would give a share that varies as
-much. It is estimated from the sums over stretches of time as long as the runs last (``lasting``),
-or over series, whichever vary more.
+Values outside an interval come in runs, because windows overlap and large errors last. So 500
+values are worth fewer independent ones: as many as have a share with the same variance. This
+variance comes from sums over stretches of time, as long as the runs (``lasting``), or over series,
+whichever is larger.
 """
 
 import math
@@ -19,11 +19,11 @@ from keras_ts.evaluation.arithmetic.verdict import FEWEST, lasting
 from keras_ts.scores.report import percent, whole_percent
 
 _NORMAL = 1.959964
-# A half is cut into four stretches: fewer show no spread, and more are too short for runs that
-# last, such as spells in which a series is restless.
+# A half is cut into four stretches: fewer show no spread, and more are shorter than the runs of
+# large errors in a volatile time.
 _STRETCHES = 4
-# The quantile 0.9875 of Student's t with 6 degrees of freedom. The test at 2.5 % leaves room for
-# such spells, since short parts underestimate them.
+# The quantile 0.9875 of Student's t with 6 degrees of freedom: a test at 2.5 %, not 5 %, since
+# short parts underestimate such runs.
 _LIMIT = 2.969
 
 
@@ -52,7 +52,7 @@ def class_margins(scores: Array, classes: IntArray, number: int, coverage: float
 
 
 def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
-    """Yield the scores of each class, of ``(windows, targets)``; NaN for those of others."""
+    """Yield, for each class, the scores with NaN for windows and targets of other classes."""
     for place in range(number):
         yield np.where((classes == place)[:, None], scores, np.nan)
 
@@ -60,7 +60,7 @@ def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
 def joined_classes(
     scores: Array, classes: IntArray, bounds: tuple[int, ...], coverage: float
 ) -> tuple[int, ...]:
-    """Return the bounds of classes that have scores enough at each step."""
+    """Return the bounds of classes that have enough scores at each step."""
     # A class with too few is joined to the next one, and the last to the one before it.
     begins, begin = [], 0
     for place in range(len(bounds)):
@@ -74,7 +74,7 @@ def joined_classes(
 
 def ranked(scores: Array, levels: Sequence[float]) -> Array:
     """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level."""
-    # From ``(windows, ...)`` to ``(..., levels)``; NaN is left out, and stands for no score.
+    # From ``(windows, ...)`` to ``(..., levels)``. NaN is left out, and returned without any score.
     if not len(scores):
         return np.full((*scores.shape[1:], len(levels)), np.nan)
     counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)
@@ -102,11 +102,11 @@ def _rank(count: int, coverage: float) -> int:
 class Coverage(NamedTuple):
     """The share of values within an interval, with its own 95 % interval by Wilson (1927)."""
 
-    asked: float  # the share that the interval shall hold
-    share: float  # the share that it held
+    asked: float  # the share that the interval should contain
+    share: float  # the share that it contained
     low: float
     high: float
-    independent: float  # the number of independent values whose share varies as much
+    independent: float  # how many independent values have a share of the same variance
 
     def sentence(self, name: str) -> str:
         """Return in a sentence what share of values the interval of a model held."""
@@ -122,9 +122,9 @@ class Coverage(NamedTuple):
 
 
 def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
-    """Return a coverage with its interval, from values inside and values in all."""
-    # These are ``(2, times)``, of each origin's time in order, and ``(2, series)``. The targets of
-    # ``overlap`` neighbouring times overlap.
+    """Return a coverage with its interval, from the numbers of values inside and in all."""
+    # They are counted by time of origin, ``(2, times)``, and by series, ``(2, series)``. The
+    # targets of ``overlap`` neighbouring times overlap.
     times, series = (totals[:, totals[1] > 0] for totals in (times, series))
     inside, count = times.sum(axis=1)
     share = float(inside / count)
@@ -140,7 +140,7 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
             units, variance = series.shape[1], by_series
     independent = float(units)
     if variance > 0 and units >= FEWEST:
-        # Few stretches show the spread badly, so it counts for as much more as Student's t says:
+        # Few units estimate the variance badly, so Student's t replaces the normal distribution:
         # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
         terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))
         student = sum(term / (units - 1) ** power for power, term in terms)
@@ -169,7 +169,7 @@ def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
         (inside - share * count) / count.sum()
         for (inside, count), share in zip(halves, shares, strict=True)
     ]
-    # Each half about its own share, so that a change between them does not look like a long run.
+    # Less each half's own share: a change between the halves must not look like a long run.
     lengths, biases = lasting(np.concatenate(residuals)[None], overlap)
     if middle // int(lengths[0]) < _STRETCHES:
         return None

@@ -1,4 +1,4 @@
-"""The skills of forecasters over the best baseline: of all targets, or on each target by itself."""
+"""The skills of forecasters over the best baseline, on all targets or on each target."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -26,10 +26,10 @@ def skills_over(
     """Return the skills over the best baseline, from ``(seeds, windows)`` errors."""
     # Windows that are not judged, or have no error, are NaN; ``origins`` lacks them.
     judged = np.isfinite(errors[best][0])
-    errors = {name: own[:, judged] for name, own in errors.items()}
+    errors = {name: by_seed[:, judged] for name, by_seed in errors.items()}
     other, baselines = errors[best][0], [name for name in errors if name not in models]
     skills = {name: skill(errors[name], other, origins) for name in baselines}
-    # The best baseline may only be the luckiest of several equally good ones.
+    # The best baseline may be just the luckiest of several equally good ones.
     as_good = sum(rival.verdict not in ("beats", "loses to") for rival in skills.values())
     for name in models:
         skills[name] = skill(errors[name], other, origins, as_good)

@@ -8,15 +8,15 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.scores.metrics import QUANTILE, RATIOS, of_sums
 
-# The most numbers in the sums over origins: of a long series some origins are left out, evenly.
+# The most numbers in the sums over origins: beyond it, only evenly spaced origins are summed.
 _MOST_NUMBERS = 1 << 22
 
 
 class Tally:
     """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
-    # With the ``times`` of the windows' origins, numbered from 0 without a gap, losses of the
-    # measure and the coverage are summed for each time and step, too.
+    # With the ``times`` of the windows' origins, numbered from 0 without a gap, the losses of the
+    # measure and of the coverage are also summed by time and step.
     def __init__(
         self,
         windows: int,
@@ -27,12 +27,12 @@ class Tally:
         times: IntArray | None = None,
         classes: int = 1,
         levels: tuple[float, ...] | None = None,
-        apart: Sequence[str] = (),  # measures whose errors are kept of each target, too
+        target_measures: Sequence[str] = (),  # measures with errors for each target, too
     ) -> None:
-        # Of each seed, the sum of a window's losses of ``measure`` over the number of its targets.
-        # Missing ones add 0, so that the ratio of two forecasters' sums is that of their means.
+        # For each seed and window, the sum of its losses over the number of its targets. A missing
+        # target adds 0, so that the ratio of two forecasters' sums is that of their means.
         self.by_seed = np.full((1, windows), np.nan)
-        self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in apart}
+        self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
@@ -51,7 +51,7 @@ class Tally:
         """Return the sums of one forecaster over parts of the same series that share no origin."""
         first = tallies[0]
         sizes = first._series, first.steps, first.columns
-        # Quantiles of some parts alone are no quantiles of the whole.
+        # The whole has quantiles only if all parts have the same levels.
         alike = all(tally.levels == first.levels for tally in tallies)
         levels = first.levels if alike else None
         joint = cls(0, *sizes, first._measure, classes=first._classes, levels=levels)
@@ -71,7 +71,7 @@ class Tally:
 
     @classmethod
     def averaged(cls, tallies: Sequence["Tally"]) -> "Tally":
-        """Return the means over models that differ by their seed, of losses at the same targets."""
+        """Return the mean losses of models that differ only by their seed."""
         mean = copy.copy(tallies[0])
         mean.by_seed = np.concatenate([tally.by_seed for tally in tallies])
         mean.by_target = _on_targets(tallies, axis=1)
@@ -83,7 +83,7 @@ class Tally:
 
     @property
     def errors(self) -> Array:
-        """``(windows,)``, the error of each by the measure, in the mean over seeds."""
+        """The error of each window by the measure, ``(windows,)``, a mean over seeds."""
         return self.by_seed.mean(axis=0)
 
     def add(
@@ -92,9 +92,9 @@ class Tally:
         series: IntArray,
         losses: dict[str, Array],
         present: BoolArray | None = None,
-        classes: IntArray | None = None,  # (windows, targets), of the numbers of inputs
+        classes: IntArray | None = None,  # (windows, targets), the class by number of inputs
     ) -> None:
-        """Add losses ``(windows, steps, targets)`` by metric, without NaN and missing targets."""
+        """Add losses ``(windows, steps, targets)`` by metric; leave out NaN and missing targets."""
         if classes is not None and present is not None:
             self._total("windows", "inputs")[0] += np.bincount(
                 classes.ravel(), present.any(axis=1).ravel(), minlength=self._classes
@@ -134,13 +134,13 @@ class Tally:
                     by_origin += added.reshape(by_origin.shape)
 
     def add_quantiles(self, actual: Array, quantiles: Array, present: BoolArray) -> None:
-        """Count the targets that lie below each quantile, and up to it."""
+        """Count the targets below each quantile, and those at most as large."""
         wide, values = present[..., None], actual[..., None]
         for place, beyond in enumerate((quantiles > values, quantiles >= values, wide)):
             self._below[place] += (wide & beyond).sum(axis=(0, 1, 2))
 
     def below(self) -> tuple[tuple[float, ...] | None, Array, Array]:
-        """Return the levels, and the shares of targets below and up to the quantile of each."""
+        """Return the levels, and the shares of targets below, and at most, each quantile."""
         below, up_to, count = self._below
         return self.levels, below / count, up_to / count
 
@@ -158,7 +158,7 @@ class Tally:
         return of_sums(name, total, count)
 
     def totals(self, name: str, by: str) -> Array:
-        """Return the sum of a metric's losses and their number: ``(2, series)``, or origins."""
+        """Return the sums of a metric's losses and their numbers, ``(2, series or origins)``."""
         sums = self._total(name, by)
         return sums.sum(axis=2) if by == "origin" else sums
 
@@ -181,7 +181,7 @@ class Tally:
         return np.flatnonzero(self._total("mae", "series")[1])
 
     def classes(self) -> tuple[IntArray, IntArray]:
-        """Return the classes of inputs that have windows of a target, and how many they have."""
+        """Return the classes of inputs that have windows, and how many, counted by target."""
         counts = self._total("windows", "inputs")[0].astype(np.int64)
         return np.flatnonzero(counts), counts[counts > 0]
 

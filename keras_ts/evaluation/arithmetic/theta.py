@@ -1,13 +1,13 @@
-"""The theta method, for many windows at once: the statistical rival that forecasters would name.
+"""The theta method, for many windows at once.
 
-A forecast is the mean of two lines: the window's trend, and exponential smoothing of what is left
-when the trend is made steeper. How much each counts is fitted. The docstring of the baseline
-``Theta`` names the sources. With ``x[1..n]`` a window, ``A + B t`` its
-least-squares line, ``a`` the smoothing weight and ``w = 1 - 1 / theta`` in ``[0, 1]``:
+A forecast is a weighted mean of two lines: the window's trend, and exponential smoothing of the
+window with its departures from the trend multiplied by theta. The baseline ``Theta`` names the
+sources. With ``x[1..n]`` a window, ``A + B t`` its least-squares line, ``a`` the smoothing weight
+and ``w = 1 - 1 / theta`` in ``[0, 1]``:
 
 - ``l[t] = a x[t] + (1 - a) l[t - 1]``
 - ``m[t] = l[t - 1] + w ((1 - a)^(t - 1) A + (1 - (1 - a)^t) / a B)``, the one-step forecast
-- ``l[n] + w ((1 - a)^n A + ((h - 1) + (1 - (1 - a)^(n + 1)) / a) B)``, that of step ``h``.
+- ``l[n] + w ((1 - a)^n A + ((h - 1) + (1 - (1 - a)^(n + 1)) / a) B)``, the forecast of step ``h``.
 
 The errors ``x[t] - m[t]`` are linear in ``w`` and ``l[0]``, so that for each ``a`` on a grid both
 come from least squares; the ``a`` with the smallest sum of squares is taken.
@@ -18,7 +18,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 
 _WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99])
-# Chance alone gives an autocorrelation of more standard errors one time in ten.
+# By chance, an autocorrelation exceeds this many standard errors one time in ten.
 _LIMIT = 1.2816
 _AT_ONCE = 4096
 
@@ -26,30 +26,30 @@ _AT_ONCE = 4096
 def theta(windows: Array, starts: IntArray, ahead: Array, period: int | None) -> Array:
     """Return forecasts ``(windows, steps)`` of ``(windows, inputs)``, finite from ``starts`` on."""
     # ``ahead`` counts steps from the last input, ``period`` the inputs in a season, if there is
-    # one. So many windows at a time stay in the processor's cache.
+    # one. Parts of ``_AT_ONCE`` windows stay in the processor's cache.
     made, inputs = [np.empty((0, len(ahead)))], windows.shape[1]
     for begin in range(0, len(windows), _AT_ONCE):
-        part, own = windows[begin : begin + _AT_ONCE], starts[begin : begin + _AT_ONCE]
+        part, begins = windows[begin : begin + _AT_ONCE], starts[begin : begin + _AT_ONCE]
         if period is None or inputs < 2 * period:
-            made.append(_optimised(part, own, ahead))
+            made.append(_optimised(part, begins, ahead))
             continue
-        phases, grows = _season(part, own, period)
+        phases, grows = _season(part, begins, period)
         season = phases[:, np.arange(inputs) % period]
         with np.errstate(divide="ignore", invalid="ignore"):
             rest = np.where(grows, part / season, part - season)
-        forecasts = _optimised(rest, own, ahead)
+        forecasts = _optimised(rest, begins, ahead)
         season = phases[:, (inputs - 1 + ahead).round().astype(np.int64) % period]
         made.append(np.where(grows, forecasts * season, forecasts + season))
     return np.concatenate(made)
 
 
 def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array]:
-    """Return what each phase adds to a window, and where it multiplies instead."""
-    # It is that of the classical decomposition: 0, or 1 as a factor, where the window shows none.
+    """Return what each phase adds to a window, and for which windows it multiplies instead."""
+    # By classical decomposition; without a season a phase adds 0, or multiplies by 1.
     live = np.arange(windows.shape[1]) >= starts[:, None]
     values = np.where(live, windows, np.nan)
     grows = np.nanmin(values, axis=1, keepdims=True) > 0
-    # A mean over one period about each step; of an even period, the ends count half.
+    # A mean over one period about each step; for an even period, the ends count half.
     weights = np.ones(period + 1 - period % 2)
     if period % 2 == 0:
         weights[[0, -1]] = 0.5
@@ -67,7 +67,7 @@ def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array
             count, 1
         )
         phases[count == 0, phase] = np.nan
-    # Without a value of each phase, or without a sign of a season, there is none.
+    # A season needs a value at each phase, and an autocorrelation that is more than chance.
     shows = np.isfinite(phases).all(axis=1) & _repeats(values, live, period)
     mean = phases.mean(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -77,7 +77,7 @@ def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array
 
 
 def _repeats(values: Array, live: Array, period: int) -> Array:
-    """Tell for each window if its autocorrelation at the period is more than chance."""
+    """Return True for each window whose autocorrelation at the period is more than chance."""
     count = live.sum(axis=1)
     mean = np.nansum(values, axis=1) / count
     rest = np.where(live, values - mean[:, None], 0.0)
@@ -95,7 +95,7 @@ def _repeats(values: Array, live: Array, period: int) -> Array:
 def _optimised(values: Array, starts: IntArray, ahead: Array) -> Array:
     """Return the forecasts of windows without a season."""
     inputs = values.shape[1]
-    # Near 0, the sums of squares of a high level lose no digits.
+    # Less the last value, so that sums of squares lose no digits where the level is high.
     base = values[:, -1:]
     values = values - base
     live = np.arange(inputs) >= starts[:, None]

@@ -1,23 +1,23 @@
 """Tests with an interval if one forecaster's error is smaller than another's. Plain NumPy.
 
-Errors of neighbouring origins are correlated, because their targets overlap and because bad spells
-last. So the bootstrap draws whole blocks of neighbours, not single errors: the moving-block
-bootstrap of Künsch, *The jackknife and the bootstrap for general stationary observations*, Annals
-of Statistics 17 (1989), on a circle, so that every origin is drawn equally often.
+Errors of neighbouring origins are correlated, because their targets overlap and because large
+errors come in runs. So the bootstrap draws blocks of neighbours, not single errors: it is the
+moving-block bootstrap of Künsch, *The jackknife and the bootstrap for general stationary
+observations*, Annals of Statistics 17 (1989), on a circle, so that each origin is equally likely.
 
-Blocks are as long as the differences of errors last. ``lasting`` estimates that by the rule of
-Politis and White, *Automatic block-length selection for the dependent bootstrap*, Econometric
-Reviews 23 (2004), with the correction of Patton, Politis and White, Econometric Reviews 28 (2009),
-for blocks on a circle. With fewer than six there is no interval, since they do not show the spread
-between blocks.
+A block is as long as the differences of both errors stay correlated. ``lasting`` estimates that by
+the rule of Politis and White, *Automatic block-length selection for the dependent bootstrap*,
+Econometric Reviews 23 (2004), with the correction of Patton, Politis and White, Econometric Reviews
+28 (2009), for blocks on a circle. Fewer than six blocks do not show the spread between blocks, so
+there is no interval.
 
-The interval is that of the logarithm of the ratio of both mean errors, which treats the two alike.
-It is studentized: each draw's distance is divided by the draw's own standard error. So it reaches
-its coverage with fewer origins than an interval of percentiles does.
+The interval is computed for the logarithm of the ratio of both mean errors, which treats both
+forecasters alike. It is studentized: each draw's distance is divided by the draw's own standard
+error. So it reaches its coverage with fewer origins than an interval of percentiles does.
 
-In a panel whole series are drawn, and shocks that several series share at one time widen the
-interval. Very many series are pooled at random into a thousand groups first, which vary as much
-together as the series do, and take fewer draws.
+In a panel, the bootstrap draws whole series, and shocks that several series share at one time widen
+the interval. Very many series are first pooled at random into a thousand groups: the sums of groups
+vary as much, and a draw of them is cheaper.
 """
 
 from dataclasses import dataclass
@@ -32,30 +32,31 @@ DRAWS = 1000
 CONFIDENCE = 0.95
 # Of two equal forecasters, one wins all of five blocks in 2 of 32 cases: too often by chance.
 FEWEST = 6
-# More than twice as many series are pooled into this many groups, which show the same spread.
+# More than twice this many series are pooled into this many groups, which show the same spread.
 GROUPS = 1000
-# The most numbers of the draws that are in memory at once.
+# At most this many drawn numbers are in memory at once.
 _AT_ONCE = 1 << 20
-# Mean errors that differ by a smaller share are the same.
+# Mean errors that differ by a smaller share count as equal.
 _ROUNDING = 1e-5
 # The rule's length is best for estimating a variance. An interval needs less bias, so longer
 # blocks: 2 is the smallest of the factors 1, 1.5, 2, 2.5 and 3 whose intervals cover 95 %.
 _FACTOR = 2
-# The least share of the variance of shocks that blocks may miss, times the root of the origins.
+# Blocks are assumed to miss at least this share, over the root of the number of origins, of the
+# variance of shocks.
 _LEAST_BIAS = 0.8
-# This many lags count however small they are: among a few dozen errors none stands out from chance.
+# This many lags always count: among a few dozen errors, no correlation stands out from chance.
 _LAGS = 2
-# The columns of a skill in a table, and what a ``Skill`` calls them.
+# The columns of a skill in a table, and their names in ``Skill``.
 ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
 
 class Skill(NamedTuple):
     """One minus a forecaster's mean error over another's, with its 95 % interval, NaN for none."""
 
-    value: Any  # a number, or ``(series,)``: that on each series by itself; so are the others
+    value: Any  # a number, or ``(series,)`` for the skills on single series; so are low and high
     low: Any
     high: Any
-    few: str = ""  # "windows" or "series" that are too few for an interval
+    few: str = ""  # what is too few for an interval: "windows" or "series"
     stretch: Any = 1  # neighbouring windows that are drawn together
 
     @property
@@ -67,7 +68,7 @@ class Skill(NamedTuple):
         return verdict if verdict.ndim else verdict.item()
 
     def rooted(self) -> "Skill":
-        """Return the skill of the roots of mean squares, from that of the squares."""
+        """Return the skill by roots of mean squares, from the skill by mean squares."""
         value, low, high = (1 - np.sqrt(1 - np.asarray(end))[()] for end in self[:3])
         return self._replace(value=value, low=low, high=high)
 
@@ -92,7 +93,7 @@ class Origins:
         return cls(series, times, int(np.ceil(overlap * step)), overlap)
 
     def at(self, judged: BoolArray) -> "Origins":
-        """Return some of the origins, as targets of which others lack a value have them."""
+        """Return the origins where ``judged`` is True, numbered anew."""
         return Origins.of(self.series[judged], self.times[judged], self.neighbours)
 
     @cached_property
@@ -107,7 +108,7 @@ class Origins:
 
     @property
     def at_one_time(self) -> bool:
-        """True if times are so few, or overlap so much, that errors say nothing of others."""
+        """True if times are too few, for how many overlap, to say anything of other times."""
         return self.num_times < max(2 * self.overlap, 3)
 
     def too_few(self, skill: Skill) -> str:
@@ -126,8 +127,8 @@ class Origins:
     @cached_property
     def pooled(self) -> "Origins":
         """The same origins, with groups of series for series if there are very many."""
-        # A series goes into any group with the same chance, so the groups' sums vary as the series'
-        # do. A thousand groups show their spread to 2 %.
+        # Groups are random, so the sum over groups varies as that over series does. A thousand
+        # groups show its spread to 2 %.
         if self.num_series <= 2 * GROUPS:
             return self
         groups = np.random.default_rng(0).permutation(self.num_series) % GROUPS
@@ -141,22 +142,21 @@ class Origins:
 
 def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
     """Return the skill of a forecaster over another one, from paired errors ``(count,)``."""
-    # Of several seeds, the errors are ``(seeds, count)``, and the variance between these widens the
-    # interval. The other one is the best of several equally good ``rivals``, chosen for its luck,
-    # which makes the skill too low. So the upper end is raised: each rival gets its share of the
-    # 2.5 %.
+    # With several seeds, the errors are ``(seeds, count)``, and the variance between seeds widens
+    # the interval. The other forecaster is the luckiest of ``rivals`` equally good ones, which
+    # makes the skill too low. So the upper end is raised: each rival gets an equal share of 2.5 %.
     if origins.num_series == 1:
-        alone = skills_by_series(errors, others, origins, rivals)
-        few = "windows" if np.isnan(alone.low[0]) else ""
-        ends = float(alone.value[0]), float(alone.low[0]), float(alone.high[0])
-        return Skill(*ends, few, int(alone.stretch[0]))
+        single = skills_by_series(errors, others, origins, rivals)
+        few = "windows" if np.isnan(single.low[0]) else ""
+        ends = float(single.value[0]), float(single.low[0]), float(single.high[0])
+        return Skill(*ends, few, int(single.stretch[0]))
     by_seed = np.atleast_2d(errors)
     errors = by_seed.mean(axis=0)
     ratios, rows = _compared(errors[None], others[None])
     value = float(1 - ratios[0])
     if origins.num_series < FEWEST:
         return Skill(value, np.nan, np.nan, "series")
-    # A ratio of 0 has no logarithm, and one that never changes has no spread.
+    # A ratio of 0 has no logarithm, and a ratio that never changes has no spread.
     if not errors.any() or not others.any() or not rows.any():
         return Skill(value, value, value)
     groups = origins.pooled
@@ -166,8 +166,8 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     spread = spreads[0]
     if stretches < FEWEST:
         together = spread**2 * _together(rows[0], origins)
-        # Few stretches cannot tell such shocks from a forecaster that is better. Series that do not
-        # differ at all are one series.
+        # With few stretches, shared shocks look like a better forecaster. Series that do not differ
+        # at all are one series.
         if max(shared, together, _ROUNDING**2) > spread**2:
             return Skill(value, np.nan, np.nan, "windows", length)
         spread = np.sqrt(spread**2 + max(together - shared, 0.0))
@@ -179,8 +179,8 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
 
 
 def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
-    """Return what ``skill`` returns for the windows of each series alone."""
-    # Series of equal length are judged together: the blocks that are drawn depend on lengths only.
+    """Return the skill on each series alone."""
+    # Series of equal length are judged together, since the draws depend on lengths only.
     counts = np.bincount(origins.series)
     firsts = np.cumsum(counts) - counts
     value, low, high = np.empty((3, len(counts)))
@@ -202,9 +202,9 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
     """Return values, ends and lengths of stretches from ``([seeds, ]series, count)`` errors."""
     errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
-    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. Where
-    # targets overlap, the overlap is known, so six blocks of at least that length and five sixths
-    # of the estimate are accepted.
+    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. So where
+    # targets overlap, six blocks suffice that are at least as long as the overlap and five sixths
+    # of the estimate.
     lengths, biases = lasting(shares, overlap)
     shorter = shares.shape[1] // FEWEST
     if overlap > 1:
@@ -218,7 +218,7 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
     for length in np.unique(lengths[drawn]).tolist():
         rows = drawn & (lengths == length)
         spreads, distances = _drawn(np.stack([errors[rows], others[rows]]), length)
-        # Few errors show only part of the bias, so it is doubled.
+        # Few errors show only a part of the bias, so it counts twice.
         distances *= (np.sqrt(1 + 2 * biases[rows]) * spreads)[:, None]
         distances = _with_luck(distances, by_seed[:, rows])
         low[rows], high[rows] = _ends(ratios[rows], distances, rivals)
@@ -226,7 +226,7 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
 
 
 def _compared(errors: Array, others: Array) -> tuple[Array, Array]:
-    """Return each row's ratio of sums, and the shares in both sums that each pair differs by."""
+    """Return each row's ratio of sums, and each pair's difference of its shares in both sums."""
     total, other = errors.sum(axis=1), others.sum(axis=1)
     ratios = np.where(total == other, 1.0, np.inf)
     np.divide(total, other, out=ratios, where=other > 0)
@@ -234,7 +234,7 @@ def _compared(errors: Array, others: Array) -> tuple[Array, Array]:
     ratios[np.abs(ratios - 1) <= _ROUNDING] = 1.0
     ours = errors / np.where(total > 0, total, 1.0)[:, None]
     shares = ours - others / np.where(other > 0, other, 1.0)[:, None]
-    # Rounding errors are no difference.
+    # A rounding error is not a difference.
     shares[np.abs(shares) <= 1e-12 * ours] = 0.0
     return ratios, shares
 
@@ -244,7 +244,7 @@ def _with_luck(distances: Array, by_seed: Array) -> Array:
     seeds = len(by_seed)
     if seeds == 1:
         return distances
-    # What is judged is the mean over seeds, which varies as much as they do over their number.
+    # The mean over seeds is judged: its variance is that between seeds over their number.
     logs = np.log(np.maximum(by_seed.sum(axis=-1), np.finfo(float).tiny))
     spread = np.sqrt(logs.var(axis=0, ddof=1) / seeds)
     draws = np.random.default_rng(2).standard_t(seeds - 1, size=DRAWS)
@@ -256,30 +256,29 @@ def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
     levels = [CONFIDENCE, 1 - (1 - CONFIDENCE) / rivals]
     reach, more = np.quantile(distances, levels, method="higher", axis=1)
     ratio = np.log(ratios)
-    with np.errstate(over="ignore"):  # Few errors that hardly differ may reach to -infinity.
+    with np.errstate(over="ignore"):  # With few errors, the lower end may be -infinity.
         return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
     """Return the variance by shocks that series share, and the stretches' number and length."""
-    # It is the covariance of two series within stretches of time, summed over all pairs: Cameron,
+    # This variance sums, over pairs of series, their covariance within stretches of time: Cameron,
     # Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
     # Economic Statistics 29 (2011).
     count = origins.num_times
     if origins.at_one_time:
         return 0.0, 1, origins.overlap
     lengths, biases = lasting(np.bincount(origins.times, shares)[None], origins.overlap)
-    # Few errors that do not seem to last are often so by luck, and then vary too little: of sixty
-    # origins by a sixth, in simulations. Luck falls with the root of their number.
+    # Few errors often look uncorrelated by luck, which makes their variance too small: with sixty
+    # origins by a sixth, in simulations. The luck falls with the root of their number.
     length, bias = int(lengths[0]), max(float(biases[0]), _LEAST_BIAS / count**0.5)
-    # A variance can only be estimated from several stretches, even if they are short. A thousand
-    # show it to 5 %.
+    # A variance needs several stretches, even if these are short. A thousand show it to 5 %.
     stretches = min(max(count // length, min(count // origins.overlap, FEWEST)), GROUPS)
     shape = (origins.num_series, stretches)
     cells = origins.series * stretches + origins.times * stretches // count
     number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     sums = np.bincount(cells, shares, shape[0] * shape[1]).reshape(shape)
-    # Without each series' mean: a series that is better at all times has no shock.
+    # Less each series' mean: a series that is better at all times has no shock.
     rest = sums - sums.sum(axis=1, keepdims=True) * number / number.sum(axis=1, keepdims=True)
     pairs = float(np.sum(rest.sum(axis=0) ** 2) - np.sum(rest**2))
     shared = max(pairs, 0.0) * stretches / (stretches - 1) * (1 + 2 * bias)
@@ -288,19 +287,19 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
 
 def _together(shares: Array, origins: Origins) -> float:
     """Return how much shocks that several series share add to the variance, as a share of it."""
-    # Few stretches of time show little of such shocks. But if the series share them, their errors
-    # move together from one origin to the next. This assumes that what they share and what they do
-    # not share last equally long.
+    # Few stretches of time hardly show such shocks. But series that share them have errors that
+    # move together from one origin to the next. This assumes that shared errors stay correlated as
+    # long as all others.
     same = np.diff(origins.series[origins.order]) == 0
     moves = np.diff(shares[origins.order])[same]
     sums = np.bincount(origins.times[origins.order][1:][same], moves)
-    alone = float(np.sum(moves**2))
-    return float(np.sum(sums**2)) / alone - 1.0 if alone > 0 else 0.0
+    separate = float(np.sum(moves**2))
+    return float(np.sum(sums**2)) / separate - 1.0 if separate > 0 else 0.0
 
 
 def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
     """Return the standard errors ``(rows,)`` of log ratios, and the distances of the draws."""
-    # These are studentized, ``(rows, DRAWS)``, from ``(2, rows, count)`` losses.
+    # Losses are ``(2, rows, count)``; distances are studentized, ``(rows, DRAWS)``.
     rows, count = losses.shape[1:]
     blocks = count // length
     totals = losses.sum(axis=-1)
@@ -322,9 +321,9 @@ def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
             shares = drawn[0] / total[0] - drawn[1] / total[1]
             spreads = np.sqrt(np.sum(shares**2, axis=-1) * blocks / (blocks - 1))
             distance = np.abs(np.log(total[0] / total[1])[..., 0] - ratio[:, None]) / spreads
-        # 0 / 0: a draw with neither a distance nor a spread.
+        # 0 / 0 is a draw with neither a distance nor a spread.
         distances[:, begin : begin + draws] = np.where(np.isnan(distance), 0.0, distance)
-    # Of rows that all have one ratio, a distance is a rounding error, over a spread of perhaps 0.
+    # If all blocks of a row have one ratio, a distance is a rounding error over a spread of 0.
     return spread, np.where(spread[:, None] > 1e-12, distances, 0.0)
 
 
@@ -357,7 +356,7 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
         bend = 2 * (lags * weighted).sum(axis=1)
         # Covariances about the sample's own mean leave out the variance of that mean.
         covariances = sampled + np.maximum(long_run, 0.0)[:, None] / count
-    # Otherwise neighbours are no more alike than others.
+    # Elsewhere, neighbours are no more alike than other errors.
     related = (variances[:, 0] > 0) & (bend > 0)
     reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=related & (long_run > 0))
     lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)

@@ -74,10 +74,10 @@ def backtest(
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
-    test part. A fold's model sees no value later than its training part. From one fold to the next,
-    only levels to ``follow`` are carried, and a model if ``refit`` says so. Before each fold, the
+    test part. A fold's model sees no value later than its training part. One fold passes on to the
+    next only the levels of ``follow`` and, if ``refit`` says so, its model. Before each fold, the
     random numbers of Keras, Python and NumPy are seeded from the number of the fold and the seed of
-    ``windows``, so its forecasts are the same whatever ran before. The random state is not put back
+    ``windows``, so its forecasts are the same whatever ran before. The random state is not restored
     afterwards.
 
     The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on all
@@ -132,12 +132,12 @@ def backtest(
         validation_size: Positions (or timestamps) that are held out at the end of each training
             part. ``fit`` gets their windows as ``validation_data``, for early stopping, and
             ``coverage`` is calibrated on them. Defaults to None: none are held out.
-        coverage: Share of values that a prediction interval shall contain, or an increasing list of
-            shares, as for ``calibrate``. Each fold is calibrated on its own validation part, even
-            if its model was trained on an earlier fold. Defaults to None: no intervals are added.
+        coverage: Share of values that a prediction interval should contain, or an increasing list
+            of shares, as for ``calibrate``. Each fold is calibrated on its own validation part,
+            even if an earlier fold trained its model. Defaults to None: no intervals are added.
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
-        refit: True to train on every fold, False on the first one alone, or ``k`` to train on every
-            ``k``-th fold and to judge its model up to the next of these. Defaults to True.
+        refit: True to train on every fold, False to train on the first one alone, or ``k`` to train
+            on every ``k``-th fold and keep that model for the folds between. Defaults to True.
         period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
             changes over ``period`` rows; 1 for no season. Defaults to None: that of a preset, if it
             has one.
@@ -154,21 +154,21 @@ def backtest(
             is kept.
         key: A text, such as ``"v1"``, that stands for the code that you pass: ``build``, ``core``,
             callbacks, and all that these read. Change it whenever you change any of that; a folder
-            with another key is refused. Without a key, if ``build`` or an argument of ``fit`` is or
-            holds a function or an object that is not registered, a warning says so, every fold is
-            trained, and ``folder`` is neither read nor written. ``baselines`` and ``metrics`` need
-            no key, since their results are not kept. Defaults to None.
-        seeds: How many models to train on each fold, each with random numbers of its own. The
-            errors are then the means over the models, and the variance between them widens the
-            interval of the skill, by Student's t of ``seeds - 1`` degrees of freedom: 3 to 5 tell a
-            lucky model from a good one. ``table`` has a column ``seed``; ``folder`` keeps the runs
-            of further seeds in folders ``seed_1``, ``seed_2``, .... Defaults to 1: the interval
-            leaves the luck of a seed out.
+            with another key is refused. With ``folder``, code without a key (functions or objects
+            that are not registered, in ``build`` or arguments of ``fit``) raises a warning: every
+            fold is then trained, and ``folder`` is neither read nor written. ``baselines`` and
+            ``metrics`` need no key, since their results are not kept. Defaults to None.
+        seeds: How many models to train on each fold, each with its own random numbers. The errors
+            are then the means over the models, and the variance between models widens the interval
+            of the skill, by Student's t of ``seeds - 1`` degrees of freedom: 3 to 5 tell a lucky
+            model from a good one. ``table`` gets a column ``seed``; ``folder`` keeps the runs of
+            further seeds in folders ``seed_1``, ``seed_2``, .... Defaults to 1: the interval leaves
+            out the luck of a seed.
         total: True to judge the total of each window's steps, as for ``compare``, also in the
             scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
             ``joint=True``, so that totals have quantiles. Defaults to False.
-        follow: True to begin each fold's intervals at the levels to which the folds before moved
-            them, as the function ``follow`` does. Defaults to False: each is as calibrated.
+        follow: True to start each fold's intervals at the levels to which earlier folds moved them,
+            as the function ``follow`` does. Defaults to False: each is as calibrated.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
             those of ``preset.fit``. ``verbose=None``, the default, shows a progress bar of the
             folds, and 0 shows nothing; other values go to ``fit``.
@@ -192,9 +192,9 @@ def backtest(
     shares = None if coverage is None else checked_coverage(coverage)
     if shares is not None and validation_size is None:
         raise ValueError(
-            "coverage needs errors on windows that no fold was trained on. Pass validation_size=, "
-            "the number of positions or timestamps that each fold holds out at the end of its "
-            "training part."
+            "coverage needs errors on windows that a fold was not trained on. Pass "
+            "validation_size=, the number of positions or timestamps that each fold holds out at "
+            "the end of its training part."
         )
     if _checks.boolean("follow", follow) and shares is None:
         raise ValueError("follow=True moves intervals: pass coverage= and validation_size=, too.")
@@ -217,8 +217,8 @@ def backtest(
     judge = Judge([_MODEL], period, baselines, metrics, by, windows.targets == "sequence", total)
     stores: list[FoldStore | None] = [None] * seeds
     if folder is not None:
-        own = [folder, *(Path(path_text("folder", folder), f"seed_{n}") for n in range(1, seeds))]
-        stores = [FoldStore(path) for path in own]
+        further = (Path(path_text("folder", folder), f"seed_{n}") for n in range(1, seeds))
+        stores = [FoldStore(path) for path in (folder, *further)]
     seed = windows.seed
     if seed is None:
         seed = random.getrandbits(32)
@@ -235,7 +235,7 @@ def backtest(
             keras.utils.set_random_seed(_seed_of(seed, number))
             fold = next(datasets)
             if shares is not None and fold.validation is not None:
-                # Before a training that would be in vain.
+                # Checked before the training, which takes long.
                 check_enough(np.array([[fold.validation.num_windows]]), shares)
             judged = JudgedWindows("validation", fold.test)
             if number == 0 and store is not None:
@@ -285,12 +285,12 @@ def backtest(
     parts: list[Part] = []
     wide = False
     for number, made in enumerate(zip(*runs, strict=True)):
-        # Seeded again, since a fold that is trained has drawn numbers, and one that is read, none.
+        # Seeded again, since training a fold draws random numbers, and reading a kept one does not.
         keras.utils.set_random_seed(_seed_of(seed, number))
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
         scales, wide = before.scales(period or 1), wide or too_many(before)
-        # NaN is a forecast that failed, and is refused; in a table it would be one that is lacking.
+        # A model's NaN is a failed forecast, and is refused; a table's NaN is a missing one.
         forecasters = [
             of_array(
                 seed_name(_MODEL, place), done.predictions, done.levels, judged, done.totals

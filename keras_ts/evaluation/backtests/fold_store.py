@@ -29,7 +29,7 @@ class Fold(NamedTuple):
 
     predictions: Array
     levels: tuple[float, ...] | None
-    totals: Array | None = None  # None where there are none, or nobody asked
+    totals: Array | None = None  # None unless the backtest is of totals, and the model has paths
 
 
 class FoldStore:
@@ -48,8 +48,8 @@ class FoldStore:
             )
         if self._earlier is not None and "key" not in self._earlier:
             warnings.warn(
-                f"folder={str(folder)!r} holds a backtest of keras_ts 0.2, whose settings cannot "
-                "be compared with these: its folds are trained anew.",
+                f"folder={str(folder)!r} holds a backtest of keras_ts 0.2, with settings that "
+                "cannot be compared with these: its folds are trained anew.",
                 stacklevel=3,
             )
             self._earlier = None
@@ -89,7 +89,7 @@ class FoldStore:
         return self._path(fold).is_file()
 
     def load(self, fold: int, shape: tuple[int, ...]) -> Fold | None:
-        """Return a fold's predictions and their quantiles' levels, or None if not finished."""
+        """Return what a fold's model forecast, or None if the fold is not finished."""
         if not self.has(fold):
             return None
         path = self._path(fold)
@@ -105,10 +105,10 @@ class FoldStore:
 
     def save(self, number: int, fold: Fold) -> None:
         """Keep a fold's predictions."""
-        kept: dict[str, Any] = {} if fold.totals is None else {"totals": fold.totals}
-        kept |= {"predictions": fold.predictions, "levels": np.array(fold.levels or ())}
+        arrays: dict[str, Any] = {} if fold.totals is None else {"totals": fold.totals}
+        arrays |= {"predictions": fold.predictions, "levels": np.array(fold.levels or ())}
         with replacing(self._path(number)) as path:
-            np.savez(path, **kept)
+            np.savez(path, **arrays)
 
     def load_model(self, first: int) -> list[Array] | None:
         """Return the model that the folds from ``first`` on share, or None without a file."""
@@ -120,7 +120,7 @@ class FoldStore:
             return [file[f"arr_{place}"] for place in range(len(file))]
 
     def save_model(self, folds: range, variables: list[Array]) -> None:
-        """Write the model that some folds share, and remove their results of an earlier one."""
+        """Write the model that some folds share, and remove their results of an earlier model."""
         for fold in folds:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
@@ -161,13 +161,13 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    # Opened here, since NumPy leaves a file open that it cannot read.
+    # Opened here, since NumPy does not close a file that it cannot read.
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         return dict(file)
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return arguments as plain values by place, and the places of code, written as its class."""
+    """Return arguments as plain values by place, and the places of code, shown by its class."""
     values: dict[str, Any] = {}
     opaque: list[str] = []
 

@@ -22,7 +22,7 @@ from keras_ts.scores.report import Page, Report, Rows, printed
 
 @dataclass(frozen=True, repr=False, eq=False)
 class BacktestReport(Report):
-    """Holds the forecasts of a backtest and the verdict; print it for the folds' scores and that.
+    """The forecasts of a backtest and the verdict; print it for the verdict and scores by fold.
 
     Returned by ``backtest``.
 
@@ -86,11 +86,11 @@ class BacktestReport(Report):
         """
         if by is not None:
             known = ("fold", "step", "series", "seed")
-            _checks.choice("by", by, tuple(own for own in known if own in self._rows.columns))
+            _checks.choice("by", by, tuple(name for name in known if name in self._rows.columns))
         return self._rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the error by step, as ``plot_backtest`` does; of totals the verdict."""
+        """Draw the error by step, as ``plot_backtest`` does; for totals, draw the verdict."""
         if self._total:
             return self._judged().plot(ax=ax, filepath=filepath)
         return plot_backtest(self, ax=ax, filepath=filepath)
@@ -129,9 +129,9 @@ def plot_backtest(
 ) -> Any:
     """Draw the mean error at each step ahead, for every fold and for all folds together.
 
-    The error is the measure of the report's verdict: MASE, MAE, RMSSE or SQL. It is MAE without a
-    verdict, and if that is by a metric of yours or on totals. The error of the best baseline over
-    all folds is drawn, too, if there is a verdict on single steps.
+    The error is the measure of the report's verdict: MASE, MAE, RMSSE or SQL. It is MAE if there is
+    no verdict, or one by your own metric or on totals. With a verdict on single steps, the error of
+    the best baseline over all folds is drawn, too.
 
     Example:
 
@@ -180,7 +180,7 @@ def plot_backtest(
 
 
 class Part(NamedTuple):
-    """The table of a fold, of one seed, what its model forecasts, and the scale of each value."""
+    """A fold of one seed: its table, what its model forecast, and the scale of each value."""
 
     table: dict[str, Array]
     done: Fold
@@ -206,8 +206,8 @@ def joined(
         named = zip(output_names("prediction", levels), np.moveaxis(quantiles, -1, 0), strict=True)
         columns |= dict(named)
     if total:
-        # Of each window's steps, with quantiles where models have them.
-        rows = rows.totals([own for own in ("fold", "seed", "series", "origin") if own in columns])
+        # The total of each window's steps, with quantiles if models have quantiles of totals.
+        rows = rows.totals([key for key in ("fold", "seed", "series", "origin") if key in columns])
         made = [part.done.totals for part in parts if part.done.totals is not None]
     if levels and made:
         predicted = np.concatenate(made).reshape(*rows.actual.shape, len(levels))

@@ -1,6 +1,6 @@
-"""Trains the models of a backtest: a fresh one for each fold, or for each group of some folds.
+"""Trains the models of a backtest: a fresh one for each fold, or for each group of folds.
 
-Intervals may be moved after each fold by what they missed, as by ``follow``.
+``Levels`` moves intervals from one fold to the next, as ``follow`` does.
 """
 
 import copy
@@ -27,8 +27,8 @@ from keras_ts.windows.training_backup import TrainingBackup
 
 Build = Callable[[WindowDataset], keras.Model]
 
-# These keep the best loss of an earlier fit, some of them on older versions of Keras alone, so each
-# fit gets a copy that has seen none.
+# These keep the best loss of an earlier fit, some of them only on older versions of Keras, so each
+# fit gets an unused copy.
 _WATCHING = (
     keras.callbacks.EarlyStopping,
     keras.callbacks.ModelCheckpoint,
@@ -66,9 +66,8 @@ class Trainer:
         self, fold: FoldParts, numbers: range, store: FoldStore | None
     ) -> Callable[[], keras.Model] | None:
         """Return a function that returns the trained model of some folds; None if all are done."""
-        # Its variables are restored each time. So no fold depends on those before it, even if
-        # predicting changes the model, and a resumed backtest has the same model as an
-        # uninterrupted one.
+        # The function restores the model's variables. So no fold depends on earlier ones, even if
+        # predicting changes the model, and a resumed backtest equals one without interruption.
         if store is not None and all(store.has(number) for number in numbers):
             return None
         trained = None if store is None else store.load_model(numbers.start)
@@ -94,7 +93,7 @@ class Trainer:
         return restored
 
     def _untrained(self, train: WindowDataset) -> keras.Model:
-        """Return a model with all its variables, whose values do not matter."""
+        """Return a model with all its variables, before their values are restored."""
         if isinstance(self._build, RecurrentPreset):
             core, count = self._arguments.get("core"), self._arguments.get("members", 1)
             return untrained(self._build, train, core, count)
@@ -104,7 +103,7 @@ class Trainer:
         return model
 
     def _fresh(self, build: Build, train: WindowDataset) -> keras.Model:
-        """Return what ``build`` returns, or refuse it."""
+        """Return the model that ``build`` makes; refuse one that is not compiled, or not fresh."""
         model: Any = build(train)
         if not isinstance(model, keras.Model):
             raise TypeError(
@@ -124,11 +123,11 @@ class Trainer:
 
 
 def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resumed: bool) -> None:
-    """Refuse arguments of ``fit`` that show a fold later values, or that would have no effect."""
+    """Refuse arguments of ``fit`` that show a fold later values, or have no effect."""
     for name in ("validation_data", "validation_split"):
         if fit_arguments.get(name) is not None:
             raise ValueError(
-                f"{name} would be the same for every fold, and show some of them later values. "
+                f"{name} would be the same for every fold, and show some folds later values. "
                 "Leave it out, and pass validation_size=, the number of positions or timestamps "
                 "that each fold holds out at the end of its training part."
             )
@@ -162,7 +161,7 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
 
 
 class Levels(NamedTuple):
-    """The levels that a fold left behind, which the next fold's intervals begin with."""
+    """The levels of intervals after a fold, with which the next fold begins."""
 
     coverage: tuple[float, ...]
     values: Array  # (coverages, steps, targets)
@@ -172,7 +171,7 @@ class Levels(NamedTuple):
         cls, before: "Levels | None", done: Fold, judged: JudgedWindows, count: int
     ) -> "Levels":
         """Return the levels after a fold that ``count`` windows calibrated."""
-        # A pure function of what a folder keeps, so that a resumed backtest has the same ones.
+        # Computed only from what a folder keeps, so that a resumed backtest has the same levels.
         pairs = pairs_of(done.levels or ())
         coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
         windows, horizon, targets = judged.shape
@@ -186,7 +185,7 @@ class Levels(NamedTuple):
             np.tile(np.arange(1, horizon + 1), windows),
             horizon,
         )
-        # If each series has one origin in a fold, the one before is at least a horizon earlier.
+        # If each series has one origin in a fold, the origin before is at least a horizon earlier.
         gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))

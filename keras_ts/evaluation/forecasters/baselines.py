@@ -1,7 +1,7 @@
-"""The forecasts that a model has to beat: one class each, in the table that ``compare`` asks.
+"""The baselines that a model has to beat in ``compare``, one class each.
 
-All of them cost nothing, or next to nothing. Another baseline is one class more, a line in
-``default_baselines`` below, and one in ``keras_ts/baselines.py``.
+Another baseline takes one class more, a line in ``default_baselines`` below, and one in
+``keras_ts/baselines.py``.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.regression import DirectRidge
 
-# Of a larger training part, so many windows tell if there is a season.
+# The most training windows on which ``Median`` chooses its forecast.
 _MOST_WINDOWS = 10_000
-_MOST_ROWS = 1 << 20  # Rows that are read at once.
+_MOST_ROWS = 1 << 20  # The most rows that are read at once.
 
 
 class Baseline:
@@ -50,8 +50,8 @@ class Baseline:
     def predict(self, validation: WindowDataset) -> Array:
         """Return a forecast of each target, in time order, in the shape of the targets.
 
-        Of ``targets="sequence"``, only the last step is forecast. A forecast is NaN if a value that
-        it needs is missing.
+        With ``targets="sequence"``, only the last step is forecast. A forecast is NaN if a value
+        that it needs is missing.
 
         Args:
             validation: The windows to forecast, a ``WindowDataset``.
@@ -111,13 +111,13 @@ class MovingAverage(Baseline):
 class Median(Baseline):
     """Forecasts the median of the window, at every step; with a period, of the target's phase.
 
-    It is the forecast to beat where most values are zero: no other has a smaller absolute error
-    there. Each phase of a window has its own median if this lowers the absolute errors within the
-    window, with each value forecast by the other values of its phase. Missing values are left out.
+    It is hard to beat where most values are zero: no other constant has a smaller absolute error.
+    Each phase of a window has its own median if this lowers the absolute errors within the window,
+    with each value forecast by the other values of its phase. Missing values are left out.
 
-    On the training part, the smallest MASE decides if phases get medians at all, and, where more
-    than half of the targets are 0, if the forecast is always 0. Before it is fitted, the baseline
-    uses medians of phases and does not forecast 0.
+    ``fit`` chooses by the smallest MASE on the training part if phases get medians at all, and,
+    where more than half of the targets are 0, if the forecast is always 0. Without ``fit``, phases
+    get medians.
 
     Args:
         period: Positions in a season, such as 7 for days; 2 or more. Defaults to None: no season.
@@ -127,11 +127,11 @@ class Median(Baseline):
 
     def __init__(self, period: int | None = None) -> None:
         self.period = period if period is None else _checks.integer("period", period, 2)
-        self._choice: Any = 0  # for each target: what of ``_candidates`` is forecast
+        self._choice: Any = 0  # for each target: which of ``_candidates`` is forecast
 
     def learn(self, train: JudgedWindows) -> None:
-        """Choose for each target what has the smallest MASE in the training part."""
-        # Of few values a phase or a window, some differ from the others by chance alone.
+        """Choose for each target the candidate with the smallest MASE in the training part."""
+        # Medians of few values differ between phases by chance alone.
         scales, part = train.scales(1)[..., 0], train.spread(_MOST_WINDOWS)
         errors, zeros = np.zeros((3, len(train.columns))), np.zeros(len(train.columns))
         for block in part.blocks():
@@ -147,28 +147,28 @@ class Median(Baseline):
         return np.choose(self._choice, self._candidates(validation, block))
 
     def _candidates(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return medians of phases in windows with a season, those of all windows, and zeros."""
+        """Return medians of phases where a window has a season, medians of windows, and zeros."""
         past, ahead = block.known, validation.ahead
-        whole, error, _ = _medians(past)
-        forecast = np.repeat(whole[:, None], len(ahead), axis=1)
+        of_window, error, _ = _medians(past)
+        forecast = np.repeat(of_window[:, None], len(ahead), axis=1)
         if self.period is None:
             return np.stack([forecast, forecast, np.zeros_like(forecast)])
         back = validation.geometry.sampling_rate * np.arange(past.shape[1])[::-1]
         by_phase = forecast.copy()
         error_by_phase = np.zeros_like(error)
         for phase in np.unique(-back % self.period).tolist():
-            own, own_error, count = _medians(past[:, -back % self.period == phase])
-            # A value alone says nothing of its phase, and is forecast by the window.
-            error_by_phase += np.where(count == 1, np.abs(own - whole), own_error)
-            own = np.where(count > 1, own, whole)
-            by_phase[:, ahead % self.period == phase] = own[:, None]
+            of_phase, phase_error, count = _medians(past[:, -back % self.period == phase])
+            # A single value says nothing about its phase, and is forecast by the window's median.
+            error_by_phase += np.where(count == 1, np.abs(of_phase - of_window), phase_error)
+            of_phase = np.where(count > 1, of_phase, of_window)
+            by_phase[:, ahead % self.period == phase] = of_phase[:, None]
         by_phase = np.where((error_by_phase < error)[:, None], by_phase, forecast)
         return np.stack([by_phase, forecast, np.zeros_like(forecast)])
 
 
 def _medians(values: Array) -> tuple[Array, Array, IntArray]:
-    """Return medians over axis 1, the sum of errors of each by the others' median, and counts."""
-    # Missing values are put last, and left out.
+    """Return medians over axis 1, the sums of errors by the others' median, and counts."""
+    # Missing values are sorted last, and left out.
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
     places = np.arange(values.shape[1])[:, None]
     count = np.isfinite(ordered).sum(axis=1)[:, None]
@@ -187,20 +187,19 @@ def _medians(values: Array) -> tuple[Array, Array, IntArray]:
 
 
 class Theta(Baseline):
-    """Forecasts by the theta method: half a trend, half exponential smoothing, by its window.
+    """Forecasts each window by the theta method: a mean of trend and exponential smoothing.
 
     The smoothing weight and the share of the trend are those with the smallest squared one-step
-    errors within the window; a season is taken off by classical decomposition, if the window holds
-    two periods and its autocorrelation shows one. Missing values take the value a period before, or
-    the last one known. It forecasts no sequences.
+    errors within the window. A season is removed by classical decomposition if the window has two
+    periods and its autocorrelation shows one. A missing value is replaced by the value a period
+    before, or the last one known. It forecasts no sequences.
 
     The method is that of Assimakopoulos and Nikolopoulos, *The theta model*, International Journal
-    of Forecasting 16 (2000), optimised as by Fiorucci and others, International Journal of
+    of Forecasting 16 (2000), optimised as in Fiorucci and others, International Journal of
     Forecasting 32 (2016).
 
     Args:
-        period: Positions in a season, such as 12 for months; 2 or more. Defaults to None: no
-            season.
+        period: Positions in a season, such as 12 for months; 2 or more. Defaults to None: none.
     """
 
     name, sequences = "theta", False
@@ -209,7 +208,7 @@ class Theta(Baseline):
         self.period = period if period is None else _checks.integer("period", period, 2)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return the forecast of each window by itself."""
+        """Return a forecast that is fitted to each window."""
         geometry = validation.geometry
         if geometry.sequence:
             raise ValueError(
@@ -242,18 +241,19 @@ class LinearRegression(Baseline):
 
     The inputs are the window of the target and of every other column, the static columns, and the
     columns known ahead and the calendar at the step itself. All series of a panel share the
-    coefficients. So that the large ones do not decide, a window and its targets are less the
-    window's mean and divided by its standard deviation, and columns known ahead are also multiplied
-    by the mean over the standard deviation: a promotion may add a part of the level. Where models
-    mask, a further column of 0 and 1 says where a column is missing, if ten windows lack it.
+    coefficients. So that large series do not decide, windows and their targets are standardized by
+    the window's mean and standard deviation. Columns known ahead also enter multiplied by the mean
+    over the standard deviation, since a promotion may add a share of the level. If missing values
+    are masked, each column that ten windows lack gets a column of 0 and 1 that marks them, unless
+    these raise the error on the last third of the training windows.
 
     With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
     ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
     It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
-    larger training part. It reads the latest values alone of the other columns if all of them would
-    be more than 256 inputs (or two windows), or more than a tenth of the windows: beside a window
-    that takes most of that, a tenth of it, and at least one value of each column. If there are more
-    columns than that, it reads the past of none but the target, and reports say so.
+    larger training part. At most 256 inputs (or twice the window) are read, and one for each ten
+    windows: beyond, only the latest values of the other columns are. These get at least a tenth of
+    the limit, and at least one value each. If there are more columns than that, it reads the past
+    of the target alone, and reports say so.
     """
 
     name = "linear regression"
@@ -268,7 +268,7 @@ class LinearRegression(Baseline):
         self._inputs = _inputs(train)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return what the coefficients make of each window."""
+        """Return the forecasts of the regression."""
         if self._inputs is None:
             raise ValueError("The linear regression is not fitted: call fit(train) first.")
         if self._inputs != _inputs(validation):
@@ -299,7 +299,7 @@ class SeasonalNaive(Baseline):
         self.period = _checks.integer("period", period, 2)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return the values a number of periods back; NaN where a row is missing since then."""
+        """Return the latest values whole periods back; NaN if a row is missing since."""
         values, gapless = validation.seasonal(block, self.period)
         return np.where(gapless[:, None, None], values, np.nan)
 
@@ -307,17 +307,17 @@ class SeasonalNaive(Baseline):
 class Climatology(Baseline):
     """Forecasts the quantiles of each series' own past, whatever its window holds.
 
-    Of a total of several steps they are those of all totals of as many rows in a row that the
-    series has before the first border, which beats a net on demand without a pattern. Of a single
-    step they are those of its values, and the point is the median. Missing values are left out: a
-    total is the mean of the values there are times the number of steps judged. A series without
-    enough rows before the border gets the medians over the other ones.
+    For a single step, they are the quantiles of the series' values before the first border, and the
+    point is the median. For a total of ``n`` steps, they are those of the totals of all ``n``
+    consecutive rows there, which beat a net on demand without a pattern. Missing values are left
+    out: a total is the mean of the present values times the number of steps judged. A series
+    without enough rows before the border gets the medians of the other series' quantiles.
     """
 
     name = "climatology"
 
     def learn(self, train: JudgedWindows) -> None:
-        """Keep the training part; quantiles are worked out once it is known of how many steps."""
+        """Keep the training part, from which ``quantiles`` reads."""
         self._train, self._made = train, dict[Any, Array]()
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
@@ -328,7 +328,7 @@ class Climatology(Baseline):
     def quantiles(
         self, validation: JudgedWindows, block: Block, steps: int, levels: Sequence[float]
     ) -> Array:
-        """Return quantiles ``(windows, 1, targets, levels)`` of means over some steps in a row."""
+        """Return quantiles ``(windows, 1, targets, levels)`` of means over consecutive steps."""
         key = steps, tuple(levels)
         if key not in self._made:
             self._made[key] = _past_quantiles(self._train, *key)
@@ -339,7 +339,7 @@ class Climatology(Baseline):
 
 
 def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -> Array:
-    """Return quantiles ``(series + 1, targets, levels)`` of means of rows; the last, of others."""
+    """Return quantiles ``(series + 1, targets, levels)`` of means of rows; last, for no series."""
     begin, end = train.rows
     made = np.full((len(begin) + 1, len(train.columns), len(levels)), np.nan)
     for block in in_blocks(end - begin, _MOST_ROWS):
@@ -367,7 +367,7 @@ def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -
 
 
 def default_baselines(period: int | None, total: bool = False) -> list[Baseline]:
-    """Return the baselines that every model is judged beside; with a period, the seasonal one."""
+    """Return the usual baselines; with a period also the seasonal naive forecast."""
+    usual = [Naive(), Drift(), MovingAverage(), Median(period), Theta(period), LinearRegression()]
     seasonal = [] if period is None else [SeasonalNaive(period)]
-    own = [Naive(), Drift(), MovingAverage(), Median(period), Theta(period), LinearRegression()]
-    return [*own, *seasonal, *([Climatology()] if total else [])]
+    return [*usual, *seasonal, *([Climatology()] if total else [])]

@@ -1,7 +1,7 @@
-"""Whatever can be judged, in one form: a name, the windows that it reads, and their forecasts.
+"""``Forecaster``: a model, baseline or table in one form: its name, windows and forecasts.
 
 Models and the baselines of keras_ts forecast a block at a time, so that memory stays bounded.
-Functions, baselines of other people and tables forecast all windows at once.
+Functions, other people's baselines and tables forecast all windows at once.
 """
 
 import copy
@@ -28,7 +28,7 @@ NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
 _MOST_WINDOWS = 10_000
 # A window's mean absolute step counts as at least this share of the mean step of its series.
 _FLOOR = 0.1
-# Sample paths of a total. The paths of so many windows are in memory at once.
+# The sample paths of a total, and the most windows whose paths are in memory at once.
 PATHS, _AT_ONCE = 500, 1024
 
 
@@ -39,11 +39,12 @@ class Forecaster(NamedTuple):
     judged: JudgedWindows
     forecast: Callable[[Block], Array]  # to (windows, steps, targets[, levels])
     levels: tuple[float, ...] | None = None
+    # What a NaN forecast leaves out of the scores; with "nothing", it is refused.
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
-    # Of a baseline, whose point is no quantile: makes quantiles from a block and its points.
+    # For a baseline, which forecasts points: makes quantiles from a block and its points.
     around: Callable[[Block, Array], Array] | None = None
-    # Of a model that keeps which errors come together: makes the quantiles of the total of some
-    # steps, (windows, 1, targets, levels), from a block and its quantiles.
+    # For a model or table with sample paths: makes the quantiles of the total of some steps,
+    # (windows, 1, targets, levels), from a block and its quantiles.
     totals: Callable[[Block, Array, slice], Array] | None = None
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
@@ -65,13 +66,13 @@ class Forecaster(NamedTuple):
 
 
 class SignedErrors:
-    """Makes quantiles for baselines that read the same windows; their parts are cut once."""
+    """Makes quantiles for baselines that read the same windows."""
 
-    # At level ``p`` a baseline forecasts its point plus a signed error, by step and target: of its
-    # ``n`` errors on the last third of each series' training windows, the one of rank
-    # ``p (n + 1)``, rounded up, at most ``n``. For these errors it is fitted to the windows before
-    # that third. They are in units of the window's mean absolute step, or of a tenth of its series'
-    # if that is more: a window without a sale says little of the next.
+    # At level ``p`` a baseline forecasts its point plus a signed error, by step and target: the
+    # error of rank ``p (n + 1)``, rounded up and at most ``n``, among its ``n`` errors on the last
+    # third of each series' training windows, once fitted to the windows before. Errors are divided
+    # by the window's mean absolute step, or by a tenth of its series' mean step if that is more: a
+    # window without a sale says little about the next step.
 
     def __init__(
         self,
@@ -87,13 +88,10 @@ class SignedErrors:
         self._floors = _floors(train.scales(1)[..., 0])
         self._floors_judged = _floors(train.scales_for(judged, 1)[..., 0])
         self._judged = judged
-        self.points: list[str] = []  # The baselines that have no errors to make quantiles of.
+        self.points: list[str] = []  # the baselines that have no errors to make quantiles of
 
     def around(self, baseline: Baseline) -> Callable[[Block, Array], Array] | None:
-        """Return what makes quantiles ``(windows, steps, targets, levels)`` of a block's points.
-
-        None if a target that is judged has no error: in training, no series has three windows.
-        """
+        """Return ``Forecaster.around`` for a baseline; None if a judged target lacks errors."""
         fitted = copy.deepcopy(baseline)
         fitted.learn(self._earlier)
         errors = [np.empty((0, *self._late.shape[1:]))[:, self._steps]]
@@ -114,12 +112,12 @@ class SignedErrors:
         return quantiles
 
     def _summed(self, values: Array) -> Array:
-        """Return values at the steps that are judged, or their totals; NaN where one is missing."""
+        """Return values at the judged steps, or their totals; NaN where one is missing."""
         there = np.isfinite(values)
         return totals(values, there) if self._total else np.where(there, values, np.nan)
 
     def _some_judged(self, lacking: BoolArray) -> bool:
-        """Return True if one of some targets, ``(steps, targets)``, has a value that is judged."""
+        """Return True if a target without errors, ``(steps, targets)``, has a value to judge."""
         return any(
             bool((np.isfinite(self._summed(block.actual[:, self._steps])) & lacking).any())
             for block in self._judged.blocks()
@@ -132,7 +130,7 @@ def _scales(block: Block, floors: Array) -> Array:
 
 
 def _floors(scales: Array) -> Array:
-    """Return the least scale of each series from its mean absolute step, ``(series, targets)``."""
+    """Return the least scale of each series, ``(series, targets)``, from its mean absolute step."""
     known = np.isfinite(scales)
     count = np.maximum(known.sum(axis=0), 1)
     # A series that is missing or constant in train gets the mean scale of the others.
@@ -143,9 +141,9 @@ def _floors(scales: Array) -> Array:
 def path_totals(
     interface: Interface, judged: JudgedWindows
 ) -> Callable[[Block, Array, slice], Array] | None:
-    """Return what makes quantiles of totals; None for a model that keeps no error paths."""
-    # They are those of ``aggregate(forecast(..., num_samples=500, seed=0), "step")``, but for steps
-    # without an actual value, which are left out.
+    """Return a function that makes quantiles of totals; None for a model without error paths."""
+    # The quantiles equal those of ``aggregate(forecast(..., num_samples=500, seed=0), "step")``,
+    # except that steps without an actual value are left out.
     if paths_of(interface) is None or interface.quantiles is None:
         return None
     sampling, all_keys = Sampling.of(interface, PATHS, 0), keys_of(judged.panel)
@@ -192,14 +190,14 @@ def of_array(
     usual: tuple[float, ...] = (0.1, 0.5, 0.9),
 ) -> Forecaster:
     """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
-    # Without levels, a fourth axis is of sample paths; their quantiles at ``usual`` are judged.
+    # Without levels, a fourth axis holds sample paths; their quantiles at ``usual`` are judged.
 
-    def of(block: Block, values: Array) -> Array:
+    def in_block(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
 
     def summed(block: Block, made: Array, steps: slice) -> Array:
         there = np.isfinite(block.actual[:, steps])
-        return _levels_of(totals(of(block, forecasts)[:, steps], there), usual)
+        return _levels_of(totals(in_block(block, forecasts)[:, steps], there), usual)
 
     if levels is None and forecasts.ndim == 4:
         made = of_array(name, _levels_of(forecasts, usual), usual, judged)
@@ -207,10 +205,10 @@ def of_array(
     return Forecaster(
         name,
         judged,
-        lambda block: of(block, forecasts),
+        lambda block: in_block(block, forecasts),
         levels,
         lacks="targets",
-        totals=None if totals_of is None else lambda block, made, steps: of(block, totals_of),
+        totals=None if totals_of is None else lambda block, made, steps: in_block(block, totals_of),
     )
 
 
@@ -218,7 +216,7 @@ def of_baseline(
     baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
     """Fit a baseline (ours, a function or another object), and return it as a forecaster."""
-    # If models have quantiles, ``errors`` gives them to baselines of keras_ts, too, if it can.
+    # If models have quantiles, ``errors`` makes quantiles for the baselines of keras_ts, too.
     name = name_of(baseline)
     if isinstance(baseline, Climatology):
         baseline.learn(train)
@@ -254,7 +252,7 @@ def of_baseline(
 def _of_climatology(
     baseline: Climatology, judged: JudgedWindows, levels: tuple[float, ...]
 ) -> Forecaster:
-    """Return the baseline whose quantiles are those of past values, or of past totals."""
+    """Return the climatology as a forecaster with quantiles of past values or totals."""
 
     def of(block: Block, steps: int) -> Array:
         made = baseline.quantiles(judged, block, steps, levels or (0.5,))
@@ -277,8 +275,8 @@ def _of_climatology(
 
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
     """Return the levels that all forecasters with quantiles have; () if none has any."""
-    told = [own for own in levels if own is not None]
-    return tuple(level for level in told[0] if all(level in own for own in told)) if told else ()
+    first, *others = [known for known in levels if known is not None] or [()]
+    return tuple(level for level in first if all(level in other for other in others))
 
 
 def baselines_of(
@@ -287,9 +285,9 @@ def baselines_of(
     """Return the baselines that an argument asks for, and a sentence on each that is left out."""
     usual = default_baselines(period, total or baselines is not None)
     if baselines is None:
-        out = [one for one in usual if sequence and not one.sequences]
-        notes = [f"{one.name} is left out: it forecasts no sequences." for one in out]
-        return [one for one in usual if one not in out], notes
+        out = [baseline for baseline in usual if sequence and not baseline.sequences]
+        notes = [f"{baseline.name} is left out: it forecasts no sequences." for baseline in out]
+        return [baseline for baseline in usual if baseline not in out], notes
     if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
@@ -332,7 +330,7 @@ def name_of(baseline: Any) -> str:
     name = getattr(baseline, "name", None) or getattr(baseline, "__name__", None)
     if not isinstance(name, str) or name == "<lambda>":
         raise ValueError(
-            "A baseline must have a name, by which its row is found: define it as a function, or "
-            f"give the object an attribute name. Received: {_checks.shown(baseline)}."
+            "A baseline must have a name for its row: define it as a function, or give the object "
+            f"an attribute name. Received: {_checks.shown(baseline)}."
         )
     return name

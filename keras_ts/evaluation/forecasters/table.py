@@ -1,9 +1,9 @@
-"""Reads forecasts that come as a table, whatever made them, and puts them on windows.
+"""Reads a table of forecasts, and assigns each to a window and a step.
 
-``forecast`` returns such a table, and so do ``WindowDataset.align``, other libraries and
-yesterday's file. Their columns have different names, which ``Fields`` finds. A forecast belongs to
-the window of its series and origin, and to the step that leads from there to its target. A table
-says the origin, or the step, or has one run of forecasts for each series.
+``forecast`` returns such a table, and so do ``WindowDataset.align`` and other libraries. Their
+columns have different names, which ``Fields`` finds. A forecast belongs to the window of its series
+and origin, and to the step from the origin to its target. A table has a column of origins or of
+steps, or the forecasts of a single origin for each series.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from keras_ts.windows.reading.clock import Zone
 from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
-# What other libraries call the columns; those of keras_ts and of the windows come first.
+# The usual names of columns: first those of keras_ts, then those of other libraries.
 _IDS, _TIMES = ("series", "unique_id"), ("target", "ds")
 _ORIGINS, _STEP = ("origin", "cutoff"), "step"
 _ACTUAL = ("actual", "y")
@@ -29,7 +29,7 @@ _FOLD, _SAMPLE = "fold", "sample"
 
 
 class Fields(NamedTuple):
-    """Which columns of a table hold what; None for a column that it does not have."""
+    """The names of a table's columns by what they hold; None for a column that is not there."""
 
     id: str | None
     time: str | None
@@ -47,10 +47,10 @@ class Fields(NamedTuple):
         id_column: str | None,
         time_column: str | None,
     ) -> "Fields":
-        """Find the columns by their names, and by those that the series has."""
+        """Find the columns by their usual names and by those of the series."""
 
         def first(names: Sequence[str | None]) -> str | None:
-            return next((own for own in names if own is not None and own in columns), None)
+            return next((name for name in names if name is not None and name in columns), None)
 
         keys = {
             "id": first([id_column, *_IDS]),
@@ -58,30 +58,30 @@ class Fields(NamedTuple):
             "origin": first(_ORIGINS),
             "step": first([_STEP]),
         }
-        rest = [own for own in columns if own not in (*keys.values(), _FOLD)]
-        # A table of statsforecast has the actual values under the target's own name.
+        rest = [column for column in columns if column not in (*keys.values(), _FOLD)]
+        # A table of statsforecast names the actual values like the target.
         actual = {*_ACTUAL, *targets} if "cutoff" in columns else set(_ACTUAL) - set(targets)
         if "prediction" in rest:
             points = ["prediction"]
         elif set(targets) <= set(rest) - actual:
             points = list(targets)
         else:
-            bounds = [own for own in rest if (bound := bound_of(own)) and bound[0] in rest]
-            points = [own for own in rest if own not in (*actual, *bounds)]
+            bounds = [column for column in rest if (bound := bound_of(column)) and bound[0] in rest]
+            points = [column for column in rest if column not in (*actual, *bounds)]
             if len(points) != 1 or len(targets) != 1:
                 raise ValueError(
                     f"It is not clear which column of {name} holds the forecasts of "
                     f"{_checks.shown(list(targets))}: it has {_checks.shown(list(columns))}. Name "
-                    "it like the target, or pass the columns of ids and times and that one alone."
+                    "it like the target, or pass no columns but that one, the ids and the times."
                 )
         found = [_with_levels(point, rest, points) for point in points]
-        levels = [own for own, _ in found]
-        if any(own != levels[0] for own in levels):
+        levels, values = zip(*found, strict=True)
+        if len(set(levels)) > 1:
             raise ValueError(
                 f"{name} must have the same quantiles for every target. Received: "
-                f"{_checks.shown(levels)}."
+                f"{_checks.shown(list(levels))}."
             )
-        return cls(**keys, values=tuple(own for _, own in found), levels=levels[0])
+        return cls(**keys, values=values, levels=levels[0])
 
 
 def _with_levels(
@@ -98,13 +98,13 @@ def _with_levels(
 class Times(NamedTuple):
     """Timestamps, in UTC if they have a time zone, or numbers."""
 
-    name: str  # what they are the times of, for an error
+    name: str  # the table that they belong to, for an error
     values: Array
     zoned: bool
     zone: Zone | None = None
 
     def check_alike(self, other: "Times") -> None:
-        """Refuse times of another kind, which would match none of these or the wrong ones."""
+        """Refuse times of another kind, which would match nothing or wrong times."""
         if self.kind != other.kind:
             raise TypeError(
                 f"The times of {self.name} are {self.kind}, and those of {other.name} are "
@@ -139,7 +139,7 @@ class ForecastTable:
         self.columns = list(self._table) if self._dict else list(self._table.columns)
 
     def ids(self, column: str) -> tuple[list[Any], IntArray]:
-        """Return the ids of a column in order of first occurrence, and the number of each row's."""
+        """Return a column's ids in order of first occurrence, and each row's place among them."""
         values = self._table[column]
         if not self._dict:
             return numbered_ids(values)
@@ -194,19 +194,19 @@ class ForecastTable:
     def of_rows(self, rows: IntArray) -> "ForecastTable":
         """Return a table of some of its rows."""
         if self._dict:
-            return ForecastTable(self.name, {key: own[rows] for key, own in self._table.items()})
+            return ForecastTable(self.name, {name: v[rows] for name, v in self._table.items()})
         return ForecastTable(self.name, self._table[rows].to_native())
 
     def paths(self, fields: Fields) -> IntArray:
-        """Return the rows of sample paths, ``(forecasts, samples)``; refuse some that lack one."""
+        """Return the rows of sample paths, ``(forecasts, samples)``; refuse a missing sample."""
         samples = self.numbers(_SAMPLE)[:, 0]
         keys = fields.id, fields.time, fields.origin, fields.step
-        codes = np.stack([self.ids(own)[1] for own in keys if own is not None])
+        codes = np.stack([self.ids(column)[1] for column in keys if column is not None])
         count, order = len(np.unique(samples)), np.lexsort([samples, *codes])
         if len(order) % count == 0:
             rows = order.reshape(-1, count)
-            apart = (codes[:, rows] != codes[:, rows[:, :1]]).any()
-            if not apart and (samples[rows] == samples[rows[0]]).all() and fields.levels is None:
+            alike = (codes[:, rows] == codes[:, rows[:, :1]]).all()
+            if alike and (samples[rows] == samples[rows[0]]).all() and fields.levels is None:
                 return rows
         raise ValueError(
             f"{self.name} has a column {_SAMPLE!r}, so it must hold each sample once at every step "
@@ -236,7 +236,7 @@ class ForecastTable:
         return np.hstack([self.numbers(column) for column in columns])
 
     def numbers(self, column: str) -> Array:
-        """Return a column of numbers, with an axis of targets; NaN where one is missing."""
+        """Return a column of numbers, ``(rows, targets)``; NaN where one is missing."""
         values = self._table[column]
         if not self._dict:
             import narwhals as nw
@@ -256,8 +256,8 @@ def on_windows(
     """Return a table's forecasts for windows, NaN where it has none, and its levels or None."""
     # Sample paths have no levels, and an axis of samples in their place.
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
-    targets = [str(own) for own in panel.columns.by_part()["target"]]
-    names = [own for own in read.columns if own != _SAMPLE]
+    targets = [str(target) for target in panel.columns.by_part()["target"]]
+    names = [column for column in read.columns if column != _SAMPLE]
     fields = Fields.of(name, names, targets, spec.id_column, spec.time_column)
     values = read.forecasts(fields)
     if _SAMPLE in read.columns:
@@ -286,7 +286,7 @@ def on_windows(
     if fields.origin is not None:
         origin, before = flat(fields.origin), np.zeros(len(series), bool)
         if fields.step is not None:
-            # Windows without a row of their series have origins before it, which steps alone place.
+            # An origin before its series has no row, so its place is counted back from the target.
             first = times[panel.offsets[np.maximum(series, 0)]]
             before = read.times(fields.origin).values < first
             origin = np.where(before, target - gap - read.steps(fields.step), origin)
@@ -325,25 +325,25 @@ def on_windows(
     # (windows, steps, targets[, levels])
     forecasts = np.full((judged.count, horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
-    one = forecasts[..., 0] if _SAMPLE in read.columns else points_of(forecasts, fields.levels)
-    _refuse_actual(name, one, judged.targets())
+    points = forecasts[..., 0] if _SAMPLE in read.columns else points_of(forecasts, fields.levels)
+    _refuse_actual(name, points, judged.targets())
     return forecasts, fields.levels
 
 
-def _refuse_other_steps(name: str, said: IntArray, found: IntArray, usable: BoolArray) -> None:
-    """Refuse steps that are not those from origin to target, one of which is then another's."""
-    wrong = np.flatnonzero(usable & (said != found))
+def _refuse_other_steps(name: str, steps: IntArray, found: IntArray, usable: BoolArray) -> None:
+    """Refuse a column of steps that disagrees with the steps found from origin to target."""
+    wrong = np.flatnonzero(usable & (steps != found))
     if len(wrong):
         raise ValueError(
             f"{name} contradicts itself in {len(wrong)} rows: row {wrong[0]} says step "
-            f"{said[wrong[0]]}, and its time belongs to step {found[wrong[0]]} after its origin. "
+            f"{steps[wrong[0]]}, and its time belongs to step {found[wrong[0]]} after its origin. "
             "The origin is the last row known, and 'step' counts rows from 1, the first forecast. "
             "Correct the one that is wrong, or drop that column."
         )
 
 
 def refuse_infinite(name: str, forecasts: Array, part: str) -> None:
-    """Refuse forecasts, an array of rows or windows, that are infinite: only NaN is no forecast."""
+    """Refuse infinite forecasts in the rows or windows of an array; NaN means no forecast."""
     infinite = np.isinf(forecasts).reshape(len(forecasts), -1)
     if infinite.any():
         raise NoVerdictError(
@@ -353,13 +353,13 @@ def refuse_infinite(name: str, forecasts: Array, part: str) -> None:
 
 
 def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
-    """Refuse a table whose forecasts are the actual values, of whatever column they were read."""
+    """Refuse a table whose forecasts equal the actual values: a wrong column was read."""
     both = np.isfinite(forecasts) & np.isfinite(actual)
     values = actual[both]
     if len(values) > 1 and (forecasts[both] == values).all() and (values != values[0]).any():
         raise ValueError(
             f"The forecasts of {name} are the actual values, without any error. Pass the column of "
-            "the forecasts, not that of the values that came."
+            "the forecasts, not that of the actual values."
         )
 
 

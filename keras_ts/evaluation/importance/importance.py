@@ -1,8 +1,8 @@
 """``importance``: by how much a model's error grows when a column is shuffled among windows.
 
-The permutation importance of Breiman, *Random forests*, Machine Learning 45 (2001), for windows:
-the values of a column in a window are replaced as a whole by those of another window, and paired
-errors with and without that are compared as ``compare`` compares two forecasters.
+This is the permutation importance of Breiman, *Random forests*, Machine Learning 45 (2001), for
+windows: a window gets all values of a column from another window, and its errors with and without
+that are compared in the way in which ``compare`` compares two forecasters.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from keras_ts.windows.blocks import Block, finite
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import parts_of
 
-# Among so many columns of noise, one seems to matter in more than a fifth of all tables.
+# Among this many columns of noise, one seems to matter in more than a fifth of all tables.
 _MANY = 10
 
 
@@ -54,8 +54,8 @@ def importance(
 
     Each window gets the column's values from another window, drawn at random, while all its other
     inputs and its targets stay. The increase is the mean absolute error with the shuffled column
-    over that without, minus one: 0.1 for a tenth more error. It says what this model reads, not
-    what causes the target.
+    over the error without shuffling, minus one: 0.1 for a tenth more error. It says what this model
+    reads, not what causes the target.
 
     What is shuffled depends on the column's part:
 
@@ -66,9 +66,9 @@ def importance(
     - A column of text: the columns of all its categories together.
 
     In a panel, columns that vary get values from another window of the same series. A window of
-    another series would bring that series' level along, and so destroy more than the column's
-    course. Missing values go along with their column; only at a step known ahead where the other
-    window has no value does a window keep its own.
+    another series would also bring its level, and so destroy more than the column's course. Missing
+    values move with their column. But at a step known ahead for which the other window has no
+    value, a window keeps its own.
 
     The mean of several permutations is compared with the errors of the original windows, in the
     way in which ``compare`` compares two forecasters: a block bootstrap over origins, or over the
@@ -76,20 +76,21 @@ def importance(
     chance. The verdict is:
 
     - ``"matters"``: the interval lies above 0.
-    - ``"cannot be told from noise"``: it holds 0.
-    - ``"misleads"``: it lies below 0, so that the model errs less without the column.
+    - ``"cannot be told from noise"``: the interval holds 0.
+    - ``"misleads"``: the interval lies below 0: the model errs less without the column.
     - ``"the model does not use it"``: every prediction stays the same, bit for bit. Of a model that
       forecasts quantiles, which is judged by its median: ``"the median does not use it"``, if only
       other quantiles change.
     - ``"never changes in validation"``: no value changes, since the column is constant in each
-      series (a static one: the same in all), or no other window has values to give. Nothing can be
-      said of such a column.
+      series (a static column: the same in all), or no other window has values to give. Nothing can
+      be said about such a column.
     - ``"too few windows for an interval"``, ``"too few series for an interval"``: fewer than six
       stretches of time or series.
 
-    Columns that say the same share their importance. A model that reads one of two copies loses
-    nothing by the other one, and one that reads both may lose little by either. Pass such columns
-    as one list, ``columns=[["price", "price_in_euro"]]``, to shuffle them together.
+    Columns with the same information share their importance. A model that reads one of two copies
+    loses nothing without the other, and a model that reads both may lose little without either.
+    Pass such columns as one list, ``columns=[["price", "price_in_euro"]]``, to shuffle them
+    together.
 
     Example:
 
@@ -121,9 +122,9 @@ def importance(
             for the calendar, the column of the table for one of text), or a list of names to
             shuffle together. Defaults to None: every column by itself.
         by: ``"mae"``, or ``"mase"`` to divide each error by the mean absolute step of its series
-            and target before the first border of the split (all rows without one), the model's
-            period apart as in ``compare``, so that the largest series does not decide. Defaults to
-            None: ``"mase"`` for a panel, else ``"mae"``.
+            and target before the first border of the split (all rows without a split), so that the
+            largest series does not decide; steps are the model's period apart, as in ``compare``.
+            Defaults to None: ``"mase"`` for a panel or several targets, else ``"mae"``.
         repeats: Number of permutations of each column. Defaults to 5.
         seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
@@ -178,7 +179,7 @@ class _Measured:
         self._errors = np.zeros(self.num_windows)
         self._counted = 0
         self._increases = np.zeros((len(shuffled), self.num_windows))
-        # By item: 1 if a value has changed, 2 if a prediction has, 3 if a point or median has.
+        # For each item: 1 if a value has changed, 2 if a prediction has, 3 if a point or median.
         self._changed = np.zeros(len(shuffled), np.int64)
 
     @property
@@ -188,7 +189,7 @@ class _Measured:
 
     def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
         """Measure the errors, and by how much shuffling each item changes them."""
-        # All items share the permutations, so that the other windows of a block are read once.
+        # All items share the permutations, so that the donors of a block are read once.
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series
@@ -217,7 +218,7 @@ class _Measured:
                     bar.add(len(block.series))
 
     def rows(self) -> list[Row]:
-        """Return by how much each item increases the error, with an interval and a verdict."""
+        """Return each item's increase of the error, with an interval and a verdict."""
         rows = []
         for place, columns in enumerate(self._shuffled):
             if (changed := self._changed[place]) < 3:
@@ -225,15 +226,14 @@ class _Measured:
                 none = 0.0 if changed else np.nan
                 rows.append(Row(columns, Skill(none, none, none), verdict))
                 continue
-            # A window that no other one gives values to says nothing.
+            # A window without another window of its series was not shuffled, and says nothing.
             kept = np.flatnonzero(~(self._alone & columns.varies))
             errors, origins = self._errors[kept], self._judged.origins_of(kept)
-            less = skill(errors + self._increases[place, kept], errors, origins)
-            rows.append(Row(columns, less))
+            rows.append(Row(columns, skill(errors + self._increases[place, kept], errors, origins)))
         return rows
 
     def notes(self) -> list[str]:
-        """Return what a reader of the figures has to know, in sentences."""
+        """Return sentences on what is left out, on columns of noise, and on intervals."""
         notes = []
         if self._left_out:
             notes.append(
@@ -247,8 +247,8 @@ class _Measured:
         single = int(self._alone.sum())
         if single and self.num_series > 1 and any(c.varies for c in self._shuffled):
             notes.append(
-                f"{single} series have a single window each, which no other one can give values "
-                "to: they count for static columns alone."
+                f"{single} series have a single window each, and so no other window to take values "
+                "from: they count for static columns alone."
             )
         tested = int((self._changed == 3).sum())
         if tested >= _MANY:
@@ -275,14 +275,14 @@ class _Measured:
         return where_present(name, predicted, present)
 
     def _absolute(self, block: Block, predicted: Array, present: BoolArray) -> Array:
-        """Return the absolute error of each window: missing targets add 0, as in ``Tally``."""
+        """Return each window's mean absolute error; missing targets add 0, as in ``Tally``."""
         errors = np.abs(block.actual - points_of(predicted, self._quantiles))
         errors = errors / self._scales[block.series][:, None]
         return np.where(present, errors, 0.0).mean(axis=(1, 2))
 
 
 def _other_series(series: IntArray, generator: np.random.Generator) -> IntArray:
-    """Return for the number of each series that of another one, both with windows."""
+    """Return, by number of series, the number of another series; both have windows."""
     with_windows = np.unique(series)
     others = np.arange(int(with_windows.max()) + 1)
     others[with_windows] = with_windows[donors(np.zeros_like(with_windows), generator)]

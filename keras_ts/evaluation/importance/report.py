@@ -1,4 +1,4 @@
-"""``ImportanceReport``: by how much the error grows where columns are shuffled; and the columns."""
+"""``ImportanceReport``, and the columns that ``importance`` shuffles."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ UNUSED, UNUSED_BY_MEDIAN = "the model does not use it", "the median does not use
 NEVER_CHANGES = "never changes in validation"
 TOO_FEW = "too few {} for an interval"
 
-# By verdict, the sentence on one column that has it, and that on several.
+# The sentences on one column, and on several columns, by their verdict.
 _SENTENCES = {
     MATTERS: ("{} matters.", "{} matter."),
     MISLEADS: (
@@ -34,8 +34,8 @@ _SENTENCES = {
     UNUSED: ("The model does not use {}.",) * 2,
     UNUSED_BY_MEDIAN: ("The median does not use {}, but other quantiles do.",) * 2,
     NEVER_CHANGES: (
-        "{} never changes in validation, so nothing can be said of it.",
-        "{} never change in validation, so nothing can be said of them.",
+        "{} never changes in validation, so nothing can be said about it.",
+        "{} never change in validation, so nothing can be said about them.",
     ),
     TOO_FEW.format("windows"): ("{}: too few windows for an interval.",) * 2,
     TOO_FEW.format("series"): ("{}: too few series for an interval.",) * 2,
@@ -46,14 +46,14 @@ _SENTENCES = {
 class ShuffledColumns:
     """Columns shuffled together: all from one other window, static ones from one other series."""
 
-    name: Any  # as in the table; of several columns, their names joined
-    label: str  # in a sentence
+    name: Any  # as in the table; for several columns, their names joined
+    label: str  # the name in a sentence
     part: str  # "future", "past", "target", "calendar" or "static"
     places: dict[str, tuple[int, ...]]  # on the last axis of each part of the inputs
 
     @property
     def varies(self) -> bool:
-        """True if a column varies over time, so that another window of its series gives values."""
+        """True if a column varies over time, so that it gets values within its series."""
         return "past" in self.places
 
     @classmethod
@@ -72,7 +72,7 @@ class ShuffledColumns:
         )
 
     def put(self, inputs: Any, donors: dict[str, Array]) -> tuple[Any, BoolArray]:
-        """Return inputs with these columns of other windows, and True for each window changed."""
+        """Return inputs with these columns from other windows, and which windows changed."""
         parts = parts_of(inputs)
         changed = np.zeros(len(parts["past"]), dtype=bool)
         for part, chosen in self.places.items():
@@ -91,7 +91,7 @@ class ShuffledColumns:
 
 
 def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
-    """Return the columns of a panel that are shuffled: those named, or each one by itself."""
+    """Return the columns of a panel to shuffle: those in ``names``, or each one."""
     roles, by_part, columns = panel.columns, panel.columns.by_part(), []
     for name in collapsed(roles.read, panel.categories):
         places = [roles.past.index(made) for made in expanded([name], panel.categories)]
@@ -141,9 +141,9 @@ def _label(name: Any) -> str:
 
 
 def donors(groups: IntArray, generator: np.random.Generator) -> IntArray:
-    """Return for each item the number of another one of its group, drawn at random."""
-    # The items of a group stand in a random circle, and each takes the next one: so no item is
-    # drawn twice, and only one that is alone in its group is drawn for itself.
+    """Return for each item the number of another item of its group, drawn at random."""
+    # The items of a group stand in a random circle, and each gets the next one. So no item is
+    # drawn twice, and only an item alone in its group is drawn for itself.
     order = np.lexsort([generator.random(len(groups)), groups])
     ordered = groups[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
@@ -160,7 +160,7 @@ class Row:
 
     def __init__(self, columns: ShuffledColumns, skill: Skill, verdict: str | None = None) -> None:
         self.columns, self.skill = columns, skill
-        # The skill is one minus the ratio of the errors, so its upper end is the lower one here.
+        # An increase is a skill with the opposite sign, so its lower end is the skill's upper end.
         self.increase, self.low, self.high = 0 - skill.value, 0 - skill.high, 0 - skill.low
         self.verdict, self.interval = verdict or "", ""  # A given verdict has no interval.
         if verdict is None:
@@ -171,13 +171,13 @@ class Row:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class ImportanceReport(Report):
-    """By how much a model errs more where a column is shuffled; print it for the verdicts.
+    """How much a model's error grows where a column is shuffled; print it for the verdicts.
 
     Returned by ``importance``.
 
     Attributes:
         table: A dict of columns of equal length, one row for each column that was shuffled, the
-            largest increase first: ``column`` (its name; of several, all names), ``part``
+            largest increase first: ``column`` (its name; for several, all names), ``part``
             (``"future"``, ``"past"``, ``"target"`` for a target's own past, ``"calendar"`` or
             ``"static"``), ``increase`` (the share by which the error grows if the column is
             shuffled: 0.1 for a tenth), ``low`` and ``high`` (the ends of its 95 % interval) and
@@ -238,15 +238,15 @@ class ImportanceReport(Report):
             if labels:
                 listed = " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
                 yield (singular if len(labels) == 1 else plural).format(listed)
-        # What it takes to get an interval, where there is none.
+        # If an interval is missing, say what it takes to get one.
         skills = [row.skill for row in self._rows]
-        stretch = max((few.stretch for few in skills if few.few == "windows"), default=0)
+        stretch = max((skill.stretch for skill in skills if skill.few == "windows"), default=0)
         if stretch:
             needed = "windows"
             if stretch > 1:
                 needed = f"stretches of {stretch} windows, since errors last that long"
             yield f"An interval needs {FEWEST} {needed}: hold out more rows."
-        if any(few.few == "series" for few in skills):
+        if any(skill.few == "series" for skill in skills):
             yield (
                 f"No interval can be estimated from 2 to {FEWEST - 1} series: add series (more "
                 "rows do not help), or judge each series by itself."

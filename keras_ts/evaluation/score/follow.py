@@ -26,33 +26,33 @@ from keras_ts.windows.arithmetic.following import (
 def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     """Return a copy of a calibrated model whose intervals follow what has come since.
 
-    A band that held 80 % in spring holds less once sales become restless. Each morning, ``follow``
-    compares earlier forecasts with the rows that came: where values missed the intervals more often
-    than asked for, these widen, and where less often, they narrow. Nothing is trained, and no
-    forecast changes but for its bounds.
+    An interval that contained 80 % of values in spring contains fewer once sales vary more. Each
+    morning, ``follow`` compares earlier forecasts with the rows that came. If values missed the
+    intervals more often than asked for, the intervals widen; if less often, they narrow. Nothing is
+    trained, and of a forecast only the bounds change.
 
     ``calibrate`` sets each margin so that a share of ``1 - coverage`` of the held-out errors
-    exceeds it: the level of the margin. For each coverage, step and target, an origin moves the
-    level by 0.05 times the share of misses asked for less the share that was missed, over all
-    series, and the margin is read off the held-out errors at the new level, at most at the largest
-    of them. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so each
-    then counts for the part that is new: daily forecasts move the level of step 7 by a seventh.
+    exceeds it. This share is the level of the margin. For each coverage, step and target, an origin
+    adds to the level 0.05 times the difference between the share of misses asked for and the share
+    observed over all series. The new margin is the held-out error at the new level, at most the
+    largest. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so each
+    counts only for its new part: daily forecasts move the level of step 7 by a seventh.
 
     The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
-    origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, while
-    errors do not exceed all held-out ones. Further ahead, a miss is known only when its row has
-    come: the answer is delayed by as many steps, and so is the guarantee.
+    origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, as long
+    as no error exceeds all held-out ones. Further ahead, a miss is known only when its row has
+    come, so the guarantee is delayed by as many steps.
 
-    An origin counts once, when the rows of all its steps have come: a row counts as come if the
-    series has a value of each target at its time or later, so that closed days hold nothing up. A
-    warning names series that hold origins up because ``actual`` has no value of them.
-    Origins that the model has followed are ignored, so the same files may be passed each morning.
-    Pass more mornings than the horizon has steps, or no origin is ever whole. If nothing new
-    has come, the copy is equal to ``model``. The intervals in ``forecasts`` are taken to be those
-    of ``model`` as it is, so follow each morning, and forecast with the result.
+    An origin counts once, when the rows of all its steps have come. A row has come if its series
+    has a value of each target at its time or later, so a closed day delays nothing. A warning names
+    the series that delay origins because ``actual`` has no value of them. Origins that the model
+    has followed are ignored, so the same files may be passed each morning. Pass more mornings than
+    the horizon has steps, or no origin is ever complete. If nothing new has come, the copy equals
+    ``model``. The intervals in ``forecasts`` are taken to be those of ``model`` as it is, so follow
+    each morning, and forecast with the result.
 
-    What has moved rides in the file, beside the weights: a scorecard still holds, and says since
-    when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.
+    The moved levels are saved with the model, beside the weights. A scorecard still holds, and says
+    since when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.
 
     Example:
 
@@ -74,7 +74,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
         model: A calibrated model: it ends in a ``ConformalInterval``. It is not changed, and the
             copy shares its weights.
         forecasts: Frames as ``forecast`` returned them, with the bounds: those of one morning, or
-            of several below each other. Forecasts of a model from before a swap do not belong here.
+            of several below each other. Leave out forecasts of a model that this one replaced.
         actual: The rows that came, a frame or a ``Panel`` with the same columns of ids and times
             and the targets. It may hold earlier rows and further columns.
 
@@ -83,7 +83,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
     Raises:
         TypeError: ``model`` is not a Keras model, or a table not a frame.
-        ValueError: The model is not calibrated, or by keras_ts 0.2, which kept no errors;
+        ValueError: The model is not calibrated, or was by keras_ts 0.2, which kept no errors;
             ``forecasts`` lacks the bounds, a target, the column ``step`` or a regular step, or goes
             past the horizon; or the tables cannot be matched, as for ``score``.
 
@@ -101,7 +101,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     if layer.scores is None:
         raise ValueError(
             "model must be calibrated again: its file is of keras_ts 0.2, which kept no errors to "
-            "read new margins off. Pass the net that it was made of to calibrate, or "
+            "read new margins from. Pass the net that was calibrated to calibrate again, or use "
             "fine_tune(model, train, calibration=...)."
         )
     matched = Matched.of(forecasts, actual, interface.carried)
@@ -109,7 +109,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
 
 def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) -> Followed | None:
-    """Return what a layer has followed once it has followed the new origins, too."""
+    """Return the levels and origins of a layer after it has followed the new origins."""
     keys, steps, values, before = matched.keys, matched.steps, matched.values, layer.followed
     scores: Any = layer.scores
     horizon, targets = scores.quantiles.shape[2:4]
@@ -133,11 +133,11 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
         )
     if steps.max() > horizon:
         raise ValueError(
-            f"forecasts goes {steps.max()} steps ahead, and model {horizon}: these are forecasts "
-            "of another model."
+            f"forecasts goes {steps.max()} steps ahead, and model {horizon}: they are from another "
+            "model."
         )
     origins, codes = np.unique(moments - steps, return_inverse=True)
-    # A row that ends in missing values is a plan, and has not come; one target may be late.
+    # A row without values is a plan, and has not come; one target may come later than another.
     outstanding, series_known = np.zeros(codes.shape, bool), np.zeros(codes.shape, bool)
     for counted, bound in zip(matched.counted.T, np.moveaxis(low, 1, 0), strict=True):
         known, later = keys.later_than(matched.rows, counted)
@@ -173,7 +173,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
 
 
 def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:
-    """Name the series without a row that alone keep origins from counting, as a wrong id would."""
+    """Warn of series without a row that alone delay origins: their ids may be wrong."""
     keys, rows = matched.keys, matched.rows
     if held_up.any():
         ids = [keys.labels[number] for number in np.unique(keys.series[held_up])]

@@ -29,7 +29,7 @@ class Keys:
             self.labels, self.series = table.ids(id_column)
 
     def places_in(self, other: "Keys") -> IntArray:
-        """Return, for each row, the place in another table of the same id and time, or -1."""
+        """Return, for each row, the row of another table with the same id and time, or -1."""
         if not len(other.series):
             return np.full(len(self.series), -1)
         other._times.check_alike(self._times)
@@ -41,7 +41,7 @@ class Keys:
     def later_than(
         self, other: "Keys", counted: BoolArray | None = None
     ) -> tuple[BoolArray, BoolArray]:
-        """Return which rows' series another table has, and which rows follow its last one there."""
+        """Return which rows have a series of another table, and which are later than it there."""
         # Rows of the other table that are not ``counted`` are ignored.
         numbers, times = other.series, other._times.values
         if counted is not None:
@@ -56,7 +56,7 @@ class Keys:
         return known, known & (self._times.values > last[series])
 
     def refuse_twice(self, origins: IntArray) -> None:
-        """Refuse two forecasts of one id and time from the same origin."""
+        """Refuse two forecasts from one origin for the same id and time."""
         series_and_origin = self.series * (origins.max() + 1) + origins
         self._refuse_twice(Rows(series_and_origin, self._times.values))
 
@@ -107,7 +107,7 @@ class Keys:
     def moments(
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
-        """Return each row's time as a number of steps, and True if steps count from 1970."""
+        """Return each row's time as a number of steps, and True if these are regular."""
         # A day begins at midnight of the time zone ``by``; if None, of the other table's zone.
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
@@ -116,7 +116,7 @@ class Keys:
             zone = replace(zone, info=str(by))
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
         places, frequencies = np.searchsorted(distinct, values), clock.frequencies
-        if frequencies[0] is None:  # Irregular: each distinct time is one step.
+        if frequencies[0] is None:  # Irregular: each distinct time is a step.
             return places, False
         return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
 
@@ -133,7 +133,7 @@ class Keys:
         return steps
 
     def panel(self, values: Array) -> FlatSeries:
-        """Return the rows as series in time, with values ``(rows, targets)``."""
+        """Return the rows as series in time order, with values ``(rows, targets)``."""
         order = np.lexsort((self._times.values, self.series))
         offsets = concatenated_offsets(np.bincount(self.series, minlength=len(self.labels)))
         return FlatSeries(
@@ -154,7 +154,7 @@ def _clock(
 
 
 class Names(NamedTuple):
-    """The columns of ``actual``: id and time, by which forecasts find their rows, and targets."""
+    """The columns of ``actual``: the id and time that match forecasts, and the targets."""
 
     id: str | None
     time: str
@@ -162,7 +162,7 @@ class Names(NamedTuple):
 
     @classmethod
     def of(cls, ahead: ForecastTable, came: ForecastTable, windows: WindowSpec | None) -> "Names":
-        """Return the names that the model's windows have, or else those that the tables suggest."""
+        """Return the names in the model's windows, or else those that the tables suggest."""
         shared = [name for name in ahead.columns if name in came.columns and name != "step"]
         if windows is not None and windows.time_column is not None:
             chosen = windows.target_columns
@@ -196,7 +196,7 @@ class Names(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """The rows of a table of forecasts, with what came of each."""
+    """The rows of a table of forecasts, with the actual values that came."""
 
     names: Names
     fields: Fields
@@ -219,8 +219,8 @@ class Matched(NamedTuple):
             windows = WindowSpec(1, **actual.settings)
         names = Names.of(ahead, came, windows)
         if carried is not None and carried.columns is not None:  # In the order of the model.
-            own = [str(carried.columns.past[place]) for place in carried.columns.targets]
-            shared = tuple(name for name in own if name in names.targets)
+            ordered = [str(carried.columns.past[place]) for place in carried.columns.targets]
+            shared = tuple(name for name in ordered if name in names.targets)
             names = names._replace(targets=shared or names.targets)
         fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
         all_names = [name for name in (names.id, names.time, *names.targets) if name is not None]

@@ -1,4 +1,4 @@
-"""``score``: yesterday's forecast beside the rows that came."""
+"""``score``: judges earlier forecasts by the rows that came since."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +31,8 @@ _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
 _FEWEST_ORIGINS = 10
 # Forecasts from origins closer than a horizon share targets: a longer horizon needs more origins.
 _ORIGINS_PER_STEP = 5
-# Series that lack rows may be the good ones or the bad ones. The MASE of nearly all series is close
-# to that of all. The MAE depends on the largest series, so none may be missing.
+# The least share of series whose rows must have come. The MASE of nearly all series is close to
+# that of all. The MAE depends on the largest series, so none may be missing.
 _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
@@ -63,8 +63,7 @@ class ScoreReport(Report):
         """Return the scores of all rows, or of each step or series.
 
         Args:
-            by: ``"step"`` or ``"series"``; of totals ``"series"`` alone. Defaults to None: all
-                rows.
+            by: ``"step"`` (not of totals) or ``"series"``. Defaults to None: all rows.
 
         Returns:
             A dict of columns of equal length, as in ``table``.
@@ -73,7 +72,7 @@ class ScoreReport(Report):
         return self._rows.scores(by)
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the mean absolute error at each step whose rows have come."""
+        """Draw the mean absolute error at each step for which rows have come."""
         if self._total:
             raise ValueError("The scores are of totals, which have no steps to draw: print them.")
         errors = {"forecasts": self.scores("step")["mae"]}
@@ -108,23 +107,22 @@ def score(
 ) -> ScoreReport:
     """Score forecasts that were made earlier, by the rows that have come since.
 
-    Rows are matched by id and time, in whatever order they stand. Forecasts whose rows have not
-    come yet, and rows that nobody forecast, are left out, and the report says how many there are.
-    On the first morning none has come: the report says so, its scores are NaN, and ``promised`` is
-    None.
+    Rows are matched by id and time, in any order. Forecasts whose rows have not come yet are left
+    out, and the report says how many there are; rows without a forecast are ignored. If no row has
+    come yet, the report says so, its scores are NaN, and ``promised`` is None.
 
-    With the file of the model, the report says if the forecasts are as good as its scorecard
-    promised: if their mean error over the steps that have come lies within the range of the mean
-    error over as many steps at 95 % of the origins on which the model was judged. If ``forecasts``
-    has several origins, such as the last two weeks, the mean of the origins' errors is compared
-    with the mean of the ranges for the same steps, and each origin weighs as its last step. A range
-    is that of single origins, whose errors vary more than their mean: ``"worse"`` is seldom a false
-    alarm, since one bad day is not enough.
+    With ``filepath``, the report says if the forecasts are as good as the model's scorecard
+    promised. The scorecard has the range of the mean error over the first 1, 2, ... steps at 95 %
+    of the held-out origins. The mean error over the steps that have come should lie in the range
+    for as many steps. With several origins, such as the last two weeks, the mean of their errors is
+    compared with the mean of their ranges, each origin weighted by its last step. A range holds for
+    single origins, which vary more than their mean, so ``"worse"`` is seldom a false alarm: one bad
+    day is not enough.
 
-    The scorecard promises the error of all series over the first steps of a forecast. So of each
-    origin only the steps before the first one that lacks the rows of some series are compared. (For
-    a MASE, one series in ten may lack its row, since none decides alone.) A step for which no row
-    has come, such as a holiday, is skipped. An origin is left out if ``forecasts`` lacks one of its
+    The scorecard promises the error of all series over the first steps of a forecast. So an origin
+    is compared only up to the first step that lacks the rows of some series. (For a MASE, one
+    series in ten may lack its row, since no series decides alone.) A step for which no row has
+    come, such as a holiday, is skipped. An origin is left out if ``forecasts`` lacks one of its
     steps. There is no verdict if the model was judged at fewer than ten origins, or at fewer than
     five times the last step that has come: origins closer than a horizon share steps, so their
     errors vary too little.
@@ -166,7 +164,7 @@ def score(
     Raises:
         TypeError: ``forecasts`` or ``actual`` is not a frame, or a column does not hold numbers.
         ValueError: The columns are not clear, two rows have the same id and time, or no forecast
-            has a row in ``actual``, unless all lie after the last rows of their series there.
+            has a row in ``actual``, unless all forecasts are later than their series there.
     """
     _check_by(by, _checks.boolean("total", total))
     carried = None if filepath is None else load_carried(filepath)
@@ -187,7 +185,7 @@ def score(
     values, origins, steps = matched.values, matched.origins, matched.steps
     labels = np.array(keys.labels, dtype=object)[keys.series]
     forecast = matched.forecasts if samples is None else samples.of_targets(fields.values)
-    # A step without a forecast, such as a closed day, counts nowhere.
+    # A step without a forecast, such as a closed day, is left out.
     lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
     made = Rows(
         {"series": labels, "origin": origins, "step": steps},
@@ -198,7 +196,7 @@ def score(
     )
     promised, sentence = None, ""
     if total:
-        # A closed last day gets no row: the forecast has ended once a later row has come.
+        # A closed last day gets no row, so a forecast has also ended once a later row has come.
         known, later = keys.later_than(matched.rows)
         past = come | (known & ~later)
         there, come, sentence = _totals(made, past, samples is not None, card is not None)
@@ -223,8 +221,8 @@ def score(
 def _totals(
     made: Rows, past: BoolArray, drawn: bool, promised: bool
 ) -> tuple[Rows, BoolArray, str]:
-    """Return totals of the forecasts whose last step is past, their rows, and a sentence."""
-    # ``drawn``: the totals are quantiles of sample paths. ``promised``: there is a scorecard.
+    """Return totals of the forecasts that have ended, the rows of these, and a text."""
+    # ``drawn``: forecasts are sample paths. ``promised``: there is a scorecard.
     keys = [grouped(made.columns[name])[1] for name in _KEYS]
     first, numbers = distinct_rows(keys)
     last = np.zeros(len(first), made.columns["step"].dtype)
@@ -301,9 +299,8 @@ def _scales(train: Any, names: Names, labels: Array, shape: tuple[int, ...], per
 
 def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     """Return the verdict on what a scorecard promised, or None, and a sentence on it."""
-    # The promise is a range: of the mean error over the first steps, at the origins on which the
-    # model was judged. So a forecast is compared with it by the same steps and the same series, or
-    # not at all.
+    # The promise is a range of the mean error over the first steps of all series, so a forecast is
+    # compared over the same steps and series, or not at all.
     # The columns of ``rows`` hold the ``series``, ``origin`` (a number) and ``step`` of each.
     if not card.ok:
         return None, (
@@ -312,7 +309,7 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
         )
     by, promised = card.values["by"], card.values["promised"]
     if by not in _FEWEST_SERIES:
-        return None, f"The scorecard judges by {heading(by)}, of which it promises nothing."
+        return None, f"The scorecard judges by {heading(by)}, for which it has no range of errors."
     point = points_of(rows.predicted, rows.levels)
     errors, expected = np.abs(rows.actual - point), np.isfinite(point)
     if by == "mase":
@@ -339,7 +336,7 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     means, steps, left_out, lacking = _compared(by, rows.columns, errors, expected, longest)
     if not len(means):
         return None, lacking
-    # Each step counts alike: the one step of yesterday's forecast would count as much as seven.
+    # Weighted by steps: yesterday's one step counts less than the seven of last week's forecast.
     error, low, high = np.average([means, *ranges[:, steps - 1]], axis=1, weights=steps)
     verdict = "better" if error < low else "worse" if error > high else "as promised"
     where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
@@ -356,7 +353,7 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
 def _compared(
     by: str, columns: Mapping[str, Array], errors: Array, expected: BoolArray, longest: int
 ) -> tuple[Array, IntArray, int, str]:
-    """Return each compared origin's mean error over its first steps, and the last of these."""
+    """Return the compared origins' mean errors over their first steps, and the last steps."""
     # Also return how many origins with an error are not compared, and a sentence on what they lack.
     # The arrays below have a row for each origin and a column for each step. Steps count from 1;
     # all beyond ``longest`` share a column.
@@ -374,7 +371,7 @@ def _compared(
     ids = columns["series"][expected].tolist()
     series = len(set(ids))
     needed = int(np.ceil(_FEWEST_SERIES[by] * series))
-    # A step without any row (a holiday) is skipped. A step that lacks some rows ends the origin.
+    # A step without any row (a holiday) is skipped; a step that lacks some rows ends its origin.
     ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
     used = (rows > 0) & ~ended & complete[:, None]
     compared, some = used.any(axis=1), (rows > 0).any(axis=1)

@@ -1,16 +1,16 @@
 """The core of the net: from the columns of a window to the state of the net.
 
-Recurrent layers read all columns side by side, at the last ``memory`` steps of the window. Masked
-steps are skipped. In sequence to sequence a masked step is forecast from what came before it, so
-nothing behind the layers sees the mask.
+Recurrent layers read all columns side by side, at the last ``memory`` steps of the window, and skip
+masked steps. In sequence to sequence a masked step has the state of the step before it, so the
+layers that follow get no mask.
 
-A core of one's own, a layer, a model or a function, reads the same. If windows may lack values, a
-layer that takes a mask gets one. Any other core gets a column that says which steps have values,
-since it would drop the mask. A function of a tensor becomes a model of its own, so that its layers
-can be checked, and their names do not collide with those around them.
+A core of your own, a layer, a model or a function, reads the same. If windows may lack values, a
+layer that takes a mask gets one. Any other core would drop it, and gets a column that says which
+steps have values. A function of a tensor becomes a model of its own, so that its layers can be
+checked, and their names do not collide with those around them.
 
-Each step of a sequence but the last has its target within the window. A core that reads later steps
-would copy them, and its loss would fall to 0 without a forecast, so it is refused.
+In sequence to sequence, each step but the last has its target within the window. A core that reads
+later steps would copy them, and its loss would fall to 0 without a forecast, so it is refused.
 """
 
 import functools
@@ -34,13 +34,13 @@ _TAKES = (
 )
 # The layers of models that were built. A second model would share their weights.
 _used: "weakref.WeakSet[keras.layers.Layer]" = weakref.WeakSet()
-# A window of open length is tried at this one.
+# The length at which windows of any length are tried.
 _STEPS = 16
-# At most this number of steps of windows in a batch, so that memory stays bounded.
+# The most steps in a batch, all windows together, so that memory stays bounded.
 _MOST_STEPS = 1 << 14
 # Differences up to this are rounding, in units of the outputs' precision times their size.
 _ROUNDING = 8
-# Weights below this hide what they read, as those of a gate that begins at 0 do.
+# Weights below this, such as those of a gate that begins at 0, hide what a core reads.
 _SMALL = 0.01
 
 
@@ -89,18 +89,18 @@ def _without_mask(columns: Any) -> tuple[Any, Any]:
 
 
 def _called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
-    """Call a layer that takes a mask, by argument: from Keras 3.16 on a stack passes none along."""
+    """Call a layer with its mask as an argument: from Keras 3.16 on, no layer passes one on."""
     if mask is None:
         return layer(columns)
     if isinstance(layer, keras.layers.Bidirectional):
-        # It passes the mask on by name (see below).
+        # It passes the mask on by name, of which Keras would warn (see below).
         layer.forward_layer.supports_masking = layer.backward_layer.supports_masking = True
     names = [
         name
         for name, parameter in inspect.signature(layer.call).parameters.items()
         if parameter.kind is not parameter.KEYWORD_ONLY
     ]
-    # By name, Keras would warn that the mask ends there, of each layer that passes none on.
+    # For a mask that is passed by name, Keras warns of each layer that passes no mask on.
     for before in ([], ["initial_state"]):
         if names[1 : 2 + len(before)] == [*before, "mask"]:
             return layer(columns, *[None for _ in before], mask)
@@ -135,7 +135,7 @@ def _layer_or_function(core: Any) -> Any:
 
 def takes_mask(layer: keras.layers.Layer) -> bool:
     """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does."""
-    # That of a model does, too, but the first layer in it that passes no mask on drops it.
+    # A model's does, too, but the mask ends at the first layer in it that passes none on.
     return not isinstance(layer, keras.Model) and "mask" in inspect.signature(layer.call).parameters
 
 
@@ -219,7 +219,8 @@ def check_causal(core: keras.layers.Layer, columns: Any) -> None:
     # For every step of a random window, that step and all later ones are changed. The outputs
     # before it must stay.
     steps, features = columns.shape[1] or _STEPS, columns.shape[2]
-    small = _small_weights(core)
+    weights = [(variable, value_of(variable)) for variable in core.trainable_variables]
+    small = [(variable, value) for variable, value in weights if np.abs(value).max() < _SMALL]
     generator = np.random.default_rng(0)
     try:
         for variable, _ in small:
@@ -237,12 +238,6 @@ def check_causal(core: keras.layers.Layer, columns: Any) -> None:
             "use_causal_mask=True for attention, and nothing that reads all steps, such as "
             "Bidirectional layers and pooling."
         )
-
-
-def _small_weights(core: keras.layers.Layer) -> list[tuple[Any, Array]]:
-    """Return the trained weights that are all close to 0, and their values."""
-    weights = [(variable, value_of(variable)) for variable in core.trainable_variables]
-    return [(variable, value) for variable, value in weights if np.abs(value).max() < _SMALL]
 
 
 def _seen_ahead(

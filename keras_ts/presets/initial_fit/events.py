@@ -1,25 +1,25 @@
 """Finds the recurring events of a training part by its calendar, and sets them in the model.
 
 An event is a date, or a phase of another cycle, at which the forecasts of the untrained model err
-each time: the median error is large beside the others, so is the latest, and chance would not
-repeat it. So one day of a year, which a net takes for an outlier, has its effect from the second
-time on.
+each time: the median error is large beside those at other dates, so is the latest, and chance would
+not repeat it. So a day of the year, which a net takes for an outlier, has its effect from the
+second time on.
 
-How much a forecast misses depends on what its window has seen. Before a week that is shut all days,
-a forecast misses each of them; within it, hardly any; and from its last day, the day after. So the
-dates of a year get an effect for each step of the forecast, from the errors at that step. Phases of
-other cycles return often, and the net learns such seasons better: they get the same effect at all
-steps, if early forecasts miss half of it at least.
+The error of a forecast depends on what its window has seen. Before a week that is shut all days, a
+forecast misses each of them; within the week it misses hardly any, and from its last day the day
+after. So a date of the year gets an effect for each step of the forecast, from the errors at that
+step. Phases of other cycles return often, and the net learns such seasons better: a phase gets the
+effect of the first step at all steps, if forecasts of the last step miss half of it at least.
 
 In a panel, the error at a date is the median over the series, each relative to the size of its
-window: a large series does not decide. Two of three series must share an event, since all of them
-get it.
+window, so that a large series does not decide. Two of three series must share an event, since all
+of them get it.
 
-Events that move, such as the last Monday of May, are looked for by the test for dates, among the
-n-th weekdays of each month, from its first day and from its last. What explains most is taken off
-first: in most years the last Monday is the fourth as well. What the same dates of each year
-explain, such as a week that is shut, is left to them. Around events found, and around dates found
-if they are on a weekend, the test is repeated.
+Events that move, such as the last Monday of May, are found by the test for dates, among the n-th
+weekdays of each month, from its first day and from its last. In most years the last Monday is also
+the fourth, so the one that explains more is subtracted first. What the same dates of each year
+explain better, such as a week that is shut, is left to the dates. The test is repeated for the days
+around events found, and for dates found in years in which they are on a weekend.
 """
 
 from collections.abc import Sequence
@@ -46,16 +46,16 @@ from keras_ts.windows.arithmetic.regression import RidgeSums
 from keras_ts.windows.arithmetic.scale import moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# The regression clips errors at this many times their median: those of a series that begins to sell
+# The regression clips errors at this many times their median. Those of a series that begins to sell
 # are many times the size of its window.
 _LARGEST = 100.0
-# The part of the errors at a date that must show an event of a panel.
+# The part of the series that must show an event of a panel.
 _SHARED = 2 / 3
 # Weekdays of a year by month and place in it, and rounds in which more of them are found.
 _WEEKDAYS, _ROUNDS = 7 * 5 * 12, 10
-# Days on either side of an event that wait for the next round, which may know better.
+# Days on either side of an event that are tried only in the next round, without its effect.
 _APART = 4
-# The part of what an event explains that dates must leave.
+# The part of what an event explains that dates must not explain.
 _OWN = 1 / 3
 # An event is named if it is at least this part of the largest one.
 _NAMED = 1 / 3
@@ -67,7 +67,7 @@ def fit_events(
     dataset: WindowDataset,
     units: Sequence[float] | None,
 ) -> None:
-    """Set the events of a model that is not trained yet, whose linear map is fitted."""
+    """Set the events of an untrained model, after its linear map is fitted."""
     panel = in_time_order(dataset).panel
     rows, errors = errors_by_row(probe, dataset, units)
     clock = None if panel.clock is None else panel.clock.shown[rows]
@@ -87,7 +87,7 @@ def fit_events(
     left = Errors(at_date - center, date, errors - center if units is None else None)
     moving = None if layer.moving is None or clock is None else Moving(clock, left)
     size_of: dict[str, float] = {}
-    # A cycle with few phases first, so that a longer one keeps only what is left.
+    # Cycles with fewer phases come first; longer ones get only what these leave.
     for i in sorted(phased, key=lambda i: len(phased[i][0])):
         cycle, (phases, numbers) = dataset.windows.cycles[i], phased[i]
         dated = cycle == "year"
@@ -117,8 +117,8 @@ def fit_events(
 def _of_series(
     rows: IntArray, clock: Array | None, errors: Array
 ) -> tuple[IntArray, IntArray, Array, Array]:
-    """Return rows by date, each error's date, the median errors of each date, and the errors."""
-    # Dates that only one series has are left out: they tell nothing of the others.
+    """Return one row for each date, each error's date, the median errors by date, and errors."""
+    # Dates of a single series are left out: they say nothing of the others.
     assert clock is not None
     _, first, date, counts = np.unique(
         clock, return_index=True, return_inverse=True, return_counts=True
@@ -131,7 +131,7 @@ def _of_series(
 
 
 def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
-    """Return the phases that occur in a cycle, and for each row the number of its own."""
+    """Return the phases of a cycle that occur, and for each row the number of its phase."""
     # A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
     if cycle == "year":
         assert clock is not None
@@ -144,7 +144,7 @@ def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array
 
 
 def _rounded(cycle: Columns) -> int | None:
-    """Return the nearest whole number of rows to a period that is none, else None."""
+    """Return a fractional period rounded to whole rows; None for a whole one."""
     return round(cycle) if isinstance(cycle, float) and cycle != int(cycle) else None
 
 
@@ -155,8 +155,8 @@ def errors_by_row(
     probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
 ) -> tuple[IntArray, Array]:
     """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
-    # Windows of weight or unit 0 are left out, and so are rows that lack a target. If each window
-    # has its own units, ``units`` is None.
+    # Windows of weight or unit 0 and rows that lack a target are left out. If each window has units
+    # of its own, ``units`` is None.
     starts, parts = [], []
     for chunk in chunks(probe, dataset):
         counted = chunk.weights > 0
@@ -171,9 +171,9 @@ def errors_by_row(
     return _by_row(first + dataset.windows.geometry.first_target, errors)
 
 
-# A promotion on the same date each year would pass for an event. So a ridge regression at each
-# step explains errors by such columns at the row, and at the last row of the window, which
-# has seen some of their effect.
+# A promotion on the same date each year would pass for an event. So a ridge regression at each step
+# explains errors by such columns at that step, and at the last row of the window, which has seen
+# some of their effect.
 def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
     """Subtract from errors, in place, what columns known ahead other than the calendar explain."""
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
@@ -202,7 +202,7 @@ def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset)
 def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
     """Return rows and their errors by step, from windows whose first steps are at ``first``."""
     horizon = errors.shape[1]
-    # Each row once: of a window, the steps before the next window's first.
+    # Of each window, the rows before the next window's first: so each row comes once.
     counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = np.repeat(first, counts) + offsets
@@ -220,7 +220,7 @@ def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
 
 @dataclass
 class Errors:
-    """Errors by date, ``(dates, steps, targets)``, and in a panel those of each row of a series."""
+    """Errors by date, ``(dates, steps, targets)``, and in a panel by row of each series."""
 
     at_date: Array
     date: IntArray  # of each row
@@ -252,15 +252,15 @@ def _effects(numbers: IntArray, errors: Array, by_step: bool, among: int) -> Arr
 
 
 def _lasting(numbers: IntArray, latest: Array, earliest: Array) -> Array:
-    """Return the error that returns at each phase, if early forecasts miss half of it at least."""
+    """Return the error at each phase one step ahead; 0 if the last step misses less than half."""
     effects, before = returning(numbers, latest), medians(numbers, earliest)
     return np.where(before * np.sign(effects) >= np.abs(effects) / 2, effects, 0.0)
 
 
 def _shared(effects: Array, numbers: IntArray, errors: Array) -> Array:
     """Return the effects of events that most series show, and 0 for others."""
-    # A series shows an event if its forecast errs by half of the effect, at the step at which that
-    # is largest.
+    # A series shows an event if its forecast errs by half of the effect or more, at the step at
+    # which the effect is largest.
     step = np.abs(effects).argmax(axis=1)[:, None]
     largest = np.take_along_axis(effects, step, axis=1)[numbers]
     there = np.take_along_axis(errors, step[numbers], axis=1) * np.sign(largest)
@@ -270,7 +270,7 @@ def _shared(effects: Array, numbers: IntArray, errors: Array) -> Array:
 
 
 class Moving:
-    """The events that move of a calendar, and the errors that they leave."""
+    """The events of a calendar that move, and the errors that they leave."""
 
     def __init__(self, clock: Array, errors: Errors) -> None:
         self._days, self._errors = clock.astype("datetime64[D]"), errors
@@ -279,7 +279,7 @@ class Moving:
         self._found: dict[MovingEvent, Array] = {}
 
     def find(self, dates: Array | None = None, rival: IntArray | None = None) -> None:
-        """Find events, beside dates that are known, or better than the numbered dates ``rival``."""
+        """Find events, also around known ``dates``, that explain more than dates ``rival`` do."""
         for _ in range(_ROUNDS):
             near = [] if dates is None else list(observed(dates))
             near += [beside for event in self._found for beside in event.neighbours()]
@@ -296,7 +296,7 @@ class Moving:
                     )
                     if event is not None and by_dates - after > _OWN * (before - after) > 0:
                         candidates.append((before - after, event, here, effects[number]))
-            # Of equal gains, that beside a known event comes first.
+            # Of equal gains, the one beside a known event comes first.
             for _, event, here, effect in sorted(candidates, key=lambda each: -each[0]):
                 if not taken[here].any():
                     around = self._days[here][:, None] + np.arange(-_APART, _APART + 1)
@@ -308,7 +308,7 @@ class Moving:
             self._errors.take_off(effects_off)
 
     def set(self, layer: CalendarEvents) -> dict[str, float]:
-        """Set the largest events that there is room for, and return their sizes by name."""
+        """Set the largest events for which there is room, and return their sizes by name."""
         names: dict[str, float] = {}
         points, weekdays, effects = list[Array](), list[Array](), list[Array]()
         for event, effect in sorted(self._found.items(), key=lambda each: -np.abs(each[1]).max()):
@@ -332,7 +332,7 @@ def sizes(effects: Array) -> Array:
 
 def named(size_of: dict[str, float]) -> tuple[str, ...]:
     """Return the names of events by their sizes, without the after-effects of other events."""
-    # On the days after an event that its window has seen a forecast errs, too, each time.
+    # On the days after an event, forecasts from windows that hold it err each time, too.
     largest = max(size_of.values(), default=0.0)
     return tuple(name for name, size in size_of.items() if size > 0 and size >= largest * _NAMED)
 

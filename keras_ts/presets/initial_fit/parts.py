@@ -1,17 +1,17 @@
-"""Fits parts of a net in closed form: linear maps, the level without a value, quantiles' distances.
+"""Fits parts of a net in closed form: linear maps, levels by static columns, spreads of quantiles.
 
-A linear map that is trained beside a net fits its noise and slows the net down. Solved for first,
-with a penalty that an information criterion chooses, and frozen, it does neither. The net then
-learns what is left.
+A linear map that is trained beside a net fits noise and slows the net down. So it is solved for
+first, with a penalty that an information criterion chooses, and frozen. The net then learns what is
+left.
 
 The level of windows without a value comes from a ridge regression over the series on static
-columns. A series counts once, by the mean and the standard deviation of its rows. Locations are
-compressed by the inverse hyperbolic sine of their share in the usual scale: where series differ in
-size by orders of magnitude, the largest then does not decide, and where they hardly differ it is
-linear.
+columns. A series counts once, by the mean and the standard deviation of its rows. Its mean is
+divided by the usual standard deviation, and compressed by the inverse hyperbolic sine: so the
+largest series do not decide where sizes differ by orders of magnitude, and where they hardly differ
+the regression is linear.
 
-Short series are few updates of the weights: too few to learn how far apart quantiles lie. The
-errors of the forecast on the training part tell it at once.
+Short series give too few updates for a net to learn how far apart quantiles lie. The errors of the
+forecast on the training part show it at once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,7 +55,7 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
     total, horizon = source.sampler.size, dataset.windows.horizon
     for begin in range(0, total, max(_CHUNK, -(-total // _MOST_CHUNKS))):
         end = min(begin + _CHUNK, total)
-        # The last chunk begins earlier, to be as long: for another length JAX would compile anew.
+        # The last chunk begins earlier, to be as long: JAX would compile anew for another length.
         first = max(end - _CHUNK, 0)
         x, y, *weights = source.read(0, first, end)
         probed = predict(probe, with_exact_integers(x))
@@ -64,7 +64,7 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
         parts = [np.asarray(part)[begin - first :] for part in (y, ahead, *weights, *probed)]
         y, ahead, *weights = parts[: 2 + len(weights)]
         windows, scale, forecasts, *units = parts[-len(probed) :]
-        # Quantiles are the last axis, and all equal before training.
+        # Quantiles are on the last axis, and all equal before training.
         errors = y.astype("float64") - forecasts.reshape(*y.shape, -1)[..., 0]
         errors = errors.reshape(len(y), horizon, -1)
         starts = source.sampler.ranges.starts(np.arange(begin, end))
@@ -83,14 +83,13 @@ def fit_linear(
     seasons: Sequence[int],
     units: Sequence[float] | None,
 ) -> None:
-    """Set the weights of a linear map: from windows to what the model leaves of their targets."""
+    """Set the weights of the map from windows to the model's errors, and of ``season``."""
     # The error of a window, in units of the series, is multiplied by the window's weight and then
     # squared: weights that make absolute errors comparable, such as those of ``weighting``, do the
-    # same to squares. A target that is missing is left out: each step is fitted to the windows that
-    # have it.
+    # same to squares. Each step is fitted to the windows that have its target.
     layers = [linear] if season is None else [linear, season]
     for layer in layers:
-        layer.trainable = False  # First, since JAX compiles anew for other trained weights.
+        layer.trainable = False  # Before predicting: JAX compiles anew for other trained weights.
     features, length, steps = linear.kernel.shape
     # A constant goes with the seasons.
     others = 0 if season is None else season.kernel.shape[0] + 1
@@ -108,7 +107,7 @@ def fit_linear(
     maps = np.stack([of_feature.coefficients() for of_feature in sums])
     linear.kernel.assign(maps[:, :length])
     if season is not None and units is not None:
-        # All quantiles of a target move alike; they stand before the targets.
+        # All quantiles of a target get the same; on the axis they come before the targets.
         by_step = maps[:, length:].transpose(1, 2, 0)[:, :, None] / np.asarray(units)
         quantiles = season.units // (steps * features)
         by_step = np.repeat(by_step, quantiles, axis=2).reshape(others, -1)
@@ -130,8 +129,8 @@ def fit_spread(
 
 def spread(errors: Array, levels: Sequence[float]) -> Array:
     """Return quantiles less the median ``(steps, targets, levels)`` of errors by window."""
-    # Of few windows a step alone tells little: steps differ by their mean absolute error, and share
-    # the shape of the distribution.
+    # A step alone has few errors. So steps differ by their mean absolute error only, and share the
+    # shape of the distribution.
     errors = np.where(np.isfinite(errors), errors, np.nan)
     present = np.isfinite(errors)
     counts = np.maximum(present.sum(axis=0), 1)
@@ -147,13 +146,13 @@ def spread(errors: Array, levels: Sequence[float]) -> Array:
 
 
 def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset) -> None:
-    """Set the weights of the layer by the series of a training part."""
+    """Fit the weights of the layer to the series of a training part."""
     assert needs.own is not None
-    panel, own = in_time_order(dataset).panel, list(needs.own)
+    panel, columns = in_time_order(dataset).panel, list(needs.own)
     series, begins, ends = read_rows(in_time_order(dataset))
     chosen, means, stds = moments_by_series(panel.values, begins, ends)
-    known = np.isfinite(means[:, own]).all(axis=1)
-    chosen, means, stds = chosen[known], means[known][:, own], stds[known][:, own]
+    known = np.isfinite(means[:, columns]).all(axis=1)
+    chosen, means, stds = chosen[known], means[known][:, columns], stds[known][:, columns]
     unit = np.median(stds, axis=0)
     unit = np.where(unit > 0, unit, 1.0)
     if needs.settings.window_norm in OF_UNIT_SCALE:

@@ -1,8 +1,8 @@
-"""Builds the linear regression of ``compare`` as a model, and gives it the regression's solution.
+"""Builds the linear regression of ``compare`` as a model, and sets the regression's solution.
 
-The regression is solved in NumPy, on the windows as they are; the model reads them standardized, or
-each relative to its own mean and standard deviation. So the coefficients change their units here.
-Nothing is left to train.
+The regression is solved in NumPy, in units of its own. The model reads windows that are
+standardized, by the training part or each by its own mean and standard deviation, so coefficients
+are converted here to its units. Nothing is left to train.
 """
 
 import warnings
@@ -40,7 +40,7 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
             stacklevel=5,
         )
     norm: Literal["standard"] | None = "standard" if ridge.scaled else None
-    # As the blocks read them, to which a net's cell is of no matter.
+    # Settings of a net, by which the blocks that are shared with nets are built.
     settings = replace(needs.settings, cell="gru", window_norm=norm, period=None)
     needs = replace(needs, settings=settings, units=None)
     layers, model = _wired(needs, ridge)
@@ -56,7 +56,7 @@ def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidg
     source = in_time_order(dataset, weighted=True)
     weights = source.weights
     if weights is not None:
-        # Errors are in units of the windows, so that no series needs a weight by its scale.
+        # Errors are in units of each window, so weights by the scale of a series are left out.
         given = weights.of_windows is not None
         weights = replace(weights, of_series=None) if given else None
     ridge = DirectRidge()
@@ -68,7 +68,7 @@ class _Layers(NamedTuple):
     """The layers that hold the coefficients."""
 
     window: LinearForecast  # of the targets' own windows
-    others: keras.layers.Dense  # of all other inputs that the steps share, with the constant
+    others: keras.layers.Dense  # of all other inputs of the window, with the constant
     ahead: keras.layers.EinsumDense | None  # of the columns known ahead
     relative: keras.layers.EinsumDense | None  # of the same, times the mean of the window
 
@@ -87,8 +87,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
     others = [keras.layers.Flatten(dtype=dtype)(LastSteps(lags)(part)) for part in latest]
     for part, constants in needs.series_constants.items():
         others.append(standardization(constants)(inputs[part]))
-    if len(ridge.told) and ridge.lags:
-        told = LastSteps(lags)(SelectColumns(ridge.told.tolist())(window))
+    if len(ridge.indicated) and ridge.lags:
+        told = LastSteps(lags)(SelectColumns(ridge.indicated.tolist())(window))
         others.append(keras.layers.Flatten(dtype=dtype)(MissingAsColumns()(told)))
     joined = others[0] if len(others) == 1 else keras.layers.Concatenate(dtype=dtype)(others)
     shape = (needs.steps, needs.outputs_per_step // needs.targets_per_step, needs.targets_per_step)
@@ -98,8 +98,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
         *(_by_step(needs, bias) if needs.ahead and used else None
           for bias, used in ((None, True), ("st", ridge.scaled))),
     )  # fmt: skip
-    own = SelectColumns(needs.targets)(normal)
-    of_targets = keras.layers.Reshape((shape[0], 1, shape[2]), dtype=dtype)(layers.window(own))
+    windows = SelectColumns(needs.targets)(normal)
+    of_targets = keras.layers.Reshape((shape[0], 1, shape[2]), dtype=dtype)(layers.window(windows))
     terms = [keras.layers.Reshape(shape, dtype=dtype)(layers.others(joined)), of_targets]
     relative = None
     if layers.ahead is not None:
@@ -117,7 +117,7 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
 
 
 def _by_step(needs: Requirements, bias: str | None) -> keras.layers.EinsumDense:
-    """Return a map of each step's own columns, for quantiles and targets side by side."""
+    """Return a map, for each step, from its columns to its outputs."""
     return keras.layers.EinsumDense(
         "bsk,skt->bst",
         (needs.steps, needs.outputs_per_step),
@@ -128,7 +128,7 @@ def _by_step(needs: Requirements, bias: str | None) -> keras.layers.EinsumDense:
 
 
 def _planned(needs: Requirements) -> tuple[int, ...]:
-    """Return the places in ``past`` of the columns known ahead that are no calendar's."""
+    """Return the places in ``past`` of the columns known ahead, without the calendar."""
     return needs.ahead[: len(needs.ahead) - needs.calendar]
 
 
@@ -171,7 +171,7 @@ class _Map(NamedTuple):
 
     @classmethod
     def of(cls, line: Line, needs: Requirements, ridge: DirectRidge, target: int) -> "_Map":
-        """Change the units of a line."""
+        """Convert the coefficients of a regression."""
         assert needs.window is not None
         assert needs.own is not None
         assert needs.targets is not None
@@ -198,9 +198,9 @@ class _Map(NamedTuple):
             part, rest = rest[: len(constants.mean)], rest[len(constants.mean) :]
             constant += np.asarray(constants.mean) @ part
             others.append(_used(constants)[:, None] * part)
-        own, relative = np.split(effects, [len(needs.ahead)], axis=1)
+        fixed, relative = np.split(effects, [len(needs.ahead)], axis=1)
         known, spread = np.asarray(_ahead(needs).mean), _used(_ahead(needs))
-        constant += own @ known
+        constant += fixed @ known
         unit, origin = 1.0, 0.0
         if not ridge.scaled:
             unit, origin = needs.target_constants.std[target], needs.target_constants.mean[target]
@@ -208,14 +208,14 @@ class _Map(NamedTuple):
             std[column] * window / unit,
             np.concatenate([*others, rest]) / unit,
             (constant - origin) / unit,
-            own * spread / unit,
+            fixed * spread / unit,
             relative * spread if ridge.scaled else relative,
             relative @ known if ridge.scaled else np.zeros(steps),
         )
 
 
 def _standardized(needs: Requirements, scaled: bool) -> tuple[Array, Array]:
-    """Return by column of the window the mean and standard deviation that the model takes off."""
+    """Return by column the mean and standard deviation by which the model standardizes windows."""
     assert needs.own is not None
     planned = _planned(needs)
     mean, std = np.zeros(len(needs.own) + len(planned)), np.ones(len(needs.own) + len(planned))
@@ -227,6 +227,6 @@ def _standardized(needs: Requirements, scaled: bool) -> tuple[Array, Array]:
 
 
 def _used(constants: Constants) -> Array:
-    """Return standard deviations, 0 for a column that was constant in the training part."""
+    """Return standard deviations; 0 for covariates that are constant in the training part."""
     std = np.asarray(constants.std)
     return np.where(std < IGNORED, std, 0.0)

@@ -1,7 +1,7 @@
 """Reads the rows of a source twice: once for the ids, and once to be sorted by DuckDB.
 
-DuckDB sorts numbers: the place of each row's id among all ids, its timestamp and its values. What
-exceeds its memory lies in files meanwhile. The rows come back in blocks of whole series.
+DuckDB gets numbers: the place of each row's id among all ids, its timestamp and its values. It
+keeps in files what exceeds its memory. The rows come back in blocks of whole series.
 """
 
 import errno
@@ -17,7 +17,7 @@ from keras_ts.windows.reading.frames import named_ahead
 from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.spec import WindowSpec
 
-# Bytes, about, in a block of sorted rows, and in a batch of rows that enters or leaves DuckDB.
+# Bytes in a block of sorted rows, and in a batch of rows that enters or leaves DuckDB, roughly.
 BLOCK_BYTES, BATCH_BYTES = 1 << 25, 1 << 22
 # What DuckDB may use; more threads would need more memory.
 _MEMORY, _THREADS = "200MB", 2
@@ -123,7 +123,7 @@ def sorted_blocks(survey: Survey, work: Path, spec: WindowSpec) -> Iterator[Any]
         "temp_directory": str(work / "sorting"),
         "threads": _THREADS,
         "preserve_insertion_order": False,
-        # Otherwise DuckDB might hash all rows for the join in place of the series.
+        # Otherwise the join might build its hash table of all rows, not of the series.
         "disabled_optimizers": "join_order,build_side_probe_side",
     }
 
@@ -200,7 +200,7 @@ def _of_whole_series(batches: Iterable[Any], most: int) -> Iterator[Any]:
         if last:
             yield joined[:last]
         held = [joined[last:]]
-        enough = max(most, 2 * len(held[0]))  # Else a long series is joined at each batch.
+        enough = max(most, 2 * len(held[0]))  # Else each batch would copy a long series again.
     if held:
         yield polars.concat(held)
 
@@ -233,7 +233,7 @@ def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
 
 
 def _family(kind: Any) -> str:
-    """Name the types that one column may mix: numbers, or a single type; "" if all is missing."""
+    """Return a name shared by types that one column may mix; "" for a column without values."""
     if kind == opened_polars().Null:
         return ""
     return "numbers" if kind.is_numeric() or kind == opened_polars().Boolean else str(kind)

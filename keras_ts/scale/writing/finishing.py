@@ -1,7 +1,7 @@
-"""Writes sorted rows into the files of a store, settles what depends on all series, and ends it.
+"""Writes sorted rows into the files of a store, and then what depends on the whole panel.
 
-Series too short to have a frequency of their own get the frequency of others, and series may share
-a grid with missing rows. Both need the timestamps of all series, but only some rows at a time.
+A series too short to have a frequency gets that of others, and gaps in time are filled on a grid
+that series share. So all timestamps are read again, from memory maps.
 """
 
 import uuid
@@ -67,8 +67,8 @@ class Layout:
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
                     "out."
                 )
-        # A frame with the types and texts of all rows, and a missing value where any is. Unless the
-        # survey is ``whole``, a column may still get its type or its texts.
+        # ``sample`` has the types and texts of all rows, and a missing value in each column that
+        # has one. Unless the survey is ``whole``, a column's type or texts may still be unknown.
         known = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, [*schema])}
         rows, sample = 1 + max(map(len, known.values()), default=0), {}
         for name, kind in schema.items():
@@ -110,11 +110,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class SortedSeries:
-    """What is kept in memory of the series of some blocks."""
+    """What stays in memory of series that were written."""
 
     lengths: IntArray  # Length of each series.
     gaps: IntArray  # Flat positions that must not share a window with the one before.
-    own: Frequencies  # The frequency that each series has by itself.
+    inferred: Frequencies  # The frequency of each series, from its own timestamps.
     complete: bool  # True if all values are finite.
     keys: Any  # A polars frame with the id and the first timestamp of each series.
     zone: str | None  # Name of the timestamps' time zone, or None.
@@ -134,7 +134,7 @@ class SortedSeries:
         return cls(
             np.concatenate([part.lengths for part in parts]),
             np.concatenate([part.gaps + at for part, at in zip(parts, begins, strict=False)]),
-            Frequencies.joined([part.own for part in parts]),
+            Frequencies.joined([part.inferred for part in parts]),
             all(part.complete for part in parts),
             opened_polars().concat([part.keys for part in parts]),
             parts[0].zone,
@@ -190,10 +190,10 @@ def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) ->
     if fills or spec.cycles:
         files = _REGULAR
         kind, lengths = _rewritten(grid if fills else panel, fills, folder, layout)
-    of_all = series.own, series.own, series.own
+    of_all = series.inferred, series.inferred, series.inferred
     if panel.clock is not None and grid.clock is not None:
-        of_all = series.own, panel.clock.frequencies, grid.clock.frequencies
-    whole = Frequencies.joined(of_all)
+        of_all = series.inferred, panel.clock.frequencies, grid.clock.frequencies
+    frequencies = Frequencies.joined(of_all)
     settings = StoredSettings(
         files=files,
         rows=int(lengths.sum()),
@@ -206,7 +206,7 @@ def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) ->
         time_column=spec.time_column,
         times=series.times,
         zone=series.zone,
-        kinds=whole.kinds,
+        kinds=frequencies.kinds,
         complete=series.complete and not fills,
         filled=spec.handling.gaps == "fill",
         gappy=gappy,
@@ -216,7 +216,7 @@ def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) ->
         "offsets": concatenated_offsets(lengths),
         "gaps": panel.gaps[:0] if fills else panel.gaps,
         "static": static,
-        "frequencies": whole.codes.reshape(3, -1),
+        "frequencies": frequencies.codes.reshape(3, -1),
     }
     for name, array in arrays.items():
         with replacing(folder / f"{name}.npy") as temporary:
@@ -245,7 +245,7 @@ def _sorted_panel(series: SortedSeries, folder: Path, layout: Layout) -> FlatSer
         if series.zone is not None:
             local = rows("local_times", series.times, values.shape[:1])
             clock = replace(clock, local_times=local, zones=(Zone(series.zone, "polars"),))
-        clock = replace(clock, filled_by=clock.fitted(series.own))
+        clock = replace(clock, filled_by=clock.fitted(series.inferred))
     return FlatSeries(
         values,
         offsets,

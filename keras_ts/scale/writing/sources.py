@@ -1,7 +1,7 @@
-"""Opens what people pass as a source: Parquet files, which are read some rows at a time.
+"""Opens a source as Parquet files, which are read some rows at a time.
 
-Rows that lie in no file (frames, lazy frames, datasets) are written to files in the folder of the
-unfinished store first, since they are read twice: once for the ids, and once to be sorted.
+Rows from elsewhere (frames, lazy frames, datasets) are first written to Parquet files in the folder
+of the unfinished store, since they are read twice: once for the ids, and once to be sorted.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ class Rows:
 
 
 def open_source(source: Any, work: Path) -> Iterable[Rows]:
-    """Return the files of a source; rows that lie in no file are written into ``work`` first."""
+    """Return the Parquet files of a source; write rows from elsewhere into ``work`` first."""
     polars = opened_polars()
     import pyarrow.dataset
 
@@ -83,7 +83,7 @@ def _files(path: Path) -> list[Rows]:
     if not path.exists():
         raise FileNotFoundError(f"source={str(path)!r}: there is no such file or folder.")
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    # Spark and others write other files beside those of rows.
+    # Spark and other engines write files without rows beside them, such as ``_SUCCESS``.
     parts = {file: file.relative_to(path).parts for file in files}
     files = [file for file in files if not any(part[0] in "_." for part in parts[file])]
     if not files:
@@ -98,7 +98,7 @@ def _files(path: Path) -> list[Rows]:
 
 @contextlib.contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Name a file in the error of a ``with`` block that cannot read the file."""
+    """Raise an error that names the file if the ``with`` block cannot read it."""
     import pyarrow
 
     try:

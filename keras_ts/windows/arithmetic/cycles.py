@@ -20,7 +20,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 
 PREFIX = "holidays:"
-# The years past the training data whose dates are kept.
+# Number of years past the training data for which dates are kept.
 YEARS_AHEAD = 10
 # "holidays:DE" or, with a state or province, "holidays:DE-BY"; "holidays:NYSE" of an exchange.
 _PLACE = re.compile(rf"{PREFIX}([A-Z][A-Z0-9]{{1,3}})(?:-([A-Z0-9]{{1,4}}))?")
@@ -37,14 +37,14 @@ Holidays = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Holiday:
-    """A holiday of a place; it stands among the cycles of a calendar, each of two columns."""
+    """A holiday of a place, which makes two columns, as each cycle of a calendar does."""
 
     place: str  # As in the calendar: "holidays:DE".
     name: str
     days: tuple[str, ...]
-    since: int  # The first year whose days are known.
+    since: int  # The first year with known days.
     until: int  # The last one.
-    week: str = ""  # One of ``WEEKS`` for series of its days alone.
+    week: str = ""  # One of ``WEEKS`` for series with rows on its days alone.
 
     @property
     def columns(self) -> list[str]:
@@ -58,7 +58,7 @@ class Holiday:
         return np.busday_offset(days, -1, "forward", WEEKS[self.week]) if self.week else days - 1
 
     def flags(self, clock: Array) -> list[Array]:
-        """Return both columns at the times of a clock; refuse a year whose days are unknown."""
+        """Return both columns at the times of a clock; refuse a year without known days."""
         day = clock.astype("datetime64[D]")
         years = day[~np.isnat(day)].astype("datetime64[Y]").astype(int) + 1970
         if len(years) and not (self.since <= years.min() and years.max() <= self.until):
@@ -160,9 +160,9 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
     points, moved_points = (waves(["year"], at, None) for at in (dates, (dates - moved)[others]))
-    apart = np.hypot(*(moved_points - points[others]).T) > _SAME
-    index = np.concatenate([np.arange(len(dates)), others[apart]])
-    return np.concatenate([points, moved_points[apart]]), index
+    moves = np.hypot(*(moved_points - points[others]).T) > _SAME
+    index = np.concatenate([np.arange(len(dates)), others[moves]])
+    return np.concatenate([points, moved_points[moves]]), index
 
 
 # The phase of each named cycle at some times, and its formula in words, for programs without this
@@ -225,9 +225,9 @@ def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] |
             days = {str(name): tuple(map(str, days)) for name, days in entry["days"].items()}
             listed = [day for of_name in days.values() for day in of_name]
             np.array(listed, "datetime64[D]")
-            told = {week: True for week in WEEKS if entry.get(week) is True}
+            week_mark = {week: True for week in WEEKS if entry.get(week) is True}
             fits = (
-                set(entry) == {"years", "days", *told} and len(told) < 2,
+                set(entry) == {"years", "days", *week_mark} and len(week_mark) < 2,
                 since <= until < 10_000,
                 0 < len(days) <= _MOST_NAMES and len(listed) <= _MOST_DAYS,
                 all(len(name) <= _LONGEST for name in days) and all(days.values()),
@@ -235,7 +235,7 @@ def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] |
             if not all(fits):
                 raise ValueError
             if place in calendar:
-                read[place] = {"years": (since, until), "days": days, **told}
+                read[place] = {"years": (since, until), "days": days, **week_mark}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(
             "holidays must be the dict that the windows of a dataset have, the years and days of "

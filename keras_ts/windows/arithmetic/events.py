@@ -55,21 +55,21 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
     large = np.where(np.abs(errors) > bound, np.sign(errors), 0.0)
     latest = np.zeros(len(effects))
     latest[phases] = large  # The last row of a phase wins.
-    kept = (np.abs(effects) > bound) & (latest == np.sign(effects))
+    recurring = (np.abs(effects) > bound) & (latest == np.sign(effects))
     for side in (-1.0, 1.0):
-        candidates = kept & (latest == side)
+        candidates = recurring & (latest == side)
         apart = candidates if together else np.zeros_like(candidates)
         expected = among * _by_chance(phases, large == side, apart)
-        kept &= (latest != side) | (expected <= _BY_CHANCE)
-    return np.where(kept, effects, 0.0)
+        recurring &= (latest != side) | (expected <= _BY_CHANCE)
+    return np.where(recurring, effects, 0.0)
 
 
 def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
     """Return the recurring error of each phase at each step, ``(phases, steps)``."""
     # Larger events hide smaller ones, so they are subtracted first. Large errors at one step may
     # hide an event that another step shows. So if a phase's error recurs at some steps, each other
-    # step gets its median, if this is at least half as large as the error at the first of these
-    # steps, and at most as much as that.
+    # step gets its median if that is at least half as large as the error at the first of these
+    # steps, which also limits it.
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
@@ -90,7 +90,7 @@ def _returning_again(phases: IntArray, errors: Array, among: int) -> Array:
 
 
 def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
-    """Return the probability that a phase has as many large errors, if they fell at random."""
+    """Return the probability of so many large errors at each phase if they fell at random."""
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
     others = np.where(apart, 0, np.stack([there, seen]))
@@ -130,7 +130,7 @@ class MovingEvent:
     @property
     def moves(self) -> bool:
         """True for the n-th weekday of a month or a day beside it."""
-        # A date has a code in each kind of year.
+        # A fixed date has two codes, one for each kind of year.
         return len(self.codes) > 2
 
     def neighbours(self) -> Iterator["MovingEvent"]:
@@ -187,7 +187,7 @@ def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | N
 def numbered(
     days: Array, events: Sequence[MovingEvent]
 ) -> tuple[IntArray, list[MovingEvent | None]]:
-    """Number days by the first event that falls on them; other days are one more number."""
+    """Number days by the first event that falls on them; all other days share one number."""
     numbers = np.full(len(days), len(events))
     for number in range(len(events) - 1, -1, -1):
         numbers[events[number].among(days)] = number
@@ -196,7 +196,7 @@ def numbered(
 
 
 def observed(dates: Array) -> Iterator[MovingEvent]:
-    """Yield the dates on each day of a weekend, and the days on which they are observed."""
+    """Yield each date on a day of the weekend, and the days on which it is then observed."""
     for date in zip(*_date(dates), strict=True):
         codes = np.flatnonzero((np.transpose(_date(_DAYS)) == date).all(axis=1))
         for later, day in _OBSERVED:

@@ -270,8 +270,8 @@ class Frequencies:
     def rows(self, offsets: IntArray) -> Iterator[tuple[Frequency, Any]]:
         """Yield each frequency, and what selects the rows of its series."""
         for code, frequency in enumerate(self.kinds):
-            own = self.codes == code
-            yield frequency, slice(None) if own.all() else per_row(own, offsets)
+            has_it = self.codes == code
+            yield frequency, slice(None) if has_it.all() else per_row(has_it, offsets)
 
     def usual(self, lengths: IntArray) -> Frequency:
         """Return the frequency of the longest series; series of 24-hour days in UTC come first."""

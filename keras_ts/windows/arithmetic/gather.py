@@ -1,6 +1,6 @@
 """Reads windows out of an array: strided views, and one fancy index per batch.
 
-NumPy copies a window whose values lie side by side as one opaque item. That is faster than
+If the values of a window lie side by side, NumPy copies it as one opaque item. That is faster than
 ``sliding_window_view(values, span)[starts]``, which copies it number by number.
 """
 

@@ -195,12 +195,9 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         first.append(begins[call][piece] + ranges.step * (edges - windows[piece]))
         count.append(np.flatnonzero(ending) + 1 - edges)
         owner.append(ranges.series[source[call][piece]])
-    return WindowRanges._nonempty(
-        np.concatenate([np.empty(0, np.int64), *first]),
-        np.concatenate([np.empty(0, np.int64), *count]),
-        np.concatenate([np.empty(0, np.int64), *owner]),
-        ranges.step,
-    )
+    nothing = np.empty(0, np.int64)
+    begins, counts, series = (np.concatenate([nothing, *part]) for part in (first, count, owner))
+    return WindowRanges._nonempty(begins, counts, series, ranges.step)
 
 
 def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
@@ -234,7 +231,7 @@ def part_of(
     geometry: Geometry,
     context: bool,
 ) -> WindowRanges:
-    """Keep the windows of a part: those whose targets all lie in it."""
+    """Keep the windows of a part: those with all targets in it."""
     reach_back = geometry.first_target if context else 0
     begin = np.where(begin > offsets, begin, begin - geometry.before)
     low, high = begin - reach_back, end - geometry.span

@@ -24,7 +24,7 @@ def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
 
 
 def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
-    """Return the first row of each distinct combination, and the number of every row's."""
+    """Return the first row of each distinct combination, and each row's number among these."""
     rows = len(columns[0])
     numbers = np.zeros(rows, np.int64)
     for column in columns:
@@ -57,7 +57,7 @@ class Rows:
         return int(self._order[same[0]]) if len(same) else None
 
     def locate(self, series: IntArray, times: Array) -> IntArray:
-        """Return the row of each series and time; -1 without a row, as for a series below 0."""
+        """Return the row of each series and time; -1 if there is none, or for a series below 0."""
         if not len(self._keys):
             return np.full(len(series), -1)
         rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)

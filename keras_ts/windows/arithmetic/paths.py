@@ -71,8 +71,7 @@ class ErrorPaths:
         tails = Tails.of(below, above, widths, places)
         order = np.lexsort([places, origins])
         origins, places = origins[order], places[order]
-        ranks = _ranks_of(errors[order], origins, places)
-        return cls(ranks, origins, places, keys, tails)
+        return cls(_ranks_of(errors[order], origins, places), origins, places, keys, tails)
 
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
@@ -82,25 +81,26 @@ class ErrorPaths:
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
         drawn = drawn[np.arange(count) % origins]
-        paths, own = self._paths(drawn, key)
+        paths, has_path = self._paths(drawn, key)
         ranks = self.ranks[paths].astype(np.float32)
         # Equal ranks are ordered at random, independently for each series: otherwise, with a single
         # origin, all series would rise together.
         generator = np.random.default_rng([seed, event, key])
         ranks += generator.random(ranks.shape, np.float32)
         placed = ranks.T[..., None, :]  # A view, (targets, steps, turns, samples).
-        if not own.all():
+        if not has_path.all():
             # A series without a path at an origin gets what all have in common there, and the rest
             # from any path of its own, or else of all: one path of one other would couple the two.
-            mine = np.flatnonzero(self.series == self.series[paths[own][0]]) if own.any() else None
-            pool = np.arange(len(self.ranks)) if mine is None else mine
-            others = self.ranks[generator.choice(pool, int((~own).sum()))]
+            pool = np.arange(len(self.ranks))
+            if has_path.any():
+                pool = np.flatnonzero(self.series == self.series[paths[has_path][0]])
+            others = self.ranks[generator.choice(pool, int((~has_path).sum()))]
             spans = np.take_along_axis(self._spans, others.astype(np.intp), axis=0)
-            scores = _scores_at(others + (ranks[~own] % 1 - 0.5) * spans).astype(np.float32)
+            scores = _scores_at(others + (ranks[~has_path] % 1 - 0.5) * spans).astype(np.float32)
             scores *= np.sqrt(1 - self.shared).astype(np.float32)
-            common = (np.sqrt(self.shared) * self._common[drawn[~own]]).astype(np.float32)
-            if own.any():
-                ranks[~own] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
+            common = (np.sqrt(self.shared) * self._common[drawn[~has_path]]).astype(np.float32)
+            if has_path.any():
+                ranks[~has_path] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
             else:  # No sample has a rank, so the scores give the order.
                 # A turn moves the series' part on by so many samples: as good as a new draw.
                 turned = (np.arange(count) - np.reshape(turns, (-1, 1))) % count
@@ -167,10 +167,10 @@ class ErrorPaths:
     def _paths(self, origins: IntArray, key: int) -> tuple[IntArray, BoolArray]:
         """Return a series' path at each origin, and True where it has one."""
         place = int(np.searchsorted(self.keys, np.uint64(key)))
-        wanted = origins * len(self.keys) + place
-        found = np.minimum(np.searchsorted(self._numbers, wanted), len(self._numbers) - 1)
+        numbers = origins * len(self.keys) + place
+        found = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
         kept = place < len(self.keys) and int(self.keys[place]) == key
-        return found, kept & (self._numbers[found] == wanted)
+        return found, kept & (self._numbers[found] == numbers)
 
     @cached_property
     def _numbers(self) -> IntArray:
@@ -249,7 +249,7 @@ def unpacked(text: Any, size: int) -> bytes:
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
-    """Return the windows whose paths are kept: all, if they fit into 1 MB."""
+    """Return the windows with paths to keep: all, if they fit into 1 MB."""
     # Otherwise at most a thousand origins are kept, and of these as many series as fit, those with
     # the smallest keys. Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
@@ -297,15 +297,15 @@ def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
             near = [step + side for side in sides]
             if near[0] < 0 or near[-1] not in steps:
                 continue
-            for own, beside in zip(scores[:, step].T, scores[:, near].mean(axis=1).T, strict=True):
-                missing, both = np.isnan(own) & ~np.isnan(beside), ~np.isnan(own + beside)
+            for here, beside in zip(scores[:, step].T, scores[:, near].mean(axis=1).T, strict=True):
+                missing, both = np.isnan(here) & ~np.isnan(beside), ~np.isnan(here + beside)
                 if missing.any() and both.any():
-                    x, y = beside[both], own[both]
+                    x, y = beside[both], here[both]
                     slope = x @ y / max(x @ x, 1e-9)
                     others = generator.choice(np.unique(origins[both]), origins[-1] + 1)
-                    wanted = others[origins[missing]] * (series.max() + 1) + series[missing]
-                    left = np.searchsorted(numbers[both], wanted) % len(y)
-                    own[missing] = slope * beside[missing] + (y - slope * x)[left]
+                    donors = others[origins[missing]] * (series.max() + 1) + series[missing]
+                    left = np.searchsorted(numbers[both], donors) % len(y)
+                    here[missing] = slope * beside[missing] + (y - slope * x)[left]
     return _ranked(np.where(np.isnan(scores), generator.normal(size=scores.shape), scores))
 
 
@@ -313,10 +313,10 @@ def _ranked(errors: Array) -> Array:
     """Return ranks by step and target; a missing error gets 0."""
     ranks = np.zeros(errors.shape, np.uint8)
     for place in np.ndindex(errors.shape[1:]):
-        own = errors[(slice(None), *place)]
-        present = ~np.isnan(own)
+        values = errors[(slice(None), *place)]
+        present = ~np.isnan(values)
         if present.any():
-            _, codes, counts = np.unique(own[present], return_inverse=True, return_counts=True)
+            _, codes, counts = np.unique(values[present], return_inverse=True, return_counts=True)
             middle = np.cumsum(counts) - counts / 2
             ranks[(present, *place)] = middle[codes] * _RANKS / present.sum()
     return ranks

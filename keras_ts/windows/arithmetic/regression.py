@@ -46,8 +46,8 @@ class RidgeSums:
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
-        # By output, ``X'X`` of the rows that lack it. It is subtracted from that of all rows, so
-        # that a row that lacks one output still counts for the others.
+        # By output, ``X'X`` of the rows that lack it, which is subtracted from that of all rows. So
+        # a row that lacks one output still counts for the others.
         self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
@@ -70,9 +70,9 @@ class RidgeSums:
     def coefficients(self) -> Array:
         """Return the coefficients, float64 ``(inputs, outputs)``; 0 if all inputs are 0."""
         coefficients = np.zeros_like(self._cross)
-        whole = [i for i in range(len(self._squares)) if i not in self._lacking]
-        if whole:
-            coefficients[:, whole] = self._solved(self._gram, whole)
+        complete = [i for i in range(len(self._squares)) if i not in self._lacking]
+        if complete:
+            coefficients[:, complete] = self._solved(self._gram, complete)
         for output, lacking in self._lacking.items():
             coefficients[:, [output]] = self._solved(self._gram - lacking, [output])
         return coefficients

@@ -37,8 +37,8 @@ class BatchSampler(PickledByFields):
     seed: int  # The permutations depend on it, and on the epoch.
     shards: int = 1  # Number of workers that share every batch in equal parts.
     shard: int = 0  # Index of this worker. Its rows follow those of the workers before it.
-    # Devices of a worker, which share its rows of every batch. A last batch that is kept is filled
-    # up to a multiple of ``shards * devices``.
+    # Devices that share a worker's rows of every batch. With "keep", the last batch is filled up to
+    # a multiple of ``shards * devices``.
     devices: int = 1
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class BatchSampler(PickledByFields):
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
     def weights(self, begin: int, end: int) -> Array:
-        """Return the weights of positions that keep padding out of the loss."""
+        """Return the weight of each position, which keeps padding out of the loss."""
         # Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
         # each window of a padded batch weighs ``rows / windows``: the loss and the gradient of each
         # step are then those of its windows alone.

@@ -89,8 +89,8 @@ def merged(begin: IntArray, end: IntArray) -> IntArray:
     """Merge spans of rows into disjoint ones, in order, ``(spans, 2)``."""
     order = np.argsort(begin, kind="stable")
     begin, reach = begin[order], np.maximum.accumulate(end[order])
-    apart = np.flatnonzero(begin[1:] > reach[:-1])
-    return np.stack([begin[np.append(0, apart + 1)], reach[np.append(apart, len(reach) - 1)]], 1)
+    breaks = np.flatnonzero(begin[1:] > reach[:-1])
+    return np.stack([begin[np.append(0, breaks + 1)], reach[np.append(breaks, len(reach) - 1)]], 1)
 
 
 def moments(values: Array, spans: Any) -> tuple[Array, Array]:

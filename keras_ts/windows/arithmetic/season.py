@@ -1,24 +1,24 @@
 """Finds the season of a series that a window must cover.
 
-If a week of half hours repeats, a window of a week and a little more shows the value of a week ago,
-and by how much this week lies above the last one. A shorter window shows only the daily cycle.
+A window of a week and a little more shows the value of a week ago, and how far this week lies above
+the last. A shorter window shows only the daily cycle.
 """
 
 import numpy as np
 
 from keras_ts._typing import Array
 
-# Least correlation of changes with changes a season ago, and largest with changes at shorter lags.
+# The least correlation with changes a season ago, and the highest with those at shorter lags.
 _STRONG, _ENOUGH = 0.5, 0.99
 # A season must leave at most this share of the variance that the best shorter lag leaves.
 _LEFT = 0.75
-# A lag that leaves at most this many times what the best lag leaves is nearly as good.
+# A lag is nearly as good as the best one if it leaves at most this many times its variance.
 _NEARLY = 1.5
-# The longest season: a week of quarter hours. A window of it is solved for in a second.
+# The longest season in rows: a week of quarter hours.
 _LONGEST = 672
-# Share of the changes that must be present.
+# The least share of changes that are present.
 _PRESENT = 0.5
-# Seasons that a series must hold.
+# The fewest seasons in a series.
 _FEWEST = 3
 
 
@@ -37,7 +37,7 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
     if np.isfinite(changes).mean() < _PRESENT:
         return None
     correlations = _correlations(changes, most)
-    # The first peak that is nearly the highest: multiples of a season repeat as well.
+    # Take the first peak that is nearly the highest, since multiples of a season repeat as well.
     left = np.maximum(1 - correlations[window:], 1e-6)  # Below there is only rounding.
     beyond = window + int(np.argmax(left <= _NEARLY * left.min()))
     while beyond < most and correlations[beyond + 1] > correlations[beyond]:

@@ -43,9 +43,9 @@ def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
 
 @dataclass(frozen=True)
 class ShortPasts:
-    """Cuts a share of all windows short, in each epoch others, and each to another length."""
+    """Cuts a share of all windows short, at random in each epoch, and to random lengths."""
 
-    # Lengths from one to its double are as frequent as those from there to its double.
+    # Among short lengths, each doubling of the length is equally frequent.
 
     share: float
     fewest: int  # inputs that a window keeps at least
@@ -54,8 +54,8 @@ class ShortPasts:
 
     def __call__(self, seed: int, epoch: int, windows: IntArray) -> IntArray:
         """Return how many inputs each window keeps: a function of seed, epoch and its number."""
-        # Each window has another rank, and the windows of the lowest ranks are cut. The seed is
-        # another one, so that ranks do not follow the order in which windows are read.
+        # Each window has another rank, and the windows of the lowest ranks are cut. By another seed
+        # than the shuffle's, they do not follow the order in which windows are read.
         ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)
         fewest = self.fewest or 0.5  # Lengths from a half to 1 leave no input.
         kept = np.floor(fewest * (self.window / fewest) ** np.minimum(ranks, 1.0))

@@ -72,12 +72,12 @@ class Tails:
         """Return weights ``(quantiles + 2, count)``: values with units times these are samples."""
         # The samples are ``count`` equally spaced quantiles, interpolated between those of
         # ``values``; beyond the outermost ones they follow the exceedances.
-        levels, wanted = np.asarray(quantiles), (np.arange(count) + 0.5) / count
-        weights = np.stack([np.interp(wanted, levels, unit) for unit in np.eye(len(levels))])
+        levels, sample_levels = np.asarray(quantiles), (np.arange(count) + 0.5) / count
+        weights = np.stack([np.interp(sample_levels, levels, unit) for unit in np.eye(len(levels))])
         knots = np.linspace(0, 1, _KNOTS)
-        lower = np.interp(1 - wanted / levels[0], knots, self.exceedances[0])
-        upper = np.interp(1 - (1 - wanted) / (1 - levels[-1]), knots, self.exceedances[1])
-        lower, upper = lower * (wanted < levels[0]), upper * (wanted > levels[-1])
+        lower = np.interp(1 - sample_levels / levels[0], knots, self.exceedances[0])
+        upper = np.interp(1 - (1 - sample_levels) / (1 - levels[-1]), knots, self.exceedances[1])
+        lower, upper = lower * (sample_levels < levels[0]), upper * (sample_levels > levels[-1])
         return np.concatenate([weights, [-lower, upper]])
 
 
@@ -104,9 +104,9 @@ def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Ar
     for side, past in enumerate(tails):
         sums, counts = _sums_of(past, np.isfinite(past) & (past > 0), series)
         sizes = (_PRIOR * means + sums) / (_PRIOR + counts)
-        # A series without errors of its own has half widths alone, so all units get their size.
-        own = sizes[means > 0] / means[means > 0]
-        halves = np.clip(np.median(own) if len(own) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
+        # A series without errors has half widths alone, so all units are scaled to these.
+        ratios = sizes[means > 0] / means[means > 0]
+        halves = np.clip(np.median(ratios) if len(ratios) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
         units[..., side] = sizes / halves
     # Rounded as in a file.
     return np.minimum(units, np.finfo(np.float32).max).astype(np.float32)

@@ -76,7 +76,7 @@ class _Reader:
 def batches(
     source: Source, begin: Callable[[], int], with_last: Callable[[Any], Any] | None = None
 ) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset`` of which every pass reads the batches of one epoch."""
+    """Return a ``tf.data.Dataset``; each pass over it reads the batches of one epoch."""
     import tensorflow as tf
 
     reader = _Reader(source, begin)
@@ -122,7 +122,7 @@ def batches(
 
 
 def to_tf(source: Source) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset`` of which every full pass is the next epoch, from 0."""
+    """Return a ``tf.data.Dataset``; each full pass over it is the next epoch, from 0."""
     import tensorflow as tf
 
     passes = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -140,7 +140,7 @@ def to_tf(source: Source) -> "tf.data.Dataset":
 
 
 def to_grain(source: Source) -> Any:
-    """Return a ``grain.MapDataset`` of the batches, whose repetitions are the next epochs."""
+    """Return a ``grain.MapDataset`` of the batches; each repetition is the next epoch."""
     grain = _checks.needed("grain", "to_grain")
 
     class Batches(grain.MapDataset):  # type: ignore[name-defined]
@@ -161,7 +161,7 @@ def to_grain(source: Source) -> Any:
 
 
 def to_iter_dataset(source: Source, single: bool) -> Any:
-    """Return a ``grain.IterDataset`` of tensors, of which each new pass reads the next epoch."""
+    """Return a ``grain.IterDataset`` of tensors; each new pass over it reads the next epoch."""
     import grain
 
     class Pass(grain.DatasetIterator):

@@ -149,7 +149,7 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def _check_reads(self) -> bool:
-        """True for a memory map whose values are checked as they are read."""
+        """True for a memory map if its values are checked as they are read."""
         panel = self.panel
         return panel.on_disk and not panel.checked and not self.spec.handling.filters
 

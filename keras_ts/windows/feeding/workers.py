@@ -18,7 +18,7 @@ class Workers:
 
     @classmethod
     def of_this_run(cls) -> "Workers":
-        """Return the workers of this run; TensorFlow divides batches by itself."""
+        """Return the workers of this run: one on TensorFlow, which divides batches itself."""
         processes, process = _backends.processes()
         distribution = _backends.distribution()
         if distribution is None:

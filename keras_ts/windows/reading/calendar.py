@@ -28,7 +28,7 @@ from keras_ts.windows.reading.irregular import refuse_without
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
-# What some years add to a holiday's name. With it, the day would be a holiday of its own, which
+# What some years add to a holiday's name. With it, the day would count as another holiday, which
 # training saw once or never.
 _OF_SOME_YEARS = re.compile(
     r" \((observed|estimated|observed, estimated|in lieu|substitute day|substituted from [^)]*)\)"
@@ -49,8 +49,8 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     - A number ``p``: ``(n mod p) / p``, where ``n`` counts steps of the timestamps' own frequency
       since 1970-01-01: months for month ends, Mondays to Fridays for business days.
 
-    Timestamps are read as local times of their own time zone. But a number counts steps in UTC,
-    unless they are whole days, so that a change of the clock skips none.
+    Timestamps are read as local times of their time zone. But a number counts steps in UTC, except
+    whole days, so that a change of the clock skips no step.
 
     Example:
 
@@ -74,28 +74,28 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
             timestamps are out of order, not regular, or days of 24 hours in a zone that changes
             its clock.
     """
-    wanted = checked_cycles("cycles", cycles)
-    if any(map(is_place, wanted)):
+    entries = checked_cycles("cycles", cycles)
+    if any(map(is_place, entries)):
         raise ValueError(
-            f"cycles={list(wanted)} names holidays, of which only the windows of a training part "
-            "can make columns: WindowedSeries(calendar=...)."
+            f"cycles={list(entries)} names holidays. Only the windows of a training part can make "
+            "their columns: WindowedSeries(calendar=...)."
         )
     clock = read_timestamps(timestamps)
-    if len(_names(wanted)) < len(wanted) and disorder(clock.times, clock.offsets) is not None:
+    if len(_names(entries)) < len(entries) and disorder(clock.times, clock.offsets) is not None:
         raise ValueError(
-            f"timestamps must increase for cycles={list(wanted)}, which counts steps of their "
+            f"timestamps must increase for cycles={list(entries)}, which counts steps of their "
             "frequency. Sort them, and pass one series at a time."
         )
     panel = FlatSeries(clock.times, clock.offsets, True, clock=clock)
-    return _columns(panel, wanted).astype(np.float32)
+    return _columns(panel, entries).astype(np.float32)
 
 
 def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     """Return the panel with the columns of ``calendar`` added last, known ahead."""
-    wanted, clock = spec.calendar_entries, panel.clock
+    entries, clock = spec.calendar_entries, panel.clock
     if panel.on_disk:
         raise ValueError(
-            f"calendar={list(wanted)} would read a memory map whole, to add columns to it. Write "
+            f"calendar={list(entries)} would read a memory map whole, to add columns to it. Write "
             "the columns into the file, from calendar_features or by the formulas of its "
             "docstring, and name them in future_columns; or write frames into a "
             "keras_ts.scale.PanelStore, which holds the columns of a calendar."
@@ -108,17 +108,17 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     if taken.intersection(names):
         name = next(name for name in names if name in taken)
         raise ValueError(
-            f"calendar={list(wanted)} makes a column {name!r}, and the series has one of that "
+            f"calendar={list(entries)} makes a column {name!r}, and the series has one of that "
             "name. Rename the column, or leave out one of the two."
         )
-    if (named := _names(wanted)) and clock is None:
+    if (named := _names(entries)) and clock is None:
         raise ValueError(
-            f"calendar={list(wanted)}: {named[0]!r} needs timestamps. Pass a data frame and "
+            f"calendar={list(entries)}: {named[0]!r} needs timestamps. Pass a data frame and "
             "name its time_column, or give a number, a period in positions."
         )
     if named and clock is not None and clock.times.dtype.kind != "M":
         raise TypeError(
-            f"calendar={list(wanted)} needs dates, and time_column={spec.time_column!r} "
+            f"calendar={list(entries)} needs dates, and time_column={spec.time_column!r} "
             f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
@@ -188,7 +188,7 @@ def refuse_uncounted(
 
 
 def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
-    """Return the rows before each series' first value, or refuse series that differ in them."""
+    """Return the number of rows before each series' first value, or refuse series that differ."""
     # Such a row may be padding, which does not count, or a missing value, which does.
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
@@ -215,17 +215,17 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
         return spec
     first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in days[[0, -1]])
     weeks = {RULES[own.rule].week if own.rule else "" for own in panel.own_frequencies.kinds}
-    told = {week: True for week in weeks if week and len(weeks) == 1}
+    week_mark = {week: True for week in weeks if week and len(weeks) == 1}
     for place in places:
         dates = _dates(place, first, last + YEARS_AHEAD)
         met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
-        known[place] = {"years": (first, last + YEARS_AHEAD), "days": met, **told}
+        known[place] = {"years": (first, last + YEARS_AHEAD), "days": met, **week_mark}
         if not met:
             masks = spec.handling.masked
             closed = "" if masks else ', or pass missing="mask_targets": closed days then have rows'
             raise ValueError(
                 f"calendar={place!r}: none of its holidays falls on a row of the series, whose "
-                f"rows are of {days[0]} to {days[-1]}. Leave it out{closed}."
+                f"rows run from {days[0]} to {days[-1]}. Leave it out{closed}."
             )
     return replace(spec, holidays=known)
 

@@ -1,7 +1,7 @@
 """``Clock``: the timestamps of a panel, and their time zones.
 
-Inside, timestamps with a time zone are NumPy's, in UTC. Users get them with their offset: a clock
-that is put back shows an hour twice, and only the offset tells ``split`` which of the two.
+Timestamps with a time zone are NumPy's here, in UTC. Users get them with their offset: a clock that
+is put back shows an hour twice, and only the offset tells ``split`` which of the two.
 
 Timestamps that continue a series get their offset from the library of its column: pytz, and so
 pandas 2, has no summer time after 2037, and polars has none after 2100.
@@ -171,21 +171,21 @@ class Clock:
         made, local = self.times[rows], np.zeros(len(rows), bool)
         codes = frequencies.codes[series]
         for code, frequency in enumerate(frequencies.kinds):
-            own = codes == code
+            follows = codes == code
             times = self.shown if frequency.local else self.times
-            made[own] = frequency.after(times[rows[own]], steps[own])
-            local[own] = frequency.local
+            made[follows] = frequency.after(times[rows[follows]], steps[follows])
+            local[follows] = frequency.local
         if not self.zones:
             return made, made
         utc, shown = np.full_like(made, "NaT"), np.full_like(made, "NaT")
         covered = in_zones(made)
         for zone, of_zone in self._by_zone():
             # All at once, since converting single timestamps is slow.
-            own = covered & of_zone[series]
-            by_clock = own & local
-            utc[own] = made[own]
+            in_zone = covered & of_zone[series]
+            by_clock = in_zone & local
+            utc[in_zone] = made[in_zone]
             utc[by_clock] = zone.readings(made[by_clock])[0]
-            shown[own] = zone.shown(utc[own])
+            shown[in_zone] = zone.shown(utc[in_zone])
         return utc, shown
 
     def border(self, at: Any) -> IntArray:
@@ -222,7 +222,7 @@ class Clock:
         return places
 
     def flat_places(self, moment: Any) -> IntArray:
-        """Return each series' flat position from ``moment`` on; for None the ends of the series."""
+        """Return each series' first flat position not before ``moment``; for None, its end."""
         if moment is None:
             return self.offsets[1:]
         return self._places(self.times, moment) + self.offsets[:-1]

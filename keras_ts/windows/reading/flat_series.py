@@ -30,7 +30,7 @@ class FlatSeries:
     columns: Columns = PLAIN  # The roles of the columns. Defaults to those of a plain series.
     static: Array | None = None  # The values of the static columns, ``(series, columns)``, or None.
     clock: Clock | None = None  # The timestamps, or None.
-    # Flat positions that must not share a window with the one before.
+    # Flat positions that must not share a window with the position before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
     # For each given row its row in the frame; None if they stand in this order.

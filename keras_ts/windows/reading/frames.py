@@ -1,7 +1,7 @@
 """Opens pandas and polars frames, both through narwhals, and reads their columns as arrays.
 
-Both have several types of text. A column counts as one of text if all its values are texts,
-whatever its type. Its categories are numbered.
+Both have several types of text. A column counts as one of text if it has such a type and all its
+values are texts. Its categories are numbered.
 """
 
 import warnings

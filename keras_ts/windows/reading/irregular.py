@@ -38,11 +38,11 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
     number = int(np.searchsorted(panel.offsets, position, side="right")) - 1
     if kind == "backwards":
         begin = panel.offsets[number]
-        alike = np.flatnonzero(clock.times[begin:position] == clock.times[position])
-        place += f", which has the time of position {alike[0]}" if len(alike) else ""
+        earlier = np.flatnonzero(clock.times[begin:position] == clock.times[position])
+        place += f", which has the time of position {earlier[0]}" if len(earlier) else ""
         verb, cure = (
             "goes back in",
-            f"{'Keep one of them, and s' if len(alike) else 'S'}ort the rows: frame = frame.",
+            f"{'Keep one of them, and s' if len(earlier) else 'S'}ort the rows: frame = frame.",
         )
         cure += f"sort({names})" if polars else f"sort_values([{names}])"
     else:
@@ -73,11 +73,8 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
 
 
 def _of_two_series(panel: FlatSeries, number: int, position: int, kind: str) -> bool:
-    """Return True if the rows of a series may be those of two series, below or beside each other.
-
-    Below each other, a run of rows has times of the run before it; beside each other, most times
-    occur several times.
-    """
+    """Return True if the rows of a series may be those of two, one after the other or in turn."""
+    # One after the other, a run of rows has times of the run before. In turn, most times recur.
     clock, rows = _clock_and_rows(panel, number)
     if kind == "duplicate":
         return bool(np.median(np.unique(clock.times[rows], return_counts=True)[1]) > 1)
@@ -88,22 +85,22 @@ def _of_two_series(panel: FlatSeries, number: int, position: int, kind: str) -> 
 
 
 def _put_back(panel: FlatSeries, number: int, position: int) -> bool:
-    """Return True if the times that repeat on that day may be an hour that a clock showed twice."""
+    """Return True if the repeated times of a day may be an hour that a clock showed twice."""
     clock, rows = _clock_and_rows(panel, number)
     if clock.zones or clock.times.dtype.kind != "M":
         return False
-    before, own = clock.times[position - 1 : position + 1].astype("M8[h]")
+    before, hour = clock.times[position - 1 : position + 1].astype("M8[h]")
     times = clock.times[rows]
-    day = times[times.astype("M8[D]") == own.astype("M8[D]")]
+    day = times[times.astype("M8[D]") == hour.astype("M8[D]")]
     distinct, counts = np.unique(day, return_counts=True)
     again = distinct[counts > 1]
     once = len(distinct) - len(again)
-    within = before == own and bool((again.astype("M8[h]") == own).all())
+    within = before == hour and bool((again.astype("M8[h]") == hour).all())
     return within and counts.max() == 2 and once > 1
 
 
 def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
-    """Raise the error if there are irregular steps; it names one of them."""
+    """Refuse irregular steps, by an error that names the first one."""
     clock = panel.clock
     if clock is None or not len(gaps):
         return
@@ -132,7 +129,7 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
 def refuse_without(
     panel: FlatSeries, number: int, need: str, spec: WindowSpec | None, cure: str = ""
 ) -> NoReturn:
-    """Raise the error for a series without a frequency; it begins with what needs one."""
+    """Refuse a series without a frequency; the error begins with what needs one."""
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
         f"{need} a series' own frequency, and {panel.series(number)} has none: by {column} it has "
@@ -141,7 +138,7 @@ def refuse_without(
 
 
 def advice(panel: FlatSeries, spec: WindowSpec) -> str | None:
-    """Return what was seen in the first series of three rows without a frequency, and the cure."""
+    """Return the steps and the cure of the first series of over two rows without a frequency."""
     clock = panel.clock
     codes = np.empty(0) if clock is None else clock.frequencies.codes
     without = np.flatnonzero((codes < 0) & (panel.lengths >= 3))
@@ -180,16 +177,16 @@ def _seen(panel: FlatSeries, number: int) -> str:
         # Jittered times have nanoseconds, which nobody reads.
         if len(set(seconds[places])) == 2 and seconds[places].min() >= 10:
             lengths, unit = seconds, "s"
-    told = [
+    steps_in_words = [
         f"{Frequency(int(lengths[row - 1]), unit=unit)} from "
         f"{clock.written(rows.start + row - 1)} to {clock.written(rows.start + row)}"
         for row in sorted(steps)
     ]
-    return f"{', but '.join(told)}, and no step is regular"
+    return f"{', but '.join(steps_in_words)}, and no step is regular"
 
 
 def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
-    """Return the line that mends an irregular series; if ``whole``, it only lacks rows."""
+    """Return the line that mends an irregular series, which only lacks rows if ``whole``."""
     clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
     if len(times) < 3 or times.dtype.kind != "M":
@@ -265,8 +262,8 @@ def _step(times: Array) -> tuple[str, str, str] | None:
         # A step of many small units, such as 1439 minutes, is a jittered step of a larger unit.
         if count and abs(usual - grid) <= grid / 8:
             near = np.quantile(np.abs(seconds / grid - np.rint(seconds / grid)), 0.9) <= 0.25
-            whole, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")
-            apart = np.diff(whole)
+            place, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")
+            apart = np.diff(place)
             # If two rows round to one step, the next error says how to aggregate them.
             single = near or bool((apart > 0).all())
             jitters = not even and single and bool(2 * (apart == 1).sum() > len(apart))

@@ -293,7 +293,7 @@ class Panel:
 
 
 def _listed(items: Sequence[Any]) -> str:
-    """Return the distinct items; if there are many, the first ones."""
+    """Return the distinct items as text; if there are many, the first ones and their number."""
     distinct = list(dict.fromkeys(map(str, items)))
     more = f", ... {len(distinct):,} in all" if len(distinct) > _SHOWN + 1 else ""
     return ", ".join(distinct[: _SHOWN if more else None]) + more

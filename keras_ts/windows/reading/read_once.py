@@ -64,7 +64,7 @@ class Frames:
         """Return the series, with the roles of columns and the treatment of gaps of ``spec``."""
         features = self.features
         texts = [partial(self._text, number) for number in range(len(self.tables))]
-        unseen = spec.unseen if spec.categories else None  # Without, all texts are categories.
+        unseen = spec.unseen if spec.categories else None  # Else no text is unseen.
         spec = with_categories(texts, features, self.columns, spec)
         columns = Columns.of(spec, expanded(features, spec.categories))
         filled = spec.handling.gaps == "fill"

@@ -1,9 +1,9 @@
 """Puts series on a regular grid, and reads a gap in time as the rows that are missing.
 
-The grid of a series holds all timestamps of its frequency from its first row to its last one.
-Rows that were not given have NaN in every column. Series of a panel share a grid where they
-can: a store that is open from Monday to Friday has a regular step of its own, but beside stores
-that are open daily, its weekends are missing rows.
+The grid of a series holds all timestamps of its frequency from its first row to its last one. Rows
+that were not given have NaN in every column. Series of a panel share a grid where they can: the
+rows of a store that is open from Monday to Friday are regular, but beside stores that are open
+daily, its weekends are missing rows.
 """
 
 import warnings
@@ -35,7 +35,7 @@ _MOST_TIMES, _ALWAYS = 10, 1000
 _MOST_TRIED = 3
 # Rows on days off may be errors if there are at least this many times as many rows in all.
 _SELDOM = 100
-# The most rows whose timestamps are read at once.
+# The most timestamps that are read at once.
 _MOST_ROWS = 1 << 22
 
 
@@ -101,7 +101,7 @@ def mean_steps(
 ) -> Array:
     """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
     # The two values of a change are ``lag`` positions apart on the grid of their series: if a shop
-    # has no rows on Sundays, values 7 apart are still of the same weekday. In a series without a
+    # has no rows on Sundays, values 7 apart still fall on the same weekday. In a series without a
     # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
     # squared changes.
     clock: Any = panel.clock
@@ -161,8 +161,7 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     times[given], times[missing] = clock.times[kept], made
     if local_times is not None:
         local_times[given], local_times[missing] = clock.local_times[kept], shown
-    frequencies = clock.frequencies
-    clock = Clock(times, offsets, local_times, clock.zones, clock.expected, frequencies)
+    clock = Clock(times, offsets, local_times, clock.zones, clock.expected, clock.frequencies)
     nowhere = np.empty(0, np.int64)
     return replace(panel, values=values, offsets=offsets, clock=clock, gaps=nowhere, given=given)
 

@@ -228,7 +228,7 @@ def broken(path: Path, error: Exception | str) -> ValueError:
 
 def opened_polars() -> Any:
     """Return the module polars, or raise an error that says how to install it."""
-    _checks.needed("pyarrow", "A PanelStore")  # polars reads Arrow and pandas by it.
+    _checks.needed("pyarrow", "A PanelStore")  # polars reads Arrow and pandas with it.
     return _checks.needed("polars", "A PanelStore")
 
 

@@ -28,7 +28,7 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
     ):
         if len(kinds) > 1:
             raise TypeError(
-                f"time_column={name!r} must be alike in all frames of a panel. Received "
+                f"time_column={name!r} must be of one kind in all frames of a panel. Received "
                 f"{' and '.join(sorted(kinds))}."
             )
     return _clock(columns, offsets, tables[0].implementation.value)
@@ -61,7 +61,7 @@ def as_column(column: Any, times: Array) -> Any:
     made = nw.new_series(column.name, times, backend=column.implementation)
     if column.dtype.is_integer():
         limits = np.iinfo(str(column.dtype).lower())
-        # Floats are times of which some are missing.
+        # Times are floats if some are missing.
         if times.dtype.kind == "f" or times.min() < limits.min or times.max() > limits.max:
             return made
     if not column.implementation.is_pandas_like():

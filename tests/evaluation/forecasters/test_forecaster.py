@@ -93,7 +93,7 @@ def test_windows_without_a_forecast_count_for_nobody(parts):
 def test_names():
     assert name_of(last_value) == "last_value"
     assert [own.name for own in baselines_of(None, 7, False)[0]][-1] == "seasonal naive"
-    with pytest.raises(ValueError, match="must have a name, by which its row is found"):
+    with pytest.raises(ValueError, match="must have a name for its row"):
         name_of(lambda train, validation: None)
 
 
@@ -121,7 +121,7 @@ def test_misuse_is_refused(parts):
         ([three], "three must return a forecast of each of 98 windows, in time order"),
         ([text], "what text returns"),
         ([wide], r"wide must give one value per target, \(98, 3\)"),
-        ([levels], "Received shape .98, 3, 2.* Quantiles come of a SortedQuantiles layer"),
+        ([levels], "Received shape .98, 3, 2.* Quantiles come from a SortedQuantiles layer"),
     ]:
         with pytest.raises((TypeError, ValueError), match=error):
             compare(None, *parts, baselines=chosen)

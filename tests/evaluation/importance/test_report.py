@@ -87,7 +87,7 @@ def test_it_prints_what_can_be_said(report):
         "weather by itself cannot be told from noise.",
         "The model does not use size.",
         "The median does not use spread, but other quantiles do.",
-        "off never changes in validation, so nothing can be said of it.",
+        "off never changes in validation, so nothing can be said about it.",
         "price: too few windows for an interval.",
         "kind: too few series for an interval.",
         "An interval needs 6 stretches of 30 windows, since errors last that long: hold out more "
@@ -114,7 +114,7 @@ def test_several_columns_share_a_sentence():
         "The model's MAE is 1 over 9 windows, and grows by the increase where a column is "
         "shuffled.",
         "a, b and c cannot be told from noise one by one.",
-        "d and e never change in validation, so nothing can be said of them.",
+        "d and e never change in validation, so nothing can be said about them.",
     ]
 
 

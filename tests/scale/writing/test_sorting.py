@@ -15,7 +15,7 @@ def series(ids, kinds, codes, times="<M8[us]"):
     return SortedSeries(
         lengths=np.arange(1, count + 1),
         gaps=np.array([1]),
-        own=Frequencies(tuple(kinds), np.array(codes)),
+        inferred=Frequencies(tuple(kinds), np.array(codes)),
         complete=True,
         keys=pl.DataFrame({"id": ids}),
         zone=None,
@@ -29,7 +29,7 @@ def test_blocks_are_joined_end_to_end():
     )
     assert whole.lengths.tolist() == [1, 2, 1]
     assert whole.gaps.tolist() == [1, 4]
-    assert list(whole.own) == [None, DAY, HOUR]
+    assert list(whole.inferred) == [None, DAY, HOUR]
     assert whole.keys["id"].to_list() == ["a", "b", "c"]
 
 

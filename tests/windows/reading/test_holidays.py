@@ -221,7 +221,7 @@ def test_days_are_those_of_the_local_clock():
             lambda: WindowedSeries(3, time_column="day", calendar="holidays:NYSE-X").build(TABLE),
             "calendar='holidays:NYSE-X': the package holidays says: .*X",
         ),
-        (lambda: calendar_features(DAYS, [PLACE]), "names holidays, of which only the windows of"),
+        (lambda: calendar_features(DAYS, [PLACE]), "names holidays. Only the windows of a"),
         (
             lambda: WindowedSeries(3, calendar=PLACE).build(np.arange(9.0)),
             "'holidays:DE-BY' needs timestamps",

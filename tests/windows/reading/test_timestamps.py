@@ -60,7 +60,7 @@ def test_dates_of_polars_are_days():
 def test_each_frame_of_a_list_is_named_in_an_error():
     whole = pd.DataFrame({"time": pd.to_datetime(["2024-01-01", "2024-01-02"]), "value": 1.0})
     text = whole.assign(time=["2024-01-01", "2024-01-02"])
-    with pytest.raises(TypeError, match=r"must be alike in all frames.*dates and numbers"):
+    with pytest.raises(TypeError, match=r"must be of one kind in all frames.*dates and numbers"):
         windows().build([whole, whole.assign(time=[1, 2])])
     with pytest.raises(
         TypeError, match="time_column='time' must hold dates, timestamps or numbers"

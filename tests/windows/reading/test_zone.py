@@ -104,5 +104,5 @@ def test_times_that_end_before_the_forecast_does_are_refused(last, unit, zone):
     frame = pl.DataFrame({"t": column, "y": np.arange(10.0)})
     windows = WindowedSeries(3, time_column="t", target_columns="y")
     assert len(forecast(PERSIST, frame, windows, steps=2)) == 2
-    with pytest.raises(ValueError, match=r"does not reach 12 steps on from the end of the series"):
+    with pytest.raises(ValueError, match=r"cannot hold the 12 steps after the end of the series"):
         forecast(PERSIST, frame, windows, steps=12)
