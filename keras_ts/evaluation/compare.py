@@ -43,9 +43,9 @@ def compare(
     The verdict compares the errors of the model and of the best baseline on the same targets. The
     skill is one minus the model's error over that of the baseline, and a block bootstrap gives its
     95 % interval. The verdict is ``"beats"`` or ``"loses to"`` if the interval leaves out 0, else
-    ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long, or
-    as long as the differences of errors last; an interval takes six blocks. In a panel the
-    bootstrap draws whole series, six or more, and shocks that several series share at one time
+    ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long and
+    as long as the differences of errors stay correlated; an interval takes six blocks. In a panel
+    the bootstrap draws whole series, six or more, and shocks that several series share at one time
     widen the interval. If several baselines are about equally good, the best may be so by luck:
     each of them raises the upper end of the interval.
 

@@ -75,9 +75,9 @@ class NormalizeWindow(SeriesLayer):
     Args:
         statistic: ``"last"``: location is the window's last value, scale its standard deviation.
             ``"mean"``: its mean, scale 1. ``"standard"``: its mean and standard deviation.
-            ``"seasonal"``: the mean departure of each phase from level and slope, shrunk where it
-            looks like noise, is subtracted; then as for ``"last"``. Location is the level in each
-            phase.
+            ``"seasonal"``: the season, each phase's mean departure from level and slope, shrunk
+            where it looks like noise, is subtracted; then as for ``"last"``. Location is the level
+            with the season, by phase.
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True if each step uses only itself and earlier steps, as a net needs that forecasts

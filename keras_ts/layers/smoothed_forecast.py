@@ -57,7 +57,7 @@ class SmoothedForecast(SeriesLayer):
       Both kinds of shares are a softmax of a dense layer, which begins at 0: at first, all levels
       have equal shares, and the 15 trends have two thirds together.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
-      the window itself, from every origin with five values before it. A pair's share is then
+      the window itself, from every origin with five values up to it. A pair's share is then
       in proportion to ``e^-16``, with ``e`` the root of its mean squared error, times its share by
       the dense layers.
       So the layer forecasts well before any training, and for any number of series; and the net

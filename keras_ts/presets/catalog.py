@@ -265,9 +265,9 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     """Return the rows in the season that the timestamps suggest, and the clause that says why."""
     clock = panel.clock
     if clock is None:
-        return 1, ", and without time_column= or period= none has a season"
+        return 1, ", and without time_column= or period= no season is known"
     if not clock.frequencies.kinds or clock.times.dtype.kind != "M":
-        return 1, ", and their times have no frequency that suggests a season"
+        return 1, ", and the timestamps have no frequency that suggests a season"
     frequency = clock.frequencies.kinds[0]
     rule = RULES.get(str(frequency.rule))
     if rule is not None and rule.season is not None:
@@ -283,4 +283,4 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     for length, rows, name in _SEASONS:
         if abs(seconds / length - 1) <= _UNEVEN:
             return rows, f", of {name}s"
-    return 1, f", and their frequency, {frequency}, suggests no season"
+    return 1, f", and the frequency, {frequency}, suggests no season"

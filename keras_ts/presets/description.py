@@ -214,8 +214,7 @@ class RecurrentPreset(PresetSettings):
             A dataset for each part: one more than there are borders.
 
         Raises:
-            TypeError: As for ``windows_for`` and ``WindowedSeries.split``.
-            ValueError: As for these.
+            TypeError, ValueError: As for ``windows_for`` and ``WindowedSeries.split``.
         """
         source = read_once(series, settings)
         return self.windows_for(source, horizon, at=at, **settings).split(source, at)

@@ -44,9 +44,8 @@ def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
     """Return True if a fit is blended: for a net with a linear map, and one series of many rows."""
     if preset.smoothing != "linear" or core is not None or not isinstance(train, WindowDataset):
         return False
-    if train.windows.min_inputs == 0:  # The regression needs a value.
-        return False
-    if not of_one_series(train):
+    # The regression needs a value in each window.
+    if train.windows.min_inputs == 0 or not of_one_series(train):
         return False
     early, late = _parts(train)
     return min(early.num_windows, late.num_windows) >= train.windows.batch_size

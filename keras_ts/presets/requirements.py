@@ -137,8 +137,8 @@ def required_alone(settings: PresetSettings, by_hand: dict[str, Any]) -> Require
     outputs = by_hand["outputs"] or 1
     if target is not None and (settings.window_norm is None or target >= features):
         raise ValueError(
-            "target is the index of a feature whose statistics bring outputs back, for a preset "
-            f"with window_norm and features. Received: target={target}, "
+            "target must be the index of one of the features of a preset with window_norm. "
+            f"Received: target={target}, "
             f"features={settings.features}, window_norm={settings.window_norm!r}."
         )
     by_own = settings.window_norm is not None and target is None and outputs == features
@@ -245,7 +245,7 @@ def _check_agreement(
     windows, settings = dataset.windows, needs.settings
     if settings.kind != f"sequence_to_{windows.targets}":
         raise ValueError(
-            f"kind={settings.kind!r} does not forecast what the dataset's windows have as "
+            f"kind={settings.kind!r} does not match the dataset's windows, which have "
             f"targets={windows.targets!r}. Use kind='sequence_to_{windows.targets}', or windows "
             f"with targets={settings.kind.removeprefix('sequence_to_')!r}."
         )

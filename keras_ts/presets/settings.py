@@ -87,10 +87,9 @@ class PresetSettings(_checks.Settings):
         names = [setting.name for setting in fields(cls)]
         if unknown := [setting for setting in settings if setting not in names]:
             raise TypeError(
-                f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. What "
-                f"belongs to the data is an argument of build: window, outputs, target, or a "
-                "dataset, which has horizon and columns too. So is core, a net of your own. Loss, "
-                "rate and epochs are in recipe."
+                f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. "
+                "Arguments of build are window, outputs, target, core (a net of your own) and "
+                "dataset, which has horizon and columns. Loss, rate and epochs are in recipe."
             )
         return super().__new__(cls)
 
