@@ -49,8 +49,8 @@ def compare(
     widen the interval. If several baselines are about equally good, the best may be so by luck:
     each of them raises the upper end of the interval.
 
-    Where there are too few windows or series for an interval, ``verdicts`` has ``"cannot be told
-    from"``, and the report says how many windows or series there are, and how many an interval
+    Where there are too few windows or series for an interval, ``verdicts`` has ``"is not judged
+    beside"``, and the report says how many windows or series there are, and how many an interval
     takes. With several models, the report also compares each with the best model.
 
     If windows differ, or forecasts come as tables, all are judged on the targets that every one of
