@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from keras_ts import _checks
-from keras_ts._typing import Array
+from keras_ts._typing import Array, BoolArray
 
 # Levels that differ by less are the same: a column's name holds a level to six digits.
 NEAR = 1e-6
@@ -49,6 +51,13 @@ def _written(level: str) -> float:
 def points_of(values: Array, levels: Sequence[float] | None) -> Array:
     """Return point forecasts: the values or, with ``levels`` on the last axis, their medians."""
     return values if levels is None else values[..., list(levels).index(0.5)]
+
+
+def crossing(values: Array) -> BoolArray:
+    """Return True for each forecast of which a quantile lies below one of a lower level."""
+    # By more than rounding in single precision.
+    below = np.diff(values, axis=-1) < -1e-6 * np.abs(values[..., 1:])
+    return np.logical_or.reduce(below, axis=-1)
 
 
 def outer_levels(share: float) -> tuple[float, float]:

@@ -190,14 +190,19 @@ class Interface:
                 f"{type(model.output).__name__}. Pass keras.Model(model.inputs, one_of_them)."
             )
 
-    def check_columns(self, columns: Columns) -> None:
-        """Refuse columns other than those that the model takes."""
+    def check_columns(
+        self,
+        columns: Columns,
+        name: str = "The model",
+        cure: str = "Use the windows that the model was trained on.",
+    ) -> None:
+        """Refuse columns and windows other than those that the model takes."""
         if self.columns is not None:
             received = columns.by_part()
             for part, names in self.columns.by_part().items():
                 if len(names) != len(received[part]):
                     raise ValueError(
-                        f"The model takes {len(names)} column{'s' * (len(names) != 1)} under "
+                        f"{name} takes {len(names)} column{'s' * (len(names) != 1)} under "
                         f"{part!r}, {names}, and the series has {len(received[part])}. Forecast "
                         "from the columns that the model was trained on."
                     )
@@ -208,9 +213,8 @@ class Interface:
         fed["past"] = (self.windows.window, *fed["past"][1:])
         if set(self.inputs) != set(fed):
             raise ValueError(
-                f"The windows give the inputs {' and '.join(map(repr, fed))}, and the inputs of "
-                f"the model are {list(self.inputs)}. Use the windows that the model was trained "
-                "on, and name its inputs past, future and static."
+                f"{name} takes the inputs {list(self.inputs)}, and the windows give {list(fed)}. "
+                f"{cure} The inputs are named past, future and static."
             )
         for part, given in fed.items():
             taken = expected = tuple(self.inputs[part].shape[1:])
@@ -221,8 +225,8 @@ class Interface:
                 for size, of_windows in zip(expected, given, strict=True)
             ):
                 raise ValueError(
-                    f"The model takes {part!r} of shape {taken}, and the windows give {fed[part]}. "
-                    "Use the windows that the model was trained on."
+                    f"{name} takes {part!r} of shape {taken}, and the windows give {fed[part]}. "
+                    f"{cure}"
                 )
 
     def check_frequency(self, panel: FlatSeries) -> None:

@@ -296,6 +296,21 @@ def test_only_settings_that_differ_are_shown():
     assert message(wrong)[1] == "windows = WindowedSeries(window=1, gap=2, targets='sequence')"
 
 
+@pytest.mark.parametrize("panel", [False, True])
+def test_a_function_that_overwrites_its_series_is_found_out(panel):
+    """Its windows are right, as they were copied before."""
+
+    def in_place(series, windows):
+        x, y = windows.build(series).to_numpy()
+        x, y = x.copy(), y.copy()
+        for own in series if panel else [series]:
+            own -= own.mean()
+        return x, y
+
+    with pytest.raises(AssertionError, match="it overwrites the series that it was given"):
+        check_windowing(in_place, panel=panel, max_examples=20)
+
+
 def test_a_check_that_can_try_nothing_does_not_pass():
     with pytest.raises(TypeError, match=r"strategy, .* st\.just.* Received: WindowedSeries\."):
         check_windowing(ours, windows=WindowedSeries(3))

@@ -46,8 +46,8 @@ class LeakageReport:
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
         seen: Position or timestamp of that value.
         rows_left: Steps from that origin to the last value that could be changed.
-        change: The most that the forecast moved. Values changed by about the series' range, so a
-            move as small as rounding means that later values enter and cancel, as in an FFT.
+        change: The most that the forecast moved. Values are changed by about the series' range, so
+            a move as small as rounding means that later values enter and cancel, as in an FFT.
         clean_from: The first place that was tried from which on changes moved no forecast, as a
             position or timestamp; None if there is none.
     """

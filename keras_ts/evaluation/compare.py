@@ -43,14 +43,14 @@ def compare(
     The verdict compares the errors of the model and of the best baseline on the same targets. The
     skill is one minus the model's error over that of the baseline, and a block bootstrap gives its
     95 % interval. The verdict is ``"beats"`` or ``"loses to"`` if the interval leaves out 0, else
-    ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long, or
-    as long as the differences of errors last; an interval takes six blocks. In a panel the
-    bootstrap draws whole series, six or more, and shocks that several series share at one time
+    ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long and
+    as long as the differences of errors stay correlated; an interval takes six blocks. In a panel
+    the bootstrap draws whole series, six or more, and shocks that several series share at one time
     widen the interval. If several baselines are about equally good, the best may be so by luck:
     each of them raises the upper end of the interval.
 
-    Where there are too few windows or series for an interval, ``verdicts`` has ``"cannot be told
-    from"``, and the report says how many windows or series there are, and how many an interval
+    Where there are too few windows or series for an interval, ``verdicts`` has ``"is not judged
+    beside"``, and the report says how many windows or series there are, and how many an interval
     takes. With several models, the report also compares each with the best model.
 
     If windows differ, or forecasts come as tables, all are judged on the targets that every one of

@@ -83,15 +83,12 @@ class Entries:
             key=lambda of: (len(of.judged.panel.columns.names), of.judged.geometry.reach),
         )
         self._own = by_model
-        interfaces = {
-            name: Interface.of(
-                model,
-                by_model[name].judged.dataset,
-                name,
-                cure=f"Give it parts of its own: models={{{name!r}: (model, train, validation)}}.",
-            )
-            for name, model in self.models.items()
-        }
+        interfaces: dict[str, Interface] = {}
+        for name, model in self.models.items():
+            part = by_model[name].judged
+            cure = f"Give it parts of its own: models={{{name!r}: (model, train, validation)}}."
+            interfaces[name] = Interface.of(model, part.dataset, name, cure=cure)
+            interfaces[name].check_columns(part.panel.columns, name, cure)
         _warn_seen(interfaces, {name: parts.judged for name, parts in by_model.items()})
         distinct = list(dict.fromkeys([self.parts, *by_model.values()]))
         windows = common_windows([parts.owner for parts in distinct], [p.judged for p in distinct])

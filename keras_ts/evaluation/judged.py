@@ -16,6 +16,7 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
+from keras_ts.saving.config import short
 from keras_ts.scores.schema import task_of
 from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
 from keras_ts.windows.arithmetic.short import classes_of
@@ -29,6 +30,7 @@ from keras_ts.windows.split import Part
 
 # Without timestamps, a series is recognized by this many of its first rows.
 _FIRST_ROWS = 8
+_LIKE_TRAINED = "Judge it on windows like those it was trained on."
 
 
 class NoVerdictError(ValueError):
@@ -99,7 +101,14 @@ class JudgedWindows(WindowBlocks):
         # Only whole batches: JAX compiles anew for another shape, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
         inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
-        outputs = predict(model, with_exact_integers(inputs), batch)
+        try:
+            outputs = predict(model, with_exact_integers(inputs), batch)
+        except ValueError as error:  # A model without inputs of fixed shapes may refuse these.
+            shapes = keras.tree.map_structure(lambda part: part.shape[1:], inputs)
+            raise ValueError(
+                f"{name} fails on windows of shape {shapes}: {short(error).rstrip('.')}. "
+                f"{_LIKE_TRAINED}"
+            ) from error
         outputs = _checks.numeric(outputs, f"the output of {name}")[:count]
         return self.in_steps(name, outputs, levels)
 
@@ -112,7 +121,7 @@ class JudgedWindows(WindowBlocks):
             of_quantiles = " Quantiles come from a SortedQuantiles layer at the end of the model."
             raise ValueError(
                 f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
-                f"shape {outputs.shape}. Judge it on windows like those it was trained on."
+                f"shape {outputs.shape}. {_LIKE_TRAINED}"
                 + of_quantiles
                 * (outputs.shape[:-1] in shapes_of(shape, self.geometry))
             )

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._progress import ProgressBar
-from keras_ts._quantiles import points_of
+from keras_ts._quantiles import crossing, points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import ENDS
@@ -127,6 +127,7 @@ class Judgement(NamedTuple):
     missing: int  # how many targets of these windows have no value
     zeros: int  # how many of these targets are zero
     lacking: dict[str, int]  # how many targets a forecaster has no forecast for
+    crossing: dict[str, int]  # at how many targets the quantiles of a model cross
     levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
     summed: int  # the steps in a total; 0 if single steps are judged
 
@@ -184,6 +185,7 @@ def judge(
         missing=0,
         zeros=0,
         lacking={forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
+        crossing={model.name: 0 for model in models},
         levels={model.name: model.levels for model in models},
         summed=span if total else 0,
     )
@@ -238,6 +240,8 @@ def judge(
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
                 result.tallies[name].add_quantiles(actual, quantiles, present)
+                if name in result.crossing:
+                    result.crossing[name] += int(crossing(quantiles).sum())
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in (metrics or {}):

@@ -275,6 +275,13 @@ def _notes(
         lacking = sum(part.lacking[name] for part in judgements)
         if lacking:
             yield f"{name} has no forecast of {lacking} {what}, which count nowhere."
+    for name in first.crossing:
+        crossed = sum(part.crossing[name] for part in judgements)
+        if crossed:
+            yield (
+                f"The quantiles of {name} cross at {crossed} of {total - missing} {what}, so its "
+                "intervals are wrong: end it in SortedQuantiles, and train it again."
+            )
     common = common_levels(tally.levels for tally in tallies.values())
     for name, tally in tallies.items():
         if others := ", ".join(f"{p:g}" for p in tally.levels or () if p not in common):

@@ -62,8 +62,8 @@ class ComparisonReport(Report):
             one's own.
         best: The name of the best baseline, the one with the lowest error in that measure.
         verdicts: A dict from the name of each model to what it does to the best baseline:
-            ``"beats"``, ``"loses to"`` or ``"cannot be told from"``. The last also stands where
-            windows or series are too few for an interval.
+            ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, where windows or series are
+            too few for an interval, ``"is not judged beside"``.
         coverages: A dict from the name of each Keras model that forecasts quantiles to a tuple:
             ``asked`` (the share of values that should lie within its outer quantiles), ``share``
             (the share that did), ``low`` and ``high`` (the 95 % interval of ``share``), and
@@ -308,7 +308,7 @@ class ComparisonReport(Report):
         if np.isnan(skill.low):
             few = origins.too_few(skill)
             seen = f" As seen, {figure}, {over}." if np.isfinite(skill.value) else ""
-            return f"{name} is not judged beside {rival}: {few}.{seen}"
+            return f"{name} {skill.verdict} {rival}: {few}.{seen}"
         if skill.value == -np.inf:
             return f"{name} {skill.verdict} {rival}, {over}."
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
@@ -317,13 +317,14 @@ class ComparisonReport(Report):
     def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on how many series a model wins and loses, if any has an interval."""
         skills = self._beside(name, self.best, skills_by_series)
-        if np.isnan(skills.low).all():
+        few = int(np.isnan(skills.low).sum())
+        if few == len(skills.low):
             return
         won, lost = (int((skills.verdict == verdict).sum()) for verdict in ("beats", "loses to"))
-        rest = len(skills.verdict) - won - lost
+        rest = len(skills.low) - won - lost - few
         yield (
             f"Of single series, it beats that baseline on {won}, loses to it on {lost}, and cannot "
-            f"be told from it on {rest}."
+            f"be told from it on {rest}{f'; {few} cannot be judged' * (few > 0)}."
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:

@@ -10,9 +10,12 @@
 
 import contextlib
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +173,8 @@ def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any
     # Keras exports to ONNX only a model that has been called.
     model(keras.tree.map_structure(np.asarray, x))
     try:
-        model.export(str(path), format=kind, verbose=False, **options)
+        with _unheard():
+            model.export(str(path), format=kind, verbose=False, **options)
     except Exception as error:
         if "Unrecognized format" in str(error):
             raise ValueError(
@@ -182,6 +186,28 @@ def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any
             f"{short(error)}\n{cure(kind)}"
         ) from error
     return path
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Silence what converters and PyTorch's tracer say of their own work, and nothing else."""
+    loggers = [logging.getLogger(name) for name in ("onnx_ir", "onnxscript")]
+    levels = [logger.level for logger in loggers]
+    categories: list[type[Warning]] = [DeprecationWarning, FutureWarning]
+    if keras.backend.backend() == "torch":
+        import torch
+
+        categories.append(torch.jit.TracerWarning)
+    try:
+        with warnings.catch_warnings():
+            for category in categories:
+                warnings.simplefilter("ignore", category)
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def check_loads(model: keras.Model, kind: str, path: Path) -> None:

@@ -4,6 +4,7 @@
 batch forecast can name series that cannot be forecast without running the model.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
@@ -14,6 +15,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
+from keras_ts._quantiles import crossing
 from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.frames import as_frames, with_new_series, with_plan_alone
 from keras_ts.forecasting.history import History
@@ -218,6 +220,12 @@ class Prepared:
             _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part)
             values[part.chosen] = made
         values = values[:, : plan.steps]
+        if history.interface.quantiles is not None and (crossed := crossing(values)).any():
+            warnings.warn(
+                f"The model's quantiles cross in {crossed.sum()} of {crossed.size} forecasts, so "
+                "intervals are wrong. End it in SortedQuantiles, and train it again.",
+                stacklevel=3,
+            )
         if self.sampling is not None:
             begins = None if plan.following is None else plan.following.times[:, 0]
             values = self.sampling.draw(values, keys_of(history.given), begins)

@@ -159,7 +159,7 @@ class Loop(keras.layers.Layer):
             ahead = self._horizon(self.model(self._window(carried, constant), training=False))
             return self._closed(ahead, carried)[:, : self.steps]
         # The first round shows which variables a call changes, such as those of random number
-        # generators. A compiled loop cannot write to them, and has to carry their values.
+        # generators. A compiled loop cannot write to them, so it carries their values.
         ahead, values = self._call_apart(self._window(carried, constant), {})
         ahead = self._closed(ahead, carried)
         variables = [

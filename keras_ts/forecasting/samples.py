@@ -17,7 +17,7 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many sample paths are drawn of a model's forecasts, and by which seed."""
+    """Draws ``count`` sample paths of a model's forecasts."""
 
     count: int
     seed: int

@@ -16,7 +16,7 @@ _MOST = 3  # Times, series or totals that a warning names.
 
 
 def warn_of_ended(plan: Plan) -> None:
-    """Warn of a few series whose whole forecast lies in times that other series have reached."""
+    """Warn of series that are forecast only for times that other series have reached."""
     following, panel, chosen = plan.following, plan.history.given, plan.history.chosen
     clock = panel.clock
     if following is None or clock is None or len(chosen) < 2:

@@ -124,7 +124,7 @@ class GeometricSchedule:
 
 
 # Keras adds every batch to a mean, a metric named "loss". ``begin`` empties this mean, so that
-# ``end`` can read from it the batches in between; ``end`` then puts the epoch's mean back. A model
+# ``end`` can read the batches in between; ``end`` then puts the epoch's mean back. A model
 # with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
 # another name. Such a metric is found after an epoch's first batch: its mean equals the logged
 # loss. If a model keeps no mean, its logs hold the batch's own loss.

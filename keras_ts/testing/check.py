@@ -61,8 +61,8 @@ def check_windowing(
             except one of some 128 windows, so faults that need more windows are not found.
 
     Raises:
-        AssertionError: A window is wrong, missing or one too many, or ``function`` raises. The
-            message shows the smallest case found.
+        AssertionError: A window is wrong, missing or one too many, or ``function`` raises, or
+            overwrites its series. The message shows the smallest case found.
         TypeError: ``windows`` is no strategy.
     """
     if not (windows is None or isinstance(windows, Strategy)):
@@ -170,13 +170,16 @@ def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
     """Return the first fault in the windows that the function cuts, or an empty string."""
     split = len(case.arguments) == 3
     try:
-        result = function(*copy.deepcopy(case.arguments))
+        arguments = copy.deepcopy(case.arguments)
+        result = function(*arguments)
         names, parts = (["train", "validation"], result) if split else (["train"], [result])
         got = {name: _read(part, case) for name, part in zip(names, parts, strict=True)}
     except HypothesisException:  # the function's own assumptions
         raise
     except Exception as error:
         return f"calling it and reading (x, y) raised {type(error).__name__}: {error}"
+    if not all(map(np.array_equal, arguments[0], case.arguments[0])):
+        return "it overwrites the series that it was given: copy them before changing values"
     faults = {name: _difference(got[name], name, case, ordered) for name in got}
     return next((f"in {name}, {f}" if split else f for name, f in faults.items() if f), "")
 

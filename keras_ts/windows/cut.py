@@ -71,12 +71,16 @@ class Cut:
         offsets = self.panel.offsets[:-1]
         ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
         if not ranges.total:
-            # Inputs take up room in the part if they must lie in it, or if each has a target.
-            shorter = "horizon" if context and spec.targets == "vector" else "window"
+            # Inputs take up room in the first part, and wherever they must lie in the part or each
+            # has a target.
+            reaches_back = context and spec.targets == "vector" and part is not before
+            shorter = "horizon" if reaches_back else "window"
+            early = " Or let windows begin before the series: min_inputs=, with missing="
+            early = f'{early}"mask_targets".' * (part is before and spec.min_inputs is None)
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "
                 f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
-                f"a window must lie in its part. {cure}, or make the {shorter} shorter."
+                f"a window must lie in its part. {cure}, or make the {shorter} shorter.{early}"
             )
         weights = None if weights is None else weights.part(ranges)
         return WindowDataset(

@@ -59,6 +59,7 @@ class DirectRidge:
             masked = choices[best]
             if levels:
                 self.offsets = _quantiles(errors[best], levels)
+                self.fewest_errors = int(np.isfinite(errors[best]).sum(axis=0).min())
         self._fit(train, masked)
 
     def _fit(self, train: WindowBlocks, masked: IntArray) -> None:

@@ -1,5 +1,8 @@
 """An export that passes computes what the model does; of another, the differences are named."""
 
+import logging
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -257,6 +260,24 @@ def test_a_file_that_does_not_run_is_reported_with_its_reason(monkeypatch):
     assert report.differences == (
         "At input shapes [(3, 12)], the file does not run: no such operation",
     )
+
+
+def test_what_converters_say_of_their_own_work_is_not_heard(monkeypatch, caplog):
+    def exports(path, **options):
+        logging.getLogger("onnx_ir.serde").warning("The value type is not known")
+        warnings.warn("of a converter", FutureWarning, stacklevel=1)
+        warnings.warn("of a layer", UserWarning, stacklevel=1)
+
+    model = faked(monkeypatch, recurrent(12), lambda outputs: outputs)
+    monkeypatch.setattr(model, "export", exports)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        check_export(model, X, "onnx")
+    said = {str(warning.message) for warning in heard}
+    assert said & {"of a layer", "of a converter"} == {"of a layer"}
+    logging.getLogger("onnx_ir.serde").warning("heard again")
+    logged = [own.message for own in caplog.records if own.name == "onnx_ir.serde"]
+    assert logged == ["heard again"]
 
 
 def test_a_file_that_does_not_load_is_reported(monkeypatch):

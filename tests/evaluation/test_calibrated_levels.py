@@ -183,3 +183,23 @@ def test_zeros_on_a_bound_are_held_whatever_rounding_does():
     bands = model.predict(dataset, verbose=0)[: len(zeros)][zeros]
     assert (bands[..., 0] <= 0).all()
     assert np.median(bands[..., 0]) > -1e-4
+
+
+def test_quantiles_of_ones_own_that_cross_are_counted():
+    """A net without SortedQuantiles: its interval is upside down wherever the last value is odd."""
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=60), "load": np.arange(60.0)})
+    train, held = WINDOWS.split(table, at=40)
+    inputs = keras.Input((6, 1))
+    last = WindowedInput.of(train, (0.1, 0.5, 0.9))(inputs)[:, -1:]
+    sign = ops.cos(np.pi * last)
+    rows = [ops.repeat(last + step * sign, 2, axis=1) for step in (-1.0, 0.0, 1.0)]
+    model = keras.Model(inputs, ops.concatenate(rows, axis=2))
+    assert (
+        "The quantiles of model cross at 20 of 38 targets, so its intervals are wrong: end it in "
+        "SortedQuantiles, and train it again."
+    ) in str(compare(model, train, held))
+    with pytest.raises(UserWarning, match="cross in 2 of 2 forecasts, so intervals are wrong"):
+        forecast(model, table)
+    assert np.ptp(forecast(model, table[:-1])[["load_0.1", "load_0.9"]].to_numpy(), axis=1).all()
+    sorted_net = fan(train, (0.1, 0.5, 0.9), (-1.0, 0.0, 1.0))
+    assert "cross" not in str(compare(sorted_net, train, held))

@@ -203,7 +203,7 @@ def test_few_series_that_suit_either_forecaster_have_no_verdict():
     inputs = keras.Input((8,))
     mean = keras.Model(inputs, keras.ops.mean(inputs, axis=1, keepdims=True) + 1.0)
     report = compare(mean, train, validation)
-    assert report.verdicts == {"model": "cannot be told from"}
+    assert report.verdicts == {"model": "is not judged beside"}
     assert np.isnan([row(report, "model")[end] for end in ("skill_low", "skill_high")]).all()
     *_, sentence, last = str(report).splitlines()
     assert "model is not judged beside the best baseline, " in sentence

@@ -135,6 +135,36 @@ def test_misuse_is_refused():
         compare(rows, train, held)
 
 
+class Subclass(keras.Model):
+    """A net without inputs of fixed shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_a_net_made_for_other_windows_is_refused_by_name():
+    """A recurrent Sequential took windows of any length, and was judged on them."""
+    layers, plain = keras.layers, WindowedSeries(5).split(course_series(100), at=80)
+    calendar = WindowedSeries(5, calendar=[7]).split(course_series(100), at=80)
+    of_length = keras.Sequential([keras.Input((8, 1)), layers.LSTM(1), layers.Dense(1)])
+    past = keras.Input((None, 2), name="past")
+    of_past = keras.Model({"past": past}, layers.Dense(1)(layers.LSTM(1)(past)))
+    subclass = Subclass()
+    subclass(np.zeros((1, 8)))
+    own = r"Give it parts of its own: models=\{'net': \(model, train, validation\)\}\."
+    for net, parts, error in [
+        (of_length, plain, rf"net takes 'past' of shape \(8, 1\), .* give \(5,\)\. {own}"),
+        (of_past, calendar, rf"the inputs \['past'\], .* give \['past', 'future'\]\. {own}"),
+        (subclass, plain, r"net fails on windows of shape \(5,\): Input 0 .* Judge it on windows"),
+    ]:
+        with pytest.raises(ValueError, match=error):
+            compare({"net": net}, *parts)
+
+
 def test_a_part_that_models_were_trained_on_is_named():
     series = course_series(300)
     windows = WindowedSeries(5, 2)

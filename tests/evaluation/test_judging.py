@@ -195,6 +195,7 @@ def test_a_step_that_is_never_judged_needs_no_errors():
     assert "No quantiles" not in str(report)
 
 
+@pytest.mark.filterwarnings("ignore:Quantiles of 4 training windows")  # Nor has the preset any.
 def test_baselines_have_quantiles_in_all_folds_or_in_none():
     preset = from_preset("linear", quantiles=(0.1, 0.5, 0.9))
     panel = [course_series(24), 9 * course_series(24)]

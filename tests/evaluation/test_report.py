@@ -75,7 +75,7 @@ def test_a_model_without_an_interval_is_said_not_to_be_judged():
     train, held = WindowedSeries(5, 3).split(course_series(60), at=44)
     far = held.align(held.to_numpy()[1] + 1000.0)
     report = compare({"far": far}, train, held)
-    assert report.verdicts == {"far": "cannot be told from"}
+    assert report.verdicts == {"far": "is not judged beside"}
     last = str(report).splitlines()[-1]
     assert "cannot be told" not in last
     assert last.startswith(
@@ -83,6 +83,19 @@ def test_a_model_without_an_interval_is_said_not_to_be_judged():
         "stretches of 3, and an interval takes 6 (errors last that long). As seen, skill -24"
     )
     assert last.endswith(" by MAE (its error is 241.2 times as large), over 14 windows.")
+
+
+def test_single_series_without_an_interval_are_counted_as_such():
+    panel = [course_series(200, seed=seed) for seed in range(7)]
+    train, held = WindowedSeries(5).split([*panel, panel[0][:103]], at=100)
+    report = compare({"far": held.align(held.to_numpy()[1] + 1000.0)}, train, held)
+    by_series = report.scores(by="series")
+    assert by_series["verdict"][:8].tolist() == ["loses to"] * 7 + ["too few windows"]
+    assert (
+        str(report)
+        .splitlines()[-1]
+        .endswith("loses to it on 7, and cannot be told from it on 0; 1 cannot be judged.")
+    )
 
 
 def test_stretches_that_are_estimated_may_grow():

@@ -71,7 +71,7 @@ def test_integers():
         ({"gap": 1}, SERIES, 2, "needs forecasts as inputs, and gap=1"),
         ({"horizon": 2}, SERIES, 2, "outputs of shape \\(1,\\) per window; horizon=2"),
         ({"target_columns": 0}, np.stack([SERIES, SERIES], 1), 2, "not every column is a target"),
-        ({"future_columns": [1]}, np.stack([SERIES, SERIES], 1), 1, "the model are \\["),
+        ({"future_columns": [1]}, np.stack([SERIES, SERIES], 1), 1, r"model takes the inputs \["),
     ],
 )
 def test_misuse(settings, series, steps, says):
@@ -170,7 +170,7 @@ def test_windows_that_the_model_was_not_made_for(features, steps):
 def test_models_that_forecast_cannot_call():
     past, more = keras.Input((8,), name="past"), keras.Input((2,), name="more")
     both = keras.Model([past, more], keras.layers.Dense(1)(keras.ops.concatenate([past, more], 1)))
-    with pytest.raises(ValueError, match=r"the model are \['past', 'more'\]"):
+    with pytest.raises(ValueError, match=r"the inputs \['past', 'more'\]"):
         forecast(both, SERIES, WindowedSeries(8))
     with pytest.raises(ValueError, match="not built yet"):
         forecast(keras.Sequential([keras.layers.Dense(1)]), SERIES, WindowedSeries(8))

@@ -30,7 +30,7 @@ def skills_over(
     other, baselines = errors[best][0], [name for name in errors if name not in models]
     skills = {name: skill(errors[name], other, origins) for name in baselines}
     # The best baseline may be just the luckiest of several equally good ones.
-    as_good = sum(rival.verdict == "cannot be told from" for rival in skills.values())
+    as_good = sum(rival.verdict not in ("beats", "loses to") for rival in skills.values())
     for name in models:
         skills[name] = skill(errors[name], other, origins, as_good)
     rooted = is_rooted(by)

@@ -61,9 +61,10 @@ class Skill(NamedTuple):
 
     @property
     def verdict(self) -> Any:
-        """One of ``"beats"``, ``"loses to"`` and ``"cannot be told from"``, of each series."""
-        says = ["beats", "loses to"]
-        verdict = np.select([self.low > 0, self.high < 0], says, "cannot be told from")
+        """The verdict as ``ComparisonReport.verdicts`` has it, of each series."""
+        says = ["beats", "loses to", "is not judged beside"]
+        cases = [self.low > 0, self.high < 0, np.isnan(self.low)]
+        verdict = np.select(cases, says, "cannot be told from")
         return verdict if verdict.ndim else verdict.item()
 
     def rooted(self) -> "Skill":

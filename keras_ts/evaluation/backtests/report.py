@@ -10,6 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
+from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.backtests.fold_store import Fold
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
@@ -51,6 +52,11 @@ class BacktestReport(Report):
     def verdicts(self) -> dict[str, str]:
         """The verdict over all folds by the name ``"model"``, as ``compare`` gives it."""
         return self._judged().verdicts
+
+    @property
+    def coverages(self) -> dict[str, Coverage]:
+        """The coverage over all folds by the name ``"model"``, as ``compare`` gives it."""
+        return self._judged().coverages
 
     @property
     def best(self) -> str:

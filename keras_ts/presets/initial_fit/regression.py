@@ -5,6 +5,7 @@ standardized, by the training part or each by its own mean and standard deviatio
 are converted here to its units. Nothing is left to train.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
@@ -28,7 +29,16 @@ from keras_ts.windows.roles import as_x
 
 def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
     """Return the regression of a dataset as a model, frozen."""
-    ridge = ridge_of(dataset, needs.settings.quantiles or ())
+    levels = needs.settings.quantiles or ()
+    ridge = ridge_of(dataset, levels)
+    if len(levels) > 1 and ridge.fewest_errors < 2:
+        warnings.warn(
+            f"Quantiles of {dataset.num_windows} training windows have no width at some step: they "
+            "are made of errors on the last third of each series' windows, and there are fewer "
+            "than two. Two take three windows of each of two series, or six of one: pass a smaller "
+            "window= or min_inputs=, or a later border.",
+            stacklevel=5,
+        )
     norm: Literal["standard"] | None = "standard" if ridge.scaled else None
     # Settings of a net, by which the blocks that are shared with nets are built.
     settings = replace(needs.settings, cell="gru", window_norm=norm, period=None)

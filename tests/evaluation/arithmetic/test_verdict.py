@@ -193,7 +193,7 @@ def test_few_series_have_no_verdict():
         errors = panel_errors(rng, series, 100)
         found = skill(0.1 * errors[0].ravel(), errors[1].ravel(), origins_of(errors[0]))
         if series < FEWEST:
-            assert (found.few, found.verdict) == ("series", "cannot be told from")
+            assert (found.few, found.verdict) == ("series", "is not judged beside")
             assert np.isnan([found.low, found.high]).all()
         else:
             assert (found.few, found.verdict) == ("", "beats")
@@ -273,7 +273,7 @@ def test_each_series_is_judged_as_if_it_were_alone():
             )
             assert together.stretch[place] == alone.stretch
             assert together.verdict[place] == alone.verdict
-        assert {"beats", "loses to", "cannot be told from"} == set(together.verdict)
+        assert len(set(together.verdict)) == 4
 
 
 def test_many_series_with_few_windows_are_undecided():
@@ -281,7 +281,7 @@ def test_many_series_with_few_windows_are_undecided():
     found = skills_by_series(*errors.reshape(2, -1), origins_of(errors[0]))
     assert found.value == pytest.approx(1 - errors[0].sum(axis=1) / errors[1].sum(axis=1))
     assert np.isnan([found.low, found.high]).all()
-    assert set(found.verdict) == {"cannot be told from"}
+    assert set(found.verdict) == {"is not judged beside"}
 
 
 def test_a_unit_of_errors_does_not_count():
@@ -378,7 +378,7 @@ def test_too_few_errors_have_no_interval():
     found = one(np.full(17, 0.1), np.ones(17), overlap=3)
     assert found.value == pytest.approx(0.9)
     assert np.isnan([found.low, found.high]).all()
-    assert (found.few, found.stretch, found.verdict) == ("windows", 3, "cannot be told from")
+    assert (found.few, found.stretch, found.verdict) == ("windows", 3, "is not judged beside")
     assert one(np.full(18, 0.1), np.ones(18), overlap=3).verdict == "beats"
 
 

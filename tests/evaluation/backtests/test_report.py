@@ -101,7 +101,7 @@ def test_without_a_verdict_the_reason_is_said():
     table["actual"][3] = np.nan
     report = joined([Part(table, predictions, scales)], NONE, [0])
     assert report.comparison is None
-    for name in ("verdicts", "best"):
+    for name in ("verdicts", "best", "coverages"):
         with pytest.raises(ValueError, match="There is no verdict: of the weather"):
             getattr(report, name)
     assert "1 of 12 targets are missing" in str(report)

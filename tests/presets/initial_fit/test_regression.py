@@ -189,3 +189,20 @@ def test_a_backtest_fits_it_anew_in_each_fold():
 def test_misuse(call, says):
     with pytest.raises(ValueError, match=says):
         call(WindowedSeries(4).build(rows(60)[:, 0]))
+
+
+@pytest.mark.parametrize(
+    ("series", "length", "width"), [(3, 11, 0), (3, 12, 1), (1, 14, 0), (1, 15, 1)]
+)
+def test_quantiles_of_too_few_windows_are_said_to_have_no_width(series, length, width):
+    """Of two windows a series the last third is none, and one error has no spread."""
+    panel = list(np.random.default_rng(0).normal(size=(series, length)))
+    train = WindowedSeries(6, 4).build(panel if series > 1 else panel[0])
+    preset = from_preset("linear", quantiles=LEVELS)
+    if width:
+        model = preset.fit(train)
+    else:
+        with pytest.warns(UserWarning, match=rf"of {len(train.origins)} training windows have no"):
+            model = preset.fit(train)
+    predicted = model.predict(train, verbose=0)
+    assert (np.ptp(predicted, axis=-1) > 0).all() == width
