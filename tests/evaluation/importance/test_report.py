@@ -80,8 +80,8 @@ def test_it_prints_what_can_be_said(report):
     assert lines[10:] == [
         "",
         "A note.",
-        "The model's MASE is 0.7123 over 600 windows of 5 series. The increase is how much it grows "
-        "when a column is shuffled.",
+        "The model's MASE is 0.7123 over 600 windows of 5 series. The increase is how much it "
+        "grows when a column is shuffled.",
         "units and promotion matter.",
         "visits misleads the model: it errs less where the values are shuffled.",
         "weather by itself cannot be told from noise.",
