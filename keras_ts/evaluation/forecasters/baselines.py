@@ -1,7 +1,7 @@
 """The baselines that a model has to beat in ``compare``, one class each.
 
-Another baseline takes one class more, a line in ``default_baselines`` below, and one in
-``keras_ts/baselines.py``.
+Another baseline takes one class more, a line in ``default_baselines`` below, and its name in what
+tests then ask for; one with quantiles also takes a branch of ``of_baseline`` in ``forecaster.py``.
 """
 
 from collections.abc import Sequence
