@@ -101,6 +101,15 @@ def seed_generators(seed: int) -> None:
         sys.modules["torch"].manual_seed(seed)
 
 
+def tracer_warnings() -> list[type[Warning]]:
+    """Return the kind of warning in which PyTorch speaks of what it traces."""
+    if not is_backend("torch"):
+        return []
+    import torch
+
+    return [torch.jit.TracerWarning]
+
+
 def runner(model: keras.Model) -> Run:
     """Return a function that runs a model in any thread, on one device of this process."""
     if not is_backend("jax"):

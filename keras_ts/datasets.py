@@ -57,8 +57,8 @@ def store_sales(
 
     The sales of a store are the product of its level, a weekly pattern that all stores of its type
     share, a yearly wave, a slow trend and noise. They are whole numbers, and never negative. A
-    promotion adds 60 %. It lasts three to seven days, on other days in each store. Levels go from
-    20 to 4000 a day, and types take turns: ``"city"``, ``"mall"``, ``"outlet"``.
+    promotion adds 60 %. It lasts three to seven days, on different days in different stores. Levels
+    go from 20 to 4000 a day, and types take turns: ``"city"``, ``"mall"``, ``"outlet"``.
 
     On December 25 and January 1 all stores are closed, and there is no row for them. The table ends
     with 2024-12-20, so that both days lie in a plan of two weeks, which has no row for them either:

@@ -4,6 +4,8 @@ import contextlib
 import ctypes
 import functools
 import gc
+import importlib.util
+import mmap
 import os
 from pathlib import Path
 
@@ -135,6 +137,32 @@ def compute_in_one_thread():
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+def emit_plainly(flag="xla_cpu_use_fusion_emitters"):
+    """Let XLA compile for the CPU by its older emitters, here and in processes that are started.
+
+    On the CPU most of the time of tests on JAX is compiling: an operation by itself is a kernel
+    for each new shape. The newer emitters, of jaxlib 0.10, take half as long again. A process that
+    meets a flag it does not know ends, so a jaxlib that names it no more goes without. It counts
+    only before JAX compiles for the first time.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if keras.backend.backend() == "jax" and flag not in flags and _xla_names(flag):
+        os.environ["XLA_FLAGS"] = f"{flags} --{flag}=false".strip()
+
+
+def _xla_names(flag):
+    """Return True if jaxlib's own library holds this name."""
+    folders = importlib.util.find_spec("jaxlib").submodule_search_locations
+    for library in (path for folder in folders for path in Path(folder).glob("libjax_common.*")):
+        with (
+            library.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held,
+        ):
+            if held.find(flag.encode()) >= 0:
+                return True
+    return False
 
 
 @contextlib.contextmanager

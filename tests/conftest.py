@@ -27,6 +27,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 backends.compute_in_one_thread()
+backends.emit_plainly()
 backends.iterate_untuned()
 backends.build_untraced()
 backends.trace_once()

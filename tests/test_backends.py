@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+import backends
 from helpers import BACKEND
 from keras_ts import _backends, find_learning_rate
 from pages import ROOT
@@ -91,6 +92,17 @@ def test_no_other_file_asks_which_backend_runs():
     package = ROOT / "keras_ts"
     found = [path.name for path in package.rglob("*.py") if asks.search(path.read_text())]
     assert found == ["_backends.py"]
+
+
+@pytest.mark.skipif(BACKEND != "jax", reason="XLA's flags are for JAX")
+def test_the_tests_give_xla_flags_that_it_knows_alone(monkeypatch):
+    """One that it does not know would end the process."""
+    assert "--xla_cpu_use_fusion_emitters=false" in os.environ["XLA_FLAGS"].split()
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=here")
+    backends.emit_plainly("xla_cpu_" + "no_such_flag")
+    assert os.environ["XLA_FLAGS"] == "--xla_dump_to=here"
+    backends.emit_plainly("xla_cpu_enable_fast_math")
+    assert os.environ["XLA_FLAGS"] == "--xla_dump_to=here --xla_cpu_enable_fast_math=false"
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="it is PyTorch whose threads wait")

@@ -1,7 +1,7 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Each version of Keras silently loses different settings. So the check needs no list of them: it
-compares fingerprints, flat dicts of all settings, variables and results.
+Each version of Keras silently loses different settings. So the check keeps no list of them: it
+compares fingerprints, which hold all settings, variables and results, a dict for each part.
 """
 
 import os
@@ -44,7 +44,7 @@ _RTOL = 1e-5
 Fingerprint = dict[str, dict[str, Any]]
 # Where a generator of random numbers keeps its state.
 SEED = "state of its random numbers"
-# A part loses its variables together, so if more of them change, they share one line.
+# A part loses its variables together, so if more than this many change, they share one line.
 _MOST_LINES = 3
 
 
@@ -53,8 +53,8 @@ class ReloadDifference:
     """A difference in one part of a model between saving and reloading it.
 
     Attributes:
-        where: The part: ``"Layer 'dense'"``, ``"Optimizer"``, ``"Loss"``, ``"Compiling"``,
-            ``"Results"``, or ``"Loading"`` if loading fails.
+        where: The part: ``"Model"``, ``"Layer 'dense'"``, ``"Optimizer"``, ``"Loss"``,
+            ``"Compiling"``, ``"Results"``, or ``"Loading"`` if loading fails.
         what: The setting, variable or result, with its values before and after.
     """
 
@@ -71,7 +71,8 @@ class ReloadReport:
 
     Attributes:
         differences: ``ReloadDifference`` objects, one for each thing that is lost or changed.
-        compared: Number of settings, variables and results that were compared.
+        compared: Number of settings, variables and results of the saved model, even if it fails to
+            load.
     """
 
     differences: tuple[ReloadDifference, ...]
@@ -120,9 +121,9 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
         A ``ReloadReport``: its ``ok`` is True if nothing differs.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or ``x`` a dataset.
+        TypeError: ``model`` is not a Keras model, or ``x`` is a dataset.
         ValueError: The model is not built, or does not run on ``x``.
-        RuntimeError: The fresh process fails, such as when it finds no module of ``imports``.
+        RuntimeError: The fresh process fails, for instance if it cannot import one of ``imports``.
     """
     model = check_model(model, built=True)
     if isinstance(x, keras.utils.PyDataset):
@@ -196,7 +197,7 @@ def child(name: str) -> None:
 def compare(
     before: Fingerprint, after: Fingerprint, uncompiled: bool = False
 ) -> list[ReloadDifference]:
-    """Return the parts of ``before`` that ``after`` lacks or holds with other values."""
+    """Return what ``after`` lacks, adds or holds with other values in the parts of ``before``."""
     differences = []
     for owner, places in before.items():
         if uncompiled and owner in ("Optimizer", "Loss", "Compiling"):
@@ -270,7 +271,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
         optimizer = model.optimizer
         state = dict(_inside(optimizer, []))
         state["iterations"] = repr(int(optimizer.iterations))
-        # An optimizer that has not run yet has no state, and the reloaded one has zeros.
+        # An optimizer that is not built has no state, and the reloaded one has zeros: left out.
         others = [v for v in optimizer.variables if v is not optimizer.iterations]
         for i, variable in enumerate(others if optimizer.built else []):
             state[f"variables[{i}]"] = value_of(variable)
@@ -321,18 +322,18 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
             y = y[..., 0]
         results["loss"] = value_of(model.compute_loss(x=x, y=y, y_pred=outputs, training=False))
         values = model.compute_metrics(x, y, outputs)
-        # The metric "loss" averages the loss so far.
+        # The metric "loss" is a mean over batches; the loss is compared above.
         values.pop("loss", None)
         results |= {f"metric {name!r}": value_of(value) for name, value in values.items()}
         model.reset_metrics()
-    # Some losses, such as those of classes, refuse such targets; their settings are still compared.
+    # Some, such as classification losses, refuse such targets; their settings are still compared.
     except Exception as error:
         results["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
     return results
 
 
 def _with_errors(output: Any) -> Array:
-    """Return targets that make errors of all sizes, on both sides of a threshold as in Huber's."""
+    """Return targets with errors of all sizes, above and below a limit like Huber's ``delta``."""
     values = value_of(output)
     errors = np.geomspace(20.0, 0.03, values.size) * np.resize([1, -1], values.size)
     return values + errors.reshape(values.shape).astype(values.dtype)
@@ -358,7 +359,7 @@ def _inside(item: Any, variables: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(item: Any) -> dict[str, Any]:
-    """Return the attributes of an object, without those that every object of its kind has."""
+    """Return the attributes of an object; of a layer, without those that every layer has."""
     if isinstance(item, keras.optimizers.Optimizer):
         public = {name: v for name, v in vars(item).items() if not name.startswith("_")}
         return {name: v for name, v in public.items() if name not in ("built", "iterations")}

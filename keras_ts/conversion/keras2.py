@@ -1,9 +1,10 @@
 """Translates files of tf.keras 2, and ``.h5`` files, for Keras 3.
 
-Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the numbers of
-calls of inner models, and on compile settings. It restores no optimizer state from ``.h5`` files,
-and none from ``.keras`` files of Keras 2, where the learning rate was no variable. A setting that
-cannot be translated stays as it is, and Keras raises its own error.
+Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the call
+indices of inner models (which Keras 2 counts from 1), and on compile settings. It restores no
+optimizer state from ``.h5`` files, and none from ``.keras`` files of Keras 2, which hold no
+variable for the learning rate. A setting that cannot be translated stays as it is, and Keras raises
+its own error.
 """
 
 import io
@@ -96,7 +97,7 @@ def _entry(value: Any, module: str) -> Any:
         return value
     if title.endswith("MetricWrapper"):
         return settings.get("name")
-    # Keras 3 refuses these settings: the function that a loss calls, and some of older versions.
+    # Keras 3 refuses ``fn``, the function that a loss calls, and settings of older optimizers.
     unread = {"fn", "jit_compile", "is_legacy_optimizer"} | (
         {"decay"} if settings.get("decay") == 0 else set()
     )
@@ -117,7 +118,7 @@ def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> No
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # For functional models that are outputs, Keras 3 does this itself.
+    # Where an output comes from an inner functional model, Keras 3 shifts the index itself.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 
@@ -130,7 +131,7 @@ def _shift(calls: Any, inner: dict[Any, Any]) -> None:
 
 
 def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
-    """Restore the optimizer's state from the file, or warn that its momentum starts from zero."""
+    """Restore the optimizer's state, if the file holds any; warn if it does not fit."""
     # The optimizers of tf.keras up to 2.10 (``legacy``) kept every m before the first v.
     try:
         saved = _saved_optimizer(path)

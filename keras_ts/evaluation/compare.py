@@ -29,8 +29,9 @@ def compare(
     - ``"naive"``: the last value.
     - ``"drift"``: the last value, and the window's mean step carried on.
     - ``"moving average"``: the mean of the window.
-    - ``"median"``: the median of the window, by phase where that is better within the window and
-      on ``train``; always 0 where most targets of ``train`` are 0 and that is better on it.
+    - ``"median"``: the window's median. With ``period``, the median of the target's phase, if that
+      has the smaller error on ``train`` and in the window. Always 0, if most targets of ``train``
+      are 0 and 0 has the smallest error there.
     - ``"theta"``: the optimised theta method, fitted to each window; not for sequences.
     - ``"linear regression"``: a ridge regression for each step, fitted on ``train``. It reads what
       models read: the window of every column, the columns known ahead, the calendar and the static
@@ -38,25 +39,25 @@ def compare(
     - ``"seasonal naive"``, with ``period``: the latest known value a whole number of periods before
       the target, also from in front of the window.
     - ``"climatology"``, with ``total=True`` or ``by="sql"``: the quantiles of each series' values
-      before the first border; with ``total=True``, of its totals of as many consecutive rows.
+      before the first border; with ``total=True``, of totals over as many rows as the horizon has.
 
     The verdict compares the errors of the model and of the best baseline on the same targets. The
     skill is one minus the model's error over that of the baseline, and a block bootstrap gives its
     95 % interval. The verdict is ``"beats"`` or ``"loses to"`` if the interval leaves out 0, else
     ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long and
-    as long as the differences of errors stay correlated; an interval takes six blocks. In a panel
-    the bootstrap draws whole series, six or more, and shocks that several series share at one time
-    widen the interval. If several baselines are about equally good, the best may be so by luck:
-    each of them raises the upper end of the interval.
+    long enough to cover the correlation of the error differences; an interval takes six blocks. In
+    a panel the bootstrap draws whole series, six or more, and shocks that several series share at
+    one time widen the interval. If several baselines are about equally good, the best may only be
+    lucky, which would make the model look worse; so each close baseline raises the upper end.
 
     Where there are too few windows or series for an interval, ``verdicts`` has ``"is not judged
     beside"``, and the report says how many windows or series there are, and how many an interval
     takes. With several models, the report also compares each with the best model.
 
-    If windows differ, or forecasts come as tables, all are judged on the targets that every one of
-    them has, and the report says how many these are. The baselines then read the windows of
-    ``train`` and ``validation``, or without these the windows with the most columns (among those,
-    the longest).
+    If windows differ, or forecasts come as tables, all are judged only on the targets that each of
+    them forecasts, and the report says how many there are. The baselines then read ``train`` and
+    ``validation``; if these are left out, the windows with the most columns, and of several such
+    windows the longest.
 
     Of the baselines, only the linear regression reads inputs beyond the past of the targets. The
     report names these inputs.
@@ -110,42 +111,43 @@ def compare(
             ``WindowDataset.align`` does. A table has a column for the id of the series (named as in
             the series, ``series`` or ``unique_id``), for the time of the target (as in the series,
             ``target`` or ``ds``), for the origin (``origin`` or ``cutoff``) or the ``step``, and
-            the forecasts, named like the target, ``prediction``, or anything if they are all that
-            is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``. With a column
-            ``sample`` it holds sample paths, such as ``forecast(..., num_samples=...)`` returns,
-            rounded or otherwise changed; it is judged by their quantiles, at the levels of the
-            other models.
+            for the forecasts: a column named like the target or ``prediction``, or the one column
+            that is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``. With a
+            column ``sample`` it holds sample paths, such as ``forecast(..., num_samples=...)``
+            returns; you may have rounded or otherwise changed them. It is judged by their
+            quantiles, at the levels of the other models.
         train: The training part, for the baselines and for the scale of MASE: the mean absolute
-            step of each series over all its rows before the first border, whatever windows there
-            are. May be left out if all models have parts of their own.
+            difference between consecutive rows of each series, all before the first border,
+            whatever windows there are. May be left out if all models have parts of their own.
         validation: The part to judge on, which no model was trained on. Every window and the whole
             horizon count, whatever the order and the weights of the dataset.
         period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
-            naive forecast, and MASE is then scaled by steps ``period`` apart, missing rows
-            included; 1 for no season. Defaults to None: the period that the models carry, as those
-            of a preset with a ``period`` do.
+            naive forecast, and MASE is then scaled by differences between rows ``period`` apart,
+            missing rows counted; 1 for no season. Defaults to None: the period that the models
+            carry, such as that of a preset with a ``period``.
         baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and
             ``predict(validation)``, such as those of ``keras_ts.baselines``; and of functions
             ``(train, validation) -> forecasts``. Forecasts are an array with a row for each window
             in time order, in the shape of the targets, or a table as in ``models``. Targets with a
             NaN forecast are left out for every forecaster. Defaults to None: the baselines above.
         metrics: A list of functions ``(actual, prediction, scale) -> losses`` of arrays
-            ``(windows, steps, targets)``. They return one loss for each target. The mean loss is a
-            column of the table; NaN is left out. Quantiles are judged by their median. ``scale`` is
-            that of MASE, NaN for series that are missing or constant in train.
+            ``(windows, steps, targets)``. They return an array of the same shape, one loss for each
+            value. The mean loss is a column of the table; NaN is left out. Quantiles are judged by
+            their median. ``scale`` is that of MASE, NaN for series missing or constant in train.
         by: The measure of skill and verdict: ``"mae"``; ``"mase"``, in which large and small series
             and targets count alike; ``"rmsse"``, which punishes large errors more;
             ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
-            name of one of ``metrics`` that gives an error of 0 or more for each value, or NaN at
-            the same targets for every forecaster, such as all but one column. Defaults to None:
-            ``"mase"`` for a panel or several targets, else ``"mae"``.
+            name of one of ``metrics`` whose errors are 0 or more. It may be NaN at some targets,
+            for instance in all but one target column, but at the same ones for every forecaster.
+            Defaults to None: ``"mase"`` for a panel or several targets, else ``"mae"``.
         total: True to judge the total of each window's steps, such as a week's sales, in place of
-            single steps. A missing step counts 0 where another one is not missing. A total's MASE
-            is its error over the scale times the number of its steps, so it is at most that of
-            single steps. A model made by ``calibrate(..., joint=True)`` is judged by quantiles of
-            totals, from 500 sample paths, and their median; so is a table of sample paths. Any
-            other model is judged by the sum of its points. Baselines get quantiles from the errors
-            of their own totals, and the climatology joins them. Defaults to False.
+            single steps. A missing step counts 0, unless all are missing. For MASE, a total's error
+            is divided by the scale times the number of its steps. A model made by
+            ``calibrate(..., joint=True)`` is judged by quantiles of totals, from 500 sample paths,
+            and their median; so is a table of sample paths. Any other model is judged by the sum of
+            its points, whose MASE is at most that of single steps if no value is missing. Baselines
+            get quantiles from the errors of their own totals, and the climatology joins them.
+            Defaults to False.
 
     Returns:
         A ``ComparisonReport``.

@@ -1,8 +1,8 @@
 """Trains a copy of a model further: the one routine behind ``fine_tune`` and ``calibrate``.
 
-A calibrated model is not compiled, since no loss fits its bounds. Its ``ConformalInterval`` keeps
-as plain values what the net inside was compiled with, so that the net can be trained again after a
-reload. ``settings_of`` describes a compiled model by the same values.
+A calibrated model is not compiled, since no loss applies to the interval ends that it returns. Its
+``ConformalInterval`` keeps as plain values what the net inside was compiled with, so that the net
+can be trained again after a reload. ``settings_of`` describes a compiled model by the same values.
 """
 
 import copy
@@ -28,23 +28,23 @@ from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5
-# The rate to train at, as a share of the highest rate that the model was compiled with;
-# docs/compare/method.md compares other shares. ``_RATE`` if that rate is unknown or 0.
+# Further training runs at this share of the highest learning rate that the model was compiled with,
+# or at ``_RATE`` if that is unknown or 0. docs/compare/method.md compares other shares.
 _SHARE = 0.1
 _RATE = 1e-4
 # Updates at which a schedule is asked for its rate, since the highest may follow a warm-up.
 _UPDATES = (0, *(1 << power for power in range(24)))
 
 # What to do about windows that do not fit the model.
-CURE = "Build the datasets by the model's own: load_windows(filepath).build(table)."
+CURE = "Build the datasets with the model's own windows: load_windows(filepath).build(table)."
 NOT_COMPILED = (
-    "model cannot be trained, since it is not compiled, or with settings that cannot be saved, "
+    "model cannot be trained: it is not compiled, or what it was compiled with cannot be saved, "
     "such as a lambda for a loss. Compile it: recipe.compile(model, ...) or model.compile(...)."
 )
 
 
 def settings_of(model: keras.Model) -> dict[str, Any] | None:
-    """Return what a model was compiled with, in values for JSON; None if it cannot be saved."""
+    """Return compile settings as JSON values; None if not compiled or if they cannot be saved."""
     if not model.compiled:
         return None
     try:
@@ -91,7 +91,7 @@ def trained_further(
         tuned.compile(**_objects(settings))
         return tuned
     # A new optimizer trains the copy at ``learning_rate``. Afterwards the copy is compiled with the
-    # rate of the settings, from which the next call chooses its own.
+    # rate in ``settings`` again, of which the next call takes its share.
     epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)
     if learning_rate is None:
         learning_rate = _small_rate(settings["optimizer"])
@@ -100,7 +100,7 @@ def trained_further(
     judged = JudgedWindows(name, train)
     interface = Interface.of(model, train, cure=CURE)
     interface.check_columns(judged.panel.columns)
-    # Before the copy is made, since Keras compiles it, too.
+    # Made before the copy: cloning compiles it too, and would fail with a less clear error.
     arguments = _objects(
         {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)}
     )
@@ -116,7 +116,7 @@ def trained_further(
     build_optimizer(copied)
     source = train._source
     shuffled = of_source(train, replace(source, sampler=replace(source.sampler, shuffle=True)))
-    batches = with_short_pasts(shuffled, CUT_SHORT)  # else a preset would forget young series
+    batches = with_short_pasts(shuffled, CUT_SHORT)  # so that a preset still forecasts young series
     bar = ProgressBar(epochs * len(batches), "batch")
     count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: bar.add(1))
     with told(f"Training further on {name}: {epochs} epochs of {len(batches)} batches ..."):
@@ -140,15 +140,15 @@ def trained_further(
 
 
 def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
-    """Return a model of the same layers and windows, without a scorecard, to be trained."""
+    """Return an untrained copy of a model with the same windows, but without a scorecard."""
     masks_pass = masks_passed_on(model)
     try:
         with unwarned_of_masks(masks_pass):
             copied = keras.models.clone_model(model)
     except Exception as error:
         raise ValueError(
-            f"model cannot be copied: {short(error)} A subclass of keras.Model takes **kwargs, "
-            "passes them to super().__init__(), and returns its own arguments from get_config()."
+            f"model cannot be copied: {short(error)} A subclass of keras.Model must take **kwargs, "
+            "pass them to super().__init__(), and return its own arguments from get_config()."
         ) from None
     if masks_pass:
         pass_masks_on(copied)
@@ -186,7 +186,7 @@ def _with_rate(optimizer: dict[str, Any], rate: float) -> dict[str, Any]:
 
 
 def _small_rate(optimizer: dict[str, Any]) -> float:
-    """Return the rate to go on with: a share of the highest that an optimizer was made for."""
+    """Return the rate of further training: a share of the highest rate in the settings."""
     settings = optimizer["config"]
     while "inner_optimizer" in settings:
         settings = settings["inner_optimizer"]["config"]

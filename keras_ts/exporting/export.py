@@ -23,6 +23,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._backends import tracer_warnings
 from keras_ts._files import file_target, folder_target, path_text, put_folder, replacing
 from keras_ts._keras_private import layers_within
 from keras_ts._models import check_graph, check_model
@@ -193,14 +194,9 @@ def _unheard() -> Iterator[None]:
     """Silence what converters and PyTorch's tracer say of their own work, and nothing else."""
     loggers = [logging.getLogger(name) for name in ("onnx_ir", "onnxscript")]
     levels = [logger.level for logger in loggers]
-    categories: list[type[Warning]] = [DeprecationWarning, FutureWarning]
-    if keras.backend.backend() == "torch":
-        import torch
-
-        categories.append(torch.jit.TracerWarning)
     try:
         with warnings.catch_warnings():
-            for category in categories:
+            for category in (DeprecationWarning, FutureWarning, *tracer_warnings()):
                 warnings.simplefilter("ignore", category)
             for logger in loggers:
                 logger.setLevel(logging.ERROR)

@@ -96,8 +96,7 @@ class RecurrentPreset(PresetSettings):
             last step's error means anything. Defaults to False.
         memory: Number of last steps of the window that the recurrent layers read. Smoothing, the
             linear map and ``window_norm`` read all. Refused in sequence to sequence. Defaults to
-            None: all steps. Refused in sequence to sequence.
-            Defaults to None: all steps.
+            None: all steps.
         features: Columns of the series. Defaults to None: the dataset's columns, or without a
             dataset a plain series, ``(window,)``, to which ``ExpandSeries`` gives an axis.
         output_scale: Factor that brings the last layer's output to the units of the series: a

@@ -17,15 +17,15 @@ PARTS = ("past", "future", "static", "target")
 
 
 class Inputs(NamedTuple):
-    """The inputs of windows, arrays or tensors: of the past, the steps ahead, and all steps."""
+    """A batch's inputs (arrays or tensors): the past, the steps ahead, and parts without steps."""
 
-    past: Any  # The columns that vary, at the inputs.
+    past: Any  # The columns that vary, at the steps of the window.
     ahead: Any  # The columns known ahead, at the steps to forecast; None without any.
     constant: dict[str, Any]  # The other parts by name, which are the same at all steps.
 
     @classmethod
     def of(cls, x: Any) -> Self:
-        """Return the inputs that a model takes as a dict of parts, or as the past alone."""
+        """Make ``Inputs`` from ``x``, which is a dict of parts or the past alone."""
         parts = parts_of(x)
         return cls(parts.pop("past"), parts.pop("future", None), parts)
 
@@ -121,17 +121,17 @@ class Columns:
 
     @property
     def table(self) -> tuple[Column, ...]:
-        """The names of all columns that a model reads, without those of a calendar."""
+        """The names of all columns that come from the series, not from the calendar."""
         return (*self.read, *self.static)
 
     @property
     def read(self) -> tuple[Column, ...]:
-        """The names in ``past`` that the series itself has: all except those of a calendar."""
+        """The names in ``past`` that come from the series, not from the calendar."""
         return self.past[: len(self.past) - self.calendar]
 
     @property
     def target_index(self) -> int | tuple[int, ...] | None:
-        """The index of the targets on the last axis of the values; None for all columns."""
+        """The targets' index on the values' last axis; None for all columns or a plain series."""
         if self.plain or (not self.squeeze and self.targets == tuple(range(len(self.past)))):
             return None
         return self.targets[0] if self.squeeze else self.targets
@@ -143,7 +143,7 @@ class Columns:
 
     @property
     def sources(self) -> tuple[int, ...] | None:
-        """Each past column's place among targets and future columns; None if one is neither."""
+        """For each past column, its index in targets + known ahead; None if one is neither."""
         ahead = (*self.targets, *self.ahead)
         if set(ahead) != set(range(len(self.past))):
             return None
@@ -178,13 +178,15 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
     cycles = spec.calendar_columns
     read = list(names["past"])[: len(names["past"]) - len(cycles)]
     table = [*read, *names["static"]]
+    # An array's columns are numbered in table order, which past + static is not if static columns
+    # lie between others; so they are numbered anew.
     if table and all(isinstance(name, int) for name in table):
-        table = list(range(len(table)))  # Static columns of an array may lie between others.
+        table = list(range(len(table)))
     columns = Columns.of(spec, table).with_calendar(cycles)
     for part, wanted in columns.by_part().items():
         if list(names[part]) != wanted:
             raise ValueError(
-                f"columns[{part!r}] must be {wanted} by windows with target_columns="
+                f"columns[{part!r}] must be {wanted} for windows with target_columns="
                 f"{spec.target_columns!r}, future_columns={spec.future_columns!r}, "
                 f"static_columns={spec.static_columns!r} and calendar={spec.calendar!r}. "
                 f"Received: {list(names[part])}."
@@ -199,7 +201,7 @@ def _find(
     among: Sequence[Any],
     categories: Categories | None = None,
 ) -> list[int]:
-    """Return the indices in ``among`` of the columns that an argument names or texts become."""
+    """Return the indices in ``among`` of named columns; text stands for its category columns."""
     if wanted is None:
         return []
     numbered = all(isinstance(name, int) for name in names)

@@ -325,7 +325,7 @@ def test_mistakes(built):
             calibrate(*given)
     with pytest.raises(TypeError, match="train_on must be a WindowDataset"):
         calibrate(model, validation, 0.8, train_on=np.zeros(9))
-    with pytest.raises(ValueError, match="cannot be trained, since it is not compiled"):
+    with pytest.raises(ValueError, match="cannot be trained: it is not compiled"):
         calibrate(model, validation, 0.8, train_on=validation)
 
 

@@ -102,7 +102,7 @@ def test_numpy_values_become_plain():
     [
         ({"past": ["a", "c"]}, r"future_columns='b' is not in the series.*\['a', 'c', 'shop'\]"),
         ({"target": ["d"]}, r"'target'\] must be \['c'\].*\['d'\]"),
-        ({"target": ["a"]}, r"must be \['c'\] by windows with target_columns='c'.*\['a'\]"),
+        ({"target": ["a"]}, r"must be \['c'\] for windows with target_columns='c'.*\['a'\]"),
         ({"target": ["c", "a"]}, r"must be \['c'\]"),
         ({"target": []}, r"must be \['c'\].*\[\]"),
         ({"target": ["b"]}, r"'target'\] must be \['c'\].*\['b'\]"),

@@ -3,9 +3,9 @@
 The margins are those of split conformal prediction, from held-out errors.
 
 Values outside an interval come in runs, because windows overlap and large errors last. So 500
-values are worth fewer independent ones: as many as have a share with the same variance. This
-variance comes from sums over stretches of time, as long as the runs (``lasting``), or over series,
-whichever is larger.
+values are worth fewer independent ones: the number for which the measured share inside would be as
+uncertain. Its variance is estimated from sums over stretches of time as long as these runs
+(``lasting``), and from sums over series; the larger one counts.
 """
 
 import math
@@ -19,11 +19,11 @@ from keras_ts.evaluation.arithmetic.verdict import FEWEST, lasting
 from keras_ts.scores.report import percent, whole_percent
 
 _NORMAL = 1.959964
-# A half is cut into four stretches: fewer show no spread, and more are shorter than the runs of
-# large errors in a volatile time.
+# ``differing_halves`` cuts each half of the time into four stretches: fewer show no spread, and
+# more are shorter than the runs of large errors in a volatile time.
 _STRETCHES = 4
-# The quantile 0.9875 of Student's t with 6 degrees of freedom: a test at 2.5 %, not 5 %, since
-# short parts underestimate such runs.
+# The quantile 0.9875 of Student's t with 6 degrees of freedom: nominally a test at 2.5 %, since
+# variances from short stretches are too small; in practice chance passes it in at most 5 %.
 _LIMIT = 2.969
 
 
@@ -36,10 +36,10 @@ def windows_needed(coverage: float) -> int:
 
 
 def margins(scores: Array, coverage: float) -> Array:
-    """Return the margin of each step that holds a new error with probability ``coverage``."""
+    """Return, for each step, the margin that holds a new error with probability ``coverage``."""
     # Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
-    # The ``ceil((n + 1) * coverage)``-th smallest of ``n`` exchangeable scores holds exactly that
-    # share of new ones: Lei and others, 2018, theorem 2.2.
+    # A new exchangeable score is at most the ``ceil((n + 1) * coverage)``-th smallest of ``n`` with
+    # a probability of at least ``coverage``: Lei and others, 2018, theorem 2.2.
     for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
         if _rank(count, coverage) > count:
             raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
@@ -61,7 +61,8 @@ def joined_classes(
     scores: Array, classes: IntArray, bounds: tuple[int, ...], coverage: float
 ) -> tuple[int, ...]:
     """Return the bounds of classes that have enough scores at each step."""
-    # A class with too few is joined to the next one, and the last to the one before it.
+    # ``bounds`` are the least numbers of known inputs, by class. A class with too few scores is
+    # joined to the next one, and the last to the one before it.
     begins, begin = [], 0
     for place in range(len(bounds)):
         inside = (classes >= begin) & (classes <= place)
@@ -74,7 +75,7 @@ def joined_classes(
 
 def ranked(scores: Array, levels: Sequence[float]) -> Array:
     """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level."""
-    # From ``(windows, ...)`` to ``(..., levels)``. NaN is left out, and returned without any score.
+    # From ``(windows, ...)`` to ``(..., levels)``. NaN is ignored, and returned if nothing is left.
     if not len(scores):
         return np.full((*scores.shape[1:], len(levels)), np.nan)
     counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)
@@ -106,7 +107,7 @@ class Coverage(NamedTuple):
     share: float  # the share that it contained
     low: float
     high: float
-    independent: float  # how many independent values have a share of the same variance
+    independent: float  # how many independent values would leave ``share`` as uncertain
 
     def sentence(self, name: str) -> str:
         """Return in a sentence what share of values the interval of a model held."""
@@ -116,8 +117,8 @@ class Coverage(NamedTuple):
             beside = "fewer than asked" if self.share < self.asked else "more than asked"
         return (
             f"The {asked} interval of {name} held {percent(self.share)} of values, {beside}: 95 % "
-            f"interval {percent(self.low)} to {percent(self.high)}, as of {self.independent:.0f} "
-            "independent values."
+            f"interval {percent(self.low)} to {percent(self.high)}, as wide as for "
+            f"{self.independent:.0f} independent values."
         )
 
 
@@ -157,8 +158,7 @@ def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Cove
 
 def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
     """Return the shares within an interval in both halves, if a t-test finds them different."""
-    # The test of Ibragimov and Müller, Journal of Business & Economic Statistics 2010. Chance
-    # passes it at most one time in twenty.
+    # The test of Ibragimov and Müller, Journal of Business & Economic Statistics 2010.
     times = times[:, times[1] > 0]
     middle = times.shape[1] // 2
     if middle < _STRETCHES:
@@ -169,7 +169,8 @@ def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
         (inside - share * count) / count.sum()
         for (inside, count), share in zip(halves, shares, strict=True)
     ]
-    # Less each half's own share: a change between the halves must not look like a long run.
+    # The residuals are taken from each half's own share, so that a change between the halves does
+    # not look like a long run.
     lengths, biases = lasting(np.concatenate(residuals)[None], overlap)
     if middle // int(lengths[0]) < _STRETCHES:
         return None

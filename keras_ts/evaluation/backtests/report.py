@@ -31,10 +31,11 @@ class BacktestReport(Report):
             (from 0), ``series`` (its id or number), ``origin`` and ``target`` (positions, or
             timestamps where the series has them), ``step`` (from 1), ``actual`` and
             ``prediction`` (with an axis for several target columns). If models forecast quantiles,
-            ``prediction`` is the median, and ``prediction_0.1`` and so on are the others.
-        scales: The scale of each value of ``actual``, for MASE: the mean absolute step, over one
-            row or ``period`` rows, of its series and target before the fold's own test part. NaN
-            where there is none.
+            ``prediction`` is the median, and ``prediction_0.1`` and so on are the others. With
+            several seeds, there is one row for each of them, and a column ``seed`` (from 0).
+        scales: The scale of each value of ``actual``, for MASE: the mean absolute difference
+            between values one row (or ``period`` rows) apart, in its series and target, before the
+            fold's test part. NaN where there is none.
         comparison: The ``ComparisonReport`` of the model and the baselines over all folds, as
             ``compare`` returns it; or None if there is no verdict, since a forecast is not finite
             or nothing can be judged. The printed report says why.
@@ -50,12 +51,12 @@ class BacktestReport(Report):
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """The verdict over all folds by the name ``"model"``, as ``compare`` gives it."""
+        """The verdict over all folds under the key ``"model"``, as ``compare`` gives it."""
         return self._judged().verdicts
 
     @property
     def coverages(self) -> dict[str, Coverage]:
-        """The coverage over all folds by the name ``"model"``, as ``compare`` gives it."""
+        """The coverage over all folds under the key ``"model"``, as ``compare`` gives it."""
         return self._judged().coverages
 
     @property
@@ -76,13 +77,13 @@ class BacktestReport(Report):
         """Return the scores of each fold, step or series, or of all rows.
 
         Args:
-            by: ``"fold"``, ``"series"``, ``"step"`` (not of totals) or, of several seeds,
+            by: ``"fold"``, ``"series"``, ``"step"`` (not of totals) or, if there are several seeds,
                 ``"seed"``. Defaults to None: all rows.
 
         Returns:
             A dict of columns of equal length: the one named by ``by``, ``mae``, ``rmse``, ``mase``
-            (scaled by the mean absolute step before each fold's own test part), ``smape`` (in per
-            cent) and the further columns of ``ComparisonReport.table``.
+            (scaled by ``scales``), ``smape`` (in per cent) and the further columns of
+            ``ComparisonReport.table``.
         """
         if by is not None:
             known = ("fold", "step", "series", "seed")
@@ -129,9 +130,9 @@ def plot_backtest(
 ) -> Any:
     """Draw the mean error at each step ahead, for every fold and for all folds together.
 
-    The error is the measure of the report's verdict: MASE, MAE, RMSSE or SQL. It is MAE if there is
-    no verdict, or one by your own metric or on totals. With a verdict on single steps, the error of
-    the best baseline over all folds is drawn, too.
+    The error is the measure of the report's verdict: MASE, MAE, RMSSE or SQL. It is MAE without a
+    verdict, and for a verdict by your own metric or on totals. With a verdict on single steps, the
+    error of the best baseline over all folds is drawn, too.
 
     Example:
 

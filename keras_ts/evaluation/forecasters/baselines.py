@@ -1,7 +1,7 @@
 """The baselines that a model has to beat in ``compare``, one class each.
 
-Another baseline takes one class more, a line in ``default_baselines`` below, and its name in what
-tests then ask for; one with quantiles also takes a branch of ``of_baseline`` in ``forecaster.py``.
+To add a baseline, add a class here and a line in ``default_baselines`` below; tests name the places
+that lack it. One with quantiles of its own needs a branch of ``of_baseline`` in ``forecaster.py``.
 """
 
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ class Drift(Baseline):
         """Return the last value and as many mean steps as lie between it and the target."""
         past, rate = block.past, validation.geometry.sampling_rate
         present = np.isfinite(block.past_as_read)
-        # How far the first value lies behind the first input, and the last before the origin.
+        # How far the first and the last known value lie from the first and the last input.
         first = rate * present.argmax(axis=1)[:, None]
         last = rate * present[:, ::-1].argmax(axis=1)[:, None]
         between = rate * (past.shape[1] - 1) - first - last
@@ -113,11 +113,11 @@ class Median(Baseline):
 
     It is hard to beat where most values are zero: no other constant has a smaller absolute error.
     Each phase of a window has its own median if this lowers the absolute errors within the window,
-    with each value forecast by the other values of its phase. Missing values are left out.
+    each value being forecast by the median of the others. Missing values are left out.
 
-    ``fit`` chooses by the smallest MASE on the training part if phases get medians at all, and,
-    where more than half of the targets are 0, if the forecast is always 0. Without ``fit``, phases
-    get medians.
+    By the MASE on the training part, ``fit`` chooses whether phases get medians at all and, where
+    more than half of the targets are 0, whether to forecast always 0. Without ``fit``, phases get
+    medians.
 
     Args:
         period: Positions in a season, such as 7 for days; 2 or more. Defaults to None: no season.
@@ -131,7 +131,7 @@ class Median(Baseline):
 
     def learn(self, train: JudgedWindows) -> None:
         """Choose for each target the candidate with the smallest MASE in the training part."""
-        # Medians of few values differ between phases by chance alone.
+        # Medians of few values differ between phases by chance, so the training part decides.
         scales, part = train.scales(1)[..., 0], train.spread(_MOST_WINDOWS)
         errors, zeros = np.zeros((3, len(train.columns))), np.zeros(len(train.columns))
         for block in part.blocks():
@@ -167,7 +167,7 @@ class Median(Baseline):
 
 
 def _medians(values: Array) -> tuple[Array, Array, IntArray]:
-    """Return medians over axis 1, the sums of errors by the others' median, and counts."""
+    """Return medians over axis 1, sums of errors by the median of the others, and counts."""
     # Missing values are sorted last, and left out.
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
     places = np.arange(values.shape[1])[:, None]
@@ -191,8 +191,9 @@ class Theta(Baseline):
 
     The smoothing weight and the share of the trend are those with the smallest squared one-step
     errors within the window. A season is removed by classical decomposition if the window has two
-    periods and its autocorrelation shows one. A missing value is replaced by the value a period
-    before, or the last one known. It forecasts no sequences.
+    periods and its autocorrelation shows a season. If windows mask missing values, the value a
+    period before replaces one, or the last one known; otherwise its window's forecast is NaN. It
+    forecasts no sequences.
 
     The method is that of Assimakopoulos and Nikolopoulos, *The theta model*, International Journal
     of Forecasting 16 (2000), optimised as in Fiorucci and others, International Journal of
@@ -244,16 +245,16 @@ class LinearRegression(Baseline):
     coefficients. So that large series do not decide, windows and their targets are standardized by
     the window's mean and standard deviation. Columns known ahead also enter multiplied by the mean
     over the standard deviation, since a promotion may add a share of the level. If missing values
-    are masked, each column that ten windows lack gets a column of 0 and 1 that marks them, unless
-    these raise the error on the last third of the training windows.
+    are masked, each column that lacks the same input in ten or more windows gets 0/1 indicators, if
+    these lower the error on the last third of the training windows.
 
     With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
     ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
     It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
-    larger training part. At most 256 inputs (or twice the window) are read, and one for each ten
-    windows: beyond, only the latest values of the other columns are. These get at least a tenth of
-    the limit, and at least one value each. If there are more columns than that, it reads the past
-    of the target alone, and reports say so.
+    larger training part. At most 256 inputs (or twice the window), and no more than one per ten
+    windows, are read. Above this limit, of the other columns only the latest values are read: in
+    all at least a tenth of the limit, and at least one value each. If not even one value per column
+    fits, it reads the past of the target alone, and reports say so.
     """
 
     name = "linear regression"
@@ -299,7 +300,7 @@ class SeasonalNaive(Baseline):
         self.period = _checks.integer("period", period, 2)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return the latest values whole periods back; NaN if a row is missing since."""
+        """Return values whole periods back; NaN if a row is missing since the earliest of them."""
         values, gapless = validation.seasonal(block, self.period)
         return np.where(gapless[:, None, None], values, np.nan)
 
@@ -308,10 +309,10 @@ class Climatology(Baseline):
     """Forecasts the quantiles of each series' own past, whatever its window holds.
 
     For a single step, they are the quantiles of the series' values before the first border, and the
-    point is the median. For a total of ``n`` steps, they are those of the totals of all ``n``
-    consecutive rows there, which beat a net on demand without a pattern. Missing values are left
-    out: a total is the mean of the present values times the number of steps judged. A series
-    without enough rows before the border gets the medians of the other series' quantiles.
+    point is the median. For a total of ``n`` steps, they are those of the totals of every run of
+    ``n`` consecutive rows there; on demand without a pattern, these beat a neural net. Missing
+    values are left out: a total is the mean of the present values times the number of steps judged.
+    A series without enough rows there gets the medians of the other series' quantiles.
     """
 
     name = "climatology"
@@ -339,7 +340,8 @@ class Climatology(Baseline):
 
 
 def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -> Array:
-    """Return quantiles ``(series + 1, targets, levels)`` of means of rows; last, for no series."""
+    """Return quantiles ``(series + 1, targets, levels)`` of means over ``steps`` rows."""
+    # The last entry serves series that are not in ``train``.
     begin, end = train.rows
     made = np.full((len(begin) + 1, len(train.columns), len(levels)), np.nan)
     for block in in_blocks(end - begin, _MOST_ROWS):
@@ -367,7 +369,7 @@ def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -
 
 
 def default_baselines(period: int | None, total: bool = False) -> list[Baseline]:
-    """Return the usual baselines; with a period also the seasonal naive forecast."""
+    """Return the usual baselines; a period adds seasonal naive, and totals the climatology."""
     usual = [Naive(), Drift(), MovingAverage(), Median(period), Theta(period), LinearRegression()]
     seasonal = [] if period is None else [SeasonalNaive(period)]
     return [*usual, *seasonal, *([Climatology()] if total else [])]

@@ -1,8 +1,8 @@
 """``importance``: by how much a model's error grows when a column is shuffled among windows.
 
 This is the permutation importance of Breiman, *Random forests*, Machine Learning 45 (2001), for
-windows: a window gets all values of a column from another window, and its errors with and without
-that are compared in the way in which ``compare`` compares two forecasters.
+windows: a window gets all values of a column from another window, and its errors before and after
+this exchange are compared as ``compare`` compares two forecasters.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ from keras_ts.windows.blocks import Block, finite
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import parts_of
 
-# Among this many columns of noise, one seems to matter in more than a fifth of all tables.
+# With this many noise columns, the chance that at least one seems to matter exceeds a fifth.
 _MANY = 10
 
 
@@ -78,9 +78,9 @@ def importance(
     - ``"matters"``: the interval lies above 0.
     - ``"cannot be told from noise"``: the interval holds 0.
     - ``"misleads"``: the interval lies below 0: the model errs less without the column.
-    - ``"the model does not use it"``: every prediction stays the same, bit for bit. Of a model that
-      forecasts quantiles, which is judged by its median: ``"the median does not use it"``, if only
-      other quantiles change.
+    - ``"the model does not use it"``: every prediction stays the same, bit for bit.
+    - ``"the median does not use it"``: only other quantiles change (a quantile model is judged by
+      its median).
     - ``"never changes in validation"``: no value changes, since the column is constant in each
       series (a static column: the same in all), or no other window has values to give. Nothing can
       be said about such a column.
@@ -121,10 +121,10 @@ def importance(
         columns: The columns to shuffle, each a name as in ``validation.columns`` (``"calendar"``
             for the calendar, the column of the table for one of text), or a list of names to
             shuffle together. Defaults to None: every column by itself.
-        by: ``"mae"``, or ``"mase"`` to divide each error by the mean absolute step of its series
-            and target before the first border of the split (all rows without a split), so that the
-            largest series does not decide; steps are the model's period apart, as in ``compare``.
-            Defaults to None: ``"mase"`` for a panel or several targets, else ``"mae"``.
+        by: ``"mae"``, or ``"mase"`` to divide each error by the scale of its series and target, so
+            that the largest series does not decide: the mean absolute difference between rows one
+            row (or the model's period) apart, before the first border (without a split, over all
+            rows). Defaults to None: ``"mase"`` for a panel or several targets, else ``"mae"``.
         repeats: Number of permutations of each column. Defaults to 5.
         seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
@@ -138,9 +138,8 @@ def importance(
             unknown or named twice, or no window can be judged.
     """
     judged = JudgedWindows("validation", validation)
-    interface = Interface.of(
-        model, validation, "model", built=True, cure="Shuffle those that it was trained on."
-    )
+    cure = "Build validation with the model's own windows."
+    interface = Interface.of(model, validation, "model", built=True, cure=cure)
     shuffled = shuffled_columns(judged.panel, columns)
     repeats = _checks.integer("repeats", repeats, 1)
     generator = np.random.default_rng(_checks.integer("seed", seed, 0))
@@ -179,7 +178,7 @@ class _Measured:
         self._errors = np.zeros(self.num_windows)
         self._counted = 0
         self._increases = np.zeros((len(shuffled), self.num_windows))
-        # For each item: 1 if a value has changed, 2 if a prediction has, 3 if a point or median.
+        # What shuffling each changed: 0 nothing, 1 an input, 2 a prediction, 3 a point or median.
         self._changed = np.zeros(len(shuffled), np.int64)
 
     @property
@@ -189,7 +188,7 @@ class _Measured:
 
     def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
         """Measure the errors, and by how much shuffling each item changes them."""
-        # All items share the permutations, so that the donors of a block are read once.
+        # All items share the permutations, so that each permutation reads a block's donors once.
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series
@@ -282,7 +281,7 @@ class _Measured:
 
 
 def _other_series(series: IntArray, generator: np.random.Generator) -> IntArray:
-    """Return, by number of series, the number of another series; both have windows."""
+    """Return an array that maps each series to another; one without windows maps to itself."""
     with_windows = np.unique(series)
     others = np.arange(int(with_windows.max()) + 1)
     others[with_windows] = with_windows[donors(np.zeros_like(with_windows), generator)]

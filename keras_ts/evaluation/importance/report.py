@@ -44,11 +44,11 @@ _SENTENCES = {
 
 @dataclass(frozen=True)
 class ShuffledColumns:
-    """Columns shuffled together: all from one other window, static ones from one other series."""
+    """Columns shuffled together: all come from one other window, static ones from one series."""
 
     name: Any  # as in the table; for several columns, their names joined
     label: str  # the name in a sentence
-    part: str  # "future", "past", "target", "calendar" or "static"
+    part: str  # "future", "past", "target", "calendar", "static", or several: "past + future"
     places: dict[str, tuple[int, ...]]  # on the last axis of each part of the inputs
 
     @property
@@ -82,7 +82,8 @@ class ShuffledColumns:
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
             before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
             if part == "future":
-                # A step with a target needs a value: it keeps its own if the other window has none.
+                # A column known ahead needs a value at every step with a target: the window keeps
+                # its own if the other one has none.
                 other = np.where(np.isfinite(other), other, before)
             same = (before == other) | ((before != before) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
@@ -160,7 +161,7 @@ class Row:
 
     def __init__(self, columns: ShuffledColumns, skill: Skill, verdict: str | None = None) -> None:
         self.columns, self.skill = columns, skill
-        # An increase is a skill with the opposite sign, so its lower end is the skill's upper end.
+        # An increase is minus a skill, so its lower end is minus the skill's upper end.
         self.increase, self.low, self.high = 0 - skill.value, 0 - skill.high, 0 - skill.low
         self.verdict, self.interval = verdict or "", ""  # A given verdict has no interval.
         if verdict is None:
@@ -179,9 +180,9 @@ class ImportanceReport(Report):
         table: A dict of columns of equal length, one row for each column that was shuffled, the
             largest increase first: ``column`` (its name; for several, all names), ``part``
             (``"future"``, ``"past"``, ``"target"`` for a target's own past, ``"calendar"`` or
-            ``"static"``), ``increase`` (the share by which the error grows if the column is
-            shuffled: 0.1 for a tenth), ``low`` and ``high`` (the ends of its 95 % interval) and
-            ``verdict``. NaN where there is no figure.
+            ``"static"``; of several columns, such as ``"past + future"``), ``increase`` (the share
+            by which the error grows if the column is shuffled: 0.1 for a tenth), ``low`` and
+            ``high`` (the ends of its 95 % interval) and ``verdict``. NaN where there is no figure.
         by: ``"mae"`` or ``"mase"``, the error.
         error: The model's error without shuffling.
         windows: The number of windows that were judged.
@@ -231,7 +232,7 @@ class ImportanceReport(Report):
         panel = f" of {self._series} series" if self._series > 1 else ""
         yield (
             f"The model's {heading(self.by)} is {number(self.error)} over {self.windows} windows"
-            f"{panel}, and grows by the increase where a column is shuffled."
+            f"{panel}. The increase is how much it grows when a column is shuffled."
         )
         for verdict, (singular, plural) in _SENTENCES.items():
             labels = [row.columns.label for row in self._rows if row.verdict == verdict]

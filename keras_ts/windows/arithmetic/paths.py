@@ -25,13 +25,14 @@ from keras_ts.windows.arithmetic.tails import Tails
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
-# Bytes of the two indices of a path, the key of a series, and a unit of one target and tail.
+# Bytes of a path's two numbers (origin, series), a series' key, and one target's unit of one tail.
 _INDEX, _KEY, _UNIT = 8, 8, 4
-# The most origins that are kept if not all paths fit: more series then tell more.
+# The most origins that are kept if not all paths fit: beyond this, the space is better spent on
+# more series than on more origins.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
-_ORDERS = 128  # Number of orders that series without paths share.
+_ORDERS = 128  # Series without paths share this many orders of samples.
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class ErrorPaths:
 
     Attributes:
         ranks: ``(paths, steps, targets)``, the rank of each error among those of its step.
-        origins: ``(paths,)``, the number of each path's origin, from 0 on, increasing.
+        origins: ``(paths,)``, the number of each path's origin, from 0 on, never decreasing.
         series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
         keys: ``(series,)``, digests of the series' ids, increasing.
         tails: How far errors exceeded the outermost quantiles, by series in the order of ``keys``.
@@ -64,8 +65,8 @@ class ErrorPaths:
         keys: Array,
     ) -> Self:
         """Rank errors ``(paths, steps, targets)``; NaN is missing."""
-        # ``below`` and ``above`` are distances past the outermost quantiles, negative between them,
-        # and ``widths`` half the distances between them.
+        # ``below`` and ``above``: how far values lie below the lowest and above the highest
+        # quantile, negative inside. ``widths``: half the distances between these two quantiles.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         tails = Tails.of(below, above, widths, places)
@@ -76,8 +77,8 @@ class ErrorPaths:
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
     ) -> IntArray:
-        """Return the samples from the lowest to the highest, ``(turns, steps, targets, count)``."""
-        # Series with forecasts from the same time, numbered ``event``, share the drawn origins.
+        """Return sample numbers, lowest value first, ``(turns, steps, targets, count)``."""
+        # All series that are forecast from time number ``event`` share the drawn origins.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
         drawn = drawn[np.arange(count) % origins]
@@ -89,8 +90,9 @@ class ErrorPaths:
         ranks += generator.random(ranks.shape, np.float32)
         placed = ranks.T[..., None, :]  # A view, (targets, steps, turns, samples).
         if not has_path.all():
-            # A series without a path at an origin gets what all have in common there, and the rest
-            # from any path of its own, or else of all: one path of one other would couple the two.
+            # A series without a path at an origin takes the common part of that origin. Its own
+            # part is drawn anew for each sample from its other paths, or if it has none at a drawn
+            # origin, from those of all: one borrowed series would make the two vary together.
             pool = np.arange(len(self.ranks))
             if has_path.any():
                 pool = np.flatnonzero(self.series == self.series[paths[has_path][0]])
@@ -102,19 +104,19 @@ class ErrorPaths:
             if has_path.any():
                 ranks[~has_path] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
             else:  # No sample has a rank, so the scores give the order.
-                # A turn moves the series' part on by so many samples: as good as a new draw.
+                # Turn ``t`` rotates a series' own part by ``t`` samples: as good as a new draw.
                 turned = (np.arange(count) - np.reshape(turns, (-1, 1))) % count
                 placed = scores.T[..., turned] + common.T[..., None, :]
         return np.argsort(placed, axis=-1).transpose(2, 1, 0, 3)
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
-        """Return the key whose order each series gets, its turn, and True if that is another's."""
+        """Return the key whose order each series gets, its turn, and True for another's key."""
         # If series have nothing in common, one without paths gets the order of any other.
         kept = np.isin(keys, self.keys)
         if not self.shared.any():
             others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
             return np.where(kept, keys, others), np.zeros(len(keys), np.int64), ~kept
-        # ``_ORDERS`` orders, in as many turns as samples, take less time than one for each series.
+        # To rotate ``_ORDERS`` orders takes less time than to compute one for each series.
         turns = (keys // np.uint64(_ORDERS) % np.uint64(count)).astype(np.int64)
         donors = np.where(kept, keys, keys % np.uint64(_ORDERS))
         return donors, np.where(kept, 0, turns), np.zeros(len(keys), bool)
@@ -127,7 +129,7 @@ class ErrorPaths:
             return np.zeros(self.ranks.shape[2])
         squares = np.add.reduceat(self._scores**2, self._begins[:-1])
         products = (np.add.reduceat(self._scores, self._begins[:-1]) ** 2 - squares).mean(axis=1)
-        # Forecasts from origins within a horizon overlap, so these count as one.
+        # Forecasts overlap if their origins lie within a horizon, so such origins count as one.
         number = max(len(counts) // self.ranks.shape[1], 2)
         blocks = np.arange(len(counts)) * number // len(counts)
         pairs = np.bincount(blocks, counts * (counts - 1))[:, None]
@@ -156,7 +158,7 @@ class ErrorPaths:
 
     @cached_property
     def _spans(self) -> Array:
-        """How many ranks the errors with the same rank stand for, ``(ranks, steps, targets)``."""
+        """How many of the 255 ranks a group of ties covers, ``(ranks, steps, targets)``."""
         cells = self.ranks.reshape(len(self.ranks), -1).astype(np.intp)
         cells += _RANKS * np.arange(cells.shape[1])
         counts = np.bincount(cells.ravel(), minlength=_RANKS * cells[0].size)
@@ -183,9 +185,9 @@ class ErrorPaths:
         return np.searchsorted(self.origins, np.arange(int(self.origins[-1]) + 2))
 
     def with_units(self, values: Array, keys: Array) -> Array:
-        """Return forecasts ``(series, steps, targets, quantiles)`` beside the units of both tails.
+        """Append both tails' units of length to ``(series, steps, targets, quantiles)``.
 
-        The unit of a series that is not kept is its forecast's mean half distance over steps.
+        A series not in ``self.keys`` gets half the mean distance between its outermost quantiles.
         """
         places = np.searchsorted(self.keys, keys) % len(self.keys)
         return self.tails.with_units(values, places, self.keys[places] == keys)
@@ -207,7 +209,7 @@ class ErrorPaths:
         with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
             size = count * (_KEY + 2 * _UNIT * targets) + paths * (_INDEX + steps * targets)
-            if size > MOST_BYTES:  # ``get_config`` writes no more.
+            if size > MOST_BYTES:  # More than ``kept_paths`` keeps.
                 raise ValueError
             data = unpacked(config["data"], size)
             keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
@@ -261,7 +263,7 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, target
     counts = np.bincount(series[windows], minlength=len(keys))[order]
     fitting = order[np.cumsum(counts * of_path + of_series * (counts > 0)) <= MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
-    # A single series of a long horizon with many targets may exceed the file's share.
+    # Even one series may not fit, if horizon and targets are many: then random windows are kept.
     few = np.random.default_rng(0).permutation(windows)[
         : max(MOST_BYTES // (of_path + of_series), 1)
     ]
@@ -288,7 +290,7 @@ def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
     # A missing error is filled in, as a normal score: a regression on the steps beside it, plus the
     # residual of another origin, the same one for all series. So steps and series vary together as
-    # they do where no error is missing. Errors of a target without any are drawn at random.
+    # they do where no error is missing. A path without any error of a target gets random ones.
     ranks, generator = _ranked(errors), np.random.default_rng(0)
     scores = np.where(np.isnan(errors), np.nan, _SCORES[ranks])
     steps, numbers = range(errors.shape[1]), origins * (series.max() + 1) + series

@@ -80,8 +80,8 @@ def test_it_prints_what_can_be_said(report):
     assert lines[10:] == [
         "",
         "A note.",
-        "The model's MASE is 0.7123 over 600 windows of 5 series, and grows by the increase where "
-        "a column is shuffled.",
+        "The model's MASE is 0.7123 over 600 windows of 5 series. The increase is how much it "
+        "grows when a column is shuffled.",
         "units and promotion matter.",
         "visits misleads the model: it errs less where the values are shuffled.",
         "weather by itself cannot be told from noise.",
@@ -111,7 +111,7 @@ def test_several_columns_share_a_sentence():
     rows += [row(name, "future", NOTHING, NEVER_CHANGES) for name in "de"]
     lines = str(report_of(rows, "mae", 1.0, 9, 1, [])).splitlines()
     assert lines[-3:] == [
-        "The model's MAE is 1 over 9 windows, and grows by the increase where a column is "
+        "The model's MAE is 1 over 9 windows. The increase is how much it grows when a column is "
         "shuffled.",
         "a, b and c cannot be told from noise one by one.",
         "d and e never change in validation, so nothing can be said about them.",
