@@ -136,10 +136,11 @@ def compare(
             their median. ``scale`` is that of MASE, NaN for series missing or constant in train.
         by: The measure of skill and verdict: ``"mae"``; ``"mase"``, in which large and small series
             and targets count alike; ``"rmsse"``, which punishes large errors more;
-            ``"sql"``, the quantile loss in units of MASE, which judges the distribution; or the
-            name of one of ``metrics`` whose errors are 0 or more. It may be NaN at some targets,
-            for instance in all but one target column, but at the same ones for every forecaster.
-            Defaults to None: ``"mase"`` for a panel or several targets, else ``"mae"``.
+            ``"sql"``, the quantile loss in units of MASE, which judges the distribution, at the
+            levels 0.1, 0.5 and 0.9 if there are baselines alone; or the name of one of ``metrics``
+            whose errors are 0 or more. It may be NaN at some targets, for instance in all but one
+            target column, but at the same ones for every forecaster. Defaults to None: ``"mase"``
+            for a panel or several targets, else ``"mae"``.
         total: True to judge the total of each window's steps, such as a week's sales, in place of
             single steps. A missing step counts 0, unless all are missing. For MASE, a total's error
             is divided by the scale times the number of its steps. A model made by

@@ -11,7 +11,13 @@ from keras_ts import _checks
 from keras_ts._backends import unwrapped
 from keras_ts._models import check_model
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
-from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
+from keras_ts.evaluation.forecasters.forecaster import (
+    NAMES,
+    USUAL_LEVELS,
+    Forecaster,
+    of_array,
+    of_model,
+)
 from keras_ts.evaluation.forecasters.table import on_windows
 from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
 from keras_ts.evaluation.judgement import lacking
@@ -113,7 +119,7 @@ class Entries:
         self._common, self._interfaces = common, interfaces
         of_tables = [levels for _, levels in tables.values()]
         all_levels = [*(each.quantiles for each in interfaces.values()), *of_tables]
-        usual = next((levels for levels in all_levels if levels), (0.1, 0.5, 0.9))
+        usual = next((levels for levels in all_levels if levels), USUAL_LEVELS)
         self.forecasters: list[Forecaster] = [
             of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model

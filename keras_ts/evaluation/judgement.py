@@ -11,7 +11,7 @@ from keras_ts._quantiles import crossing, points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import ENDS
-from keras_ts.evaluation.forecasters.forecaster import Forecaster, common_levels
+from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, common_levels
 from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError, common_steps
 from keras_ts.scores.metrics import (
     METRICS,
@@ -41,10 +41,12 @@ def measure_of(by: str | None, judged: JudgedWindows) -> str:
 
 def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
     """Refuse a measure of quantiles if forecasters share fewer than two levels."""
-    points = [forecaster.name for forecaster in forecasters if forecaster.levels is None]
+    # Baselines of keras_ts forecast points only because a model does.
+    points = [each.name for each in forecasters if each.levels is None and each.name not in NAMES]
     shared = common_levels(forecaster.levels for forecaster in forecasters)
     if by in QUANTILE and (points or len(shared) < 2):
-        lacking = f"{' and '.join(points)} forecast points" if points else "they share only one"
+        verb = "forecasts" if len(points) == 1 else "forecast"
+        lacking = f"{' and '.join(points)} {verb} points" if points else "they share only one"
         raise ValueError(
             f'by="{by}" judges quantiles at levels that all forecasters have, and {lacking}. Give '
             "models quantiles, or calibrate them (for totals, with joint=True); or pass another "

@@ -13,6 +13,7 @@ from keras_ts.evaluation.arithmetic.skills import skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill
 from keras_ts.evaluation.forecasters.forecaster import (
+    USUAL_LEVELS,
     Forecaster,
     SignedErrors,
     baselines_of,
@@ -91,9 +92,11 @@ class Judge:
             pairs = zip(given, models, strict=True)
             pointed = [model.name for model, made in pairs if model.levels and not made.levels]
             self._pointed = [name for name in self._models if name in pointed]
-            levels = common_levels(model.levels for model in models)
-            errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
             by = measure_of(self._by, judged)
+            levels = common_levels(model.levels for model in models)
+            if not models and by in QUANTILE:
+                levels = USUAL_LEVELS
+            errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
             try:
                 baselines = [
                     of_baseline(baseline, train, judged, errors).on(steps[judged], total)

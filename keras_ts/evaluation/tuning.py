@@ -70,7 +70,8 @@ def trained_further(
     if not model.trainable_weights:
         raise ValueError(
             "model has no weights to train: it is solved in closed form, or frozen. Fit the preset "
-            "again, on all rows: preset.fit(windows.build(table))."
+            "again: preset.fit(windows.build(rows)). After a change pass recent rows, such as "
+            "those since, as a fit on all rows keeps the old pattern; compare says if it is better."
         )
     members, parts = members_of(model), blended(model)
     if members or parts:

@@ -60,7 +60,14 @@ def windowed_dataset(
     windows = WindowedSeries(window, shuffle=shuffle, batch_size=batch_size)
     if isinstance(series, list | tuple) and not any(hasattr(item, "shape") for item in series):
         series = _read(series, "tf")
-    return windows.build(series).to_tf()
+    try:
+        return windows.build(series).to_tf()
+    except ValueError as error:
+        text, advises, _ = str(error).partition("Fill them, or pass missing=")
+        if not advises:
+            raise
+        cure = f"WindowedSeries({window}, missing=...).build(series), whose docstring has the ways"
+        raise ValueError(f"{text}Fill them, or use {cure}.") from None
 
 
 def timeseries_dataset_from_array(

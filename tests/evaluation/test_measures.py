@@ -115,12 +115,25 @@ def moving(actual, prediction, scale):
         ({"by": "endless", "metrics": [endless]}, "Received: inf from endless; 398 of its 398 err"),
         ({"by": "nothing", "metrics": [nothing]}, "by='nothing' is NaN at every target"),
         ({"by": "moving", "metrics": [moving]}, "NaN at the same targets for every forecaster"),
-        ({"by": "sql"}, "model and naive and drift .* forecast points. Give models quantiles"),
+        ({"by": "sql"}, "and model forecasts points. Give models quantiles"),
     ],
 )
 def test_a_measure_that_cannot_decide_is_refused(parts, noisy, settings, error):
     with pytest.raises(ValueError, match=error):
         compare({"model": align(parts[1], noisy)}, *parts, **settings)
+
+
+@pytest.mark.parametrize("total", [False, True])
+def test_baselines_alone_are_judged_by_quantile_loss_as_beside_a_model(parts, noisy, total):
+    rows = align(parts[1], noisy)
+    paths = {name: np.tile(column, 2) for name, column in rows.items()}
+    paths["sample"] = np.repeat([0, 1], len(rows["prediction"]))
+    alone, beside = (
+        compare(models, *parts, by="sql", total=total).table for models in (None, {"model": paths})
+    )
+    assert "climatology" in alone["name"]
+    np.testing.assert_array_equal(alone["name"], beside["name"][1:])
+    np.testing.assert_allclose(alone["sql"], beside["sql"][1:], rtol=1e-12)
 
 
 def test_a_metric_that_is_nan_elsewhere_judges_one_target():

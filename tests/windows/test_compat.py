@@ -101,7 +101,10 @@ def test_windowed_dataset_trains():
         ((np.arange(9.0), 0), "window_size"),
         ((np.arange(9.0), 3, 0), "batch_size"),
         ((np.arange(9.0), 3, 32, 0), "shuffle_buffer"),
-        (([1.0, np.nan, 2.0, 3.0], 1), "position 1"),
+        (
+            ([1.0, np.nan, 2.0, 3.0], 1),
+            r"position 1\. Fill them, or use WindowedSeries\(1, missing",
+        ),
     ],
 )
 def test_windowed_dataset_misuse(arguments, words):

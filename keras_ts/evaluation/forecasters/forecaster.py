@@ -25,6 +25,8 @@ from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model may have.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
+# The levels at which sample paths and baselines are judged where no model says which.
+USUAL_LEVELS = (0.1, 0.5, 0.9)
 _MOST_WINDOWS = 10_000
 # A window's mean absolute step counts as at least this share of the mean step of its series.
 _FLOOR = 0.1
@@ -187,7 +189,7 @@ def of_array(
     levels: tuple[float, ...] | None,
     judged: JudgedWindows,
     totals_of: Array | None = None,
-    usual: tuple[float, ...] = (0.1, 0.5, 0.9),
+    usual: tuple[float, ...] = USUAL_LEVELS,
 ) -> Forecaster:
     """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
     # Without levels, a fourth axis holds sample paths; their quantiles at ``usual`` are judged.

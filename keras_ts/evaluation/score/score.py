@@ -175,7 +175,8 @@ def score(
         if not total:
             raise ValueError(
                 "forecasts has a column 'sample', so it holds sample paths: pass total=True to "
-                "score their totals, or forecast without num_samples to score single steps."
+                "score their totals. To score single steps, forecast without num_samples; for sums "
+                'over series, leave quantiles=None out of aggregate(paths, "series").'
             )
         samples = Samples.of(forecasts)
         refuse_infinite("forecasts", np.stack([*samples.values.values()], axis=1), "row")

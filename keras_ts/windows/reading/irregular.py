@@ -48,8 +48,15 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
     else:
         verb, cure = "repeats", "Aggregate the rows of one time: frame = frame."
         names = ", ".join(map(shown, [*_of_series(spec), spec.time_column]))
-        of_polars = f"group_by({names}, maintain_order=True).agg({_POLARS_MEAN})"
-        cure += of_polars if polars else f"groupby([{names}], as_index=False){_PANDAS_MEAN}"
+        # Texts, such as a holiday's name, have no mean: the first one stays.
+        cure += (
+            f"group_by({names}, maintain_order=True).agg({_POLARS_MEAN}, "
+            "(~pl.selectors.numeric()).first())"
+            if polars
+            else f"groupby([{names}], as_index=False).agg({{name: 'mean' if "
+            "frame[name].dtype.kind in 'biuf' else 'first' for name in frame.columns.drop("
+            f"[{names}])}})"
+        )
     if panel.single:
         cure += ", or name the column that tells series apart in id_column"
     elif _of_two_series(panel, number, position, kind):

@@ -32,6 +32,10 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     assert "1 steps lack a value or a forecast, and are left out." in str(report)
     with pytest.raises(ValueError, match="holds sample paths: pass total=True"):
         score(paths, came)
+    with pytest.raises(
+        ValueError, match=r'leave quantiles=None out of aggregate\(paths, "series"\)'
+    ):
+        score(aggregate(paths, "series", quantiles=None), came)
     endless = paths.assign(units=paths["units"].where(paths.index != 7, np.inf))
     with pytest.raises(ValueError, match="forecasts has 1 infinite forecasts"):
         score(endless, came, total=True)

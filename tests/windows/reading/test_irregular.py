@@ -170,7 +170,9 @@ def test_several_rows_at_one_time_are_aggregated(library):
     frame = frame if library == "pandas" else pl.from_pandas(frame)
     message = refused(frame)
     assert "repeats time at position 1 (2024-01-02) of series 0. Aggregate the rows" in message
-    dataset = WINDOWS.build(mended(frame, message))
+    frame = mended(frame, message)
+    assert frame["note"].to_list() == ["x"] * 18
+    dataset = WINDOWS.build(frame[["id", "t", "y"]])
     assert dataset.frequency == "1 hour"
     assert dataset.to_numpy()[0][0, :, 0].tolist() == [0.5, 2.5]
 
