@@ -192,7 +192,7 @@ def _prepared(
         say(f"The preset is {choice}")
     else:
         preset = from_preset(arguments.preset, features=None)
-        if preset.window_norm == "seasonal":
+        if preset.window_norm and preset.period:
             preset = replace(preset, period=season)
     bounds = {"minimum": arguments.minimum, "maximum": arguments.maximum}
     preset = replace(preset, quantiles=_LEVELS, **bounds)

@@ -23,7 +23,7 @@ from keras_ts.evaluation.arithmetic.verdict import (
 )
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
-from keras_ts.scores.metrics import heading, is_rooted
+from keras_ts.scores.metrics import METRICS, heading, is_rooted
 from keras_ts.scores.report import (
     Page,
     Report,
@@ -250,7 +250,7 @@ class ComparisonReport(Report):
     def _sentences(self) -> Iterator[str]:
         if not self.verdicts:
             error = number(self._tallies[self.best].metric(self.by))
-            article = "an" if self.by == "mae" else "a"
+            article = METRICS[self.by].article if self.by in METRICS else "a"
             yield (
                 f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
                 f"over {self.windows} windows{_panel(self._joint.origins)}."

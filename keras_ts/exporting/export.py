@@ -196,7 +196,7 @@ def _unheard() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     try:
         with warnings.catch_warnings():
-            for category in (DeprecationWarning, FutureWarning, *tracer_warnings()):
+            for category in [*tracer_warnings(), DeprecationWarning, FutureWarning]:
                 warnings.simplefilter("ignore", category)
             for logger in loggers:
                 logger.setLevel(logging.ERROR)

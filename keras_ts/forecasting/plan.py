@@ -95,8 +95,9 @@ class Plan:
             far = (np.abs(numbers - (low / 2 + high / 2)) > most).T
             if far.any():
                 series = panel.series(int(self.history.chosen[far.any(axis=1)][0]))
+                whose = series if name in names["static"] else f"future of {series}"
                 warnings.warn(
-                    f"{series} has {numbers.T[far][0]} in column {name!r}, far outside the {low} "
+                    f"{whose} has {numbers.T[far][0]} in column {name!r}, far outside the {low} "
                     f"to {high} of training, so the forecast extrapolates: check value and unit.",
                     stacklevel=3,
                 )

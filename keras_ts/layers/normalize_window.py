@@ -32,8 +32,7 @@ class Steps(NamedTuple):
 
 
 Statistic = Literal["last", "mean", "standard", "seasonal"]
-# The location and the scale of each statistic. ``"seasonal"`` also takes ``period``, and its season
-# is subtracted from the values beforehand.
+# The location and the scale of each statistic. A season is subtracted from the values beforehand.
 STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
     "last": lambda steps: (steps.last, steps.deviation),
     "mean": lambda steps: (steps.mean, ops.ones_like(steps.mean)),
@@ -42,8 +41,9 @@ STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
 }
 # Those whose scale is 1, whatever the window.
 OF_UNIT_SCALE = ("mean",)
-# Those that need the whole window, and so cannot be causal.
+# Those that need the whole window, and so cannot be causal; and those that take ``period``.
 OF_WHOLE_WINDOWS = ("seasonal",)
+OF_PERIODS = ("seasonal",)
 
 
 @registered
@@ -154,7 +154,7 @@ class NormalizeWindow(SeriesLayer):
 
     def build(self, input_shape: Any) -> None:
         """Check that a window holds whole periods."""
-        check_whole_periods("statistic", self._season, input_shape[1])
+        check_whole_periods(f"statistic={self.statistic!r}", self._season, input_shape[1])
         super().build(input_shape)
 
     def call(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
@@ -264,24 +264,24 @@ class NormalizeWindow(SeriesLayer):
 
 def checked_period(statistic: str | None, name: str, period: Any) -> int | None:
     """Return the period of a seasonal statistic, or None for the others, which have none."""
-    if (statistic == "seasonal") != (period is not None):
-        cure = "Set period" if period is None else f"Set {name}='seasonal', or period=None"
+    if (statistic in OF_PERIODS) != (period is not None):
+        seasonal = f"{name}={' or '.join(map(repr, OF_PERIODS))}"
+        cure = "Set period" if period is None else f"Set {seasonal}, or period=None"
         raise ValueError(
-            f"{name}='seasonal' and period, the steps in a season, go together. "
+            f"{seasonal} and period, the steps in a season, go together. "
             f"Received: {name}={statistic!r}, period={_checks.shown(period)}. {cure}."
         )
     return None if period is None else _checks.integer("period", period, 1)
 
 
-def check_whole_periods(name: str, period: int | None, length: int | None) -> None:
+def check_whole_periods(asked: str, period: int | None, length: int | None) -> None:
     """Refuse windows that do not hold whole periods of a season, two or more."""
     if period in (None, 1):
         return
     if length is None or length % period or length < 2 * period:
         raise ValueError(
-            f"{name}='seasonal' with period={period} needs windows of a whole number of periods, "
-            f"two or more: {2 * period}, {3 * period}, ... steps. Received windows of {length} "
-            "steps."
+            f"{asked} with period={period} needs windows of a whole number of periods, two or "
+            f"more: {2 * period}, {3 * period}, ... steps. Received windows of {length} steps."
         )
 
 

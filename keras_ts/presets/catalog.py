@@ -13,6 +13,7 @@ target, so that no choice leaks from held-out rows.
 """
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Any, NamedTuple, Unpack
 
 import keras
@@ -271,7 +272,8 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     frequency = clock.frequencies.kinds[0]
     rule = RULES.get(str(frequency.rule))
     if rule is not None and rule.season is not None:
-        return rule.season
+        period, origin = rule.season
+        return period // gcd(period, frequency.step), origin
     inner = np.delete(np.diff(clock.times), clock.offsets[1:-1] - 1)
     # As numbers: the median of time spans takes many times longer.
     median = np.array(int(np.median(inner.astype(np.int64)))).astype(inner.dtype)

@@ -249,11 +249,11 @@ def _check_agreement(
             f"targets={windows.targets!r}. Use kind='sequence_to_{windows.targets}', or windows "
             f"with targets={settings.kind.removeprefix('sequence_to_')!r}."
         )
-    if settings.window_norm == "seasonal" and windows.sampling_rate > 1:
+    if settings.window_norm and settings.period and windows.sampling_rate > 1:
         raise ValueError(
-            "window_norm='seasonal' counts the steps of a period in a window, and the dataset's "
-            f"windows leave some out: sampling_rate={windows.sampling_rate}. Use windows with "
-            "sampling_rate=1, or another window_norm."
+            f"window_norm={settings.window_norm!r} counts the steps of a period in a window, and "
+            "the dataset's windows leave some out: sampling_rate="
+            f"{windows.sampling_rate}. Use windows with sampling_rate=1, or another window_norm."
         )
     if settings.cell == "linear" and windows.min_inputs == 0:
         raise ValueError(

@@ -100,9 +100,9 @@ def training_windows(
             target = values[:, panel.columns.targets[0]]
             if season := season_beyond(target, chosen["window"], ahead):
                 chosen["window"] = season + season // _SHARE_BEYOND
-    if preset.window_norm == "seasonal":
+    if preset.window_norm and preset.period:
         length = _checks.integer("window", chosen["window"], 1)
-        check_whole_periods("window_norm", preset.period, length)
+        check_whole_periods(f"window_norm={preset.window_norm!r}", preset.period, length)
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
         # A series with enough rows for a level and a trend is to be forecast. From one origin a net

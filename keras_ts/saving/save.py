@@ -22,7 +22,7 @@ from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # A path with one of these suffixes is meant as a file, not as a folder.
-_OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".pb", ".md", ".pkl")
+_OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".tflite", ".xml", ".pb", ".md", ".pkl")
 
 
 def save_model(

@@ -100,10 +100,9 @@ class Scorecard(Report):
     def pages(self) -> Iterator[Page]:
         """Yield a few lines, without a table."""
         values, own = self.values, self._own()
-        period = values["period"]
-        by_steps = {"mase": "" if period is None else f" by steps {period} apart"}
+        by_steps = "" if values["period"] is None else f" by steps {values['period']} apart"
         scores = [
-            f"{heading(metric)}{by_steps.get(metric, '')} {number(own[metric])}"
+            f"{heading(metric)}{by_steps * POINT[metric].scaled} {number(own[metric])}"
             for metric in printed(POINT)
             if metric in own
         ]

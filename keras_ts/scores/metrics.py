@@ -49,13 +49,14 @@ class Metric(NamedTuple):
     scaled: bool = False  # True if a series without a scale is left out.
     common: bool = False  # True if it uses only the levels that all forecasters have.
     numerator: str | None = None  # The metric to divide by this one: the ratio of mean losses.
+    article: str = "a"  # Of its heading in a sentence.
 
 
 # The losses of a point, ``(y, f, scale)``. The last axis of a scale has the mean absolute step of
 # train, ``mean |y[t] - y[t - period]|``, and the mean squared step: Hyndman and Koehler, *Another
 # look at measures of forecast accuracy*, International Journal of Forecasting 22 (2006).
 POINT = {
-    "mae": Metric("MAE", lambda y, f, scale: np.abs(y - f), measure=True),
+    "mae": Metric("MAE", lambda y, f, scale: np.abs(y - f), measure=True, article="an"),
     "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), rooted=True),
     "mase": Metric(
         "MASE", lambda y, f, scale: np.abs(y - f) / scale[..., 0], measure=True, scaled=True
@@ -66,7 +67,7 @@ POINT = {
     # The M5 competition's: Makridakis and others, International Journal of Forecasting 38 (2022).
     "rmsse": Metric(
         "RMSSE", lambda y, f, scale: np.square(y - f) / scale[..., 1],
-        printed=False, measure=True, rooted=True, scaled=True,
+        printed=False, measure=True, rooted=True, scaled=True, article="an",
     ),
     "bias": Metric("bias", lambda y, f, scale: f - y, printed=False),
 }  # fmt: skip

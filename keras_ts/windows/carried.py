@@ -21,7 +21,8 @@ from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The settings that a forecast does not depend on: they only concern training and its data.
+# The settings in which the windows of a call may differ from the model's: those of training, and
+# ``missing``, by which the call says what it takes as missing, filled or refused.
 _TRAINING = {
     "stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder", "unseen",
 }  # fmt: skip
@@ -87,8 +88,7 @@ class Carried:
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return a clause that names the first setting in which the two differ, or None."""
-        # Settings that a forecast does not depend on, such as ``batch_size`` and ``stride``, are
-        # not compared; nor are columns, frequency or quantiles that one of the two lacks.
+        # Columns, frequency or quantiles that one of the two lacks are not compared.
         for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
             if name in ("categories", "holidays"):

@@ -25,6 +25,11 @@ def test_it_prints_a_table_that_ends_in_a_sentence(parts):
     assert max(map(len, lines)) < 90
 
 
+@pytest.mark.parametrize(("by", "named"), [("mase", "a MASE"), ("rmsse", "an RMSSE")])
+def test_a_metric_has_its_own_article(parts, by, named):
+    assert f", with {named} of " in str(compare(None, *parts, by=by))
+
+
 def test_every_model_has_a_sentence(parts):
     models = {
         name: keras.Sequential([keras.Input((20,)), keras.layers.Dense(1)]) for name in ("a", "b")

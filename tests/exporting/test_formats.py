@@ -3,10 +3,12 @@
 import ast
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from export_helpers import WORK
+from keras_ts import save_model
 from keras_ts.exporting.formats import FORMATS, _matched, _present
 from keras_ts.forecasting.rollout import _TRIED
 
@@ -25,12 +27,24 @@ def test_every_format_is_tried_with_its_packages_and_has_a_place_on_the_pages():
         for form in (FORMATS[name] for name in names):
             for package in filter(None, (form.runtime, form.converters.get(backend))):
                 assert package in installed, f"noxfile.py, exports: {package}"
-    for page in ("exporting", "serving"):
-        text = (ROOT / "docs" / "use" / f"{page}.md").read_text().lower().replace("_", "")
+    typed = (ROOT / "pyproject.toml").read_text().partition("[[tool.mypy.overrides]]")[2]
+    for package in {form.runtime for form in FORMATS.values()}:
+        assert f'"{package.replace("-", "_")}.*"' in typed, f"pyproject.toml, mypy: {package}"
+    pages = {"docs/use/exporting.md": 2, "docs/use/serving.md": 2, "docs/compare/index.md": 1}
+    for page, least in {**pages, "keras_ts/exporting/export.py": 1}.items():
+        text = (ROOT / page).read_text().lower().replace("_", "")
         tables = [block for block in text.split("\n\n") if block.startswith("|")]
         for name in FORMATS:
             word = name.removeprefix("tf_").replace("_", "")
-            assert sum(word in table for table in tables) >= 2, f"docs/use/{page}.md: {name}"
+            assert sum(word in table for table in tables) >= least, f"{page}: {name}"
+
+
+@pytest.mark.parametrize("suffix", sorted({form.suffix for form in FORMATS.values()} - {""}))
+def test_a_file_for_a_server_is_no_place_for_a_keras_model(suffix, tmp_path):
+    model = keras.Sequential([keras.Input((20, 1)), keras.layers.GRU(2)])
+    with pytest.raises(ValueError, match=r"must end in \.keras, or name a folder"):
+        save_model(model, tmp_path / f"model{suffix}")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_names_are_roles_or_stand_in_their_order():

@@ -13,6 +13,7 @@ from helpers import called, masks_pass, untraced, warned_of_masks
 from keras_ts import RecurrentPreset
 from keras_ts.layers import NormalizeWindow, RestoreWindow
 from keras_ts.layers.normalize_window import (
+    OF_PERIODS,
     OF_WHOLE_WINDOWS,
     STATISTICS,
     of_present,
@@ -21,7 +22,7 @@ from keras_ts.layers.normalize_window import (
 )
 
 # The season has tests of its own, in test_season.py.
-UNSEASONAL = [statistic for statistic in STATISTICS if statistic != "seasonal"]
+UNSEASONAL = [statistic for statistic in STATISTICS if statistic not in OF_PERIODS]
 CAUSAL = [statistic for statistic in UNSEASONAL if statistic not in OF_WHOLE_WINDOWS]
 FORMS = [
     *((statistic, False) for statistic in UNSEASONAL),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from helpers import called
 from keras_ts import RecurrentPreset, WindowedSeries
-from keras_ts.layers import NormalizeWindow, RestoreWindow
+from keras_ts.layers import NormalizeWindow, RestoreWindow, normalize_window
 
 
 def plain(window, period):
@@ -303,6 +303,26 @@ def test_outputs_go_by_the_mean_level_of_their_own_feature(feature):
 def test_settings_that_are_refused(settings, says):
     with pytest.raises(ValueError, match=says):
         NormalizeWindow(**settings)
+
+
+def test_another_statistic_with_a_period_is_a_row_of_each_table(monkeypatch):
+    monkeypatch.setitem(normalize_window.STATISTICS, "again", normalize_window.STATISTICS["mean"])
+    monkeypatch.setattr(normalize_window, "OF_PERIODS", ("seasonal", "again"))
+    windows = (
+        np.random.default_rng(0).normal(size=(2, 12, 1)) + 3 * np.array([0, 1, 5] * 4)[:, None]
+    )
+    again = keras.ops.convert_to_numpy(NormalizeWindow("again", period=3)(windows)[0])
+    season = normalized(windows, 3)[0] * normalized(windows, 3)[2]
+    np.testing.assert_allclose(again, season - season.mean(axis=1, keepdims=True), atol=1e-5)
+    with pytest.raises(ValueError, match="statistic='again' with period=5 needs windows"):
+        NormalizeWindow("again", period=5)(windows)
+    with pytest.raises(ValueError, match="='seasonal' or 'again' and period, the steps"):
+        NormalizeWindow("again")
+    preset = RecurrentPreset(units=(4,), window_norm="again", period=3)
+    with pytest.raises(ValueError, match="window_norm='again' with period=3 needs windows"):
+        preset.windows_for(np.arange(60.0), horizon=2, window=7)
+    with pytest.raises(ValueError, match="window_norm='again' counts the steps of a period"):
+        preset.build(WindowedSeries(6, sampling_rate=2).build(np.arange(60.0)))
 
 
 def test_windows_and_outputs_that_are_refused():

@@ -1,11 +1,14 @@
 """The preset for a table follows from its series, its rows and its frequency."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from keras_ts import choose_preset, course_series
 from keras_ts.presets.catalog import suggested_period
+from keras_ts.windows.arithmetic.frequency import RULES
 
 
 def panel(freq, series=3, rows=220):
@@ -31,6 +34,17 @@ def test_the_frequency_says_the_season_of_a_panel(freq, period):
     assert suggested_period(panel(freq), 4, **columns) == period
     assert choice.preset.smoothing == "mixed"
     assert str(choice).startswith(f"seasonal_gru(period={period}), since there are 3 series")
+
+
+@pytest.mark.parametrize(
+    ("freq", "period"), [("MS", 12), ("2ME", 6), ("QS", 4), ("8MS", 3), ("YS", 1)]
+)
+def test_the_season_of_a_rule_counts_its_days_and_not_its_steps(freq, period, monkeypatch):
+    """A year is four steps of three months, and two years are three steps of eight."""
+    months = replace(RULES["day of month"], season=(12, ", of months"))
+    monkeypatch.setitem(RULES, "day of month", months)
+    columns = {"id_column": "id", "time_column": "time", "target_columns": "y"}
+    assert suggested_period(panel(freq, rows=100), 4, **columns) == period
 
 
 @pytest.mark.parametrize(("rows", "period"), [(111, 1), (112, 52)])

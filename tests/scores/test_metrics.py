@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 
 from keras_ts import compare, plot_backtest
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums, symmetric_percentages
+from keras_ts.scores.metrics import (
+    METRICS,
+    QUANTILE,
+    RATIOS,
+    all_losses,
+    of_sums,
+    symmetric_percentages,
+)
 
 LEVELS = [0.1, 0.5, 0.9]
 
 
 def test_a_metric_is_named_where_people_look_for_it():
-    page = (Path(__file__).parents[2] / "docs" / "trust" / "metrics.md").read_text()
+    folder = Path(__file__).parents[2] / "docs" / "trust"
+    page, judging = (folder / "metrics.md").read_text(), (folder / "judging.md").read_text()
     for name, metric in METRICS.items():
         assert f"| `{name}` |" in page
         assert f"``{name}``" in ComparisonReport.__doc__
@@ -25,6 +33,9 @@ def test_a_metric_is_named_where_people_look_for_it():
             for text in (compare.__doc__, ComparisonReport.__doc__):
                 assert f'``"{name}"``' in text.partition("        by: ")[2]
             assert metric.heading in plot_backtest.__doc__.partition("Example:")[0]
+        if metric.measure and name in QUANTILE:  # The climatology joins by it.
+            assert f'``by="{name}"``' in compare.__doc__
+            assert f'by `"{name}"`' in judging.partition("\n| climatology |")[2].partition("\n")[0]
 
 
 def ours(actual, predicted, scale, levels=None):

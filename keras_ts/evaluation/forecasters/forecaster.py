@@ -309,10 +309,8 @@ def baselines_of(
 def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:
     if isinstance(baseline, str):
         if baseline not in by_name:
-            missing = " It needs period=." if baseline == "seasonal naive" else ""
-            raise ValueError(
-                f"baselines has no {baseline!r}; there are {', '.join(by_name)}.{missing}"
-            )
+            end = ". It needs period=." if baseline in NAMES else "."
+            raise ValueError(f"baselines has no {baseline!r}; there are {', '.join(by_name)}{end}")
         return by_name[baseline]
     fits = callable(getattr(baseline, "fit", None)) and callable(getattr(baseline, "predict", None))
     if isinstance(baseline, type | keras.Model) or not (fits or callable(baseline)):

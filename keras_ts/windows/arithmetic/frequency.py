@@ -83,7 +83,7 @@ class Rule:
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
     preferred: bool = False  # True to go before an earlier rule that leaves equally few gaps.
     zoned: bool = False  # True if it is tried only where there is a time zone.
-    season: tuple[int, str] | None = None  # The steps in a season, and the reason for it.
+    season: tuple[int, str] | None = None  # The rule's days in a season, and the reason for it.
     week: str = ""  # One of ``WEEKS`` if it counts only the days of that week.
 
 

@@ -317,6 +317,16 @@ def test_a_store_of_0_2_keeps_its_frequencies():
 
 
 @pytest.mark.parametrize(
+    "rule", ["first weekday", "last weekday", "numbered weekday", "twice a month"]
+)
+def test_a_rule_of_0_2_that_went_is_not_read_as_another(rule):
+    """Stores hold these names, and marks, which are added up: a new rule needs another name."""
+    old = {"step": 1, "rule": rule, "local": True, "unit": "us", "marks": [3, 17], "zoned": True}
+    with pytest.raises(ValueError, match=f"by the rule '{rule}', which was removed"):
+        Frequency.from_config(old)
+
+
+@pytest.mark.parametrize(
     ("frequency", "times", "steps", "whole"),
     [
         (
