@@ -6,7 +6,7 @@ import polars
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast
-from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows
 
 
