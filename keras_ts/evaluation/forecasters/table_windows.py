@@ -27,6 +27,7 @@ def on_windows(
     names = [column for column in read.columns if column != SAMPLE]
     fields = Fields.of(name, names, targets, spec.id_column, spec.time_column)
     values = read.forecasts(fields)
+    rows = np.arange(len(values))[:, None]
     if SAMPLE in read.columns:
         rows = read.paths(fields)
         read, values = read.of_rows(rows[:, 0]), np.moveaxis(values[rows], 1, -1)
@@ -58,6 +59,9 @@ def on_windows(
             before = read.times(fields.origin).values < first
             origin = np.where(before, target - gap - read.steps(fields.step), origin)
         present = present & (before | (origin >= 0))
+        known = read.times(fields.time).values <= read.times(fields.origin).values
+        finite = np.isfinite(values).any(axis=tuple(range(1, values.ndim)))
+        _refuse_known(name, rows[known & finite])
     elif fields.step is not None:
         origin = target - gap - read.steps(fields.step)
     elif horizon == 1:
@@ -95,6 +99,16 @@ def on_windows(
     points = forecasts[..., 0] if SAMPLE in read.columns else points_of(forecasts, fields.levels)
     _refuse_actual(name, points, judged.targets())
     return forecasts, fields.levels
+
+
+def _refuse_known(name: str, rows: IntArray) -> None:
+    """Refuse forecasts, ``(forecasts[, samples])``, of a row at or before their origin."""
+    if rows.size:
+        raise ValueError(
+            f"{name} has forecasts at or before their origin in {rows.size} rows, the first of "
+            f"them row {rows.min()}. The origin is the last row that was known; is it the first "
+            "forecast day here? Subtract one step. Leave out fitted values of rows that were known."
+        )
 
 
 def _refuse_other_steps(name: str, steps: IntArray, found: IntArray, usable: BoolArray) -> None:
