@@ -12,7 +12,7 @@ from keras_ts._backends import unwrapped
 from keras_ts._models import check_model
 from keras_ts.evaluation.forecasters.baselines import LinearRegression
 from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, of_array, of_model
-from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
 from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface
