@@ -159,8 +159,8 @@ def _warn_empty_weekends(panel: FlatSeries, time_column: Any) -> None:
     given = slice(None) if panel.given is None else panel.given
     days = clock.shown[given].astype("datetime64[D]")
     targets = panel.values.reshape(len(panel.values), -1)[given][:, list(panel.columns.targets)]
-    empty = ~np.isfinite(targets).any(axis=1)
-    off = ~np.asarray(np.is_busday(days, WEEKS["weekdays"]))
+    empty = np.logical_and.reduce(~np.isfinite(targets), axis=1)
+    off = ~np.is_busday(days, WEEKS["weekdays"])
     if len(np.unique(days[off])) < _FEWEST_DAYS_OFF or not empty[off].all():
         return
     if 2 * empty[~off].sum() < len(empty[~off]):
