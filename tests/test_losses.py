@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras.ops import convert_to_numpy as numpy
 
 from helpers import warned_of_masks
-from keras_ts import WindowedSeries, check_reload, load_model
+from keras_ts import WindowedSeries, check_reload, from_preset, load_model
 from keras_ts.layers import SortedQuantiles
 from keras_ts.layers.plumbing import MaskLike
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
@@ -312,3 +312,12 @@ def test_a_loop_of_ones_own_traces_the_loss(loss):
     expected = float(loss(y, out, w))
     assert np.isfinite(expected)
     assert float(traced(y, out, w)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_loss_of_points_refuses_quantiles_in_the_words_that_the_page_of_errors_has():
+    dataset = WindowedSeries(14, horizon=7).build(np.arange(60.0) % 7)
+    model = from_preset("gru_32x2", quantiles=(0.1, 0.5, 0.9)).build(dataset)
+    model.compile("adam", "mae")
+    words = "Incompatible shapes|Dimensions must be equal|must match the size of tensor"
+    with pytest.raises((ValueError, RuntimeError), match=words):
+        model.fit(dataset, verbose=0)

@@ -18,7 +18,7 @@ from keras_ts.evaluation.forecasters.forecaster import (
     of_array,
     of_model,
 )
-from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
 from keras_ts.evaluation.judgement import lacking
 from keras_ts.interface import Interface

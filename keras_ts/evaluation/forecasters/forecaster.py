@@ -16,7 +16,8 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline, Climatology, default_baselines
-from keras_ts.evaluation.forecasters.table import on_windows, refuse_infinite
+from keras_ts.evaluation.forecasters.table import refuse_infinite
+from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.forecasting.samples import Sampling, keys_of, paths_of
 from keras_ts.interface import Interface

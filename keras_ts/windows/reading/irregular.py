@@ -268,8 +268,13 @@ def _step(times: Array) -> tuple[str, str, str] | None:
         grid = count * size
         # A step of many small units, such as 1439 minutes, is a jittered step of a larger unit.
         if count and abs(usual - grid) <= grid / 8:
-            near = np.quantile(np.abs(seconds / grid - np.rint(seconds / grid)), 0.9) <= 0.25
-            place, name = (np.rint(seconds / grid), "round") if near else (seconds // grid, "floor")
+            rounded, floored = np.rint(seconds / grid), seconds // grid
+            near = np.quantile(np.abs(seconds / grid - rounded), 0.9) <= 0.25
+            # Readings that stray to both sides of a step by up to half a step. Not days: a reading
+            # of Friday evening would count for Saturday.
+            if grid < _DAY and not (np.diff(floored) > 0).all():
+                near |= bool((np.diff(rounded) > 0).all())
+            place, name = (rounded, "round") if near else (floored, "floor")
             apart = np.diff(place)
             # If two rows round to one step, the next error says how to aggregate them.
             single = near or bool((apart > 0).all())

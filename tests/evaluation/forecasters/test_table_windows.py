@@ -6,7 +6,7 @@ import polars
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, forecast
-from keras_ts.evaluation.forecasters.table import on_windows
+from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows
 
 
@@ -120,6 +120,39 @@ def test_a_position_between_two_rows_is_none():
     table = held.align(np.zeros((held.num_windows, 2)))
     with pytest.raises(ValueError, match="it forecasts none of the targets that are judged"):
         on_windows("it", {**table, "target": table["target"] + 0.5}, JudgedWindows("v", held))
+
+
+@pytest.mark.parametrize("library", ["dict", "pandas", "polars"])
+def test_an_origin_that_is_the_first_forecast_day_is_refused(library):
+    """Without steps, such a table lies on the windows of one day later, a step too early."""
+    windows = WindowedSeries(6, 3, target_columns="units", id_column="shop", time_column="day")
+    train, held = windows.split(shops(), at=-12)
+    table = pd.DataFrame(held.align(numbered(held))).drop(columns=["step", "actual"])
+    table["origin"] += pd.Timedelta(days=1)
+    table = pd.concat([table[1:], table[:1]])  # Row 0 is a second step.
+    given = {"dict": lambda t: {key: t[key].to_numpy() for key in t}, "polars": polars.from_pandas}
+    theirs = given.get(library, lambda t: t)(table)
+    words = (
+        f"theirs has forecasts at or before their origin in {held.num_windows} rows, the first of "
+        "them row 2. .* is it the first forecast day here"
+    )
+    with pytest.raises(ValueError, match=words):
+        compare({"theirs": theirs}, train, held)
+    day = pd.Timedelta(days=1)
+    on(held, table.assign(origin=table["origin"] - day))
+    # A row without a forecast says nothing.
+    first = table["target"] <= table["origin"]
+    on(held, table.assign(prediction=table["prediction"].mask(first)))
+
+
+def test_samples_of_known_rows_are_refused_by_their_own_rows():
+    windows = WindowedSeries(6, 3, target_columns="units", id_column="shop", time_column="day")
+    _, held = windows.split(shops(), at=-12)
+    table = pd.DataFrame(held.align(numbered(held))).drop(columns=["step", "actual"])
+    table = pd.concat([table.assign(sample=0), table.assign(sample=1)], ignore_index=True)[::-1]
+    table.loc[table["target"] == table["target"].max(), "origin"] = table["target"].max()
+    with pytest.raises(ValueError, match="in 6 rows, the first of them row 0"):
+        on(held, table)
 
 
 def test_a_target_without_a_forecast_counts_for_nobody(held):

@@ -99,6 +99,11 @@ IRREGULAR = {
         "They are regular without their zone",
         "6 hours",
     ),
+    "jitter by nearly half a step": (
+        jittered(pd.date_range("2024-01-02", periods=300, freq="10min"), 0.8, -0.4),
+        "The times jitter. Round",
+        "10 minutes",
+    ),
 }
 
 
@@ -126,6 +131,11 @@ def test_the_line_of_the_error_mends_the_table(name, library, ids):
     dataset = windows.build(again)
     assert frequency in (None, dataset.frequency)
     assert dataset.num_windows
+
+
+def test_readings_of_evenings_are_not_rounded_to_the_next_day():
+    evenings = pd.date_range("2024-01-01 20:00", periods=60)
+    assert "round(" not in refused(table(evenings + pd.to_timedelta([0, 0, 0, 5, -6] * 12, "h")))
 
 
 def test_weekdays_in_utc_are_days_with_missing_rows_or_mended():
