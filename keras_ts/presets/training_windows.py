@@ -4,6 +4,7 @@ The rules here need both the recipe, which says how long windows are, and the ta
 long series are and if values are missing.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -14,6 +15,7 @@ from keras_ts import _checks
 from keras_ts._typing import IntArray
 from keras_ts.layers.normalize_window import check_whole_periods
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.windows.arithmetic.cycles import WEEKS
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.arithmetic.short import ShortPasts
 from keras_ts.windows.dataset import WindowDataset, of_source
@@ -27,6 +29,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 _FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
 # A window that must hold a season is an eighth longer than it, so that two seasons overlap.
 _SHARE_BEYOND = 8
+# Saturdays and Sundays of four weeks: on fewer, values may be missing by chance.
+_FEWEST_DAYS_OFF = 8
 
 
 def check_settings(names: Iterable[str]) -> None:
@@ -89,6 +93,8 @@ def training_windows(
     if several:
         chosen |= {"weighting": period if period > 1 else "inverse_scale", "remainder": "pad"}
     chosen |= settings
+    if "missing" not in settings and not panel.columns.planned:
+        _warn_empty_weekends(panel, settings.get("time_column"))
     ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]
     longest = int(rows.max(initial=0))
     rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
@@ -140,6 +146,35 @@ def _missing(panel: FlatSeries) -> str:
     holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
     several, planned = len(panel.lengths) > 1, bool(panel.columns.planned)
     return "mask_targets" if holes or several or planned else "raise"
+
+
+def _warn_empty_weekends(panel: FlatSeries, time_column: Any) -> None:
+    """Warn of daily rows without a target on any Saturday or Sunday, which are forecast, too."""
+    # The rows of a store stay on its disk: they are not read for a warning.
+    clock = panel.clock
+    if clock is None or panel.checked or panel.on_disk:
+        return
+    if {str(kind) for kind in clock.frequencies.kinds} != {"1 day"}:
+        return
+    given = slice(None) if panel.given is None else panel.given
+    days = clock.shown[given].astype("datetime64[D]")
+    targets = panel.values.reshape(len(panel.values), -1)[given][:, list(panel.columns.targets)]
+    empty = np.logical_and.reduce(~np.isfinite(targets), axis=1)
+    off = ~np.is_busday(days, WEEKS["weekdays"])
+    if len(np.unique(days[off])) < _FEWEST_DAYS_OFF or not empty[off].all():
+        return
+    if 2 * empty[~off].sum() < len(empty[~off]):
+        name = _checks.shown(time_column)
+        kept = f"[frame[{name}].dt.day_of_week < 5]"
+        if clock.library == "polars":
+            kept = f".filter(pl.col({name}).dt.weekday() < 6)"
+        warnings.warn(
+            f"time_column={time_column!r} has {off.sum():,} rows on a Saturday or Sunday, and none "
+            "has a value of a target. So the step is a day, and these days are forecast, too. If "
+            f"they have no values by rule, drop these rows: frame = frame{kept}. Then the step is "
+            'a weekday, and a week has 5. To forecast them, pass missing="mask_targets".',
+            stacklevel=4,
+        )
 
 
 def _window(preset: PresetSettings, longest: int, ahead: int, rate: int) -> int:

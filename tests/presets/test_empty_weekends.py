@@ -1,0 +1,69 @@
+"""Rows of weekends without a value are named once: they make steps days, and are forecast."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from keras_ts import from_preset
+
+DAYS = pd.bdate_range("2024-01-01", periods=60)
+OPEN = pd.DataFrame({"day": DAYS, "orders": np.arange(60.0), "calls": np.arange(60) % 7.0})
+EVERY_DAY = OPEN.set_index("day").asfreq("D").reset_index()  # NaN on Saturdays and Sundays.
+ROLES = {"target_columns": ["orders", "calls"], "time_column": "day"}
+
+
+def heard(table, **settings):
+    """The windows of a split, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train, _ = from_preset("linear").split(table, 5, at=-20, **(ROLES | settings))
+    return train, [str(each.message) for each in caught if each.category is UserWarning]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_line_of_the_warning_leaves_weekdays(library):
+    frame = EVERY_DAY if library == "pandas" else pl.from_pandas(EVERY_DAY)
+    train, (said,) = heard(frame)
+    assert train.frequency == "1 day"
+    assert said.startswith("time_column='day' has 22 rows on a Saturday or Sunday, and none")
+    [line] = re.findall(r"(frame = frame.*)\. Then", said)
+    scope = {"frame": frame, "pl": pl}
+    exec(line, scope)
+    again, said = heard(scope["frame"])
+    assert (again.frequency, said, len(scope["frame"])) == ("1 weekday", [], 60)
+
+
+def test_so_has_a_panel_of_two():
+    panel = pd.concat([EVERY_DAY.assign(shop="a"), EVERY_DAY.assign(shop="b")])
+    assert len(heard(panel, id_column="shop")[1]) == 1
+    open_daily = EVERY_DAY.assign(shop="b", orders=1.0)
+    assert heard(pd.concat([EVERY_DAY.assign(shop="a"), open_daily]), id_column="shop")[1] == []
+
+
+WITHOUT = {
+    "a value on a Saturday": EVERY_DAY.assign(
+        calls=EVERY_DAY["calls"].mask(EVERY_DAY.index == 5, 1)
+    ),
+    "weeks that mostly lack a value": EVERY_DAY.assign(
+        orders=EVERY_DAY["orders"].where(EVERY_DAY.index % 7 == 0),
+        calls=np.nan,
+    ),
+    "three weeks with weekends": pd.concat([EVERY_DAY[:21], OPEN[15:]]),
+    "no rows on weekends": OPEN,
+    "hours": EVERY_DAY.assign(day=pd.date_range("2024-01-01", periods=len(EVERY_DAY), freq="h")),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_other_tables_have_no_warning(name):
+    assert heard(WITHOUT[name])[1] == []
+
+
+@pytest.mark.parametrize("settings", [{"missing": "mask_targets"}, {"future_columns": "open"}])
+def test_who_chose_masks_or_plans_closed_days_knows(settings):
+    table = EVERY_DAY.assign(open=(EVERY_DAY["day"].dt.day_of_week < 5) * 1.0)
+    assert heard(table, **settings)[1] == []
