@@ -20,7 +20,7 @@ from keras_ts.evaluation.forecasters.forecaster import (
 )
 from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
-from keras_ts.evaluation.judgement import lacking
+from keras_ts.evaluation.judgement import lacking, steps_of
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.scores.report import percent, whole_percent
@@ -106,7 +106,7 @@ class Entries:
         }
         if tables:
             covered = np.logical_and.reduce(
-                [~lacking(values).all(axis=(1, 2)) for values, _ in tables.values()]
+                [~lacking(each.forecasts).all(axis=(1, 2)) for each in tables.values()]
             )
             if not covered.any():
                 who = " and ".join(tables)
@@ -114,16 +114,19 @@ class Entries:
                     f"There is no series and origin for which all columns of {who} have a forecast."
                 )
             common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
-            tables = {name: (values[covered], levels) for name, (values, levels) in tables.items()}
+            tables = {
+                name: each._replace(forecasts=each.forecasts[covered])
+                for name, each in tables.items()
+            }
         self.judged = common[self.parts]
-        self._common, self._interfaces = common, interfaces
-        of_tables = [levels for _, levels in tables.values()]
+        self._common, self._interfaces, self._tables = common, interfaces, tables
+        of_tables = [each.levels for each in tables.values()]
         all_levels = [*(each.quantiles for each in interfaces.values()), *of_tables]
         usual = next((levels for levels in all_levels if levels), USUAL_LEVELS)
         self.forecasters: list[Forecaster] = [
             of_model(name, interfaces[name], common[by_model[name]])
             if name in by_model
-            else of_array(name, *tables[name], self.judged, usual=usual)
+            else of_array(name, *tables[name][:2], self.judged, usual=usual)
             for name in self.names
         ]
 
@@ -162,6 +165,13 @@ class Entries:
                 notes.append(f"No window is left of the series {_checks.shown(names)}.")
         if len(distinct) > 1:
             notes.append(f"The baselines read the windows of {self._called(self.parts)}.")
+        if self._tables:
+            end = steps_of(self.forecasters, self.judged)[self.judged].stop
+            notes += [
+                f"{name} forecasts up to step {table.last_step}; steps after {end} are not judged."
+                for name, table in self._tables.items()
+                if table.last_step > end
+            ]
         if self.parts.seen:
             notes.append(
                 f"In {self.parts.seen} series train reaches beyond the first target of validation, "

@@ -241,7 +241,8 @@ def of_baseline(
     else:
         forecasts = baseline(train.dataset, judged.dataset)
     if isinstance(forecasts, Mapping) or hasattr(forecasts, "columns"):
-        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged), judged)
+        made = on_windows(f"what {name} returns", forecasts, judged)
+        return of_array(name, made.forecasts, made.levels, judged)
     values = _checks.numeric(keras.ops.convert_to_numpy(forecasts), f"what {name} returns")
     if values.shape[:1] != (judged.count,):
         raise ValueError(

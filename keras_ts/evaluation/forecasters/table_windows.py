@@ -5,7 +5,7 @@ target. A table has a column of origins or of steps, or the forecasts of a singl
 series.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,10 +17,16 @@ from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.windows.arithmetic.labels import Rows, places_of
 
 
-def on_windows(
-    name: str, table: Any, judged: JudgedWindows
-) -> tuple[Array, tuple[float, ...] | None]:
-    """Return a table's forecasts for windows, NaN where it has none, and its levels or None."""
+class OnWindows(NamedTuple):
+    """A table's forecasts of windows, NaN where it has none, its levels or None, and last step."""
+
+    forecasts: Array  # (windows, steps, targets[, levels or samples])
+    levels: tuple[float, ...] | None
+    last_step: int  # from 1, of the windows that are judged; may lie beyond their horizon
+
+
+def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
+    """Return a table's forecasts for windows."""
     # Sample paths have no levels, and an axis of samples in their place.
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(target) for target in panel.columns.by_part()["target"]]
@@ -37,6 +43,7 @@ def on_windows(
             f"{name} must say which rows it forecasts, in a column {spec.time_column or 'target'!r}"
             f". It has {_checks.shown(read.columns)}."
         )
+    finite = np.isfinite(values).any(axis=tuple(range(1, values.ndim)))
     clock, gap, horizon = panel.clock, judged.geometry.gap, judged.geometry.horizon
     numbers = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
     times = np.arange(len(numbers)) - panel.offsets[numbers] if clock is None else clock.times
@@ -60,7 +67,6 @@ def on_windows(
             origin = np.where(before, target - gap - read.steps(fields.step), origin)
         present = present & (before | (origin >= 0))
         known = read.times(fields.time).values <= read.times(fields.origin).values
-        finite = np.isfinite(values).any(axis=tuple(range(1, values.ndim)))
         _refuse_known(name, rows[known & finite])
     elif fields.step is not None:
         origin = target - gap - read.steps(fields.step)
@@ -71,7 +77,7 @@ def on_windows(
     windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
     window = windows.locate(np.where(present, series, -1), origin)
     step = target - origin - gap - 1
-    if not np.isfinite(values).any():
+    if not finite.any():
         raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < horizon)
     if fields.origin is not None and fields.step is not None:
@@ -87,18 +93,18 @@ def on_windows(
             f"{name} forecasts none of the targets that are judged: no row has the series, the "
             f"origin and the time of one.{ids} Judge it on the rows that it forecasts."
         )
+    last_step = int(step[(window >= 0) & finite].max(initial=-1)) + 1
     window, step = window[usable], step[usable]
     cells = np.bincount(window * horizon + step)
     if cells.max() > 1:
         raise ValueError(
             f"{name} has {int(cells.max())} forecasts of one series, origin and step. Keep one."
         )
-    # (windows, steps, targets[, levels])
     forecasts = np.full((judged.count, horizon, *values.shape[1:]), np.nan)
     forecasts[window, step] = values[usable]
     points = forecasts[..., 0] if SAMPLE in read.columns else points_of(forecasts, fields.levels)
     _refuse_actual(name, points, judged.targets())
-    return forecasts, fields.levels
+    return OnWindows(forecasts, fields.levels, last_step)
 
 
 def _refuse_known(name: str, rows: IntArray) -> None:

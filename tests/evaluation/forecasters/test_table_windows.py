@@ -38,7 +38,7 @@ def numbered(dataset, seed=0):
 
 
 def on(dataset, table):
-    values, levels = on_windows("it", table, JudgedWindows("validation", dataset))
+    values, levels, _ = on_windows("it", table, JudgedWindows("validation", dataset))
     assert levels is None
     return values[..., 0]
 
@@ -78,7 +78,7 @@ def test_a_table_of_statsforecast_is_read_with_its_bounds(held):
     table = table.rename(columns={"actual": "units"}).drop(columns="step")
     np.testing.assert_array_equal(on(held, table), forecasts)
     table["AutoETS-lo-80"], table["AutoETS-hi-80"] = table["AutoETS"] - 1, table["AutoETS"] + 2
-    values, levels = on_windows("it", table, JudgedWindows("validation", held))
+    values, levels, _ = on_windows("it", table, JudgedWindows("validation", held))
     assert levels == (0.1, 0.5, 0.9)
     np.testing.assert_array_equal(
         values[:, :, 0], np.stack([forecasts + d for d in (-1, 0, 2)], -1)
@@ -111,7 +111,7 @@ def test_positions_and_several_targets():
     windows = WindowedSeries(4, 2, target_columns=[2, 0])
     held = windows.split(rng.normal(size=(60, 3)), at=50)[1]
     forecasts = rng.normal(size=(held.num_windows, 2, 2))
-    values, _ = on_windows("it", held.align(forecasts), JudgedWindows("validation", held))
+    values, *_ = on_windows("it", held.align(forecasts), JudgedWindows("validation", held))
     np.testing.assert_array_equal(values, forecasts)
 
 
@@ -153,6 +153,23 @@ def test_samples_of_known_rows_are_refused_by_their_own_rows():
     table.loc[table["target"] == table["target"].max(), "origin"] = table["target"].max()
     with pytest.raises(ValueError, match="in 6 rows, the first of them row 0"):
         on(held, table)
+
+
+@pytest.mark.parametrize("other", ["origin", "step"])
+def test_steps_beyond_those_that_are_judged_are_named(other):
+    train, held = WINDOWS.split(shops(), at=-12)
+    wide = WindowedSeries(
+        6, 7, gap=1, target_columns="units", id_column="shop", time_column="day"
+    ).split(shops(), at=-12)
+    table = pd.DataFrame(wide[1].align(np.zeros((wide[1].num_windows, 7))))
+    note = "theirs forecasts up to step 7; steps after 3 are not judged."
+    assert note in str(compare({"theirs": table.drop(columns=other)}, train, held))
+    model = RecurrentPreset(units=(2,)).build(train)
+    assert note in str(compare({"net": (model, train, held), "theirs": table}, *wide))
+    # There is nothing to say of as many steps as are judged, nor of those without a forecast.
+    assert "up to step" not in str(compare({"theirs": table}, *wide))
+    table.loc[table["step"] > 3, "prediction"] = np.nan
+    assert "up to step" not in str(compare({"theirs": table}, train, held))
 
 
 def test_a_target_without_a_forecast_counts_for_nobody(held):
