@@ -79,6 +79,7 @@ CASES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*Nothing is forecast of such series")
 @pytest.mark.parametrize("case", CASES)
 def test_no_line_runs_once_for_each_series(case):
     work, settings = CASES[case]

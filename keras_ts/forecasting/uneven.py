@@ -27,12 +27,13 @@ def warn_of_ended(plan: Plan) -> None:
     # If most series end before the latest, as in a competition, they are no exception.
     if len(ended) and 2 * len(ended) <= len(chosen):
         ends = [
-            f"{panel.series(number)} ends at {clock.written(row)}"
-            for number, row in zip(chosen[ended].tolist(), last[ended].tolist(), strict=True)
+            f"{panel.series(number)} ends at {clock.written(last[place])}"
+            for place, number in zip(ended[:_MOST], chosen[ended[:_MOST]].tolist(), strict=True)
         ]
         warnings.warn(
-            f"{_first(ends)}, so that no forecast lies after {clock.written(latest)}, where other "
-            "series end. Add the rows that are late, or leave out series that ended.",
+            f"{_first(ends, len(ended))}. Nothing is forecast of such series after "
+            f"{clock.written(latest)}, where others end. Add the rows that are late, or leave out "
+            "series that ended.",
             stacklevel=3,
         )
 
@@ -127,9 +128,9 @@ def warn_of_uneven_steps(
         )
 
 
-def _first(texts: Sequence[str]) -> str:
-    """Return the first few texts, and how many more there are."""
-    more = len(texts) - _MOST
+def _first(texts: Sequence[str], count: int = 0) -> str:
+    """Return the first few texts, and how many more there are, of ``count`` if it is given."""
+    more = (count or len(texts)) - _MOST
     return ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 

@@ -36,7 +36,7 @@ def said(call):
         warnings.simplefilter("always")
         call()
     # PyTorch warns of its own.
-    caught = [warning for warning in caught if "no forecast lies" in str(warning.message)]
+    caught = [warning for warning in caught if "Nothing is forecast of" in str(warning.message)]
     assert {warning.filename for warning in caught} <= {__file__}
     return [str(warning.message) for warning in caught]
 
@@ -48,8 +48,9 @@ def test_it_is_named_with_its_last_time(model, library, zone):
     [only] = said(lambda: forecast(model, rows))
     at = "" if zone is None else " 00:00:00+00:00"
     assert only == (
-        f"series 'b' ends at 2024-01-16{at}, so that no forecast lies after 2024-01-20{at}, where "
-        "other series end. Add the rows that are late, or leave out series that ended."
+        f"series 'b' ends at 2024-01-16{at}. Nothing is forecast of such series after "
+        f"2024-01-20{at}, where others end. Add the rows that are late, or leave out series that "
+        "ended."
     )
     # One step more lies ahead of all.
     assert not said(lambda: forecast(model, rows, steps=5))
@@ -77,4 +78,4 @@ def test_a_batch_forecaster_names_it(model, tmp_path):
     save_model(model, tmp_path / "model.keras")
     forecaster = BatchForecaster(tmp_path / "model.keras")
     [only] = said(lambda: forecaster(table({"a": 20, "b": 16, "c": 20})))
-    assert only.startswith("series 'b' ends at 2024-01-16, ")
+    assert only.startswith("series 'b' ends at 2024-01-16. ")

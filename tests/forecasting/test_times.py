@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from forecasting_models import adding
 from keras_ts import WindowedSeries, forecast
@@ -39,6 +40,7 @@ def test_a_clock_that_is_put_forward():
     assert ahead["t"].dt.hour.tolist() == [3, 4]
 
 
+@pytest.mark.filterwarnings("ignore:.*Nothing is forecast of such series")
 def test_a_series_without_a_regular_step_has_no_times():
     windows = replace(WINDOWS, missing="keep")
     regular = pd.date_range("2024-01-01", periods=8)
@@ -49,6 +51,7 @@ def test_a_series_without_a_regular_step_has_no_times():
     assert ahead["y"].tolist() == [7.0, 7.0, 4.0, 4.0]
 
 
+@pytest.mark.filterwarnings("ignore:.*Nothing is forecast of such series")
 def test_a_single_row_goes_on_as_the_others():
     windows = replace(WINDOWS, window=1)
     frame = panel(

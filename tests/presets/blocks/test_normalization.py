@@ -172,6 +172,7 @@ def of_shops():
     return randomized(preset.build(windows.build(sales([40] * 3)))), windows
 
 
+@pytest.mark.filterwarnings("ignore:.*Nothing is forecast of such series")
 @settings(max_examples=4, deadline=None)
 @given(
     lengths=st.lists(st.integers(2, 20), min_size=3, max_size=3),
