@@ -14,6 +14,7 @@ STYLE = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "legend.frameon": False,
     "svg.fonttype": "none",
     # The same file from every run.
     "svg.hashsalt": "keras_ts",
