@@ -25,6 +25,7 @@ from keras_ts.losses import QuantileLoss
 from keras_ts.windows.carried import Carried
 
 CARRIED = Carried(WindowedSeries(9, horizon=2), quantiles=(0.1, 0.5, 0.9))
+NOT_OF_KERAS = "which is not of Keras"
 HOLED = WindowedSeries(4, missing="keep").build(np.arange(9.0))
 
 # Loads every model of a folder where importing keras_ts raises.
@@ -376,13 +377,10 @@ class Subclass(keras.Model):
         (other_axis, r"'expand': ExpandSeries\(axis=1\) has no stock form"),
         (wrapped, "'scale_output.*' holds keras_ts>ScaleOutput, which has no stock form there"),
         (lambda: from_preset("smooth_gru").build(window=9), "keras_ts>SmoothedForecast, which"),
-        (
-            lambda: RecurrentPreset(units=2).build(HOLED),
-            "keras_ts>MaskMissing, which is not of Keras",
-        ),
+        (lambda: RecurrentPreset(units=2).build(HOLED), f"keras_ts>MaskMissing, {NOT_OF_KERAS}"),
         (a_lambda, "'twice' is a Lambda"),
-        (foreign, "'padded' needs .*Padded, which is not of Keras"),
-        (own_loss, "The model's loss needs squares, which is not of Keras"),
+        (foreign, f"'padded' needs .*Padded, {NOT_OF_KERAS}"),
+        (own_loss, f"The model's loss needs squares, {NOT_OF_KERAS}"),
         (trained_for_quantiles, r"compiled with QuantileLoss.*save it uncompiled.*compile=False"),
         (lambda: keras.Sequential([layers.Dense(1)]), "not built yet"),
         (Subclass, "functional or sequential"),
