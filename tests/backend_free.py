@@ -1,6 +1,6 @@
 """Which tests prove the same on every backend: what they run is NumPy alone.
 
-CI runs them on TensorFlow, by the README's command; ``pytest`` and ``nox`` run them everywhere.
+CI runs them on PyTorch, by the README's command; ``pytest`` and ``nox`` run them everywhere.
 Meanwhile no function of Keras's backend may be called, so a test that does has no place here.
 """
 

@@ -1,5 +1,7 @@
 """Everything that uses a model goes by what it carries, and refuses what disagrees with that."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pandas as pd
@@ -46,6 +48,23 @@ def test_windows_that_disagree_are_refused(saved, tmp_path):
     assert forecast(model, SERIES, WindowedSeries(4, 2, shuffle=True, stride=2)).shape == (2,)
     with pytest.raises(ValueError, match="sampling_rate=1 against sampling_rate=2"):
         forecast(model, SERIES, WindowedSeries(4, 2, sampling_rate=2))
+
+
+@pytest.mark.parametrize(
+    ("trained", "passed", "said"),
+    [
+        ("mask", "keep", "missing='mask' against missing='keep'"),
+        ("keep", "mask_targets", "missing='keep' against missing='mask_targets'"),
+        ("raise", "mask", "masks no missing value: it was trained on windows of missing='raise'"),
+    ],
+)
+def test_windows_that_read_missing_values_in_another_way_are_refused(trained, passed, said):
+    windows = WindowedSeries(4, 2, target_columns="x", time_column="day", missing=trained)
+    days = pd.date_range("2024-01-01", periods=20)
+    model = RecurrentPreset(units=(2,)).build(windows.build(pd.DataFrame({"day": days, "x": SERIES})))
+    holed = pd.DataFrame({"day": days, "x": SERIES}).drop(index=17)
+    with pytest.raises(ValueError, match=said):
+        forecast(model, holed, replace(windows, missing=passed))
 
 
 def test_data_of_another_frequency_are_refused():

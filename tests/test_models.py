@@ -34,7 +34,8 @@ def test_replicas_do_not_predict_rows_twice():
         "tf.config.set_logical_device_configuration(tf.config.list_physical_devices('CPU')[0],\n"
         "    [tf.config.LogicalDeviceConfiguration()] * 2)\n"
         "with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():\n"
-        "    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])\n"
+        "    dense = keras.layers.Dense(1, kernel_initializer='ones')\n"  # Sums are exact.
+        "    net = keras.Sequential([keras.Input((4,)), dense])\n"
         "x = np.arange(28, dtype='float32').reshape(7, 4)\n"
         "for size in (None, 3):\n"
         "    got = _models.predict(net, x, size)\n"

@@ -144,6 +144,14 @@ def calibrate(
         inputs, outputs, _ = _tensors(interface, validation)
         unbounded = keras.Model(inputs, _unbounded(outputs))
     whole = errors_of(unbounded, judged, levels, pairs)
+    crossed = whole.lower + whole.upper > _ROUNDING * whole.scales[:, None, :, None]
+    if crossed.any():
+        warnings.warn(
+            f"The model's quantiles cross at {crossed.any(axis=-1).sum()} of the targets of "
+            "validation, so intervals are wrong there. End it in SortedQuantiles, and train it "
+            "again.",
+            stacklevel=2,
+        )
     counts = np.sum(~np.isnan(whole.lower[..., 0]), axis=0)
     check_enough(counts, named or (shares if levels is None else shares[:1]))
     if levels is not None:

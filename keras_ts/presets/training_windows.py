@@ -95,6 +95,14 @@ def training_windows(
     chosen |= settings
     if "missing" not in settings and not panel.columns.planned:
         _warn_empty_weekends(panel, settings.get("time_column"))
+    kinds = () if panel.clock is None else panel.clock.frequencies.kinds
+    if period % 7 == 0 and {str(kind) for kind in kinds} == {"1 weekday"}:
+        warnings.warn(
+            f"period={period} counts rows, and a week of weekdays, the steps of "
+            f"time_column={settings.get('time_column')!r}, has 5 of them. Pass period="
+            f"{period // 7 * 5} for a season of {period} days.",
+            stacklevel=3,
+        )
     ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]
     longest = int(rows.max(initial=0))
     rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)

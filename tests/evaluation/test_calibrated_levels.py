@@ -203,3 +203,16 @@ def test_quantiles_of_ones_own_that_cross_are_counted():
     assert np.ptp(forecast(model, table[:-1])[["load_0.1", "load_0.9"]].to_numpy(), axis=1).all()
     sorted_net = fan(train, (0.1, 0.5, 0.9), (-1.0, 0.0, 1.0))
     assert "cross" not in str(compare(sorted_net, train, held))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
+def test_quantiles_that_cross_are_counted_in_a_warning():
+    dataset = WINDOWS.build(walk(60))
+    inputs = keras.Input((6, 1))
+    past = WindowedInput.of(dataset, (0.1, 0.5, 0.9))(inputs)
+    last = keras.layers.Flatten()(past)[:, -1:]
+    dense = keras.layers.Dense(6)
+    model = keras.Model(inputs, keras.layers.Reshape((2, 3))(dense(last)))
+    dense.set_weights([np.ones((1, 6)), np.array([-1, 0, 1, 1, 0, -1.0])])  # crossed at step 2
+    with pytest.warns(UserWarning, match="cross at 53 of the targets of validation"):
+        calibrate(model, dataset, coverage=0.8)

@@ -1,4 +1,4 @@
-"""Rows of weekends without a value are named once: they make steps days, and are forecast."""
+"""Empty rows of weekends are named once, as they are forecast; so is a week of 7 weekdays."""
 
 import re
 import warnings
@@ -67,3 +67,14 @@ def test_other_tables_have_no_warning(name):
 def test_who_chose_masks_or_plans_closed_days_knows(settings):
     table = EVERY_DAY.assign(open=(EVERY_DAY["day"].dt.day_of_week < 5) * 1.0)
     assert heard(table, **settings)[1] == []
+
+
+@pytest.mark.parametrize(("period", "said"), [(7, "Pass period=5"), (14, "Pass period=10"), (5, "")])
+def test_a_week_of_weekdays_has_five_rows(period, said):
+    preset = from_preset("seasonal_gru", period=period)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        preset.windows_for(OPEN, horizon=5, **ROLES)
+    texts = [str(each.message) for each in caught if each.category is UserWarning]
+    assert len(texts) == bool(said)
+    assert all(said in text and text.startswith(f"period={period} counts rows") for text in texts)
