@@ -228,7 +228,16 @@ class Prepared:
             )
         if self.sampling is not None:
             begins = None if plan.following is None else plan.following.times[:, 0]
-            values = self.sampling.draw(values, keys_of(history.given), begins)
+            keys = keys_of(history.given)
+            stuck = np.flatnonzero(self.sampling.without_width(values, keys)).tolist()
+            if stuck:
+                warnings.warn(
+                    f"Intervals have no width in {len(stuck)} of {len(values)} series, the first of "
+                    f"them {panel.series(stuck[0])}: paths rest on few errors there, and a total's "
+                    "probabilities may be far off. Compare them with past totals.",
+                    stacklevel=3,
+                )
+            values = self.sampling.draw(values, keys, begins)
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
             times = None if plan.following is None else plan.following.times[:, : plan.steps]
             drawn = self.sampling is not None

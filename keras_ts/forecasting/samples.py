@@ -14,6 +14,9 @@ from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
+# Intervals of less than this share of a series' usual exceedance have no width worth naming.
+_NARROW = 0.01
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -44,6 +47,16 @@ class Sampling:
         low, high = (None, None) if bounds is None else (bounds.minimum, bounds.maximum)
         low, high = -np.inf if low is None else low, np.inf if high is None else high
         return cls(count, seed, paths, interface.quantiles, low, high)
+
+    def without_width(self, values: Array, keys: Array) -> BoolArray:
+        """Return the forecasts without a step whose widest interval has a width worth naming."""
+        paths, half = self.paths, (values[..., -1] - values[..., 0]) / 2
+        places = np.searchsorted(paths.keys, keys) % len(paths.keys)
+        units = np.where((paths.keys[places] == keys)[:, None, None], paths.tails.units[places], 0)
+        least = _NARROW * units.max(axis=2)[:, None]
+        wide = half.reshape(*half.shape[:2], -1) > least
+        known = np.isfinite(half).reshape(len(half), -1).any(axis=1)
+        return known & ~wide.any(axis=(1, 2))
 
     def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
         """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.

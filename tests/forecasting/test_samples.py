@@ -1,5 +1,7 @@
 """Sample paths of a forecast: equal margins, steps and series in the order of whole error paths."""
 
+import warnings
+
 import keras
 import numpy as np
 import pandas as pd
@@ -176,6 +178,7 @@ def test_a_closed_day_is_nan(step):
     assert more[len(drawn) :]["sample"].tolist() == list(range(20)) * 3
 
 
+@pytest.mark.filterwarnings("ignore:Intervals have no width")
 def test_bounds_clip():
     table = shops().assign(units=lambda frame: frame["units"] * 0.02)
     dataset = WINDOWS.build(table)
@@ -280,3 +283,19 @@ def test_another_process_draws_the_same_paths(model, tmp_path, backend):
     drawn = pd.read_csv(tmp_path / "drawn.csv", parse_dates=["day"])
     own = forecast(model, TABLE, num_samples=40, seed=9)
     np.testing.assert_allclose(drawn["units"], own["units"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("flat", "named"), [("", ""), ("b", "1 of 4 series"), ("bd", "2 of 4")])
+def test_series_whose_intervals_have_no_width_are_named(flat, named):
+    """Both ends of an interval below the bound are clipped to it."""
+    dataset = WINDOWS.build(TABLE)
+    inner = adding(dataset, LEVELS)
+    bounded = keras.Model(inner.inputs, Bounded(0.0)(inner.outputs[0]))
+    made = calibrate(bounded, dataset, joint=True)
+    table = TABLE.assign(units=TABLE["units"].mask(TABLE["shop"].isin(list(flat)), -99.0))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        forecast(made, table, num_samples=3, seed=0)
+    texts = [str(each.message) for each in caught if "no width" in str(each.message)]
+    assert len(texts) == bool(flat)
+    assert all(f"no width in {named}" in text and "series 'b'" in text for text in texts)
