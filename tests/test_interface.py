@@ -60,9 +60,9 @@ def test_windows_that_disagree_are_refused(saved, tmp_path):
 )
 def test_windows_that_read_missing_values_in_another_way_are_refused(trained, passed, said):
     windows = WindowedSeries(4, 2, target_columns="x", time_column="day", missing=trained)
-    days = pd.date_range("2024-01-01", periods=20)
-    model = RecurrentPreset(units=(2,)).build(windows.build(pd.DataFrame({"day": days, "x": SERIES})))
-    holed = pd.DataFrame({"day": days, "x": SERIES}).drop(index=17)
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=20), "x": SERIES})
+    model = RecurrentPreset(units=(2,)).build(windows.build(table))
+    holed = table.drop(index=17)
     with pytest.raises(ValueError, match=said):
         forecast(model, holed, replace(windows, missing=passed))
 

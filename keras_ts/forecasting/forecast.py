@@ -232,9 +232,9 @@ class Prepared:
             stuck = np.flatnonzero(self.sampling.without_width(values, keys)).tolist()
             if stuck:
                 warnings.warn(
-                    f"Intervals have no width in {len(stuck)} of {len(values)} series, the first of "
-                    f"them {panel.series(stuck[0])}: paths rest on few errors there, and a total's "
-                    "probabilities may be far off. Compare them with past totals.",
+                    f"Intervals have no width in {len(stuck)} of {len(values)} series, the first "
+                    f"{panel.series(stuck[0])}: sample paths rest on few errors there, and the "
+                    "probabilities of totals may be far off. Compare them with past totals.",
                     stacklevel=3,
                 )
             values = self.sampling.draw(values, keys, begins)

@@ -16,6 +16,8 @@ from keras_ts._typing import IntArray
 from keras_ts.layers.normalize_window import check_whole_periods
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import WEEKS
+from keras_ts.windows.arithmetic.events import WEEKDAYS
+from keras_ts.windows.arithmetic.frequency import RULES
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.arithmetic.short import ShortPasts
 from keras_ts.windows.dataset import WindowDataset, of_source
@@ -94,15 +96,17 @@ def training_windows(
         chosen |= {"weighting": period if period > 1 else "inverse_scale", "remainder": "pad"}
     chosen |= settings
     if "missing" not in settings and not panel.columns.planned:
-        _warn_empty_weekends(panel, settings.get("time_column"))
-    kinds = () if panel.clock is None else panel.clock.frequencies.kinds
-    if period % 7 == 0 and {str(kind) for kind in kinds} == {"1 weekday"}:
-        warnings.warn(
-            f"period={period} counts rows, and a week of weekdays, the steps of "
-            f"time_column={settings.get('time_column')!r}, has 5 of them. Pass period="
-            f"{period // 7 * 5} for a season of {period} days.",
-            stacklevel=3,
-        )
+        _warn_empty_days_off(panel, settings.get("time_column"))
+    for frequency in () if panel.clock is None else panel.clock.frequencies.kinds:
+        rule = RULES.get(str(frequency.rule))
+        if rule is not None and rule.week and period % 7 == 0:
+            days = WEEKS[rule.week].count("1")
+            warnings.warn(
+                f"period={period} counts rows, and a week of {rule.week}, the steps of "
+                f"time_column={settings.get('time_column')!r}, has {days} of them. Pass period="
+                f"{period // 7 * days} for a season of {period} days.",
+                stacklevel=3,
+            )
     ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]
     longest = int(rows.max(initial=0))
     rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
@@ -156,8 +160,8 @@ def _missing(panel: FlatSeries) -> str:
     return "mask_targets" if holes or several or planned else "raise"
 
 
-def _warn_empty_weekends(panel: FlatSeries, time_column: Any) -> None:
-    """Warn of daily rows without a target on any Saturday or Sunday, which are forecast, too."""
+def _warn_empty_days_off(panel: FlatSeries, time_column: Any) -> None:
+    """Warn of daily rows without a target on each day off of a week; they are forecast, too."""
     # The rows of a store stay on its disk: they are not read for a warning.
     clock = panel.clock
     if clock is None or panel.checked or panel.on_disk:
@@ -168,19 +172,23 @@ def _warn_empty_weekends(panel: FlatSeries, time_column: Any) -> None:
     days = clock.shown[given].astype("datetime64[D]")
     targets = panel.values.reshape(len(panel.values), -1)[given][:, list(panel.columns.targets)]
     empty = np.logical_and.reduce(~np.isfinite(targets), axis=1)
-    off = ~np.is_busday(days, WEEKS["weekdays"])
-    if len(np.unique(days[off])) < _FEWEST_DAYS_OFF or not empty[off].all():
-        return
-    if 2 * empty[~off].sum() < len(empty[~off]):
-        name = _checks.shown(time_column)
-        kept = f"[frame[{name}].dt.day_of_week < 5]"
-        if clock.library == "polars":
-            kept = f".filter(pl.col({name}).dt.weekday() < 6)"
+    for week, mask in WEEKS.items():
+        off = ~np.is_busday(days, mask)
+        few = len(np.unique(days[off])) < _FEWEST_DAYS_OFF
+        if few or not empty[off].all() or 2 * empty[~off].sum() >= len(empty[~off]):
+            continue
+        name, first = _checks.shown(time_column), int(clock.library == "polars")
+        closed = [day for day, on in zip(WEEKDAYS, mask, strict=True) if on == "0"]
+        kept = [day + first for day, on in enumerate(mask) if on == "1"]
+        rows = f"[frame[{name}].dt.day_of_week.isin({kept})]"
+        if first:
+            rows = f".filter(pl.col({name}).dt.weekday().is_in({kept}))"
         warnings.warn(
-            f"time_column={time_column!r} has {off.sum():,} rows on a Saturday or Sunday, and none "
-            "has a value of a target. So the step is a day, and these days are forecast, too. If "
-            f"they have no values by rule, drop these rows: frame = frame{kept}. Then the step is "
-            'a weekday, and a week has 5. To forecast them, pass missing="mask_targets".',
+            f"time_column={time_column!r} has {off.sum():,} rows on a {' or '.join(closed)}, and "
+            "none has a value of a target. So the step is a day, and these days are forecast, too. "
+            f"If they have no values by rule, drop these rows: frame = frame{rows}. Then the step "
+            f"is a {week.removesuffix('s')}, and a week has {len(kept)}. To forecast them, pass "
+            'missing="mask_targets".',
             stacklevel=4,
         )
 
