@@ -21,8 +21,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from keras_ts import WindowedSeries, compare
+from keras_ts.scores.metrics import METRICS
 
-MEASURES = ("mae", "mase", "rmsse", "sql")
+MEASURES = [name for name, metric in METRICS.items() if metric.measure]
 LEVELS = (0.1, 0.5, 0.9)
 HORIZON, ORIGINS, TRAIN = 3, 60, 80
 

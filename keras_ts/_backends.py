@@ -1,7 +1,7 @@
 """What differs by Keras's backend: integers, processes, random generators, how models run.
 
 Other files call these functions, and do not ask which backend runs. Only exporting has a table of
-its own, by format and backend.
+its own, by format and backend, and ``Rollout.export`` asks.
 """
 
 import sys

@@ -49,6 +49,7 @@ def models():
         from_preset,
         preset_names,
     )
+    from keras_ts.layers.normalize_window import OF_WHOLE_WINDOWS, STATISTICS
 
     def layers():
         inputs = keras.Input((6,))
@@ -80,7 +81,8 @@ def models():
         **{
             f"{kind}_{norm}": preset(kind, norm)
             for kind in ("sequence_to_vector", "sequence_to_sequence")
-            for norm in ("last", "mean", "standard")
+            for norm in STATISTICS
+            if norm not in OF_WHOLE_WINDOWS
         },
     }
 

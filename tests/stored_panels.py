@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
+from keras_ts.windows.spec import HANDLING
 
 FIRST = datetime.datetime(2024, 3, 25)
 # Steps of a series: regular ones, or rows that lie on a grid with others.
@@ -75,7 +76,7 @@ def stamps(places, kind):
 def settings(draw, frame):
     """Return settings of windows that fit a frame, or are refused."""
     dated = "t" in frame.columns
-    missing = draw(st.sampled_from(["raise", "drop", "mask", "mask_targets", "keep"]))
+    missing = draw(st.sampled_from(list(HANDLING)))
     calendars = [None, 3] + ([["week"], ["day", 2.5]] if dated else [])
     return WindowedSeries(
         draw(st.integers(1, 3)),

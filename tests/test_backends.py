@@ -87,11 +87,12 @@ def test_a_sweep_puts_back_the_generators_of_devices(monkeypatch):
 
 
 def test_no_other_file_asks_which_backend_runs():
-    """Messages name it, and exports have a table by format."""
+    """Messages name it, exports have a table by format, and of loops ``Rollout.export`` asks."""
     asks = re.compile(r"backend\.backend\(\) [!=]=|sys\.modules\[|^ +import (jax|torch)$", re.M)
-    package = ROOT / "keras_ts"
-    found = [path.name for path in package.rglob("*.py") if asks.search(path.read_text())]
-    assert found == ["_backends.py"]
+    files = {path.name: path.read_text() for path in (ROOT / "keras_ts").rglob("*.py")}
+    assert [name for name in files if asks.search(files[name])] == ["_backends.py"]
+    asked = {name for name in files if "is_backend(" in files[name]}
+    assert asked == {"_backends.py", "rollout.py"}
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="XLA's flags are for JAX")

@@ -1,9 +1,11 @@
 """The package keeps its promises: names, registration, and a cheap, clean import."""
 
 import inspect
+import itertools
 import json
 import re
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -125,6 +127,25 @@ def literals(annotation):
 def test_types_list_what_the_tables_hold(annotation, table):
     """A type checker reads the words of a ``Literal`` from the source alone."""
     assert literals(annotation) == set(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "callers", "argument", "page"),
+    [
+        (STATISTICS, ["layers.NormalizeWindow"], "statistic", "models/normalizing.md"),
+        (STATISTICS, ["RecurrentPreset"], "window_norm", "models/normalizing.md"),
+        (HANDLING, ["WindowedSeries"], "missing", "data/missing.md"),
+        (formats.FORMATS, ["export_model", "check_export"], "format", "use/exporting.md"),
+    ],
+    ids=["statistic", "window_norm", "missing", "format"],
+)
+def test_what_the_tables_hold_is_told_where_people_look_for_it(table, callers, argument, page):
+    """In the argument's paragraph of the docstring, and in a row of a table on the page."""
+    rows = (pages.ROOT / "docs" / page).read_text()
+    for name, caller in itertools.product(table, callers):
+        told = attrgetter(caller)(keras_ts).__doc__.partition(f"\n        {argument}: ")[2]
+        assert f'``"{name}"``' in re.split(r"\n {,8}\S", told)[0], f"{caller}: {name}"
+        assert re.search(rf'^\| `"?{name}"?`', rows, re.M), f"docs/{page}: {name}"
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,11 @@ class Rollout(keras.Model):
         if is_backend("torch"):
             reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
         if reason is not None and self._forecaster.rounds.count > 1:
+            hold = " or ".join(repr(name) for name, why in _TRIED.items() if why is None)
             raise ValueError(
                 f"A Rollout cannot be exported as {format!r} from the {keras.backend.backend()} "
-                f"backend: {reason}. Export it as 'tf_saved_model' or 'onnx' from the TensorFlow "
-                "or JAX backend, which load the same .keras file."
+                f"backend: {reason}. Export it as {hold} from the TensorFlow or JAX backend, which "
+                "load the same .keras file."
             )
         return super().export(filepath, format=format, **kwargs)
 

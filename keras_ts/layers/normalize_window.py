@@ -140,10 +140,10 @@ class NormalizeWindow(SeriesLayer):
         self.epsilon = _checks.fits("epsilon", epsilon, self._float_dtype)
         self.masked = _checks.boolean("masked", masked)
         self.multiplicative = _checks.boolean("multiplicative", multiplicative)
-        if self.multiplicative and statistic != "seasonal":
+        if self.multiplicative and statistic not in OF_PERIODS:
             raise ValueError(
-                "multiplicative=True needs statistic='seasonal', since it scales a season. "
-                f"Received: statistic={statistic!r}."
+                f"multiplicative=True needs statistic={' or '.join(map(repr, OF_PERIODS))}, since "
+                f"it scales a season. Received: statistic={statistic!r}."
             )
         self.supports_masking = True
 

@@ -55,6 +55,7 @@ class Handling:
         return self.series and not self.inputs
 
 
+Missing = Literal["raise", "drop", "mask", "mask_targets", "keep"]
 HANDLING = {
     "raise": Handling(series=False, inputs=False, complete="all", gaps="refuse"),
     "drop": Handling(series=True, inputs=False, complete="all", gaps="part"),
@@ -88,7 +89,7 @@ class WindowSettings(TypedDict, total=False):
     calendar: Cycle | Sequence[Cycle] | None
     id_column: str | None
     time_column: str | None
-    missing: Literal["raise", "drop", "mask", "mask_targets", "keep"]
+    missing: Missing
     min_inputs: int | None
     weighting: Literal["inverse_scale"] | int | None
     batch_size: int
@@ -118,7 +119,7 @@ class WindowSpec(_checks.Settings):
     calendar: Cycle | Sequence[Cycle] | None = None
     id_column: str | None = None
     time_column: str | None = None
-    missing: Literal["raise", "drop", "mask", "mask_targets", "keep"] = "raise"
+    missing: Missing = "raise"
     min_inputs: int | None = None
     weighting: Literal["inverse_scale"] | int | None = None
     batch_size: int = 32

@@ -7,6 +7,7 @@ import pytest
 
 from keras_ts import WindowedSeries, backtest, compare, importance, score
 from keras_ts.losses import MaskedLoss
+from keras_ts.windows.spec import HANDLING
 
 DAY = pd.Timedelta(days=1)
 
@@ -76,7 +77,7 @@ def test_all_ways_lead_to_one_mase(horizon, missing):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("missing", ["raise", "drop", "mask", "mask_targets", "keep"])
+@pytest.mark.parametrize("missing", HANDLING)
 def test_neither_windows_nor_later_rows_change_a_scale(missing):
     """Sundays are closed: 7 days are one weekday, however missing days are read."""
     days = pd.date_range("2024-01-01", periods=84)

@@ -1,6 +1,7 @@
 """A file's names of its inputs are found by their roles, and windows need what they go on from."""
 
 import ast
+import re
 from pathlib import Path
 
 import keras
@@ -37,6 +38,9 @@ def test_every_format_is_tried_with_its_packages_and_has_a_place_on_the_pages():
         for name in FORMATS:
             word = name.removeprefix("tf_").replace("_", "")
             assert sum(word in table for table in tables) >= least, f"{page}: {name}"
+    looping = (ROOT / "docs/use/exporting.md").read_text().partition("Past the horizon ")[2]
+    names = re.findall(r"`(\w+)`", looping.partition(" hold it")[0])
+    assert names == [name for name, reason in _TRIED.items() if reason is None]
 
 
 @pytest.mark.parametrize("suffix", sorted({form.suffix for form in FORMATS.values()} - {""}))

@@ -323,6 +323,20 @@ def test_another_statistic_with_a_period_is_a_row_of_each_table(monkeypatch):
         preset.windows_for(np.arange(60.0), horizon=2, window=7)
     with pytest.raises(ValueError, match="window_norm='again' counts the steps of a period"):
         preset.build(WindowedSeries(6, sampling_rate=2).build(np.arange(60.0)))
+    with pytest.raises(ValueError, match=r"multiplicative=True needs .*='seasonal' or 'again'"):
+        NormalizeWindow("last", multiplicative=True)
+    growing = {"period": 3, "multiplicative": True}
+    dataset = WindowedSeries(12, 2).build(10.0 + np.tile([0.0, 1.0, 5.0], 20))
+    model, (x, y) = preset.build(dataset), dataset[0]
+    assert model.predict(x, verbose=0).shape == y.shape
+    [ours, *_, level], [theirs, *_, same] = (
+        [*map(keras.ops.convert_to_numpy, NormalizeWindow(name, **growing)(windows + 10)[1:])]
+        for name in ("again", "seasonal")
+    )
+    np.testing.assert_array_equal(level, same)
+    assert (level > 0).all()
+    ours, theirs = (season - season.mean(axis=1, keepdims=True) for season in (ours, theirs))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_windows_and_outputs_that_are_refused():

@@ -1,6 +1,7 @@
 """The eight recipes equal the models people learned from."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -77,6 +78,8 @@ def as_taught(name):
 
 def test_names():
     assert preset_names()[:8] == COURSE
+    number = ["twelve", "thirteen", "fourteen", "fifteen"][len(preset_names()) - 12]
+    assert f"[{number} presets]" in (Path(__file__).parents[2] / "README.md").read_text()
     with pytest.raises(ValueError, match=r"name must be one of simple_rnn_20x2.*'lstm_99'"):
         from_preset("lstm_99")
 

@@ -17,6 +17,7 @@ from keras_ts import (
     from_preset,
     preset_names,
 )
+from keras_ts.layers.normalize_window import OF_PERIODS, OF_WHOLE_WINDOWS, STATISTICS
 
 LEVELS = (0.1, 0.5, 0.9)
 OPTIONS = {
@@ -25,7 +26,7 @@ OPTIONS = {
     "columns": ("plain", "table", "target", "targets", "all"),
     "covariates": ("none", "future", "static", "both"),
     "calendar": (None, (5,)),
-    "window_norm": (None, "last", "mean", "standard", "seasonal"),
+    "window_norm": (None, *STATISTICS),
     "smoothing": (None, "mixed", "linear"),
     "quantiles": (None, LEVELS),
 }
@@ -44,7 +45,7 @@ def possible(case):
         return False
     if case["smoothing"] and case["window_norm"] is None:
         return False
-    whole = case["smoothing"] or case["window_norm"] == "seasonal"
+    whole = case["smoothing"] or case["window_norm"] in OF_WHOLE_WINDOWS
     return not (whole and case["targets"] == "sequence")
 
 
@@ -99,7 +100,7 @@ def check_fits(case):
     preset = RecurrentPreset(
         f"sequence_to_{case['targets']}", case["cell"], (2,), quantiles=case["quantiles"],
         window_norm=case["window_norm"], smoothing=case["smoothing"],
-        period=3 if case["window_norm"] == "seasonal" else None,
+        period=3 if case["window_norm"] in OF_PERIODS else None,
         bidirectional=case["bidirectional"],
     )  # fmt: skip
     before = keras.config.dtype_policy()

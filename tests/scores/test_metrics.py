@@ -1,5 +1,6 @@
 """Every metric equals its formula by hand, and utilsforecast's number."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from keras_ts import compare, plot_backtest
 from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.evaluation.score.score import _FEWEST_SERIES
 from keras_ts.scores.metrics import (
     METRICS,
     QUANTILE,
@@ -36,6 +38,23 @@ def test_a_metric_is_named_where_people_look_for_it():
         if metric.measure and name in QUANTILE:  # The climatology joins by it.
             assert f'``by="{name}"``' in compare.__doc__
             assert f'by `"{name}"`' in judging.partition("\n| climatology |")[2].partition("\n")[0]
+
+
+def test_the_page_tells_which_metrics_are_printed_and_make_verdicts():
+    page = (Path(__file__).parents[2] / "docs" / "trust" / "metrics.md").read_text()
+
+    def names(begin, end):
+        return set(re.findall(r'`"?(\w+)"?`', page.partition(begin)[2].partition(end)[0]))
+
+    unprinted = {name for name, metric in METRICS.items() if not metric.printed}
+    measures = {name for name, metric in METRICS.items() if metric.measure}
+    assert names("A printed report leaves out ", ", unless") == unprinted
+    assert names("The verdict may be `by=` ", ".") == measures
+    sentence = page.lower().partition(" are of the levels that all")[0].rpartition(". ")[2]
+    common = [metric.heading.lower() for metric in METRICS.values() if metric.common]
+    assert [heading for heading in common if heading not in sentence] == []
+    # By these, ``score`` says that a scorecard has no range of errors.
+    assert measures - set(_FEWEST_SERIES) == {"rmsse", "sql"}
 
 
 def ours(actual, predicted, scale, levels=None):

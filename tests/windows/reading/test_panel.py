@@ -22,6 +22,7 @@ from keras_ts import (
 )
 from keras_ts.checks.leakage import check_leakage
 from keras_ts.scale import PanelStore
+from keras_ts.windows.spec import HANDLING
 
 ROLES = {
     "target_columns": "units",
@@ -77,7 +78,7 @@ def outcome(call, windows, series):
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(list(FRAMES)), st.lists(st.integers(9, 40), min_size=1, max_size=4),
-       st.sampled_from(["raise", "drop", "mask", "mask_targets", "keep"]), st.booleans(),
+       st.sampled_from(list(HANDLING)), st.booleans(),
        st.sampled_from([0.0, 0.2]), st.integers(0, 99))  # fmt: skip
 def test_windows_of_a_panel_are_those_of_its_table(library, lengths, missing, gaps, holes, seed):
     table = frame(library, lengths, seed=seed, gaps=gaps, holes=holes)
