@@ -14,7 +14,7 @@ from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
-# Intervals of less than this share of a series' usual exceedance have no width worth naming.
+# Half widths below this share of a series' usual error beyond its interval count as none.
 _NARROW = 0.01
 
 
@@ -49,7 +49,7 @@ class Sampling:
         return cls(count, seed, paths, interface.quantiles, low, high)
 
     def without_width(self, values: Array, keys: Array) -> BoolArray:
-        """Return the forecasts without a step whose widest interval has a width worth naming."""
+        """Return True for each forecast whose widest interval has almost no width at any step."""
         paths, half = self.paths, (values[..., -1] - values[..., 0]) / 2
         places = np.searchsorted(paths.keys, keys) % len(paths.keys)
         units = np.where((paths.keys[places] == keys)[:, None, None], paths.tails.units[places], 0)
@@ -99,7 +99,7 @@ def paths_of(interface: Interface) -> ErrorPaths | None:
 
 
 def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
-    """Return a number for each forecast, equal if they begin at one time; and if that is known."""
+    """Number forecasts by the time at which they begin, and flag those whose time is known."""
     # Without timestamps, series share no draws.
     if begins is None:
         return np.zeros(count, np.uint64), np.zeros(count, bool)
