@@ -289,8 +289,8 @@ def _notes(
     for name, tally in tallies.items():
         if others := ", ".join(f"{p:g}" for p in tally.levels or () if p not in common):
             yield (
-                f"Pinball loss, SQL and interval score leave out the levels {others} of {name}, "
-                "which others lack."
+                f"The columns {', '.join(m.heading for m in QUANTILE.values() if m.common)} leave "
+                f"out the levels {others} of {name}, which others lack."
             )
 
 

@@ -267,8 +267,8 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
     for column, texts in categories.items():
         if not isinstance(column, str) or column not in named:
             raise ValueError(
-                f"categories names {_checks.shown(column)}, which is neither in static_columns nor "
-                "in future_columns. Name it there, or leave it out."
+                f"categories names {_checks.shown(column)}, which is not in "
+                f"{' or '.join(reversed(COLUMN_SETTINGS[1:]))}. Name it there, or leave it out."
             )
         listed = _checks.listed(texts)
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):

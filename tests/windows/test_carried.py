@@ -235,7 +235,7 @@ def test_categories_that_only_one_side_knows_do_not_differ():
         ({"shop": ["x", 1]}, "must be a list of texts"),
         ({"shop": {"x": 1}}, "must be a list of texts"),
         ({"shop": None}, "must be a list of texts"),
-        ({"a": ["x"]}, "neither in static_columns nor in future_columns"),
+        ({"a": ["x"]}, "not in static_columns or future_columns"),
         ({"shop": [str(n) for n in range(1025)]}, "at most 1,024 categories"),
         ({"shop": ["x" * 1001]}, "at most 1,000 characters"),
     ],

@@ -266,7 +266,7 @@ def seen(name, text):
         (
             lambda: WindowedSeries(3, static_columns="a", categories={"b": ["x"]}),
             ValueError,
-            "categories names 'b', which is neither in static_columns nor in future_columns",
+            "categories names 'b', which is not in static_columns or future_columns",
         ),
         (
             lambda: WindowedSeries(3, static_columns="a", categories={"a": "xy"}),
