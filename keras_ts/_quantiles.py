@@ -15,14 +15,14 @@ _BOUND = re.compile(r"(.+)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
 
 def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
-    """Return the names of a target's columns; a point or the median has the target's own."""
+    """Return the names of a target's columns; a point or the median is named as the target."""
     if quantiles is None:
         return [target]
     return [target if level == 0.5 else f"{target}_{level:g}" for level in quantiles]
 
 
 def level_columns(target: str, columns: Iterable[str], targets: Sequence[str]) -> dict[float, str]:
-    """Return the columns of a target's quantiles by level; none of them is another target."""
+    """Return a target's quantile columns by level, without those in ``targets``."""
     levels: dict[float, str] = {}
     for name in columns:
         owner, level = bound_of(name) or (target, _written(name.removeprefix(f"{target}_")))
@@ -54,7 +54,7 @@ def points_of(values: Array, levels: Sequence[float] | None) -> Array:
 
 
 def crossing(values: Array) -> BoolArray:
-    """Return True for each forecast of which a quantile lies below one of a lower level."""
+    """Return True for each forecast with a quantile below that of a lower level."""
     # By more than rounding in single precision.
     below = np.diff(values, axis=-1) < -1e-6 * np.abs(values[..., 1:])
     return np.logical_or.reduce(below, axis=-1)

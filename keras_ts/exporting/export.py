@@ -191,7 +191,7 @@ def exported(model: keras.Model, x: Any, kind: str, folder: Path, **options: Any
 
 @contextlib.contextmanager
 def _unheard() -> Iterator[None]:
-    """Silence what converters and PyTorch's tracer say of their own work, and nothing else."""
+    """Silence PyTorch's tracer, logs of ONNX converters, and warnings of deprecation."""
     loggers = [logging.getLogger(name) for name in ("onnx_ir", "onnxscript")]
     levels = [logger.level for logger in loggers]
     try:

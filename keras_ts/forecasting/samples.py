@@ -14,7 +14,7 @@ from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
-# Intervals below this share of a series' usual exceedance have hardly any width.
+# Half widths below this share of a series' usual error beyond its interval count as none.
 _NARROW = 0.001
 
 
@@ -49,7 +49,7 @@ class Sampling:
         return cls(count, seed, paths, interface.quantiles, low, high)
 
     def without_width(self, values: Array, keys: Array) -> BoolArray:
-        """Return the forecasts with a target whose intervals have hardly any width."""
+        """Return True for each forecast with a target whose intervals have hardly any width."""
         paths, half = self.paths, (values[..., -1] - values[..., 0]) / 2
         places = np.searchsorted(paths.keys, keys) % len(paths.keys)
         units = np.where((paths.keys[places] == keys)[:, None, None], paths.tails.units[places], 0)
@@ -98,7 +98,7 @@ def paths_of(interface: Interface) -> ErrorPaths | None:
 
 
 def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
-    """Return a number for each forecast, equal if they begin at one time; and if that is known."""
+    """Number forecasts by the time at which they begin, and flag those whose time is known."""
     # Without timestamps, series share no draws.
     if begins is None:
         return np.zeros(count, np.uint64), np.zeros(count, bool)

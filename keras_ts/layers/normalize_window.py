@@ -75,9 +75,9 @@ class NormalizeWindow(SeriesLayer):
     Args:
         statistic: ``"last"``: location is the window's last value, scale its standard deviation.
             ``"mean"``: its mean, scale 1. ``"standard"``: its mean and standard deviation.
-            ``"seasonal"``: the season, each phase's mean departure from level and slope, shrunk
-            where it looks like noise, is subtracted; then as for ``"last"``. Location is the level
-            with the season, by phase.
+            ``"seasonal"``: as for ``"last"``, once the season is subtracted: each phase's mean
+            departure from level and slope, shrunk where it looks like noise. Location is then level
+            plus season, by phase.
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True if each step uses only itself and earlier steps, as a net needs that forecasts
@@ -85,11 +85,10 @@ class NormalizeWindow(SeriesLayer):
             step's own value as location, which restores its forecast. Defaults to False.
         epsilon: Number added to the variance, which avoids division by zero in a constant window,
             in squared units of the series. Defaults to 1e-6.
-        masked: True if masked steps are missing values: time passes in them, and for
-            ``"seasonal"`` the phase after the window follows its last step, masked or not. NaN
-            counts as missing, too: it enters no statistic of its feature, and becomes 0. False if
-            masked steps are padding: the phase follows the last step that is not masked. Padding
-            in front makes no difference. Defaults to False.
+        masked: True if masked steps are missing values: ``"seasonal"`` then counts phases up to the
+            window's last step, masked or not. NaN counts as missing, too: it enters no statistic of
+            its feature, and becomes 0. False if masked steps are padding: phases are counted up to
+            the last step not masked. Padding in front makes no difference. Defaults to False.
         multiplicative: True for a season in proportion to the level, for ``"seasonal"``. In a
             window that holds a negative value, the season is added all the same. Defaults to False:
             it is added in all windows.
@@ -233,12 +232,12 @@ class NormalizeWindow(SeriesLayer):
         """Normalize every step by itself and those before it."""
         steps = of_steps_so_far(inputs, self.epsilon)
         normal, _, scale = self._normalized(inputs, steps)
-        # A step forecasts the next one, which ``last`` normalizes by this step: its location.
+        # ``last`` normalizes the next step, which this one forecasts, by this one's value.
         location, _ = STATISTICS[self.statistic](steps._replace(last=inputs))
         return normal, location, scale
 
     def _in_phases(self, results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, ...]:
-        """Return the results, with the location as the level in each phase if there is a season."""
+        """Add any season to the location, by phase, and any inverse level to the results."""
         normal, location, scale = results
         if seasonal is not None:
             location = location + seasonal[0]
@@ -286,12 +285,12 @@ def check_whole_periods(asked: str, period: int | None, length: int | None) -> N
 
 
 def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
-    """Refuse a mask that lacks a value for each step of each window: it would be broadcast."""
+    """Refuse a mask that is not of shape ``(batch, time)``, which would be broadcast."""
     sizes = zip(mask, inputs, strict=False)
     # While PyTorch traces, sizes are tensors, which compare by value but hash by identity.
     if len(mask) != 2 or any(None not in pair and pair[0] != pair[1] for pair in sizes):
         raise ValueError(
-            f"mask must be (batch, time), as inputs {inputs} begin. "
+            f"mask must be (batch, time), the first axes of inputs {inputs}. "
             f"Received a mask of shape {mask}."
         )
 

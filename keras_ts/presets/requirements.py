@@ -35,7 +35,7 @@ class TrainingConstants:
     """Statistics of the rows that the windows of a dataset read, and of no later row."""
 
     past: tuple[Array, Array]  # means and standard deviations by column, of finite values
-    # by part with one row for each series: the same, over the series
+    # means and standard deviations over series, by part with one row for each
     by_series: dict[str, tuple[Array, Array]]
     # by column: the least mean absolute step of a series that is not constant; 1 without any
     smallest_steps: Array
@@ -107,13 +107,13 @@ class Requirements:
     # by input with one row for each series
     series_constants: dict[str, Constants] = field(default_factory=dict)
     own_step: float | None = None  # smallest mean absolute step of a series; None without a dataset
-    # Unit by target of the effect of columns known ahead; None for a panel: each window's scale
+    # Unit, by target, of known columns' effects; None for a panel, which takes each window's scale
     units: tuple[float, ...] | None = None
     # "constant" if an event adds the same at all steps of the forecast
     events: Literal["constant", "by_step"] | None = None
-    moving: tuple[int, int] | None = None  # cycles week and year, for events that move
+    moving: tuple[int, int] | None = None  # places of cycles week and year, for moving dates
     gap: int = 0  # steps between window and first target
-    masked: bool = False  # Windows may lack values: steps without a target are masked.
+    masked: bool = False  # Windows may lack values: steps where no target has one are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
     unseen: bool = False  # Windows may have no value at all.
     # Columns known ahead may lack values at steps where no target has one either.
@@ -205,7 +205,7 @@ def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
 
 
 def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:
-    """Return constants: 0 and 1 for the last ``calendar``, std ``constant`` for constant ones."""
+    """Give the last ``calendar`` columns mean 0 and std 1, and constant ones std ``constant``."""
     means, stds = (values.tolist() for values in moments)
     counted = len(means) - calendar
     stds = [
@@ -219,7 +219,7 @@ def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float 
 def _events(
     settings: PresetSettings, windows: WindowSpec, num_series: int
 ) -> Literal["constant", "by_step"] | None:
-    """Return the kind of events to look for; in a panel these are dates of ``"year"`` alone."""
+    """Return the kind of events to look for; a panel has only those of the cycle ``"year"``."""
     dated = "year" in windows.cycles
     if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
         return None
@@ -227,7 +227,7 @@ def _events(
 
 
 def _moving(panel: FlatSeries, windows: WindowSpec) -> tuple[int, int] | None:
-    """Return the numbers of the cycles week and year, if all rows are at one time of the day."""
+    """Return the places of the cycles week and year, if all rows are at one time of the day."""
     if not {"week", "year"} <= set(windows.cycles) or panel.clock is None:
         return None
     clock = panel.clock.shown
@@ -286,7 +286,7 @@ def _check_agreement(
 
 
 def _warn_of_missing(dataset: WindowDataset) -> None:
-    """Warn of windows with a missing target: their loss is NaN, since masks are of inputs."""
+    """Warn of windows that lack a target or future value: unmasked, it makes the loss NaN."""
     source = in_time_order(dataset)
     windows = source.sampler.ranges
     complete = without_missing(source.panel, source.spec, windows, inputs=False)

@@ -78,8 +78,8 @@ def _of_windows(
     for array in arrays:
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             raise ValueError(
-                "sample_weight must be one number per position or per window, or a list of such "
-                f"arrays for a panel. Received shape {array.shape}, dtype {array.dtype}."
+                "sample_weight must be one number per position (a list of arrays for a panel) or "
+                f"per window. Received shape {array.shape}, dtype {array.dtype}."
             )
         if not ((array >= 0).all() and (array <= np.finfo(np.float32).max).all()):
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
@@ -106,7 +106,7 @@ def _of_windows(
     for begin in range(0, ranges.total, _BLOCK):
         windows = np.arange(begin, min(begin + _BLOCK, ranges.total))
         read = gather.target(ranges.starts(windows)).reshape(len(windows), -1)
-        # Every window has a target in a row that was given.
+        # Each window has a given target, so ``nanmean`` is never NaN.
         partly = panel.given is not None or (geometry.sequence and geometry.before)
         means.append(np.nanmean(read, axis=1) if partly else read.mean(axis=1))
     return np.concatenate(means)

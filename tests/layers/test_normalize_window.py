@@ -267,7 +267,7 @@ def test_a_config_from_before_period_was_reserved():
 @pytest.mark.parametrize("shape", [(4,), (1, 4), (2, 3), (3, 4), (2, 4, 1)])
 @pytest.mark.parametrize("causal", [False, True])
 def test_masks_of_another_shape_are_not_broadcast(shape, causal):
-    with pytest.raises(ValueError, match=r"mask must be \(batch, time\), as inputs \(2, 4, 1\)"):
+    with pytest.raises(ValueError, match=r"\(batch, time\), the first axes of inputs \(2, 4, 1\)"):
         NormalizeWindow("mean", causal=causal)(np.ones((2, 4, 1)), mask=np.ones(shape, bool))
 
 

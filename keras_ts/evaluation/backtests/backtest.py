@@ -74,14 +74,14 @@ def backtest(
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
-    test part. A fold's model sees no value later than its training part. One fold passes on to the
-    next only the levels of ``follow`` and, if ``refit`` says so, its model. Before each fold, the
-    random numbers of Keras, Python and NumPy are seeded from the number of the fold and the seed of
-    ``windows``, so its forecasts are the same whatever ran before. The random state is not restored
-    afterwards.
+    test part. A fold's model sees no value later than its training part. Only interval levels, with
+    ``follow``, and models, where ``refit`` keeps them, pass from fold to fold. Before each fold,
+    the random numbers of Keras, Python and NumPy are seeded from the number of the fold and the
+    seed of ``windows``, so its forecasts are the same whatever ran before. The random state is not
+    restored afterwards.
 
-    The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on all
-    rows before each test part, ``validation_size`` included, since they need no early stopping.
+    The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on the
+    training and validation parts of each fold together, since they need no early stopping.
 
     With ``targets="sequence"`` only the last step of a window is judged, as in ``compare``.
 
@@ -127,8 +127,8 @@ def backtest(
             seed is drawn from Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
         n_splits: Number of folds. Defaults to 5.
         test_size: As for ``WindowedSeries.folds``.
-        max_train_size: Most positions (or timestamps) that a fold reads before its test part, the
-            latest ones, ``validation_size`` included. Defaults to None: all.
+        max_train_size: Maximum number of positions (or timestamps) that a fold reads before its
+            test part, the latest ones, ``validation_size`` included. Defaults to None: all.
         validation_size: Positions (or timestamps) that are held out at the end of each training
             part. ``fit`` gets their windows as ``validation_data``, for early stopping, and
             ``coverage`` is calibrated on them. Defaults to None: none are held out.
@@ -141,8 +141,8 @@ def backtest(
         period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
             changes over ``period`` rows; 1 for no season. Defaults to None: that of a preset, if it
             has one.
-        baselines: As for ``compare``. Each is fitted on one fold after the other. Defaults to None:
-            the usual ones.
+        baselines: As for ``compare``. Each is fitted again on each fold. Defaults to None: the
+            usual ones.
         metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
         by: The measure of the verdict, as for ``compare``. Defaults to None: ``"mase"`` for a panel
             or several targets, else ``"mae"``.
@@ -155,15 +155,15 @@ def backtest(
         key: A text, such as ``"v1"``, that stands for the code that you pass: ``build``, ``core``,
             callbacks, and all that these read. Change it whenever you change any of that; a folder
             with another key is refused. With ``folder``, code without a key (functions or objects
-            that are not registered, in ``build`` or arguments of ``fit``) raises a warning: every
-            fold is then trained, and ``folder`` is neither read nor written. ``baselines`` and
-            ``metrics`` need no key, since their results are not kept. Defaults to None.
+            that are not registered, in ``build`` or arguments of ``fit``) raises a warning, and
+            ``folder`` is neither read nor written. ``baselines`` and ``metrics`` need no key, since
+            their results are not kept. Defaults to None.
         seeds: How many models to train on each fold, each with its own random numbers. The errors
             are then the means over the models, and the variance between models widens the interval
-            of the skill, by Student's t of ``seeds - 1`` degrees of freedom: 3 to 5 tell a lucky
-            model from a good one. ``table`` gets a column ``seed``; ``folder`` keeps the runs of
-            further seeds in folders ``seed_1``, ``seed_2``, .... Defaults to 1: the interval leaves
-            out the luck of a seed.
+            of the skill, by Student's t of ``seeds - 1`` degrees of freedom. 3 to 5 seeds tell a
+            lucky model from a good one. ``table`` gets a column ``seed``; ``folder`` keeps the runs
+            of further seeds in folders ``seed_1``, ``seed_2``, .... Defaults to 1: the interval
+            leaves out the luck of a seed.
         total: True to judge the total of each window's steps, as for ``compare``, also in the
             scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
             ``joint=True``, so that totals have quantiles. Defaults to False.
@@ -290,7 +290,7 @@ def backtest(
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
         scales, wide = before.scales(period or 1), wide or too_many(before)
-        # A model's NaN is a failed forecast, and is refused; a table's NaN is a missing one.
+        # A model's NaN is refused as a failure; ``of_array`` would leave it out as missing.
         forecasters = [
             of_array(
                 seed_name(_MODEL, place), done.predictions, done.levels, judged, done.totals
@@ -336,8 +336,8 @@ def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> Windowe
     if "at" in settings or not hasattr(settings.get("horizon"), "__index__"):
         raise TypeError(
             "windows must be a WindowedSeries, the horizon, or a dict of arguments of "
-            "preset.windows_for, the horizon among them, but not at: the windows are chosen from "
-            f"the first fold's training part. Received: {_checks.shown(windows)}."
+            "preset.windows_for, the horizon among them, but without 'at': the windows are chosen "
+            f"from the first fold's training part. Received: {_checks.shown(windows)}."
         )
     horizon = settings.pop("horizon")
     try:

@@ -1,6 +1,6 @@
 """Trains the models of a backtest: a fresh one for each fold, or for each group of folds.
 
-``Levels`` moves intervals from one fold to the next, as ``follow`` does.
+``Levels`` passes interval levels from fold to fold, moved as by ``follow``.
 """
 
 import copy
@@ -185,7 +185,7 @@ class Levels(NamedTuple):
             np.tile(np.arange(1, horizon + 1), windows),
             horizon,
         )
-        # If each series has one origin in a fold, the origin before is at least a horizon earlier.
+        # With one origin per series, no distance is known: the least, the horizon, is taken.
         gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))

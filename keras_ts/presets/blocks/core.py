@@ -89,7 +89,7 @@ def _without_mask(columns: Any) -> tuple[Any, Any]:
 
 
 def _called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
-    """Call a layer with its mask as an argument: from Keras 3.16 on, no layer passes one on."""
+    """Call a layer with its mask as an argument: recurrent layers of Keras 3.16 pass none on."""
     if mask is None:
         return layer(columns)
     if isinstance(layer, keras.layers.Bidirectional):

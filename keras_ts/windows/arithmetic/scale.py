@@ -109,12 +109,12 @@ def moments(values: Array, spans: Any) -> tuple[Array, Array]:
     return mean, np.sqrt(squares / np.maximum(count, 1))
 
 
-# The most series that are read, one by one: more would hardly change their median.
+# The most series to read, one by one: more would hardly change medians of their moments.
 _MOST_SERIES = 1 << 14
 
 
 def moments_by_series(values: Array, begin: IntArray, end: IntArray) -> tuple[IntArray, Any, Any]:
-    """Return numbers of series, and means and deviations of their columns, NaN without a value."""
+    """Return indices of series, and means and deviations of their columns, NaN without a value."""
     # Series are laid end to end. If there are too many, some that are spread evenly are read.
     chosen: IntArray = np.arange(len(begin))
     if len(begin) > _MOST_SERIES:

@@ -3,8 +3,8 @@
 Timestamps with a time zone are NumPy's here, in UTC. Users get them with their offset: a clock that
 is put back shows an hour twice, and only the offset tells ``split`` which of the two.
 
-Timestamps that continue a series get their offset from the library of its column: pytz, and so
-pandas 2, has no summer time after 2037, and polars has none after 2100.
+Timestamps that continue a series get their offset from the library of its column. Libraries
+differ: pytz, and so pandas 2, has no summer time after 2037, polars none after 2100.
 """
 
 import re
@@ -61,7 +61,7 @@ class Zone:
             return shown.to_numpy().astype(utc.dtype)
         import narwhals as nw
 
-        # polars has no seconds.
+        # polars has no unit of seconds.
         times = utc.astype(np.promote_types(utc.dtype, "M8[ms]"))
         column = nw.new_series("time", times, backend=self.library).dt.replace_time_zone("UTC")
         shown = column.dt.convert_time_zone(str(self.info)).dt.replace_time_zone(None)
@@ -69,8 +69,8 @@ class Zone:
 
     def readings(self, local: Array) -> tuple[Array, Array]:
         """Return the first and the second UTC time at which the clock shows each local time."""
-        # They are equal for a local time that occurs once. A local time that is skipped is read as
-        # if the clock were put forward later, and as if it were put forward earlier.
+        # They are equal for a local time that occurs once. A skipped one is read first by the
+        # offset before the change, then by the offset after it.
         # Local time is less than a day from UTC, so a day before or after is past any change.
         around = np.concatenate([local - _DAY, local + _DAY])
         before, after = np.split(self.shown(around) - around, 2)
@@ -105,7 +105,7 @@ class Clock:
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
     def stamps(self, flat: IntArray, times: Array | None = None) -> Array:
-        """Return the timestamps at flat positions, or ``times`` of their series, with offsets."""
+        """Return the timestamps at flat positions, or ``times`` given for them, with offsets."""
         times = self.times[flat] if times is None else times
         if not self.zones:
             return times
@@ -133,10 +133,10 @@ class Clock:
         return self.fitted(self.inferred[1]) if self.filled_by is None else self.filled_by
 
     def fitted(self, found: Frequencies) -> Frequencies:
-        """Return the frequency of each series among others, given the one that it has alone."""
+        """Return each series' frequency in its panel, given ``found``, that of the series alone."""
         # A short series may fit several frequencies. A series that fits the one of the longest
-        # series gets that one. A series of 24-hour days counts as the longest: a change of its
-        # clock has ruled out local days.
+        # series gets that one. A series of 24-hour days counts as the longest, since a change of
+        # its clock ruled out local days.
         names = [str(kind) for kind in found.kinds]
         if not names or names == [self.expected or names[0]]:
             return found
@@ -203,7 +203,7 @@ class Clock:
             raise ValueError(f"at={at!r} is a missing timestamp; pass one within the series.")
         if aware and not self.zones:
             raise TypeError(
-                f"at={at!r} has a time zone, and the time column has none. Pass at without a zone, "
+                f"at={at!r} has a time zone, and the time column has none. Pass it without a zone, "
                 "as a local time of the column, or give the column its zone, with dt.tz_localize "
                 "in pandas or dt.replace_time_zone in polars."
             )

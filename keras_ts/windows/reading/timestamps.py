@@ -24,7 +24,7 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
         columns.append(_read(table[name], f"time_column={name!r}", where))
     for kinds in (
         {"dates" if times.dtype.kind == "M" else "numbers" for times, _ in columns},
-        {"a time zone" if zone else "none" for _, zone in columns},
+        {"a time zone" if zone else "no time zone" for _, zone in columns},
     ):
         if len(kinds) > 1:
             raise TypeError(
@@ -53,7 +53,7 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return times as a column like another one; integers that do not fit it keep their dtype."""
+    """Return times in the dtype of ``column``; integers that do not fit it keep their own."""
     import narwhals as nw
 
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
@@ -132,9 +132,9 @@ def _read(column: Any, name: str, where: str) -> _Column:
         if odd.any():
             row = int(odd.argmax())
             raise ValueError(
-                f"{name} must hold whole numbers, or dates. Received {times[row]} in row {row}"
-                f"{where}. Seconds since 1970 become dates by pandas.to_datetime(..., unit='s') or "
-                "polars.from_epoch; else count the steps: (column / step).round()."
+                f"{name} must hold whole numbers, or dates; floats only up to 2**53. Received "
+                f"{times[row]} in row {row}{where}. Count steps, (column / step).round(), or make "
+                "dates of seconds since 1970: pandas.to_datetime(..., unit='s'), polars.from_epoch."
             )
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
         times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.

@@ -362,7 +362,7 @@ def test_misuse_is_told(series):
     with pytest.raises(ValueError, match=r"test_size=5 is shorter than horizon=14, .*test_size=14"):
         run(series, windows={"horizon": 14, "window": 6}, maker=preset, test_size=5)
     for windows in ("6", {"window": 6}, {"horizon": 2, "at": 30}):
-        with pytest.raises(TypeError, match="the horizon among them, but not at"):
+        with pytest.raises(TypeError, match="the horizon among them, but without 'at'"):
             run(series, windows=windows, maker=preset)
     with pytest.raises(ValueError, match="has no recipe that says how long a window is"):
         run(series, windows=2, maker=preset)

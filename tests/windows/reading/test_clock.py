@@ -219,7 +219,7 @@ def test_frames_of_a_list_may_have_zones_of_their_own():
     assert dataset.origins.tolist() == [day for days in shops.values() for day in days[1:-1]]
     _, later = windows().split(frames, "2024-04-09")
     assert later.to_numpy()[1].tolist() == [*range(20, 30)] * 4
-    with pytest.raises(TypeError, match="a time zone and none"):
+    with pytest.raises(TypeError, match="a time zone and no time zone"):
         windows().build([frames[0], frame_of(pd.date_range("2024-03-20", periods=30), "pandas")])
     plain = frame_of(pd.date_range("2024-03-20", periods=30), "pandas")
     with pytest.raises(TypeError, match="dates and numbers"):
