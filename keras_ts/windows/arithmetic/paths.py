@@ -111,8 +111,7 @@ class ErrorPaths:
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
         """Return the key of each series' order, the turn, and True for another series' order."""
-        # If errors of series have nothing in common, a series without paths gets the order of one
-        # that has some.
+        # If errors of series have nothing in common, series without paths borrow an order.
         kept = np.isin(keys, self.keys)
         if not self.shared.any():
             others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
