@@ -107,8 +107,8 @@ class Reader:
         return arrays, self._times_ahead(request["past"][-1:], request.get("future"))
 
     def warnings(self, arrays):
-        """Name each column known ahead or static with a value far outside its range in training."""
-        for role in arrays.keys() & {"future", "static"}:
+        """Name each column with a value far outside its range in training."""
+        for role in arrays:
             columns = arrays[role].reshape(-1, len(self.columns[role])).T
             for name, values in zip(self.inputs[role]["columns"], columns, strict=True):
                 low, high = self.ranges.get(str(name), (-inf, inf))

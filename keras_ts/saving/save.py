@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -99,6 +100,13 @@ def save_model(
         raise ValueError(
             "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
             "report=compare(model, train, validation)."
+        )
+    lambdas = [layer.name for layer in _keras_private.layers_within(model, keras.layers.Lambda)]
+    if lambdas:
+        warnings.warn(
+            f"The model has a Lambda, {_checks.shown(lambdas)}, whose code load_model does not run. "
+            "Put a layer in its place, or open the file with keras_ts.migrate_lambdas.",
+            stacklevel=2,
         )
     # Each file is in place only once all are complete.
     with _carrying(model, carried) as in_metadata, contextlib.ExitStack() as stack:

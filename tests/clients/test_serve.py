@@ -125,7 +125,7 @@ def test_a_value_far_outside_of_training_is_named(model, connection):
     wanted = ["future promotion: 30 is far outside the 0 to 1 of training."]
     assert answer["warnings"] == wanted
     plan = PLAN.assign(promotion=PLAN["promotion"] * 30.0)
-    with pytest.warns(UserWarning, match="30.0 in column 'promotion', far outside the 0.0 to 1.0"):
+    with pytest.warns(UserWarning, match="30 in column 'promotion', far outside the 0 to 1"):
         forecast(model[0], TABLE, future=plan)
 
 
