@@ -64,15 +64,7 @@ class Interface:
                 f"{name} was made for other windows than those passed: {clause}. Pass windows like "
                 f"those that it was trained on. {cure}"
             )
-        made = cls(model, carried.of_windows(passed.windows))
-        handling = carried.windows.handling
-        if passed.windows.handling.masked and not handling.inputs and made.masked is None:
-            raise ValueError(
-                f"{name} masks no missing value: it was trained on windows of missing="
-                f"{carried.windows.missing!r}, and those passed have missing="
-                f"{passed.windows.missing!r}. Train it on windows that mask, or fill the values."
-            )
-        return made
+        return cls(model, carried.of_windows(passed.windows))
 
     @property
     def windows(self) -> WindowedSeries:

@@ -43,9 +43,8 @@ class RestoreWindow(SeriesLayer):
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
         and scale that ``NormalizeWindow`` returned, and its inverse level if there is one. With
         ``period``, outputs are ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single
-        feature, and ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes
-        with them, or as an argument after layers that pass none on, such as recurrent ones of Keras
-        3.16.
+        feature, and ``(batch, outputs)`` for one step of several. Outputs may bring a mask; after
+        layers that end it, such as recurrent ones of Keras 3.16, pass it as ``mask``.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.

@@ -243,7 +243,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             if not steps or steps < 2:
                 raise ValueError(
                     "steps must be 2 or more. Received: steps=None, and a fit whose length is "
-                    f"{steps or 'not known'}. Pass steps to ExponentialLRSweep, or fit for longer."
+                    f"{'not known' if steps is None else steps}. Pass steps to "
+                    "ExponentialLRSweep, or fit for longer."
                 )
             schedule = dataclasses.replace(schedule, steps=steps)
         return [schedule.rate(number) for number in range(schedule.steps or 0)]

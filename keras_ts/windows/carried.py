@@ -18,7 +18,7 @@ from keras_ts.windows.arithmetic.frequency import same_steps
 from keras_ts.windows.arithmetic.labels import collapsed, expanded
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import PARTS, Columns, named_columns
-from keras_ts.windows.spec import HANDLING, Column
+from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings in which the windows of a call may differ from the model's: those of training, and
@@ -104,9 +104,9 @@ class Carried:
                     }
                     for known in (ours, theirs)
                 )
-            # "keep" counts rows where the masking windows of training counted steps of time.
-            gaps = {HANDLING[of].gaps for of in (ours, theirs)} if name == "missing" else ()
-            if ours != theirs and (name not in _TRAINING or {"fill", "ignore"} == gaps):
+            # Where a row is missing, "keep" counts rows, and all other windows count time.
+            keeps = name == "missing" and "keep" in (ours, theirs) and self.windows.time_column
+            if ours != theirs and (name not in _TRAINING or keeps):
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "quantiles"):
             ours, theirs = getattr(self, name), getattr(other, name)

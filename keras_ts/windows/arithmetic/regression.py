@@ -103,8 +103,8 @@ class RidgeSums:
         return factors * (directions @ (along / (spectrum[:, None] + penalty)))
 
 
-# An information criterion cannot estimate the noise of a few rows, but the errors of rows left out
-# have a closed form. Columns are scaled to a range of 1, so that a penalty counts as rows.
+# Penalties for few rows. An information criterion cannot estimate the noise of these, but errors of
+# left-out rows have a closed form. Columns get a range of 1, so that a penalty counts as rows.
 _IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
 
 
