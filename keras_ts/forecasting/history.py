@@ -130,8 +130,9 @@ class History:
         """Return which of ``times`` most weeks of the last window lack, ``(chosen, steps)``."""
         often: BoolArray = np.zeros(times.shape, bool)
         lacking = self._missing()[..., self.panel.columns.targets].all(axis=2)
+        shown: Any = self.panel.clock and self.panel.clock.shown[self.rows]
         for step, time in enumerate(times.T if times.dtype.kind == "M" else ()):
-            apart = time[:, None] - self.panel.clock.shown[self.rows]
+            apart = time[:, None] - shown
             same = (apart % np.timedelta64(7, "D") == np.timedelta64(0)) & ~self.before
             often[:, step] = 2 * (same & lacking).sum(axis=1) > same.sum(axis=1)
         return often

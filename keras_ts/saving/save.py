@@ -104,8 +104,8 @@ def save_model(
     lambdas = [layer.name for layer in _keras_private.layers_within(model, keras.layers.Lambda)]
     if lambdas:
         warnings.warn(
-            f"The model has a Lambda, {_checks.shown(lambdas)}, whose code load_model does not run. "
-            "Put a layer in its place, or open the file with keras_ts.migrate_lambdas.",
+            f"The model has a Lambda, {_checks.shown(lambdas)}, whose code load_model refuses to "
+            "run. Put a layer in its place, or open the file with keras_ts.migrate_lambdas.",
             stacklevel=2,
         )
     # Each file is in place only once all are complete.
