@@ -198,7 +198,7 @@ class OpenTarget:
 
 
 def _of_calendar(x: Array) -> bool:
-    """Return True if a column repeats itself all along, or goes up by one step in most rows."""
+    """Return True if a column repeats itself all along, or changes by one step in most rows."""
     steps = np.diff(x)
     distinct, counts = np.unique(steps[np.isfinite(steps)], return_counts=True)
     if len(distinct) and distinct[counts.argmax()] != 0 and counts.max() > _COUNTING * len(steps):

@@ -341,7 +341,7 @@ class _Passes:
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
     predict = _backends.unwrapped(predict)
     if isinstance(predict, keras.Model):
-        # Refuses windows other than those of its training, and has the model's categories.
+        # This refuses windows that the model was not trained on, and takes its categories.
         windows = Interface.of(predict, windows).windows
         in_order = replace(windows, shuffle=False, remainder="keep")
         return lambda series: np.concatenate(

@@ -2,8 +2,7 @@
 
 An event is a date, or a phase of another cycle, at which the forecasts of the untrained model err
 each time: the median error is large beside those at other dates, so is the latest, and chance would
-not repeat it. A net takes a day of the year for an outlier; the event has an effect from its second
-occurrence on.
+not repeat it. A net would take it for an outlier; here it has its effect from the second time on.
 
 The error of a forecast depends on what its window has seen. A forecast made before a week in which
 a shop is shut misses all days of that week; within the week it misses hardly any, and on the last

@@ -51,7 +51,7 @@ class Layout:
 
     spec: WindowSpec  # The settings of the windows, with the categories of all columns of text.
     names: list[str]  # The columns except those of ids and timestamps.
-    columns: Columns  # The roles of the columns that are made of them.
+    columns: Columns  # The roles of ``names``, with a column of 0 and 1 for each category.
     schema: Any  # The types of the source's columns.
     dtype: np.dtype[Any]  # The dtype of a frame's numbers, static columns included.
 

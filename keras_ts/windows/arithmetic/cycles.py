@@ -73,12 +73,12 @@ class Holiday:
 
 
 Cycle = str | int | float
-# What two columns stand for.
+# What a pair of columns of a calendar is made from.
 Columns = Cycle | Holiday
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
-# Points of a cycle that are nearer than this are equal in float32.
+# Points of a cycle that are nearer than this count as one, since float32 hardly separates them.
 _SAME = 1e-6
 
 

@@ -88,7 +88,7 @@ def _returning_again(phases: IntArray, errors: Array, among: int) -> Array:
 
 
 def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
-    """Return the probability that chance makes as many errors large as are, for each phase."""
+    """Return for each phase the probability that chance makes as many of its errors large."""
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
     others = np.where(apart, 0, np.stack([there, seen]))
@@ -207,7 +207,7 @@ def _event(day: int, here: BoolArray) -> MovingEvent:
 
 @cache
 def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
-    """Return the codes of the days ``away`` days after those of a week."""
+    """Return the codes of the days ``away`` days after the days of a numbered week."""
     return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
 
 

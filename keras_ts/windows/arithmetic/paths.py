@@ -111,8 +111,7 @@ class ErrorPaths:
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
         """Return the key of each series' order, the turn, and True for another series' order."""
-        # If errors of series have nothing in common, a series without paths gets the order of one
-        # that has some.
+        # If errors of series have nothing in common, series without paths borrow an order.
         kept = np.isin(keys, self.keys)
         if not self.shared.any():
             others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
@@ -253,8 +252,8 @@ def unpacked(text: Any, size: int) -> bytes:
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
     """Return the windows to keep paths of: all, if they fit into 1 MB."""
-    # Otherwise at most a thousand origins are kept, and of these as many series as fit, those with
-    # the smallest keys. Keys are digests, so these series are a random sample.
+    # Otherwise paths of at most a thousand origins are kept, of as many series as fit, by smallest
+    # key. Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     of_path, of_series = steps * targets + _INDEX, _KEY + 2 * _UNIT * targets
     if len(windows) * of_path + len(keys) * of_series > MOST_BYTES:

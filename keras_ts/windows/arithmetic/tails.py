@@ -50,7 +50,7 @@ class Tails:
         return cls(units, np.array(shares), np.stack(sizes))
 
     def sound(self) -> bool:
-        """Return True if the values can be tails; those of a file may not."""
+        """Return True if the values can be tails; a file may hold others."""
         shares, sizes = self.shares, self.exceedances
         fits = (
             shares.shape == (2,) and ((shares >= 0) & (shares <= 1)).all(),
@@ -70,8 +70,8 @@ class Tails:
 
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
         """Return weights ``(quantiles + 2, count)``: values with units times these are samples."""
-        # The samples are ``count`` equally spaced quantiles, interpolated between those of
-        # ``values``; beyond the outermost ones they follow the exceedances.
+        # The samples are ``count`` equally spaced quantiles, interpolated between the forecast's;
+        # beyond its outermost ones they follow the exceedances.
         levels, sample_levels = np.asarray(quantiles), (np.arange(count) + 0.5) / count
         weights = np.stack([np.interp(sample_levels, levels, unit) for unit in np.eye(len(levels))])
         knots = np.linspace(0, 1, _KNOTS)
