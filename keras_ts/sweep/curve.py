@@ -93,11 +93,13 @@ class SweepCurve:
         return suggestion.suggest(self.lrs, self._runs, self.smoothing, self.stop_factor, rule)
 
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
-        """Return the range in which the suggestion might lie with other seeds.
+        """Return the range of nine tenths of the suggestions of resampled repeats.
 
         The sweep's repeats are resampled with replacement and averaged, many times (B. Efron's
         bootstrap, 1979). Each average gives a suggestion; the range holds the middle nine tenths
-        of these, and always ``suggest(rule)``.
+        of these, and always ``suggest(rule)``. All repeats start from the same weights, so this is
+        the luck of batches and dropout. Other starting weights may suggest a rate outside it; and
+        few repeats that agree on the rate give a range of one rate.
 
         Args:
             rule: See ``suggest``.

@@ -175,7 +175,8 @@ def interval(
 ) -> tuple[float, float]:
     """Return the middle nine tenths of the rates that resampled repeats suggest."""
     # Efron's bootstrap: each draw takes as many repeats as there are, with replacement, and
-    # averages them. The range shows how far the suggestion would move with other seeds.
+    # averages them. The range shows how far the suggestion would move with other batches from the
+    # same starting weights.
     runs = _before_divergence(repeats, smoothing, stop_factor)
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
     picked = [
