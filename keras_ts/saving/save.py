@@ -76,8 +76,8 @@ def save_model(
         ValueError: ``filepath`` names a file of another kind, the names of columns take megabytes,
             ``windows`` cut other windows than the model's ``WindowedInput`` carries, ``report``
             judges no model with these weights, or one of another horizon, window or columns,
-            ``report`` comes with a model that has no windows, or the folder holds a ``README.md``
-            that would be wrong or lost.
+            ``report`` comes with a model that has no windows, ``picture`` without a folder or a
+            scorecard, or the folder holds a ``README.md`` that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     model = check_model(model)
