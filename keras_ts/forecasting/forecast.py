@@ -149,7 +149,10 @@ def forecast(
         series = with_new_series(series, future, interface.windows, incomplete)
     prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
-        raise ValueError("series is a frame without a row, so there is no series to forecast.")
+        raise ValueError(
+            "series is a frame without a row: pass rows of at least one known series, to forecast "
+            "a new one, too."
+        )
     prepared.plan.warn_far()
     warn_of_ended(prepared.plan)
     made, settings = prepared.forecast(), interface.windows

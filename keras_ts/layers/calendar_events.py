@@ -22,7 +22,7 @@ MOST = 256
 
 @registered
 class CalendarEvents(SeriesLayer):
-    """Gives the effect of events, such as holidays, by the sine and cosine of a calendar.
+    """Gives the effect of events, such as holidays, at the sines and cosines of a calendar.
 
     An event is a point of a cycle, and the amount that it adds to each output of a step that falls
     on it. With ``steps``, the amount may differ by the step of the forecast: a forecast made before
@@ -179,7 +179,7 @@ class CalendarEvents(SeriesLayer):
     def _set(self, row: int, points: Any, effects: Any, width: float) -> IntArray:
         """Set the events of a row, and return which are kept."""
         points, effects = np.asarray(points, "float64"), np.asarray(effects, "float64")
-        if points.shape != (len(effects), 2) or effects.shape[1:] != self._effect:
+        if points.shape != (*effects.shape[:1], 2) or effects.shape[1:] != self._effect:
             expected = ", ".join(map(str, ("events", *self._effect)))
             raise ValueError(
                 f"points must be (events, 2) and effects ({expected}). Received shapes "
@@ -187,7 +187,7 @@ class CalendarEvents(SeriesLayer):
             )
         if not (np.isfinite(effects).all() and _on_circle(points)):
             raise ValueError("effects must be finite, and points the sine and cosine of an angle.")
-        if not 0 < width <= np.pi:
+        if not 0 < _checks.real("width", width) <= np.pi:
             raise ValueError(f"width must be an angle above 0 and up to pi. Received: {width}.")
         sizes = np.abs(effects).max(axis=tuple(range(1, effects.ndim)), initial=0.0)
         largest: IntArray = sizes.argsort(kind="stable")[::-1][:MOST]

@@ -32,8 +32,8 @@ class RestoreWindow(SeriesLayer):
     Args:
         feature: Index of the feature whose statistics bring every output back to its units, or a
             list with one index for each output. Defaults to None, for windows of one feature.
-            In files from before 0.3, None means each output's own feature if there are as many
-            features as outputs, otherwise the first.
+            In files from before 0.3, None means the feature at the index of the output if there are
+            as many features as outputs, otherwise the first.
         period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
             output uses the phase of its step. Defaults to None.
         gap: Steps between a window and its first output, with ``period``. Defaults to 0.

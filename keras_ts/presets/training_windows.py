@@ -41,7 +41,7 @@ def check_settings(names: Iterable[str]) -> None:
     if unknown := [name for name in names if name not in known]:
         known.remove("targets")
         raise TypeError(
-            f"windows_for takes {', '.join(known)}. Received: "
+            f"windows_for takes {', '.join(known)}; every other column is past. Received: "
             f"{', '.join(map(_checks.shown, unknown))}."
         )
 

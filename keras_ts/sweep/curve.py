@@ -121,9 +121,9 @@ class SweepCurve:
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the losses over the rates, on a logarithmic axis, and mark the suggested rate.
 
-        The smooth line is the curve that ``suggest`` reads. If the loss rises above its start for
-        good, the rates from there on are shaded. Repeats add two bands: from their lowest to their
-        highest loss, and over the interval of the suggestion.
+        The smooth line is the curve that ``suggest`` reads. If the last loss lies far above the top
+        of this curve, the rates after the last loss below the top are shaded. Repeats add two
+        bands: from their lowest to their highest loss, and over the interval of the suggestion.
 
         Args:
             ax: Axes to draw on. Defaults to a new figure's.

@@ -190,7 +190,7 @@ def interval(
 def _explosion(losses: Array, curve: Array) -> int:
     """Return how many losses come before the rise at the end of the curve."""
     # Half height lies midway between the lowest point of the curve and its top before that point.
-    # The count ends with the last loss at or below it, before the curve rises above it.
+    # The last loss counted is the last at or below half height before the curve rises above it.
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)

@@ -8,6 +8,7 @@ import pytest
 from forecasting_models import adding
 from keras_ts import RecurrentPreset, WindowedInput, WindowedSeries, forecast
 
+pytestmark = pytest.mark.filterwarnings("ignore:the last window of .* far outside")
 SERIES = np.sin(np.arange(40.0)) + 2
 WINDOWS = WindowedSeries(8, 3)
 
