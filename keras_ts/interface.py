@@ -27,6 +27,7 @@ from keras_ts.windows.arithmetic.frequency import check_name, same_steps
 from keras_ts.windows.carried import Carried, Spans, joined
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.regular import day_off
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -64,15 +65,7 @@ class Interface:
                 f"{name} was made for other windows than those passed: {clause}. Pass windows like "
                 f"those that it was trained on. {cure}"
             )
-        made = cls(model, carried.of_windows(passed.windows))
-        handling = carried.windows.handling
-        if passed.windows.handling.masked and not handling.inputs and made.masked is None:
-            raise ValueError(
-                f"{name} masks no missing value: it was trained on windows of missing="
-                f"{carried.windows.missing!r}, and those passed have missing="
-                f"{passed.windows.missing!r}. Train it on windows that mask, or fill the values."
-            )
-        return made
+        return cls(model, carried.of_windows(passed.windows))
 
     @property
     def windows(self) -> WindowedSeries:
@@ -246,11 +239,13 @@ class Interface:
         for code, frequency in enumerate(frequencies.kinds):
             if not same_steps(str(frequency), self.frequency):
                 number = int((frequencies.codes == code).argmax())
+                off = day_off(panel.clock, self.frequency)
                 raise ValueError(
                     f"The model was trained on steps of {_checks.shown(self.frequency)}, and the "
                     f"steps of {panel.series(number)} are {str(frequency)!r} by "
                     f"time_column={self.windows.time_column!r}. Forecast from data of the "
-                    "frequency that the model was trained on."
+                    "frequency that the model was trained on"
+                    f"{off and f'; the first row on another day is of {off}'}."
                 )
 
 

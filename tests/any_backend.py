@@ -6,8 +6,8 @@ runs: no operation on tensors, no layer, no callback, no question of ``keras_ts.
 ``tests/test_any_backend.py`` reads that off their sources. What they ask has tests of its own,
 which run on every backend: layers, losses, blocks of presets, feeding, loops of forecasts, files.
 
-CI runs these tests on TensorFlow by the newest Keras and on PyTorch by the oldest, ``pytest`` and
-``nox`` everywhere. The examples of docstrings are among them: they show what tests prove.
+CI runs these tests on PyTorch by the newest and the oldest Keras, ``pytest`` and ``nox``
+everywhere. The examples of docstrings are among them: they show what tests prove.
 """
 
 # Folders of ``tests/``, whose rooms have the same name in ``keras_ts/``.
@@ -43,6 +43,7 @@ BY_BACKEND = [
     "evaluation/score/test_follow.py",
     "presets/initial_fit/test_regression.py",
     "presets/test_bounds.py",
+    "presets/test_missing_targets.py",
     "presets/test_recipe.py",
     "presets/test_training_windows.py",
     "windows/reading/test_calendar.py",

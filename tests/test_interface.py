@@ -50,21 +50,28 @@ def test_windows_that_disagree_are_refused(saved, tmp_path):
         forecast(model, SERIES, WindowedSeries(4, 2, sampling_rate=2))
 
 
-@pytest.mark.parametrize(
-    ("trained", "passed", "said"),
-    [
-        ("mask", "keep", "missing='mask' against missing='keep'"),
-        ("keep", "mask_targets", "missing='keep' against missing='mask_targets'"),
-        ("raise", "mask", "masks no missing value: it was trained on windows of missing='raise'"),
-    ],
-)
-def test_windows_that_read_missing_values_in_another_way_are_refused(trained, passed, said):
+HOLED = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=20), "x": SERIES}).drop(index=17)
+
+
+@pytest.mark.parametrize(("trained", "passed"), [("mask", "keep"), ("keep", "drop")])
+def test_windows_that_count_missing_rows_in_another_way_are_refused(trained, passed):
     windows = WindowedSeries(4, 2, target_columns="x", time_column="day", missing=trained)
-    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=20), "x": SERIES})
-    model = RecurrentPreset(units=(2,)).build(windows.build(table))
-    holed = table.drop(index=17)
-    with pytest.raises(ValueError, match=said):
-        forecast(model, holed, replace(windows, missing=passed))
+    model = RecurrentPreset(units=(2,)).build(windows.build(HOLED))
+    with pytest.raises(ValueError, match=f"missing={trained!r} against missing={passed!r}"):
+        forecast(model, HOLED, replace(windows, missing=passed))
+    # Without times there is nothing to count.
+    windows = replace(windows, time_column=None)
+    model = RecurrentPreset(units=(2,)).build(windows.build(HOLED[["x"]]))
+    assert len(forecast(model, HOLED[["x"]], replace(windows, missing=passed))) == 2
+
+
+def test_a_forecast_without_a_mask_for_a_hole_is_refused():
+    windows = WindowedSeries(4, 2, target_columns="x", time_column="day", missing="mask")
+    plain = keras.Sequential([keras.Input((4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="the series lacks values in its last window"):
+        forecast(plain, HOLED, windows)
+    assert forecast(plain, HOLED, windows, incomplete="nan")["x"].isna().all()
+    assert forecast(plain, HOLED[:-3], windows)["x"].notna().all()
 
 
 def test_data_of_another_frequency_are_refused():

@@ -74,6 +74,7 @@ class Reader:
                     read = partial(on_holiday, set(entry[days]), entry["years"])
                     made[name] = self.time, instant, read
         self.timed = bool(made) or not frequency.startswith("steps of ")
+        self.texts = {next(iter(t.values())): column for column, t in about["categories"].items()}
         for column, texts in about["categories"].items():
             kind = str if about.get("unseen") == "mean" else Literal[tuple(texts)]
             for text, name in texts.items():
@@ -107,8 +108,8 @@ class Reader:
         return arrays, self._times_ahead(request["past"][-1:], request.get("future"))
 
     def warnings(self, arrays):
-        """Name each column known ahead or static with a value far outside its range in training."""
-        for role in arrays.keys() & {"future", "static"}:
+        """Name each column with a value far outside its range in training, or an unknown text."""
+        for role in arrays:
             columns = arrays[role].reshape(-1, len(self.columns[role])).T
             for name, values in zip(self.inputs[role]["columns"], columns, strict=True):
                 low, high = self.ranges.get(str(name), (-inf, inf))
@@ -116,6 +117,8 @@ class Reader:
                 if (far := values[abs(values - (low / 2 + high / 2)) > most]).size:
                     known = f"the {low:g} to {high:g} of training"
                     yield f"{role} {name}: {far[0]:g} is far outside {known}."
+                if name in self.texts and ((values > 0) & (values < 1)).any():
+                    yield f"{role} {self.texts[name]}: training lacked a text, read as the mean."
 
     def _times_ahead(self, last, future):
         if not self.timed or not (future or (last and self.step)):

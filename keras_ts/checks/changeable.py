@@ -56,7 +56,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return the windows if ``predict`` fills missing values, and those if it does not."""
+        """Return the windows that there are if ``predict`` fills missing values, and if not."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
@@ -145,7 +145,7 @@ class ChangeableSeries:
         return int(self.moments[self._finite].max(initial=-1))
 
     def position(self, moment: int, beside: int | None = None) -> int:
-        """Return a flat position of a moment, in the series of ``beside`` if that reaches it."""
+        """Return a flat position of a moment, in the series of position ``beside`` if possible."""
         at = np.flatnonzero(self.moments == moment)
         same = at if beside is None else at[self.series[at] == self.series[beside]]
         return int(same[0] if len(same) else at[0])
@@ -297,14 +297,14 @@ class PlausibleColumn:
         """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
         # Values that are raised or lowered leave the range of their series. They stay at 0 or above
         # if the column has no negative value, and at 1 or below if it holds shares. In a column of
-        # two values all become the larger or the smaller one or, if shuffled, each the other one.
+        # two values, all become the larger or the smaller one or, if shuffled, each is swapped.
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:
-            # Setting each to the other value might keep the sums of several.
+            # Swapping the values might keep the sum of several, so two kinds set all to one value.
             low, high = self._ends
-            lone = {"raised": high, "lowered": low}
-            new = np.full_like(old, lone[kind]) if kind in lone else low + high - old
+            ends = {"raised": high, "lowered": low}
+            new = np.full_like(old, ends[kind]) if kind in ends else low + high - old
         elif kind == "shuffled":
             new = np.empty_like(old)
             new[np.argsort(series, kind="stable")] = old[
@@ -338,7 +338,7 @@ class PlausibleColumn:
         share = generator.uniform(0.1, 0.6, len(old))
         if kind == "raised":
             if self._share:
-                # The new value lies between 1 and the largest value or, if that is 1, the old one.
+                # New values lie between 1 and the largest value or, if that is 1, the old value.
                 return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
             return old + spread * amount
         if self._positive:

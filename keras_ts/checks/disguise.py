@@ -83,7 +83,7 @@ def _fitting(
 
 
 def _line(x: Array, y: Array) -> tuple[float, float] | None:
-    """Return the slope and offset of the line on which all points lie, NaN for too few points."""
+    """Return slope and offset of the line through all points; NaN if too few; None if no line."""
     finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[finite], y[finite]
     if len(y) < _FEWEST_PAIRS or y.min() == y.max():
@@ -108,17 +108,16 @@ _FEWEST, _LATEST, _MOST_SERIES = 30, 1024, 64
 _MOST_LAGS, _ROWS_PER_LAG = 48, 8
 # If the past leaves less than this share of the variance, nothing is left to explain.
 _LEAST_OPEN = 1e-6
-# The share of rows with the largest residuals; without them a disguise explains at least the
-# second share.
+# The share of rows with the largest residuals, and the share that a disguise explains without them.
 _MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
-# A column with equal steps in more than this share of rows is a counter, which may start again.
+# A column is a counter, which may start again, if more than this share of its steps are equal.
 _COUNTING = 0.75
 # Distances are ranked on about this many rows, and this many of the best are tried on all rows.
 _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
 
 
 class OpenTarget:
-    """A target, and what a regression on its last values leaves unexplained of each value."""
+    """A target, with the residual of each value in a regression on the values before it."""
 
     def __init__(self, values: Array, offsets: IntArray) -> None:
         bounds = list(pairwise(offsets.tolist()))
@@ -199,7 +198,7 @@ class OpenTarget:
 
 
 def _of_calendar(x: Array) -> bool:
-    """Return True if a column repeats itself all along, or goes up by one step in most rows."""
+    """Return True if a column repeats itself all along, or changes by one step in most rows."""
     steps = np.diff(x)
     distinct, counts = np.unique(steps[np.isfinite(steps)], return_counts=True)
     if len(distinct) and distinct[counts.argmax()] != 0 and counts.max() > _COUNTING * len(steps):

@@ -39,7 +39,7 @@ class ExportReport:
         magnitude: The largest output, to compare the difference with.
         rtol: The largest difference allowed, relative to the largest output.
         missing: True if windows with missing values were run, too.
-        differences: A sentence for each run that fails, or whose outputs differ by more than that.
+        differences: A sentence for each run that fails, or differs by more than ``rtol`` allows.
     """
 
     format: str

@@ -48,8 +48,8 @@ class LeakageReport:
         rows_left: Steps from that origin to the last value that could be changed.
         change: The most that the forecast moved. Values are changed by about the series' range, so
             a move as small as rounding means that later values enter and cancel, as in an FFT.
-        clean_from: The first place that was tried from which on changes moved no forecast, as a
-            position or timestamp; None if there is none.
+        clean_from: Position or timestamp of the first place that was tried such that changes after
+            it, and after later places, moved no forecast; None if there is none.
     """
 
     passes: int
@@ -181,7 +181,7 @@ def check_leakage(
         TypeError: ``predict`` is not a function or model, or does not return numbers; or
             ``windows`` is not a ``WindowedSeries``.
         ValueError: ``predict`` fails on changed values, returns other predictions when it is called
-            again or the same ones for every series, or returns not one for each window.
+            again or the same ones for every series, or does not return one for each window.
     """
     _checks.instance("windows", windows, WindowedSeries)
     windows, series = with_columns(windows, series), table_of(series)
@@ -341,7 +341,7 @@ class _Passes:
 def _function(predict: Any, windows: WindowedSeries) -> Predict:
     predict = _backends.unwrapped(predict)
     if isinstance(predict, keras.Model):
-        # Refuses windows other than those of its training, and has the model's categories.
+        # This refuses windows that the model was not trained on, and takes its categories.
         windows = Interface.of(predict, windows).windows
         in_order = replace(windows, shuffle=False, remainder="keep")
         return lambda series: np.concatenate(
@@ -356,7 +356,7 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
-    """Return moments after which values are changed: some origins, and some before missing ends."""
+    """Return moments after which to change values: some origins, and the last before holes end."""
     # The first origin is one of them, since a fit to the whole series shows there at once. The
     # others are drawn at random, since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)

@@ -25,7 +25,7 @@ _DROPPED: dict[str, tuple[Any, ...]] = {
     "input_length": (None,),
 }
 _MODELS = ("Functional", "Model", "Sequential")
-# Keras 2 and 3 keep the variables of these optimizers in one order: m, v of the first weight, ...
+# Keras 2 and 3 keep variables of these optimizers in the same order: m, v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 

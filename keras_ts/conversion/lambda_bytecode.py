@@ -19,7 +19,7 @@ _SCALE = (
     "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
     "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
 )
-# Each version calls a function in its own way; those before 3.11 have two.
+# Each version compiles a call differently; those before 3.11 have two ways.
 _EXPAND = (
     "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
     "7400 (6a..)* a0.. 7c00 64{c} a102 5300",

@@ -68,10 +68,10 @@ def migrate_lambdas(
 
     Raises:
         FileNotFoundError: There is no such file.
-        TypeError: ``filepath`` is not a str or a Path, or a replacement is not a layer.
-        ValueError: The file is of Keras 3 and holds no Lambda, a replacement names no Lambda, a
-            Lambda is not recognised and has no replacement, the model does not load with a
-            replacement, or a mask may reach a Lambda for which you gave no replacement.
+        TypeError: ``filepath`` is not a str or a Path, or a replacement is no layer, or a Lambda.
+        ValueError: The file is of Keras 3 and holds no Lambda, a replacement names no Lambda or has
+            weights, a Lambda is not recognised and has no replacement, the model does not load with
+            a replacement, or a mask may reach a Lambda for which you gave no replacement.
     """
     passed = _checked(replacements)
     source = path_text("filepath", filepath)
@@ -200,8 +200,8 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
-        # A Lambda's call has the arguments mask and training. A call of another layer need not:
-        # Keras passes them on, so they are removed if they are None.
+        # Keras saves the arguments mask and training of a Lambda's call, and would pass them to the
+        # new layer, which need not take them. So they are removed if they are None.
         calls = [call] if isinstance(call, dict) else call
         for item in calls if isinstance(calls, list) else ():
             arguments = item.get("kwargs") if isinstance(item, dict) else item[-1]

@@ -1,7 +1,7 @@
 """Saves a model as one of stock Keras layers, for machines without keras_ts.
 
-Stock layers with the same result replace ours: ``Reshape``, ``Rescaling``, or a small model of the
-operations that the layer runs. A model whose result would change is not saved.
+Stock layers with the same result replace ours: ``Reshape``, ``Rescaling``, ``Identity``, or a small
+model of the operations that the layer runs. A model whose result would change is not saved.
 """
 
 import os
@@ -215,7 +215,7 @@ def reached_layers(
 ) -> list[keras.layers.Layer] | None:
     """Return the ``watched`` layers that a mask reaches, or None if the model does not run."""
     masking = (
-        entry["class_name"] == "Masking"
+        entry["class_name"] in ("Masking", "MaskMissing")
         or (isinstance(entry["config"], dict) and entry["config"].get("mask_zero"))
         for _, entry in entries(model.get_config())
     )

@@ -144,11 +144,10 @@ def calibrate(
         inputs, outputs, _ = _tensors(interface, validation)
         unbounded = keras.Model(inputs, _unbounded(outputs))
     whole = errors_of(unbounded, judged, levels, pairs)
-    crossed = whole.lower + whole.upper > _ROUNDING * whole.scales[:, None, :, None]
-    if crossed.any():
+    if whole.crossed.any():
         warnings.warn(
-            f"The model's quantiles cross at {crossed.any(axis=-1).sum()} of the targets of "
-            "validation, so intervals are wrong there. End it in SortedQuantiles, and train it "
+            f"The model's quantiles cross at {whole.crossed.sum()} of {whole.crossed.size} targets "
+            "of validation, so intervals are wrong there. End it in SortedQuantiles, and train it "
             "again.",
             stacklevel=2,
         )

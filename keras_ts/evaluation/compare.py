@@ -48,7 +48,8 @@ def compare(
     long enough to cover the correlation of the error differences; an interval takes six blocks. In
     a panel the bootstrap draws whole series, six or more, and shocks that several series share at
     one time widen the interval. If several baselines are about equally good, the best may only be
-    lucky, which would make the model look worse; so each close baseline raises the upper end.
+    lucky, which would make the model look worse; so each that cannot be told from it raises the
+    upper end.
 
     Where there are too few windows or series for an interval, ``verdicts`` has ``"is not judged
     beside"``, and the report says how many windows or series there are, and how many an interval

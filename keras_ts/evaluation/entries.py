@@ -172,11 +172,13 @@ class Entries:
                 for name, table in self._tables.items()
                 if table.last_step > end
             ]
-        if self.parts.seen:
-            notes.append(
-                f"In {self.parts.seen} series train reaches beyond the first target of validation, "
-                "so the models may have seen what they are judged on."
-            )
+        for parts, judged in self._common.items():
+            if seen := parts._replace(judged=judged).seen:
+                who = self._called(parts) if len(distinct) > 1 else ""
+                notes.append(
+                    f"In {seen} series train{who and f' of {who}'} reaches beyond the first target "
+                    f"of validation, so {who or 'the models'} may have seen what is judged."
+                )
         covariates = self.parts.judged.beyond_targets()
         if self.models:
             notes += covariates_note(covariates, baselines, too_many(self.parts.train))

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_ts._keras_private import layers_within
 from keras_ts._progress import ProgressBar
+from keras_ts._quantiles import crossing
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.layers.plumbing import LevelByStatic
@@ -31,6 +32,7 @@ class IntervalErrors(NamedTuple):
     scales: Array  # (windows, targets)
     known: Array  # (windows, targets), how many inputs have a value
     windows: IntArray
+    crossed: Array  # (windows, steps, targets), True where quantiles cross
 
     def scores(self, floor: Array) -> Array:
         """Return how much wider each interval must be, in units of the windows' scales."""
@@ -52,6 +54,7 @@ def errors_of(
         predicted = judged.predictions("model", model, levels, block)
         predicted = predicted.reshape(*block.actual.shape, -1)
         present = np.isfinite(block.actual) & np.isfinite(predicted).all(axis=-1)
+        crossed: Any = crossing(predicted)
         usable = (present.any if judged.partial else present.all)(axis=(1, 2))
         actual = np.where(present, block.actual, np.nan)[..., None]
         past, known = block.past_as_read, known_steps(block.past_as_read)
@@ -72,6 +75,7 @@ def errors_of(
                 scales,
                 known,
                 block.begin + np.arange(len(past)),
+                crossed,
             )
         )))  # fmt: skip
         progress.add(len(past))

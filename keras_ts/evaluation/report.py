@@ -1,7 +1,7 @@
 """``ComparisonReport``: the scores of forecasters in a table, with a verdict on each model."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,13 +12,12 @@ from keras_ts import _checks
 from keras_ts._backends import versions
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
-from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets
+from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
 from keras_ts.evaluation.arithmetic.verdict import (
     ENDS,
     Origins,
     Skill,
-    skill,
     skills_by_series,
 )
 from keras_ts.plotting.errors import draw_verdict
@@ -97,8 +96,8 @@ class ComparisonReport(Report):
     _period: int | None
     _folds: int | None
     _notes: list[str]
-    # Skills over a rival, computed when first asked for: a large panel takes seconds.
-    _found: dict[tuple[str, str], Skill] = field(default_factory=dict)
+    # Skills on series, computed when first asked for: a large panel takes seconds.
+    _found: dict[str, Skill] = field(default_factory=dict)
 
     def scores(self, by: str) -> dict[str, Array]:
         """Return the scores of every forecaster for each step, series, target or number of inputs.
@@ -271,12 +270,10 @@ class ComparisonReport(Report):
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
         if len(self.verdicts) > 1:
-            best = min(self.verdicts, key=lambda name: float(self._tallies[name].metric(self.by)))
+            best = self._models.best
             for name in self.verdicts:
                 if name != best:
-                    # ``rivals`` corrects for the luck of the best model, as of the best baseline.
-                    found = self._beside(name, best, skill, rivals=len(self.verdicts) - 1)
-                    yield self._said(name, found, f"the best model, {best}")
+                    yield self._said(name, self._models.of[name], f"the best model, {best}")
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -316,7 +313,7 @@ class ComparisonReport(Report):
 
     def _singly(self, name: str) -> Iterator[str]:
         """Yield a sentence on how many series a model wins and loses, if any has an interval."""
-        skills = self._beside(name, self.best, skills_by_series)
+        skills = self._by_series(name)
         few = int(np.isnan(skills.low).sum())
         if few == len(skills.low):
             return
@@ -331,11 +328,10 @@ class ComparisonReport(Report):
         """Yield a sentence for each of several targets where a model does not beat the best one."""
         if len(self._targets) < 2:
             return
-        # With too few windows or series there is no interval, and the value alone decides.
         lost = [
             (target, on)
             for target, on in zip(self._targets, self._on_targets, strict=True)
-            if on.of[name].low <= 0 or on.of[name].value <= 0
+            if on.best and on.of[name].verdict != "beats"
         ]
         for target, on in lost[:_MOST_LOST]:
             rival = f"the best baseline there, {on.best}"
@@ -350,7 +346,7 @@ class ComparisonReport(Report):
         """Return the skills and verdicts of every forecaster on some series, one after another."""
         known = np.minimum(np.searchsorted(self._series, series), len(self._series) - 1)
         judged = self._series[known] == series
-        skills = [self._beside(name, self.best, skills_by_series) for name in self._tallies]
+        skills = [self._by_series(name) for name in self._tallies]
         ends = {
             column: np.where(judged, [getattr(own, end)[known] for own in skills], np.nan).ravel()
             for column, end in ENDS.items()
@@ -358,6 +354,13 @@ class ComparisonReport(Report):
         verdicts = np.concatenate([skill.verdict[known] for skill in skills])
         few = np.isnan(ends["skill_low"])
         return {**ends, "verdict": np.where(few, "too few windows", verdicts)}
+
+    @cached_property
+    def _models(self) -> Skills:
+        """The skills of models over the best of them."""
+        errors = {name: self._tallies[name].by_seed for name in self.verdicts}
+        best = min(errors, key=lambda name: float(self._tallies[name].metric(self.by)))
+        return skills_over(best, errors, [*errors], self.by, self._joint.origins)
 
     @cached_property
     def _on_targets(self) -> list[Skills]:
@@ -376,14 +379,14 @@ class ComparisonReport(Report):
             "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
         }
 
-    def _beside(self, name: str, rival: str, judge: Callable[..., Skill], rivals: int = 1) -> Skill:
-        """Return a forecaster's skill over a rival, on all series or on each, as ``judge`` does."""
-        if (name, rival) not in self._found:
-            errors, others = self._tallies[name].by_seed, self._tallies[rival].errors
+    def _by_series(self, name: str) -> Skill:
+        """Return a forecaster's skill over the best baseline on each series."""
+        if name not in self._found:
+            errors, others = self._tallies[name].by_seed, self._tallies[self.best].errors
             judged = np.isfinite(others)
-            found = judge(errors[:, judged], others[judged], self._joint.origins, rivals)
-            self._found[name, rival] = found.rooted() if is_rooted(self.by) else found
-        return self._found[name, rival]
+            found = skills_by_series(errors[:, judged], others[judged], self._joint.origins)
+            self._found[name] = found.rooted() if is_rooted(self.by) else found
+        return self._found[name]
 
 
 def _panel(origins: Origins) -> str:

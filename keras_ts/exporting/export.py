@@ -50,8 +50,8 @@ def export_model(
     """Export a forecaster into a file that a server reads without Keras and keras_ts.
 
     The file holds the whole forecast: it takes the last rows of series and returns the steps that
-    follow, in units of the series. Its inputs are those that the model has of ``past``, ``future``
-    and ``static``, with the shapes that ``Rollout`` lists; its output is named ``forecast``.
+    follow, in units of the series. Its inputs are named ``past``, ``future`` and ``static``, as far
+    as the model has them, with the shapes that ``Rollout`` lists; its output is ``forecast``.
 
     The file also holds a description as JSON: columns of each input in their order, categories, the
     formulas of the calendar, the rows that are read and forecast, what may be missing, targets,
@@ -98,9 +98,9 @@ def export_model(
         PermissionError: The file exists, and may not be written.
         TypeError: ``model`` is not a Sequential or functional Keras model, ``filepath`` is not a
             path, or ``windows`` are not windows.
-        ValueError: ``format`` is out of range, or not that of ``filepath``; the model carries no
-            windows, or does not fit them; or Keras cannot export it to ``format``, or to a file
-            that loads.
+        ValueError: ``format`` is out of range, or does not go with the suffix of ``filepath``; the
+            model carries no windows, or does not fit them; or Keras cannot export it to ``format``,
+            or to a file that loads.
     """
     _checks.choice("format", format, tuple(FORMATS))
     path, suffix = Path(path_text("filepath", filepath)), FORMATS[format].suffix

@@ -93,7 +93,7 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the file's names; if these are not the model's, they have its order."""
+    """Return the inputs by the file's names, which are the model's, or at least in its order."""
     inputs = dict(zip(names, arrays, strict=True))
     if set(file_names) <= set(inputs):
         return {name: inputs[name] for name in file_names}
@@ -104,7 +104,7 @@ def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, 
 # another length or a missing value that nothing masks. So the checks are operations of the graph,
 # and a request that fails a check gets an error with the check's text.
 def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
-    """Rewrite a SavedModel with checked inputs and a signature ``description``, which is JSON."""
+    """Rewrite a SavedModel with checked inputs, and a signature that returns the description."""
     import tensorflow as tf
 
     from_keras = path.rename(path.with_name(f"{path.name}-from-keras"))
@@ -241,8 +241,8 @@ def _check_onnx(path: str) -> None:
 
 
 def _own_operations() -> dict[str, Any]:
-    """Return the options that keep TensorFlow's own operations out of a LiteRT file."""
-    # With these, which Keras allows, a file runs only in interpreters that contain TensorFlow.
+    """Return the options that keep TensorFlow's operations out of a LiteRT file."""
+    # With these operations, which Keras allows, it runs only in interpreters with TensorFlow.
     import tensorflow as tf
 
     return {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}

@@ -92,6 +92,11 @@ def aggregate(
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
     read = Samples.of(samples)
     if above is not None:
+        if hasattr(above, "columns"):
+            raise TypeError(
+                "above must be a number, or a dict or Series of numbers by id or group. Received: "
+                f"{type(above).__name__}. Pass one column of it."
+            )
         above = dict(above.items()) if hasattr(above, "items") else _checks.real("above", above)
         if levels is None or len(read.values) > 1:
             raise ValueError(

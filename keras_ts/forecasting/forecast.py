@@ -149,7 +149,10 @@ def forecast(
         series = with_new_series(series, future, interface.windows, incomplete)
     prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
-        raise ValueError("series is a frame without a row, so there is no series to forecast.")
+        raise ValueError(
+            "series is a frame without a row: pass rows of at least one known series, to forecast "
+            "a new one, too."
+        )
     prepared.plan.warn_far()
     warn_of_ended(prepared.plan)
     made, settings = prepared.forecast(), interface.windows
@@ -217,7 +220,8 @@ class Prepared:
                 )
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
-            _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part)
+            refuse = self.incomplete == "raise"
+            _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
             values[part.chosen] = made
         values = values[:, : plan.steps]
         if history.interface.quantiles is not None and (crossed := crossing(values)).any():
@@ -232,9 +236,10 @@ class Prepared:
             stuck = np.flatnonzero(self.sampling.without_width(values, keys)).tolist()
             if stuck:
                 warnings.warn(
-                    f"Intervals have no width in {len(stuck)} of {len(values)} series, the first "
-                    f"{panel.series(stuck[0])}: sample paths rest on few errors there, and the "
-                    "probabilities of totals may be far off. Compare them with past totals.",
+                    f"Intervals have hardly any width in {len(stuck)} of {len(values)} series, the "
+                    f"first {panel.series(stuck[0])}, beside the errors beyond them: sample paths "
+                    "rest on few errors there, and the probabilities of totals may be far off. "
+                    "Compare them with past totals.",
                     stacklevel=3,
                 )
             values = self.sampling.draw(values, keys, begins)
@@ -290,7 +295,9 @@ def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArr
     return closed, unknown
 
 
-def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], part: History) -> None:
+def _check_sizes(
+    ahead: Array, without: BoolArray, inputs: dict[str, Array], part: History, refuse: bool
+) -> None:
     """Refuse values that are too small to be squared, and a forecast that is not finite."""
     panel, interface = part.panel, part.interface
     if interface.normalizes:
@@ -312,8 +319,15 @@ def _check_sizes(ahead: Array, without: BoolArray, inputs: dict[str, Array], par
     bad: Any = ~(finite | without).all(axis=1)
     # Missing inputs that are not masked make a forecast NaN.
     if bad.any() and interface.masked is None:
-        for values in inputs.values():
-            bad &= ~missing_rows(values.reshape(len(values), -1))
+        parts = [missing_rows(values.reshape(len(values), -1)) for values in inputs.values()]
+        lacking: Any = np.logical_or.reduce(parts)
+        if refuse and interface.windows.handling.masked and (bad & lacking).any():
+            raise ValueError(
+                f"{panel.series(int(part.chosen[(bad & lacking).argmax()]))} lacks values in its "
+                "last window, and the model's forecast of it is not finite: no layer masks them. "
+                'Begin the model with MaskMissing, fill the values, or pass incomplete="nan".'
+            )
+        bad &= ~lacking
     if bad.any():
         row = int(bad.argmax())
         values = np.concatenate([array[row].ravel() for array in inputs.values()])

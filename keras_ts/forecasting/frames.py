@@ -158,8 +158,8 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
         if columns and incomplete == "raise":
             raise ValueError(
                 f"series has no row of {_checks.shown(name)}, which future names, and future lacks "
-                f"its static columns {_checks.shown(columns)}. Add them to future, or its rows to "
-                'series; or pass incomplete="nan".'
+                f"values of its static columns {_checks.shown(columns)}. Add them to future, or "
+                'its rows to series; or pass incomplete="nan".'
             )
         if columns:
             del first[name]

@@ -15,11 +15,11 @@ from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.cycles import by_clock, waves
 from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.labels import distinct_rows
+from keras_ts.windows.arithmetic.labels import collapsed, distinct_rows, expanded
 from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
-from keras_ts.windows.reading.irregular import refuse_without
+from keras_ts.windows.reading.irregular import cure_of, refuse_without
 from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
@@ -111,6 +111,32 @@ class History:
         rows = ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
         return np.maximum(rows, begins[:, None])
 
+    def check_static(self, values: Array, names: list[str], series: IntArray) -> None:
+        """Refuse a plan in which a static column has another value than in the series."""
+        categories, panel = self.windows.categories, self.panel
+        made = expanded(names, categories)
+        given = panel.per_series(made)[np.maximum(series, 0)]
+        wrong = np.isfinite(values) & ~np.isclose(values, given) & (series >= 0)[:, None]
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            name = collapsed([made[column]], categories)[0]
+            raise ValueError(
+                f"future, or future and series, have different values of the static column "
+                f"{name!r} for {panel.series(int(series[row]))}. A static column never changes: "
+                "correct one of them, or leave the column out of future."
+            )
+
+    def often_closed(self, times: Array) -> BoolArray:
+        """Return which of ``times`` most weeks of the last window lack, ``(chosen, steps)``."""
+        often: BoolArray = np.zeros(times.shape, bool)
+        lacking = self._missing()[..., self.panel.columns.targets].all(axis=2)
+        shown: Any = self.panel.clock and self.panel.clock.shown[self.rows]
+        for step, time in enumerate(times.T if times.dtype.kind == "M" else ()):
+            apart = time[:, None] - shown
+            same = (apart % np.timedelta64(7, "D") == np.timedelta64(0)) & ~self.before
+            often[:, step] = 2 * (same & lacking).sum(axis=1) > same.sum(axis=1)
+        return often
+
     def _broken(self) -> BoolArray:
         """Return True for each chosen series whose last rows lack values that the model needs."""
         handling, masked = self.windows.handling, self.interface.masked
@@ -176,10 +202,8 @@ class History:
                 row = int(rows[gaps.argmax()])
                 before, after = (panel.clock.written(at) for at in (row - 1, row))
                 what = f"an irregular step in its last window, from {before} to {after}"
-                cure = (
-                    "it is no whole number of the series' steps. Correct the timestamp, fill in "
-                    "rows that are missing (with 0, if nothing happened there)"
-                )
+                mend = cure_of(self.given, int(self.chosen[place]), self.windows).removesuffix(".")
+                cure = f"it is no whole number of the series' steps. {mend}"
             return f"{name} has {what}", f': {cure}, or pass incomplete="nan" for rows of NaN.'
         lacking, plan = missing.any(axis=1), ""
         if self.windows.planned and lacking[-1]:

@@ -17,7 +17,7 @@ from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import Following, History, calendar_of, check_no_start
 from keras_ts.forecasting.loop import Rounds
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.labels import Rows, collapsed, expanded, places_of
+from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import lacking_rows
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
@@ -82,26 +82,34 @@ class Plan:
             done += count
 
     def warn_far(self) -> None:
-        """Warn if a known-ahead or static number is far outside its range in training."""
-        carried, panel = self.history.interface.carried, self.history.panel
+        """Warn if a number of the plan or of a last window is far outside its range in training."""
+        history, columns = self.history, self.history.panel.columns
+        carried, static, own = history.interface.carried, list(columns.static), list(columns.own)
         ranges = {} if carried is None else carried.ranges or {}
-        names, values = panel.columns.by_part(), self.values
-        read = {} if values is None else dict(zip(names["future"], values.T, strict=True))
-        read |= {name: panel.per_series([name])[self.history.chosen].T for name in names["static"]}
-        for name, numbers in read.items():
-            low, high = ranges.get(str(name), (-np.inf, np.inf))
-            # Rounded, since the same number may come as float32 and as float64.
-            most = high - low + 1e-6 * max(abs(low), abs(high))
-            far = (np.abs(numbers - (low / 2 + high / 2)) > most).T
-            if far.any():
-                series = panel.series(int(self.history.chosen[far.any(axis=1)][0]))
-                whose = series if name in names["static"] else f"future of {series}"
-                warnings.warn(
-                    f"{whose} has {numbers.T[far][0]} in column {name!r}, far outside the {low} "
-                    f"to {high} of training, so the forecast extrapolates: check value and unit.",
-                    stacklevel=3,
-                )
-                return
+        read: list[Any] = []
+        if self.values is not None:
+            read.append(("future of ", history, columns.by_part()["future"], self.values))
+        if static:
+            read.append(("", history, static, history.panel.per_series(static)[history.chosen]))
+        for part in history.parts() if ranges else ():
+            past = part.past.reshape(len(part.chosen), -1, part.panel.num_columns)
+            names, rate = [columns.past[place] for place in own], part.windows.sampling_rate
+            read.append(("the last window of ", part, names, past[:, ::rate, own]))
+        for where, part, names, values in read:
+            for name, numbers in zip(names, np.moveaxis(values, -1, 0), strict=True):
+                low, high = ranges.get(str(name), (-np.inf, np.inf))
+                # Rounded, since the same number may come as float32 and as float64.
+                most = high - low + 1e-6 * max(abs(low), abs(high))
+                far = np.abs(numbers - (low / 2 + high / 2)) > most
+                if far.any():
+                    series = part.panel.series(int(part.chosen[np.argwhere(far)[0][0]]))
+                    warnings.warn(
+                        f"{where}{series} has {numbers[far][0]:.6g} in column {name!r}, far "
+                        f"outside the {low:.6g} to {high:.6g} of training, so the forecast "
+                        "extrapolates: check value and unit.",
+                        stacklevel=3,
+                    )
+                    return
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
         """Return the chosen series' columns that are known ahead; NaN at a closed step."""
@@ -137,10 +145,10 @@ class Plan:
         filled = present & (closing | np.isfinite(values).all(axis=2))
         missing = ~filled[:, :steps].all(axis=1)
         if missing.any():
+            series = history.panel.series(int(history.chosen[missing.argmax()]))
             raise ValueError(
                 f"future has missing values of the columns {_checks.shown(read)} in the rows that "
-                f"{history.panel.series(int(history.chosen[missing.argmax()]))} needs. Fill them "
-                "in."
+                f"{series} needs. Fill them in."
             )
         for row in range(steps, self.rounds.steps):
             values[:, row] = np.where(filled[:, row, None], values[:, row], values[:, row - 1])
@@ -160,11 +168,14 @@ class Plan:
         # and where all are, on a holiday. But if all are closed at the first step, the plan begins
         # late.
         holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0) & ever
-        opened = ~new[:, None] | np.logical_or.accumulate(planned, axis=1)
+        begun = np.logical_or.accumulate(planned, axis=1)
         nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
-        closed = closed & (
-            nothing[:, None] | (opened & ~usual[:, None] & ~closed[usual].any(axis=0) & ~holiday)
-        )
+        late = closed & ~begun.any(axis=0) & (planned.any(axis=1) & ~new)[:, None]
+        if self.following is not None and late.any():
+            times = self.following.shown[chosen, : late.any(axis=0).sum()]
+            late[:, : times.shape[1]] &= ~self.history.often_closed(times)
+        opened = (~new[:, None] | begun) & ~usual[:, None] & ~closed[usual].any(axis=0) & ~holiday
+        closed = closed & (nothing[:, None] | opened | late)
         numbers = chosen[closed.any(axis=1)].tolist()
         if numbers:
             steps = (np.flatnonzero(closed.any(axis=0)) + 1).tolist()
@@ -262,7 +273,7 @@ class Plan:
             series = self._series_of(tables[0][windows.id_column], incomplete)
         static = [name for name in windows.per_series if name in tables[0].columns]
         if static:
-            _check_static(values_of(static), static, series, history)
+            history.check_static(values_of(static), static, series)
         if following is None:
             places, inside = _in_order(series), np.zeros((len(panel.lengths), rows), bool)
         else:
@@ -372,7 +383,7 @@ def _check_named(future: Any, history: History, incomplete: str) -> None:
     table = open_frame(selected(future, [ids, *static], windows, "future"))
     series = _numbers_of(table[ids], history, incomplete)[1]
     if static:
-        _check_static(matrix(table, static, windows, "future"), static, series, history)
+        history.check_static(matrix(table, static, windows, "future"), static, series)
 
 
 def _in_order(series: IntArray) -> IntArray:
@@ -381,19 +392,3 @@ def _in_order(series: IntArray) -> IntArray:
     places = np.empty(len(series), np.int64)
     places[order] = np.arange(len(series)) - np.searchsorted(series[order], series[order])
     return places
-
-
-def _check_static(values: Array, names: list[str], series: IntArray, history: History) -> None:
-    """Refuse a plan in which a static column has another value than in the series."""
-    categories, panel = history.windows.categories, history.panel
-    made = expanded(names, categories)
-    given = panel.per_series(made)[np.maximum(series, 0)]
-    wrong = np.isfinite(values) & ~np.isclose(values, given) & (series >= 0)[:, None]
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        name = collapsed([made[column]], categories)[0]
-        raise ValueError(
-            f"future, or future and series, have different values of the static column {name!r} "
-            f"for {panel.series(int(series[row]))}. A static column never changes: correct one of "
-            "them, or leave the column out of future."
-        )

@@ -15,7 +15,7 @@ from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
 # Half widths below this share of a series' usual error beyond its interval count as none.
-_NARROW = 0.01
+_NARROW = 0.001
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,13 @@ class Sampling:
         return cls(count, seed, paths, interface.quantiles, low, high)
 
     def without_width(self, values: Array, keys: Array) -> BoolArray:
-        """Return True for each forecast whose widest interval has almost no width at any step."""
+        """Return True for each forecast with a target whose intervals have hardly any width."""
         paths, half = self.paths, (values[..., -1] - values[..., 0]) / 2
         places = np.searchsorted(paths.keys, keys) % len(paths.keys)
         units = np.where((paths.keys[places] == keys)[:, None, None], paths.tails.units[places], 0)
-        least = _NARROW * units.max(axis=2)[:, None]
-        wide = half.reshape(*half.shape[:2], -1) > least
-        known = np.isfinite(half).reshape(len(half), -1).any(axis=1)
-        return known & ~wide.any(axis=(1, 2))
+        wide = half.reshape(*half.shape[:2], -1) > _NARROW * units.max(axis=2)[:, None]
+        known = np.isfinite(half).reshape(wide.shape)
+        return (known.any(axis=1) & ~wide.any(axis=1)).any(axis=1)
 
     def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
         """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.

@@ -1,7 +1,7 @@
 """``SeriesLayer``: the base of layers that take a series in its own units.
 
-Keras would cast their inputs to half precision first, where 70,000 is infinite and a level loses
-its last digits. These layers compute in float32 at least.
+Under a half-precision policy, Keras would cast the inputs first: 70,000 would become infinite, and
+a level would lose its last digits. These layers compute in float32 at least.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from keras_ts._dtypes import at_least_float32
 
 
 class SeriesLayer(keras.layers.Layer):
-    """A layer that gets its inputs uncast, and returns one float output."""
+    """A layer that gets its inputs uncast, and by default returns floats in the input's shape."""
 
     # The attributes that its config holds, named as the arguments that set them.
     _settings: tuple[str, ...] = ()

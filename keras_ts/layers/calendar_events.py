@@ -22,16 +22,16 @@ MOST = 256
 
 @registered
 class CalendarEvents(SeriesLayer):
-    """Gives the effect of events, such as holidays, by the sine and cosine of a calendar.
+    """Gives the effect of events, such as holidays, at the sines and cosines of a calendar.
 
     An event is a point of a cycle, and the amount that it adds to each output of a step that falls
-    on it. With ``steps`` that amount may differ by the step of the forecast: in a week that is shut
-    all days, a forecast from before it misses each day, and one from within it has seen some. A new
-    layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds those
-    of a training part when it builds a model, and ``names`` then lists them in words.
+    on it. With ``steps``, the amount may differ by the step of the forecast: a forecast made before
+    a closed week misses all its days, and a forecast made within it hardly any. A new layer has no
+    events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds those of a training
+    part when it builds a model, and ``names`` then lists them in words.
 
-    An event that moves, such as the last Monday of May, is a point of the week and one of several
-    points of the year.
+    An event that moves, such as the last Monday of May, is a pair of points, of the week and of the
+    year, for each date on which it can fall. A step has to fall on both.
 
     Example:
 
@@ -43,7 +43,7 @@ class CalendarEvents(SeriesLayer):
     >>> year = calendar_features(days, "year")[None]
     >>> layer = CalendarEvents()
     >>> layer.build(year.shape)
-    >>> layer.set_events(0, year[0, 2:3], [[-9.0]])  # The 25th, if it is no leap year
+    >>> layer.set_events(0, year[0, 2:3], [[-9.0]])  # The 25th, outside of leap years
     >>> keras.ops.convert_to_numpy(layer(year))[0, :, 0].tolist()
     [0.0, 0.0, -9.0, 0.0]
 
@@ -111,7 +111,8 @@ class CalendarEvents(SeriesLayer):
             raise ValueError(f"moving={self.moving} must be below {cycles}, the number of cycles.")
         axes = {-1: shape[2]} if self.steps is None else {1: self.steps, -1: shape[2]}
         self.input_spec = keras.InputSpec(ndim=3, axes=axes)
-        # No step is within a reach of 0: such a place has no event. Events that move come last.
+        # A place with a reach of 0 has no event: no step lies within it. The last row, if any is
+        # added, holds the events that move.
         rows = cycles + (self.moving is not None)
         self.points = self._weight("points", (rows, MOST, 2), trainable=False)
         self.reaches = self._weight("reaches", (rows, MOST), trainable=False)
@@ -156,7 +157,7 @@ class CalendarEvents(SeriesLayer):
             points: Sine and cosine of the year, ``(places, 2)``: for the last Monday of May, seven
                 dates and those of a leap year. If there are more than 256, those with the largest
                 effects are kept.
-            weekdays: Sine and cosine of the week's cycle, where a point counts, ``(places, 2)``.
+            weekdays: Sine and cosine of the week, ``(places, 2)``: the weekday of each point.
             effects: Amounts that they add, as for ``set_events``.
 
         Raises:
@@ -178,7 +179,7 @@ class CalendarEvents(SeriesLayer):
     def _set(self, row: int, points: Any, effects: Any, width: float) -> IntArray:
         """Set the events of a row, and return which are kept."""
         points, effects = np.asarray(points, "float64"), np.asarray(effects, "float64")
-        if points.shape != (len(effects), 2) or effects.shape[1:] != self._effect:
+        if points.shape != (*effects.shape[:1], 2) or effects.shape[1:] != self._effect:
             expected = ", ".join(map(str, ("events", *self._effect)))
             raise ValueError(
                 f"points must be (events, 2) and effects ({expected}). Received shapes "
@@ -186,7 +187,7 @@ class CalendarEvents(SeriesLayer):
             )
         if not (np.isfinite(effects).all() and _on_circle(points)):
             raise ValueError("effects must be finite, and points the sine and cosine of an angle.")
-        if not 0 < width <= np.pi:
+        if not 0 < _checks.real("width", width) <= np.pi:
             raise ValueError(f"width must be an angle above 0 and up to pi. Received: {width}.")
         sizes = np.abs(effects).max(axis=tuple(range(1, effects.ndim)), initial=0.0)
         largest: IntArray = sizes.argsort(kind="stable")[::-1][:MOST]

@@ -68,8 +68,8 @@ class ConformalInterval(SeriesLayer):
             forecasts have an axis for targets. Defaults to None: the window is
             ``(batch, window)``.
         sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
-        calibrated_on: The range of the held-out targets by which ``calibrate`` set the margins, of
-            which ``compare`` warns. Defaults to None.
+        calibrated_on: The range of the held-out targets by which ``calibrate`` set the margins.
+            ``compare`` warns of windows in this range. Defaults to None.
         keep_others: True to also return the levels of ``quantiles`` that belong to no coverage,
             clipped so that none passes a bound. Defaults to False: leave them out.
         compiled_with: ``get_compile_config()`` of the model inside, with which ``fine_tune`` trains
@@ -79,14 +79,14 @@ class ConformalInterval(SeriesLayer):
             reports them. Defaults to None: they do not differ.
         paths: Ranks of errors, as ``calibrate(..., joint=True)`` puts them here; ``forecast`` draws
             sample paths from them. Defaults to None: none.
-        inputs: Classes of windows with margins of their own, each by its least number of inputs,
-            increasing: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. Inputs in which a
-            target is missing do not count for it. Windows of fewer than the least belong to the
-            first class. Defaults to None: all windows have the same margins.
+        inputs: Least number of inputs of each class of windows, increasing; each class has separate
+            margins: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. For each target, only
+            inputs with a value of it count. Windows of fewer inputs belong to the first class.
+            Defaults to None: all windows have the same margins.
         scores: Quantiles of the errors that set the margins, as ``calibrate`` puts them here;
             ``follow`` reads new margins from them. Defaults to None: none.
-        followed: The levels of the margins that ``follow`` moved, at which they are read from
-            ``scores``, and the origins that moved them. Defaults to None: none has moved.
+        followed: The levels to which ``follow`` moved margins, which are read from ``scores`` at
+            these levels, and the origins that moved them. Defaults to None: none has moved.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:

@@ -1,7 +1,7 @@
 """``LinearForecast``: a linear map from a window to its forecast.
 
 A linear autoregression is hard to beat on a long series, and a recurrent net comes near it slowly.
-Added to the net, it leaves to the net what is not linear.
+Where the forecasts of both are added, the net learns only what is not linear.
 """
 
 from typing import Any
@@ -37,15 +37,15 @@ class LinearForecast(SeriesLayer):
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        Windows of a fixed length, ``(batch, time, features)``, relative to a location of their
-        own, as ``NormalizeWindow`` returns them: masked steps count as 0.
+        Windows of a fixed length, ``(batch, time, features)``, each relative to its location,
+        as ``NormalizeWindow`` returns them: masked steps count as 0.
 
     Output shape:
         ``(batch, steps, features)``, without a mask. Float32 under a half-precision policy.
 
     Raises:
         TypeError: ``steps`` is not an integer.
-        ValueError: ``steps`` is below 1, or the windows are of any length.
+        ValueError: ``steps`` is below 1, or the length of the windows is None.
     """
 
     _settings = ("steps",)

@@ -30,8 +30,8 @@ class MaskMissing(SeriesLayer):
     [[False, True, True]]
 
     Args:
-        features: ``"any"`` to mask a step if any feature lacks a value, or ``"all"`` to mask it if
-            all do, as fits several targets of one series. Defaults to ``"any"``.
+        features: ``"any"`` to mask a step if any feature lacks a value, or ``"all"`` to mask it
+            only if all do, which suits several targets of one series. Defaults to ``"any"``.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -53,7 +53,7 @@ class MaskMissing(SeriesLayer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        """Check that there are features: a step of plain series would pass for a feature."""
+        """Check that there is a feature axis: in plain series, steps would pass for features."""
         if len(input_shape) != 3:
             raise ValueError(
                 "MaskMissing takes windows (batch, time, features). Received: shape "

@@ -81,8 +81,8 @@ class NormalizeWindow(SeriesLayer):
         period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True if each step uses only itself and earlier steps, as a net needs that forecasts
-            at every step. ``"last"`` then subtracts the value one step earlier, and gives the
-            step's own value as location, which restores its forecast. Defaults to False.
+            at every step. ``"last"`` then subtracts the value one step earlier, and returns each
+            step's value as location, to restore the forecast made there. Defaults to False.
         epsilon: Number added to the variance, which avoids division by zero in a constant window,
             in squared units of the series. Defaults to 1e-6.
         masked: True if masked steps are missing values: ``"seasonal"`` then counts phases up to the

@@ -34,8 +34,8 @@ def past_errors(
     ridge: float,
 ) -> Any:
     """Return mean squared errors, ``(batch, features, levels + lines, 1 + dampings * lines)``."""
-    # Means are over the origins of each window. The first column has no trend; the others follow
-    # damping by damping. All are 1 if a window is too short to tell. ``windows`` are 0 where
+    # Means are over origins and the steps after them. The first column has no trend; the others
+    # follow damping by damping. All are 1 if a window is too short to tell. ``windows`` are 0 where
     # masked; ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count; ``levels`` and
     # ``lines`` are discounts; ``growths`` is ``(dampings, steps)``.
     dtype = windows.dtype

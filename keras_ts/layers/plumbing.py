@@ -1,7 +1,7 @@
 """Layers for presets only: not public, but registered, since saved files name them.
 
-Some move masks: after ``Concatenate``, Keras takes a step for present if any of the windows has it,
-and before layers that support no masks it drops a mask, with a warning.
+Some move masks, since Keras loses them: after ``Concatenate``, it counts a step as present if any
+input has it, and at a layer that supports no masks, it drops the mask with a warning.
 """
 
 from collections.abc import Sequence
@@ -46,8 +46,8 @@ def selected(values: Any, columns: Sequence[int]) -> Any:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
 
-# A recurrent layer takes longer with every step that it reads, and after some dozens it has
-# forgotten the first. A linear map costs next to nothing, and can use a value of a year ago.
+# A recurrent layer takes longer with every step that it reads, and after some dozens has forgotten
+# the first, so it gets the last steps. A linear map is cheap, and can use a value of a year ago.
 @registered
 class LastSteps(SeriesLayer):
     """Keeps the last steps of each window, ``(batch, min(steps, time), ...)``, and their mask."""
@@ -180,9 +180,9 @@ class LevelByStatic(SeriesLayer):
     scales, those of other columns unchanged. ``fit_level`` sets the weights: ``asinh(location /
     unit)`` and ``log(scale)`` are linear in the static columns.
 
-    With ``fewest`` above 1, a column of fewer values keeps its location, and gets the scale of
-    similar series, larger for a larger location: its own scale says little (0 for one value). The
-    layer then takes the normalized windows after the scales, and returns them in the new scale.
+    With ``fewest`` above 1, a column of fewer values, but at least one, keeps its location and gets
+    the scale of similar series, larger for a larger location: the scale of few values says little
+    (0 for one). The layer then takes normalized windows after the scales, and rescales them too.
     """
 
     _settings = ("fewest",)

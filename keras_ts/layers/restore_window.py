@@ -32,8 +32,8 @@ class RestoreWindow(SeriesLayer):
     Args:
         feature: Index of the feature whose statistics bring every output back to its units, or a
             list with one index for each output. Defaults to None, for windows of one feature.
-            In files from before 0.3, None means each output's own feature if there are as many
-            features as outputs, otherwise the first.
+            In files from before 0.3, None means the feature at the index of the output if there are
+            as many features as outputs, otherwise the first.
         period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
             output uses the phase of its step. Defaults to None.
         gap: Steps between a window and its first output, with ``period``. Defaults to 0.
@@ -43,9 +43,8 @@ class RestoreWindow(SeriesLayer):
         A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
         and scale that ``NormalizeWindow`` returned, and its inverse level if there is one. With
         ``period``, outputs are ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single
-        feature, and ``(batch, outputs)`` for one step of several. A ``mask`` of the outputs comes
-        with them, or as an argument after layers that pass none on, such as recurrent ones of Keras
-        3.16.
+        feature, and ``(batch, outputs)`` for one step of several. Outputs may bring a mask; after
+        layers that end it, such as recurrent ones of Keras 3.16, pass it as ``mask``.
 
     Output shape:
         The shape of the outputs, float32 under a half-precision policy.

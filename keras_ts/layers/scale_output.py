@@ -78,7 +78,7 @@ class ScaleOutput(SeriesLayer):
         method: Literal["standard", "max_abs", "min_max"] = "standard",
         **kwargs: Any,
     ) -> "ScaleOutput":
-        """Read scale and offset from data: the training part of a series, without the rest.
+        """Return a layer with the scale and offset of data; pass the training part alone.
 
         Args:
             series: ``(time,)``, ``(time, columns)`` for one scale per column, or a list of
@@ -88,7 +88,8 @@ class ScaleOutput(SeriesLayer):
             **kwargs: Arguments of the layer.
 
         Raises:
-            ValueError: The series is empty or constant, or a value is missing.
+            ValueError: The series is empty, or a column is constant (for ``"max_abs"``: all 0), or
+                a value is missing or infinite.
         """
         _checks.choice("method", method, ("standard", "max_abs", "min_max"))
         values = _stacked(series)
@@ -99,8 +100,9 @@ class ScaleOutput(SeriesLayer):
         else:
             scale, offset = np.ptp(values, axis=0), values.min(axis=0)
         if not np.all(scale > 0):
+            column = "" if values.ndim == 1 else f"column {np.argmin(scale)} of "
             raise ValueError(
-                f"series is constant, so method={method!r} finds no scale. Give one: "
+                f"{column}series is constant, so method={method!r} finds no scale. Give one: "
                 "ScaleOutput(scale=1.0, offset=...)."
             )
         return cls(scale.tolist(), offset.tolist(), **kwargs)
@@ -116,9 +118,8 @@ class ScaleOutput(SeriesLayer):
 
     def call(self, inputs: Any) -> Any:
         """Scale and shift."""
-        dtype = self._float_dtype
         scale, offset = self._tensors()
-        return ops.cast(inputs, dtype) * scale + offset
+        return ops.cast(inputs, self._float_dtype) * scale + offset
 
     def invert(self, outputs: Any) -> Any:
         """Return the input that gives ``outputs``: ``(outputs - offset) / scale``."""

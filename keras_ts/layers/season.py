@@ -1,7 +1,7 @@
 """The season of a window: how each phase of a period departs from the level around it.
 
 A year is one period, and steps of weight 0 do not count. Years and phases are numbered back from
-the last step that counts, so the step after a window always has phase 0.
+the window's last step, padding aside, so the step after that always has phase 0.
 
 With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` whole years:
 
@@ -44,15 +44,15 @@ def season(
 ) -> tuple[Any, Any, Any]:
     """Return the season by phase and by step, and the inverse level ``(batch, 1, features)``."""
     # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
-    # 1)``, is the position of the last step that counts. ``complete`` says that all count: the
-    # first round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was
+    # 1)``, is the position of the last step, padding left out. ``complete`` says that all count:
+    # the first round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was
     # subtracted from the values; with it, the season is multiplicative in windows without a
     # negative value. The inverse level is one over the mean level, 0 for an additive season.
     length = values.shape[1]
     values = weights * values
     # Constants come from NumPy: jax2onnx takes no ``ops.arange``.
     steps = ops.convert_to_tensor(np.arange(length).reshape(1, length, 1), "int32")
-    back = ops.cast(last, "int32") - steps  # Steps before the last one that counts.
+    back = ops.cast(last, "int32") - steps
     # jax2onnx divides no integers of an open batch. The half keeps rounding from crossing a whole
     # number.
     year = ops.cast(ops.floor((ops.cast(back, values.dtype) + 0.5) / period), "int32")

@@ -32,7 +32,7 @@ _SIZES = 5.0
 _NO_TREND = 2.0
 # With a backtest, shares fall with this power of the root mean squared error.
 _SHARPNESS = 16.0
-# Bound of the logarithm by which the net changes that power for a window.
+# Bound of the logarithm of the factor by which the net multiplies that power for a window.
 _MOST_TRUST = 3.0
 # Added to squared errors: errors below a hundredth of a window's scale make no difference.
 _ERROR_FLOOR = 1e-4
@@ -42,8 +42,8 @@ _ERROR_FLOOR = 1e-4
 class SmoothedForecast(SeriesLayer):
     """Mixes forecasts by exponential smoothing, with shares that depend on the window.
 
-    ``k`` is the number of steps from a step ``x[k]`` to the last one, and ``h`` that from the last
-    one to a step of the forecast:
+    ``k`` counts the steps from ``x[k]`` to the last step that is not masked, and ``h`` those from
+    there to a step of the forecast:
 
     - Levels: ``sum(l^k x[k]) / sum(l^k)`` for the discounts 0 (the last value), 0.3, 0.5, 0.65,
       0.8, 0.9, 0.96 and 1 (the mean), as in simple exponential smoothing (Brown, "Exponential
@@ -88,10 +88,10 @@ class SmoothedForecast(SeriesLayer):
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        A list: windows ``(batch, time, features)``, relative to a location and a scale of
-        their own, as ``NormalizeWindow`` returns them, with a mask ``(batch, time)`` if they have
-        one; the state of the net for them, ``(batch, units)``; and with ``unit`` their scales,
-        ``(batch, 1, features)``.
+        A list: windows ``(batch, time, features)``, each relative to its location and scale, as
+        ``NormalizeWindow`` returns them, with a mask ``(batch, time)`` if they have one; the state
+        of the net for them, ``(batch, units)``; and with ``unit`` their scales, ``(batch, 1,
+        features)``.
 
     Output shape:
         Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
@@ -102,7 +102,7 @@ class SmoothedForecast(SeriesLayer):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range.
+        ValueError: An argument is out of range, or the inputs have other shapes.
     """
 
     _settings = ("steps", "gap", "unit", "masked", "backtest_steps")
@@ -159,7 +159,7 @@ class SmoothedForecast(SeriesLayer):
             check_mask(tuple(mask.shape), tuple(windows.shape))
             weights = ops.cast(ops.convert_to_tensor(mask), dtype)[..., None]
         last = ops.max(weights * positions, axis=1, keepdims=True)
-        # Masked steps behind the last one count 0, whatever their power.
+        # Steps after the last present one have weight 0, whatever their power.
         back = ops.maximum(last - positions, 0.0)
         windows = weights * windows
         levels = ops.matmul(_shares(_LEVELS, back, weights), windows)
@@ -249,7 +249,7 @@ def _logits(evidence: Any, kernel: Any, bias: Any, features: int) -> Any:
 
 
 def _shares(discounts: tuple[float, ...], back: Any, weights: Any) -> Any:
-    """Return shares of steps, ``(batch, discounts, time)``, that add up to 1, or to 0 if masked."""
+    """Return shares of steps, ``(batch, discounts, time)``: their sum is 1, or 0 if all masked."""
     # A discount of 0 uses only the last step. So does 1e-30, which has a logarithm.
     logs = np.log(np.maximum(discounts, 1e-30))[None, None]
     powers = weights * ops.exp(back * ops.cast(logs, back.dtype))

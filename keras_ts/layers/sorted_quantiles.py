@@ -67,8 +67,8 @@ class SortedQuantiles(SeriesLayer):
         x = ops.cast(inputs, self._float_dtype)
         if outputs > 1:
             x = ops.stack([x[..., level::count] for level in range(count)], axis=-1)
-        # TensorFlow's sort leaves the numbers beside a NaN out of order; the other backends put the
-        # NaN on the highest level, where the median hides it. The sum of all quantiles shows it.
+        # TensorFlow's sort leaves the numbers beside a NaN out of order; the other backends put NaN
+        # on the highest level, and the median looks right. So all become their sum, which is NaN.
         broken = ops.any(ops.isnan(x), axis=-1, keepdims=True)
         return ops.where(broken, ops.sum(x, axis=-1, keepdims=True), ops.sort(x, axis=-1))
 

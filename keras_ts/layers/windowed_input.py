@@ -51,9 +51,8 @@ class WindowedInput(keras.layers.Layer):
             trained the model. ``compare`` warns of windows in this range. Defaults to None.
         period: Rows in a season, 2 or more: the preset's ``period``, which ``compare`` uses if none
             is passed. Defaults to None.
-        ranges: The lowest and the highest value of each numeric column that is known ahead or
-            static, by its name; ``forecast`` warns of values far outside. Defaults to None: no
-            warning.
+        ranges: The lowest and the highest value of each column of numbers, by its name;
+            ``forecast`` warns of values far outside. Defaults to None: no warning.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
 
     Input shape:

@@ -191,7 +191,7 @@ def plot_sweep(
 ) -> Any:
     """Draw losses over learning rates, for ``ExponentialLRSweep.plot``; return the axes."""
     # ``losses`` is the mean of ``repeats``, ``(repeats, rates)``. ``smoothed`` may be shorter than
-    # ``rates``: it ends before the first loss that is not finite.
+    # ``rates``: it ends where the loss diverges, or before the first loss that is not finite.
     rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
     ax = ready(ax)
     ax.set_xscale("log")

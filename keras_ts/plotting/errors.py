@@ -82,10 +82,10 @@ def draw_intervals(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw a point and an interval for each column, the first one on top."""
+    """Draw a point and an interval for each label, the first one on top."""
     # The color says on which side of 0 the interval lies; ``says`` names each side in the legend.
     # ``values``, ``low`` and ``high`` are shares; NaN in ``low`` means no interval, and a hollow
-    # point. A remark replaces the point of its column.
+    # point. A remark that is not empty replaces the point of its label.
     axes = ready(ax)
     if ax is None:
         axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))
@@ -134,7 +134,8 @@ def draw_verdict(
     filepath: Path = None,
 ) -> Any:
     """Draw skills with intervals; on a new figure errors by step and the reliability, too."""
-    # ``errors`` and ``below`` hold the models, then the best baseline. One step is not drawn.
+    # ``errors`` and ``below`` hold the models, then the best baseline. With a single step, there
+    # is no picture of errors by step.
     best = list(errors)[-1]
     axes, pictures, lower = ax, [], []
     if ax is None:
@@ -177,7 +178,7 @@ def draw_verdict(
 
 def _draw_reliability(below: Mapping[str, Any], models: list[str], ax: Any) -> None:
     """Draw the shares of values below each quantile, and at or below it, over the levels."""
-    # A quantile is right if its level lies between the two, which differ if values repeat.
+    # A quantile is right if its level lies between both; they differ if values equal the quantile.
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9)
     colors = colors_of(len(models))
     for place, (name, (levels, under, up_to)) in enumerate(below.items()):

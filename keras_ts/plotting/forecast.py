@@ -41,7 +41,7 @@ def plot_forecast(
     """Draw predictions after the series that they continue, or over the part that they forecast.
 
     Pass two frames, the one that was forecast and the one that ``forecast`` returned. Each series
-    gets its own axes, since stores differ in size, and quantiles become bands. Sample paths become
+    gets separate axes, since series differ in size, and quantiles become bands. Sample paths become
     bands, and five of them thin lines. For a series without a row, only the forecast is drawn.
     ``column`` and ``ids`` choose what is drawn. Or pass two arrays, a series and its forecast, and
     ``start``, ``times`` and ``quantiles``, which frames hold and arrays do not.
@@ -66,7 +66,7 @@ def plot_forecast(
             nearest to 0.5 is drawn as the forecast. Defaults to None: no quantiles.
         column: Name of the target to draw, for frames. Defaults to None: the first.
         ids: The ids of the series to draw, for frames. Defaults to None: the first six.
-        last: Draw only this many positions of each series. Defaults to None: all.
+        last: Draw only this many of the last positions of each series. Defaults to None: all.
         ax: Axes to draw all series on, each in its own color. Defaults to None: a new figure with
             axes for each series.
         filepath: File to save the picture in. Defaults to None: no file.

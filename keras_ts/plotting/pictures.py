@@ -39,7 +39,7 @@ class Picture:
 
     drawn: list[Drawn]
     name: str = "value"  # The label of the vertical axis.
-    times: Array | None = None  # Of one forecast; None if the horizontal axis shows positions.
+    times: Array | None = None  # The times of one forecast; None if the axis shows positions.
     left_out: str = ""  # The title if not all series are drawn.
 
 

@@ -41,7 +41,7 @@ def check_settings(names: Iterable[str]) -> None:
     if unknown := [name for name in names if name not in known]:
         known.remove("targets")
         raise TypeError(
-            f"windows_for takes {', '.join(known)}. Received: "
+            f"windows_for takes {', '.join(known)}; every other column is past. Received: "
             f"{', '.join(map(_checks.shown, unknown))}."
         )
 
@@ -99,12 +99,11 @@ def training_windows(
         _warn_empty_days_off(panel, settings.get("time_column"))
     for frequency in () if panel.clock is None else panel.clock.frequencies.kinds:
         rule = RULES.get(str(frequency.rule))
-        if rule is not None and rule.week and period % 7 == 0:
-            days = WEEKS[rule.week].count("1")
+        if period == 7 and rule is not None and rule.week and frequency.step == 1:
             warnings.warn(
-                f"period={period} counts rows, and a week of {rule.week}, the steps of "
-                f"time_column={settings.get('time_column')!r}, has {days} of them. Pass period="
-                f"{period // 7 * days} for a season of {period} days.",
+                f"period=7 counts rows, and a week of {rule.week}, the steps of time_column="
+                f"{settings.get('time_column')!r}, has {WEEKS[rule.week].count('1')}. Pass that "
+                "number for a season of a week.",
                 stacklevel=3,
             )
     ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]

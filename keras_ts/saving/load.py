@@ -36,7 +36,7 @@ IN_FOLDER = "model.keras"
 # A model may have this many weights that no file holds, such as states of random numbers.
 _UNSAVED_VALUES = 1 << 20
 # What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
-# and does not read. For a file of its own Keras would unpack the whole archive at every load.
+# and does not read. If the archive held one more file, Keras would unpack all of it at every load.
 KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
 _FIELDS = tuple(field.name for field in fields(Carried))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -75,8 +76,8 @@ def save_model(
         ValueError: ``filepath`` names a file of another kind, the names of columns take megabytes,
             ``windows`` cut other windows than the model's ``WindowedInput`` carries, ``report``
             judges no model with these weights, or one of another horizon, window or columns,
-            ``report`` comes with a model that has no windows, or the folder holds a ``README.md``
-            that would be wrong or lost.
+            ``report`` comes with a model that has no windows, ``picture`` without a folder or a
+            scorecard, or the folder holds a ``README.md`` that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     model = check_model(model)
@@ -99,6 +100,13 @@ def save_model(
         raise ValueError(
             "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
             "report=compare(model, train, validation)."
+        )
+    lambdas = [layer.name for layer in _keras_private.layers_within(model, keras.layers.Lambda)]
+    if lambdas:
+        warnings.warn(
+            f"The model has a Lambda, {_checks.shown(lambdas)}, whose code load_model refuses to "
+            "run. Put a layer in its place, or open the file with keras_ts.migrate_lambdas.",
+            stacklevel=2,
         )
     # Each file is in place only once all are complete.
     with _carrying(model, carried) as in_metadata, contextlib.ExitStack() as stack:

@@ -222,7 +222,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 def card_beside(
     model: keras.Model, folder: Path, judged: bool, picture: bool, stack: contextlib.ExitStack
 ) -> None:
-    """Write a model's card, and a picture of its errors, into its folder once the stack closes."""
+    """Write a model's card, and any picture of its errors, to its folder as the stack closes."""
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
     if not judged:
@@ -245,8 +245,8 @@ def card_beside(
         card.plot(own_axes()).figure.savefig(drawn, dpi=120)
 
 
-# An optimizer's state, which is no weight, is in the first group of a .keras file, which a model
-# inside the model may have, too, and in the second group of an .h5 file.
+# An optimizer's state is no weight. A .keras file keeps it in groups ``optimizer``, of the model or
+# of models inside it, and an .h5 file in the group ``optimizer_weights``.
 _OPTIMIZERS = ("/optimizer/", "/optimizer_weights/")
 
 

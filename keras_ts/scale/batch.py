@@ -96,7 +96,7 @@ class Batch:
         rows = np.add.reduceat(past, self.offsets[:-1], dtype=np.int64)
         return {
             int(number): f"the series has only rows known ahead, by {self.plan_column!r}, and a "
-            "BatchForecaster needs a row of its own"
+            "BatchForecaster needs a row before them"
             for number in np.flatnonzero(rows == 0)
         }
 
@@ -120,8 +120,8 @@ class Batch:
             )
         ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
         backend, table = table.implementation, table.drop(self.windows.id_column)
-        # NumPy has no missing integers, so ``forecast`` returns floats if times are missing, as
-        # pandas must. Other libraries get integers back: an engine needs one type in all batches.
+        # If integer times are missing, ``forecast`` returns floats, since NumPy has no missing
+        # integers. Except in pandas, they become integers: an engine needs one type in all batches.
         name = self.windows.time_column
         kind, floats = self.table[name].dtype, table[name].dtype.is_float()
         if kind.is_integer() and floats and not table.implementation.is_pandas_like():
@@ -151,8 +151,8 @@ def failing(
 ) -> dict[int, str]:
     """Return the error of each item at which ``attempt`` fails, by the item's number."""
     # A part that fails is halved, down to single items: k failing ones of n items take about ``2 *
-    # k * log2(n)`` attempts. Each part is tried together with one item that does not fail alone,
-    # since some items need another: a series of one row gets the frequency of the others.
+    # k * log2(n)`` attempts. Each part is tried together with an item that does not fail alone: a
+    # series of one row, for instance, needs another series, which has a frequency.
     order = numbers[np.argsort(-sizes, kind="stable")]
     tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]
     errors: list[Exception] = []
@@ -173,7 +173,7 @@ def failing(
         part = parts.pop()
         error = _error(attempt, np.sort(np.concatenate([good, part]))) if len(part) else None
         if error is not None and len(part) == 1:
-            # An error of the item alone counts rows from its own first row.
+            # Tried again alone: the error of a larger part counts rows in that part.
             failed[int(part[0])] = str(_error(attempt, part) or error)
         elif error is not None:
             parts += np.array_split(part, 2)

@@ -80,11 +80,11 @@ class BatchForecaster:
         windows: As in ``forecast``. Defaults to None: those that the model carries. They must name
             an ``id_column`` and a ``time_column``, by which rows are sorted.
         steps: As in ``forecast``. Defaults to None: the horizon.
-        future: The name of a column of the batch that is True in the rows known ahead, which follow
-            each series, and False in its own rows. Needed if the windows have ``future_columns``.
+        future: The name of a column of the batch that is False in the past rows of each series, and
+            True in the rows known ahead that follow. Needed if the windows have ``future_columns``.
             With ``missing="mask_targets"``, each series needs a row at the last step, with missing
-            values if that is closed, since other series may be in other batches. A series with only
-            rows known ahead is not forecast here; with ``min_inputs=0``, ``forecast`` can.
+            values if it is closed: open series may be in other batches. A series with only rows
+            known ahead is not forecast here; with ``min_inputs=0``, ``forecast`` can.
         incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
             "raise" raises an error, which ends the job. Defaults to "nan".
         num_samples: As in ``forecast``. Defaults to None: no sample paths.

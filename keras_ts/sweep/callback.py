@@ -31,7 +31,7 @@ from keras_ts.sweep.suggestion import divergence, moving_average, without_outlie
 class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     """Trains at rates that grow by a constant factor, and records the loss at each rate.
 
-    At the end it puts the model, its optimizer and the random state back as they were.
+    At the end it puts the model, its optimizer and the random state back, if ``restore`` is True.
 
     Example:
 
@@ -45,9 +45,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
     >>> len(sweep.lrs), sweep.lrs[0], sweep.lrs[-1], sweep.stopped
     (40, 1e-05, 0.1, 'finished')
 
-    The course's own sweep holds each rate for one epoch, with 20 rates in each factor of ten:
+    A sweep can also hold each rate for one epoch, here with 20 rates in each factor of ten:
 
-    >>> course = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
+    >>> by_epoch = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
 
     Args:
         start_lr: The first rate. Defaults to 1e-8.
@@ -106,8 +106,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def __bool__(self) -> bool:
         # On JAX and PyTorch, fit(callbacks=sweep), without a list, makes Keras call the callback
-        # from its own threads, where batches come out of order. Keras first asks for the truth
-        # value of the argument, and only there can the sweep refuse it.
+        # from other threads, where batches come out of order. Keras first asks for the truth value
+        # of the argument, and only there can the sweep refuse it.
         raise TypeError(
             "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
             "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
@@ -183,7 +183,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             self._rate_due = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Put the model, its optimizer and the random state back."""
+        """End the sweep; with ``restore=True``, put model, optimizer and random state back."""
         if self.restores:
             self.restore()
         else:
@@ -234,7 +234,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         return cls(**config)
 
     def _rates_of_fit(self, epoch: int) -> list[float]:
-        """Return the rates: ``steps`` of them or, by default, as many as the fit has left."""
+        """Return ``steps`` rates, or as many as the fit has from the sweep's first epoch on."""
         schedule = self.schedule
         if schedule.steps is None:
             first = min(self._epoch_starts, default=epoch + 1) - 1
@@ -243,7 +243,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             if not steps or steps < 2:
                 raise ValueError(
                     "steps must be 2 or more. Received: steps=None, and a fit whose length is "
-                    f"{steps or 'not known'}. Pass steps to ExponentialLRSweep, or fit for longer."
+                    f"{'not known' if steps is None else steps}. Pass steps to "
+                    "ExponentialLRSweep, or fit for longer."
                 )
             schedule = dataclasses.replace(schedule, steps=steps)
         return [schedule.rate(number) for number in range(schedule.steps or 0)]

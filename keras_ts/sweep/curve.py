@@ -93,11 +93,13 @@ class SweepCurve:
         return suggestion.suggest(self.lrs, self._runs, self.smoothing, self.stop_factor, rule)
 
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
-        """Return the range in which the suggestion might lie with other seeds.
+        """Return the range of nine tenths of the suggestions of resampled repeats.
 
         The sweep's repeats are resampled with replacement and averaged, many times (B. Efron's
         bootstrap, 1979). Each average gives a suggestion; the range holds the middle nine tenths
-        of these, and always ``suggest(rule)``.
+        of these, and always ``suggest(rule)``. All repeats start from the same weights, so this is
+        the luck of batches and dropout. Other starting weights may suggest a rate outside it; and
+        few repeats that agree on the rate give a range of one rate.
 
         Args:
             rule: See ``suggest``.
@@ -119,9 +121,9 @@ class SweepCurve:
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the losses over the rates, on a logarithmic axis, and mark the suggested rate.
 
-        The smooth line is the curve that ``suggest`` reads. If the loss rises above its start for
-        good, the rates from there on are shaded. Repeats add two bands: from their lowest to their
-        highest loss, and over the interval of the suggestion.
+        The smooth line is the curve that ``suggest`` reads. If the last loss lies far above the top
+        of this curve, the rates after the last loss below the top are shaded. Repeats add two
+        bands: from their lowest to their highest loss, and over the interval of the suggestion.
 
         Args:
             ax: Axes to draw on. Defaults to a new figure's.

@@ -66,7 +66,7 @@ def find_learning_rate(
         **fit_arguments: Arguments of ``fit``, such as ``batch_size`` and ``verbose``.
 
     Returns:
-        The finished ``ExponentialLRSweep``.
+        The ``ExponentialLRSweep`` that ran, or the mean of several.
 
     Raises:
         TypeError: ``model`` is not a Keras model, ``x`` is None, or ``fit_arguments`` holds
@@ -92,7 +92,7 @@ def find_learning_rate(
         others.append(_Progress(runs, steps))
     # An epoch has at least one batch, so these epochs are enough. The sweep stops the fit earlier.
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
-    # A later fit's order of windows depends on the dataset's epoch, which is put back, too.
+    # A dataset shuffles its windows itself, by its epoch, which is put back for later fits.
     position = x.state() if isinstance(x, WindowDataset) else None
     if position is not None:
         fit_arguments.setdefault("shuffle", False)

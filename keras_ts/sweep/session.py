@@ -16,7 +16,7 @@ from keras_ts._models import check_model, value_of
 
 
 class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
-    """The rates of a sweep, each for ``held`` batches, for an optimizer that takes a schedule."""
+    """The rates of a sweep, each for ``held`` batches, in place of an optimizer's schedule."""
 
     def __init__(self, rates: Sequence[float], held: int, begin: int) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class GeometricSchedule:
 # ``end`` can read the batches in between; ``end`` then puts the epoch's mean back. A model
 # with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
 # another name. Such a metric is found after an epoch's first batch: its mean equals the logged
-# loss. If a model keeps no mean, its logs hold the batch's own loss.
+# loss. If a model keeps no mean, its logs hold the loss of each batch alone.
 class UpdateLoss:
     """Reads the mean loss of the batches that make one update of the weights."""
 
@@ -253,7 +253,7 @@ class Snapshot:
         self._python = random.getstate()
         self._numpy = np.random.get_state()  # noqa: NPY002 - Keras and its users draw from it
         self._torch = generator_states()
-        # Keras has no generator of its own before the first draw without a seed.
+        # Keras makes its global generator at the first draw without a seed.
         self._seeds = _keras_private.global_seed_generator()
         self._seed = None if self._seeds is None else value_of(self._seeds.state)
 

@@ -175,7 +175,8 @@ def interval(
 ) -> tuple[float, float]:
     """Return the middle nine tenths of the rates that resampled repeats suggest."""
     # Efron's bootstrap: each draw takes as many repeats as there are, with replacement, and
-    # averages them. The range shows how far the suggestion would move with other seeds.
+    # averages them. The range shows how far the suggestion would move with other batches from the
+    # same starting weights.
     runs = _before_divergence(repeats, smoothing, stop_factor)
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
     picked = [
@@ -189,7 +190,7 @@ def interval(
 def _explosion(losses: Array, curve: Array) -> int:
     """Return how many losses come before the rise at the end of the curve."""
     # Half height lies midway between the lowest point of the curve and its top before that point.
-    # The count ends with the last loss at or below it, before the curve rises above it.
+    # The last loss counted is the last at or below half height before the curve rises above it.
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)

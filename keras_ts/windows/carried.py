@@ -18,7 +18,7 @@ from keras_ts.windows.arithmetic.frequency import same_steps
 from keras_ts.windows.arithmetic.labels import collapsed, expanded
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import PARTS, Columns, named_columns
-from keras_ts.windows.spec import HANDLING, Column
+from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings in which the windows of a call may differ from the model's: those of training, and
@@ -53,8 +53,8 @@ class Carried:
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
     # The period that the model was built with and is judged by, or None. Not compared either.
     period: int | None = field(default=None, compare=False, repr=False)
-    # The lowest and the highest training value of each column of numbers that is static or known
-    # ahead, by its name; or None. Not compared either.
+    # The lowest and the highest training value of each column of numbers, by its name; or None. Not
+    # compared either.
     ranges: dict[str, list[float]] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -104,9 +104,9 @@ class Carried:
                     }
                     for known in (ours, theirs)
                 )
-            # "keep" counts rows where the masking windows of training counted steps of time.
-            gaps = {HANDLING[of].gaps for of in (ours, theirs)} if name == "missing" else ()
-            if ours != theirs and (name not in _TRAINING or {"fill", "ignore"} == gaps):
+            # Where a row is missing, "keep" counts rows, and all other windows count time.
+            keeps = name == "missing" and "keep" in (ours, theirs) and self.windows.time_column
+            if ours != theirs and (name not in _TRAINING or keeps):
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "quantiles"):
             ours, theirs = getattr(self, name), getattr(other, name)
@@ -215,7 +215,7 @@ def _names(part: str, columns: Any) -> list[Column]:
 
 
 def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
-    """Return the ranges of static columns and of those known ahead; None for a memory map."""
+    """Return the ranges of the columns of numbers; None for a memory map."""
     source, ranges = in_time_order(dataset), {}
     panel, columns = source.panel, source.panel.columns
     begin_and_end = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
@@ -223,11 +223,12 @@ def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
     texts = expanded(tuple(panel.categories or ()), panel.categories)
     if panel.on_disk:
         return None
-    for place in columns.planned:
-        known = np.append(panel.values[:, place], np.nan)
+    rows = panel.values.reshape(len(panel.values), -1)
+    for place, name in enumerate(columns.read):
+        known = np.append(rows[:, place], np.nan)
         low, high = (float(of.reduce(of.reduceat(known, ends)[::2])) for of in (np.fmin, np.fmax))
-        if np.isfinite(high - low) and columns.past[place] not in texts:
-            ranges[str(columns.past[place])] = [low, high]
+        if np.isfinite(high - low) and name not in texts:
+            ranges[str(name)] = [low, high]
     for name in set(columns.static) - set(texts):
         read = panel.per_series([name])[source.sampler.ranges.series]
         ranges[str(name)] = [float(read.min()), float(read.max())]

@@ -124,8 +124,10 @@ def test_a_value_far_outside_of_training_is_named(model, connection):
     assert (status, len(answer["forecast"])) == (200, 14)
     wanted = ["future promotion: 30 is far outside the 0 to 1 of training."]
     assert answer["warnings"] == wanted
+    wild = change(client.request_of(TABLE, PLAN, "store 1"), "past", -1, units=1e5)
+    assert ask(connection, wild)[1]["warnings"][0].startswith("past units: 100000 is far outside")
     plan = PLAN.assign(promotion=PLAN["promotion"] * 30.0)
-    with pytest.warns(UserWarning, match="30.0 in column 'promotion', far outside the 0.0 to 1.0"):
+    with pytest.warns(UserWarning, match="30 in column 'promotion', far outside the 0 to 1"):
         forecast(model[0], TABLE, future=plan)
 
 
@@ -252,7 +254,11 @@ def test_a_text_that_no_series_had(unseen):
         with pytest.raises(ValueError, match="kind: Input should be 'city' or 'mall'"):
             reader.arrays(json.dumps(request))
     else:
-        assert reader.arrays(json.dumps(request))["static"].tolist() == [[0.5, 0.5]]
+        arrays = reader.arrays(json.dumps(request))
+        assert arrays["static"].tolist() == [[0.5, 0.5]]
+        says = ["static kind: training lacked a text, read as the mean."]
+        assert list(reader.warnings(arrays)) == says
+        assert not list(reader.warnings(arrays | {"static": np.array([[0.0, 1.0]])}))
     request["static"] = [{"kind": "mall"}]
     assert reader.arrays(json.dumps(request))["static"].tolist() == [[0.0, 1.0]]
 

@@ -7,6 +7,7 @@ from keras import layers
 from helpers import warned_of_masks
 from keras_ts import ScaleOutput
 from keras_ts.conversion.portable import reached_layers
+from keras_ts.layers import MaskMissing
 
 
 def names(model):
@@ -20,9 +21,10 @@ def test_a_model_without_masks_reaches_none():
 
 
 @warned_of_masks
-def test_a_mask_ends_at_a_layer_that_returns_no_sequence():
+@pytest.mark.parametrize("masking", [layers.Masking, MaskMissing])
+def test_a_mask_ends_at_a_layer_that_returns_no_sequence(masking):
     model = keras.Sequential([
-        keras.Input((None, 1)), layers.Masking(), ScaleOutput(2.0, name="before"),
+        keras.Input((None, 1)), masking(), ScaleOutput(2.0, name="before"),
         layers.GRU(2), ScaleOutput(2.0, name="behind"),
     ])  # fmt: skip
     assert names(model) == ["before"]

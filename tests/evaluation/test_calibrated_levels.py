@@ -214,5 +214,5 @@ def test_quantiles_that_cross_are_counted_in_a_warning():
     dense = keras.layers.Dense(6)
     model = keras.Model(inputs, keras.layers.Reshape((2, 3))(dense(last)))
     dense.set_weights([np.ones((1, 6)), np.array([-1, 0, 1, 1, 0, -1.0])])  # crossed at step 2
-    with pytest.warns(UserWarning, match="cross at 53 of the targets of validation"):
+    with pytest.warns(UserWarning, match="cross at 53 of 106 targets of validation"):
         calibrate(model, dataset, coverage=0.8)

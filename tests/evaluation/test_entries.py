@@ -173,6 +173,14 @@ def test_a_part_that_models_were_trained_on_is_named():
     assert said not in str(compare(None, early, late))
     for train, validation in ((early, early), (late, middle), (windows.build(series), late)):
         assert said in str(compare(None, train, validation))
+    net = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    (to_150, from_150), (to_220, from_220) = (windows.split(series, at=at) for at in (150, 220))
+    report = str(compare({"fair": net, "own": (net, to_220, from_150)}, to_150, from_150))
+    assert f"{said.replace('train', 'train of own')}, so own may have seen what" in report
+    assert "train of fair" not in report
+    # Only windows after its training part are left to judge it on.
+    report = str(compare({"fair": net, "own": (net, to_220, from_150)}, to_220, from_220))
+    assert "train of" not in report
     panel = [series[:120], series]
     train, held = windows.split(panel, at=100)
     assert "train reaches beyond" not in str(compare(None, train, held))

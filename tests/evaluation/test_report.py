@@ -162,6 +162,7 @@ def test_models_are_judged_beside_the_best_of_them_as_beside_a_baseline(by):
         size: values + size * row for size, row in zip((4.0, 1.0, 4.2), noise, strict=True)
     }
     models = {f"noise {size}": held.align(own) for size, own in forecasts.items()}
+    close = held.align(values + 1.02 * noise[1][::-1])
     report = str(compare(models, train, held, by=by)).splitlines()
     assert [line[:40] for line in report[-2:]] == [
         "noise 4.0 loses to the best model, noise",
@@ -174,6 +175,9 @@ def test_models_are_judged_beside_the_best_of_them_as_beside_a_baseline(by):
     for line, name in zip(report[-2:], ("noise 4.0", "noise 4.2"), strict=True):
         alone = str(compare({name: models[name]}, train, held, by=by, baselines=[best]))
         said = alone.splitlines()[-1].replace("best baseline, best", "best model, noise 1.0")
-        # Of two rivals one is the best by luck, so the upper end is higher than beside one.
-        assert line.rpartition(" to ")[0] == said.rpartition(" to ")[0]
-        assert line != said
+        # A rival that loses to the best is no candidate for it.
+        assert line == said
+    among = str(compare({**models, "close": close}, train, held, by=by)).splitlines()
+    # Of two close rivals one is the best by luck, so the upper end is higher.
+    assert among[-3].rpartition(" to ")[0] == report[-2].rpartition(" to ")[0]
+    assert among[-3] != report[-2]

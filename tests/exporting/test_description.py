@@ -105,7 +105,8 @@ def test_every_kind_of_column():
         "promo", "kind=a", "kind=b", "kind=c", "week_sin", "week_cos", "year_sin", "year_cos"
     ]  # fmt: skip
     assert sorted(about["inputs"]["static"]["columns"]) == ["size", "type=big"]
-    assert about["ranges"] == {"promo": [0.0, 1.0], "size": [3.0, 3.0]}
+    past = frame[["units", "price"]][:-8].agg(["min", "max"]).to_dict("list")
+    assert about["ranges"] == {**past, "promo": [0.0, 1.0], "size": [3.0, 3.0]}
     assert about["frequency"] == "1 day"
     assert about["categories"]["kind"] == {"a": "kind=a", "b": "kind=b", "c": "kind=c"}
 

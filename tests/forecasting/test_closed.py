@@ -1,5 +1,6 @@
 """A step of a plan that is closed has no forecast, and no other step notices."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -62,10 +63,13 @@ def test_a_hole_in_a_plan_is_named_where_nothing_was_missing_before(model, lacki
     with pytest.warns(UserWarning, match=says):
         ahead = forecast(model, WHOLE, future=plan)
     assert ahead["units"].isna().sum() == len(lacking)
-    # Of shops that were closed before, in a row or in a value of its own, no warning.
+    # Of shops that were closed before, in a row or in a value of its own, no warning, unless the
+    # plan begins late.
     values = WHOLE.assign(units=WHOLE["units"].mask(WHOLE["day"] == FRAME["day"][10]))
+    late = row and plan["day"].min() > FRAME["day"][30]
     for past in (PAST, values):
-        assert forecast(model, past, future=plan)["units"].isna().sum() == len(lacking)
+        with pytest.warns(UserWarning, match=says) if late else nullcontext():
+            assert forecast(model, past, future=plan)["units"].isna().sum() == len(lacking)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
@@ -126,6 +130,28 @@ def test_a_series_that_was_closed_at_its_end_is_closed_until_its_plan_begins(mod
         forecast(model, ended, future=PLAN)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # PyTorch's own.
+def test_a_plan_that_begins_late_is_named_unless_such_days_are_closed():
+    """The shop closes on Sundays, and was closed on one other day."""
+    days = pd.date_range("2024-01-01", "2024-02-29")
+    table = pd.DataFrame({"day": days, "units": np.arange(60) % 7.0, "promo": 1.0})
+    table = table[(days.day_of_week < 6) & (days != "2024-01-09")]
+    windows = replace(WINDOWS, static_columns=None, id_column=None, window=14)
+    model = RecurrentPreset(units=(3,), window_norm="last").build(windows.build(table))
+    for end, begin, closed in (("02-17", "02-19", 1), ("02-14", "02-16", 0), ("02-17", "02-20", 0)):
+        past, plan = table[table["day"] <= f"2024-{end}"], table[table["day"] >= f"2024-{begin}"]
+        if closed:
+            assert forecast(model, past, future=plan)["units"].isna().sum() == closed
+            continue
+        first = pd.Timestamp(f"2024-{begin}") - pd.Timedelta(days=1)
+        says = rf"of the series at the steps .*, {first.date()}\)\. Their forecast is NaN"
+        with pytest.warns(UserWarning, match=says):
+            forecast(model, past, future=plan)
+        # A closed step that is written has no warning.
+        blank = pd.DataFrame({"day": [first], "promo": [np.nan]})
+        assert forecast(model, past, future=pd.concat([blank, plan]))["units"].isna().any()
+
+
 def test_arrays_have_nan(model):
     table = PAST[PAST["shop"] == "north"][["units", "promo"]].to_numpy("float32", copy=True)
     table[3] = np.nan  # It was closed before.
@@ -184,7 +210,7 @@ def test_gaps_in_the_last_window_are_missing_rows(model):
     )
     wrong = PAST.copy()
     wrong.loc[28, "day"] += pd.Timedelta(5, "h")
-    says = "series 'north' has an irregular step in its last window.*with 0, if nothing happened"
+    says = "series 'north' has an irregular step in its last window.*correct the timestamp, or drop"
     with pytest.raises(ValueError, match=says):
         forecast(model, wrong, future=PLAN)
     ahead = forecast(model, wrong, future=PLAN, incomplete="nan")

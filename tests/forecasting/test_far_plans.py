@@ -1,4 +1,4 @@
-"""A plan far outside the training part's range is forecast with one warning, and no other is."""
+"""A plan or a last window far outside training is forecast with one warning, and no other is."""
 
 import json
 import warnings
@@ -17,7 +17,7 @@ from keras_ts.scale import BatchForecaster, PanelStore
 from keras_ts.windows.carried import Carried
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)  # Promotions of 0 to 3.
-SAYS = "future of series 'east' has 40.0 in column 'promo', far outside the 0.0 to 3.0 of training"
+SAYS = "future of series 'east' has 40 in column 'promo', far outside the 0 to 3 of training"
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,12 @@ def test_training_is_the_windows_of_the_training_part():
     past = PAST.assign(promo=PAST["promo"].mask(PAST["day"] >= "2024-01-16", 40.0))
     train, later = PANEL.split(past, at="2024-01-16")
     model = adding(train)
-    assert carried_by(model).ranges == {"promo": [0.0, 3.0], "size": [1.0, 2.0]}
+    near = {"units": [0.0, 1014.0], "size": [1.0, 2.0]}
+    assert carried_by(model).ranges == {"promo": [0.0, 3.0], **near}
     assert len(warned(model, past, future=planned(40.0))) == 1
     tuned = fine_tune(model_to_train(train), later, epochs=1, verbose=0)
-    assert carried_by(tuned).ranges == {"promo": [0.0, 40.0], "size": [1.0, 2.0]}
+    ends = {"units": [0.0, 1024.0], "promo": [0.0, 40.0], "size": [1.0, 2.0]}
+    assert carried_by(tuned).ranges == ends
     assert warned(tuned, past, future=planned(40.0)) == []
 
 
@@ -93,8 +95,9 @@ def test_ranges_are_those_of_all_windows(missing):
     numbers[np.random.default_rng(1).integers(0, 90, 9), [0, 1, 2] * 3] = np.nan
     windows = WindowedSeries(4, 2, target_columns=0, future_columns=[2, 1], missing=missing)
     for dataset in windows.split([numbers[:50], numbers[50:]], at=30):
-        x, names = dataset.to_numpy()[0], dataset.columns["future"]
-        seen = np.concatenate([x["past"][..., names], x["future"]], axis=1)
+        (x, y, *_), names = dataset.to_numpy(), [0, *dataset.columns["future"]]
+        ahead = np.concatenate([y[..., None], x["future"]], axis=2)
+        seen = np.concatenate([x["past"][..., names], ahead], axis=1)
         low, high = np.nanmin(seen, axis=(0, 1)), np.nanmax(seen, axis=(0, 1))
         ranges = {str(name): [low[at], high[at]] for at, name in enumerate(names)}
         assert Carried.of(dataset).ranges == ranges
@@ -104,7 +107,30 @@ def test_a_static_number_of_another_unit(model):
     plan, east = FUTURE.drop(columns="size"), PAST["shop"] == "east"
     assert warned(model, PAST.assign(size=PAST["size"].mask(east, 2.5)), future=plan) == []
     (said,) = warned(model, PAST.assign(size=PAST["size"].mask(east, 120)), future=plan)
-    assert said.startswith("series 'east' has 120.0 in column 'size', far outside the 1.0 to 2.0")
+    assert said.startswith("series 'east' has 120 in column 'size', far outside the 1 to 2")
+
+
+@pytest.mark.parametrize(("value", "far"), [(-300, False), (-1000, True), (1024e3, True)])
+def test_a_last_reading_that_is_wild(model, value, far):
+    """Half the range further is near for readings, too: the shops sell 0 to 1024."""
+    said = warned(model, PAST.assign(units=[*PAST["units"][:-1], value]), future=FUTURE)
+    says = f"the last window of series 'east' has {value:.6g} in column 'units', far outside the 0 "
+    assert [text[: len(says)] for text in said] == [says] * far
+    # A row before the window counts for nothing, nor does a missing value.
+    units = PAST["units"].to_numpy(copy=True)
+    units[-6] = value
+    assert warned(model, PAST.assign(units=units), future=FUTURE) == []
+
+
+def test_a_past_column_and_the_rate_of_the_windows():
+    """Of another unit, in the rows that windows read."""
+    table = pd.DataFrame({"load": np.arange(40.0), "warm": np.arange(40) % 20.0})
+    model = adding(WindowedSeries(4, 2, sampling_rate=3, target_columns="load").build(table))
+    assert warned(model, table) == []
+    for row, number in ((-1, 1), (-2, 0), (-4, 1)):
+        warm = table["warm"].to_numpy(copy=True)
+        warm[row] = 68.0
+        assert len(warned(model, table.assign(warm=warm))) == number
 
 
 def test_columns_of_an_array(model):
@@ -112,7 +138,7 @@ def test_columns_of_an_array(model):
     model = adding(WindowedSeries(5, 3, target_columns=0, future_columns=1).build(series))
     assert warned(model, series, future=np.full((3, 1), 4.5)) == []
     (said,) = warned(model, series, future=np.full((3, 1), 5))
-    assert "future of the series has 5.0 in column 1, far outside the 0.0 to 3.0" in said
+    assert "future of the series has 5 in column 1, far outside the 0 to 3" in said
 
 
 def test_texts_calendars_and_closed_steps_have_no_range():
@@ -124,7 +150,8 @@ def test_texts_calendars_and_closed_steps_have_no_range():
     # Both series lacked a day before, so that both may close on another.
     past = past[past["day"] != "2024-01-09"]
     dataset = windows.build(past)
-    assert Carried.of(dataset).ranges == {"open": [1.0, 1.0], "size": [1.0, 2.0]}
+    numbers = {"units": [0.0, 1024.0], "promo": [0.0, 3.0], "open": [1.0, 1.0], "size": [1.0, 2.0]}
+    assert Carried.of(dataset).ranges == numbers
     model, rows = adding(dataset), plan["day"] == plan["day"].min() + pd.Timedelta(days=1)
     assert warned(model, past, future=plan.assign(open=plan["open"].mask(rows))) == []
 
@@ -145,7 +172,7 @@ def test_a_file_warns_in_a_fresh_process_and_one_of_before_does_not(model, tmp_p
     )
     said = str(warned(load_model(tmp_path / "m.keras"), PAST, future=planned(40.0)))
     assert run_fresh(code, tmp_path).strip().endswith(said)
-    assert "0.0 to 3.0" in said
+    assert "the 0 to 3 of" in said
     with (
         zipfile.ZipFile(tmp_path / "m.keras") as new,
         zipfile.ZipFile(tmp_path / "old.keras", "w") as old,
@@ -180,7 +207,7 @@ def test_a_batch_warns_once_and_a_panel_on_disk_has_no_range(model, tmp_path):
     batch = pd.concat([PAST.assign(planned=False), plan[plan["shop"] == "north"]])
     forecaster = BatchForecaster(tmp_path / "m.keras", future="planned", incomplete="nan")
     made, (warning,) = heard(forecaster, batch)
-    assert "series 'north' has 40.0" in str(warning.message)
+    assert "series 'north' has 40" in str(warning.message)
     assert made["problem"].notna().sum() == 3
     store = PanelStore.write(PAST, tmp_path / "store", PANEL)
     assert Carried.of(PANEL.build(store)).ranges is None

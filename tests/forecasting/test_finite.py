@@ -8,6 +8,7 @@ import pytest
 from forecasting_models import adding
 from keras_ts import RecurrentPreset, WindowedInput, WindowedSeries, forecast
 
+pytestmark = pytest.mark.filterwarnings("ignore:the last window of .* far outside")
 SERIES = np.sin(np.arange(40.0)) + 2
 WINDOWS = WindowedSeries(8, 3)
 
@@ -48,12 +49,15 @@ def test_weights_that_diverged_are_told(model):
 
 @pytest.mark.parametrize("missing", ["mask", "keep"])
 def test_missing_values_are_no_fault_of_floats(model, missing):
-    """A model that masks nothing gives NaN for NaN, and rows of NaN are asked for by name."""
+    """Of windows that are kept, a model that masks nothing gives NaN; rows of NaN are asked for."""
     windows = WindowedSeries(8, 3, missing=missing)
     holes = SERIES.copy()
     holes[[-1, -4]] = np.nan
     bare = adding(windows.build(SERIES))
-    assert np.isnan(forecast(bare, holes)).all()
+    if missing == "mask":
+        with pytest.raises(ValueError, match="no layer masks them"):
+            forecast(bare, holes)
+    assert np.isnan(forecast(bare, holes, incomplete="nan")).all()
     masked = RecurrentPreset(units=(2,), window_norm="standard").build(windows.build(SERIES))
     assert np.isfinite(forecast(masked, holes)).all()
     with pytest.raises(ValueError, match="is not finite"):

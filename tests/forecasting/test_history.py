@@ -70,7 +70,7 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
     written[5] = np.nan
     written.flush()
     series = np.memmap(path, "float32", "r", shape=(1000,))
-    model = adding(WindowedSeries(4, 2).build(np.arange(20.0)))
+    model = adding(WindowedSeries(4, 2).build(np.arange(980.0, 1000.0)))
     assert forecast(model, series).tolist() == [999.0, 999.0]
     # PyTorch warns of arrays that it cannot write to.
     past = History.of(series, Interface.of(model, None), "raise").past

@@ -61,8 +61,13 @@ def test_an_id_of_another_type_and_without_a_plan():
 
 def test_what_the_plan_must_say():
     without = PLAN.drop(columns="type")
-    with pytest.raises(ValueError, match=r"no row of 'store 1', which .* lacks its static columns"):
-        forecast(MODEL, OLD, future=without)
+    blank = PLAN.assign(type=PLAN["type"].where(PLAN["store"] != "store 1"))
+    says = r"no row of 'store 1', which .* lacks values of its static columns \['type'\]"
+    for plan in (without, blank):
+        with pytest.raises(ValueError, match=says):
+            forecast(MODEL, OLD, future=plan)
+    with pytest.raises(ValueError, match="rows of at least one known series"):
+        forecast(MODEL, OLD.head(0), future=PLAN[PLAN["store"] == "store 1"])
     made = forecast(MODEL, OLD, future=without, incomplete="nan")
     assert made.groupby("store")["units"].count()["store 1"] == 0
     assert len(made) == 12
@@ -110,7 +115,7 @@ NAMELESS = model_of(future_columns=None)
     [
         (NAMED.assign(store=range(4)), "id_column='store' must be of one type in series and", {}),
         (NAMED[["type"]], r"future lacks \['store'\], of the columns", {}),
-        (NAMED[["store"]], r"lacks its static columns \['type'\]", {}),
+        (NAMED[["store"]], r"lacks values of its static columns \['type'\]", {}),
         (
             NAMED[["store"]],
             r"time_column='day', which the rows of NaN need for \['store 1'\]",

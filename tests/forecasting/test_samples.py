@@ -1,6 +1,7 @@
 """Sample paths of a forecast: equal margins, steps and series in the order of whole error paths."""
 
 import warnings
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -178,7 +179,7 @@ def test_a_closed_day_is_nan(step):
     assert more[len(drawn) :]["sample"].tolist() == list(range(20)) * 3
 
 
-@pytest.mark.filterwarnings("ignore:Intervals have no width")
+@pytest.mark.filterwarnings("ignore:Intervals have hardly any width")
 def test_bounds_clip():
     table = shops().assign(units=lambda frame: frame["units"] * 0.02)
     dataset = WINDOWS.build(table)
@@ -296,6 +297,18 @@ def test_series_whose_intervals_have_no_width_are_named(flat, named):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         forecast(made, table, num_samples=3, seed=0)
-    texts = [str(each.message) for each in caught if "no width" in str(each.message)]
+    texts = [str(each.message) for each in caught if "hardly any width" in str(each.message)]
     assert len(texts) == bool(flat)
-    assert all(f"no width in {named}" in text and "series 'b'" in text for text in texts)
+    assert all(f"hardly any width in {named}" in text and "series 'b'" in text for text in texts)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")
+def test_so_is_one_of_two_targets():
+    table = shops().assign(visits=-99.0)
+    windows = replace(WINDOWS, target_columns=["units", "visits"])
+    dataset = windows.build(table)
+    inner = RecurrentPreset(units=(2,), window_norm="last", quantiles=LEVELS).build(dataset)
+    bounded = keras.Model(inner.inputs, Bounded(0.0)(inner.outputs[0]))
+    made = calibrate(bounded, dataset, joint=True)
+    with pytest.warns(UserWarning, match="hardly any width in 4 of 4 series"):
+        forecast(made, table, num_samples=3, seed=0)

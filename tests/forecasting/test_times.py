@@ -33,6 +33,21 @@ def test_each_series_has_its_own():
     ]  # fmt: skip
 
 
+def test_a_row_on_a_day_off_is_named():
+    weekdays = pd.date_range("2024-05-01", periods=13, freq="B")
+    model = adding(WINDOWS.build(panel(a=weekdays)))
+    with pytest.raises(ValueError, match="the first row on another day is of 2024-05-11"):
+        forecast(model, panel(a=weekdays.union([pd.Timestamp("2024-05-11")])))
+
+
+def test_jittering_times_are_rounded_as_in_training():
+    hours = pd.date_range("2024-05-01", periods=40, freq="h")
+    late = hours + pd.to_timedelta(np.random.default_rng(0).integers(-300, 300, 40), "s")
+    windows = replace(WINDOWS, missing="mask")
+    with pytest.raises(ValueError, match=r"last window.* Round them: .*dt.round\('h'\), or pass"):
+        forecast(adding(windows.build(panel(a=hours))), panel(a=late))
+
+
 def test_a_clock_that_is_put_forward():
     times = pd.date_range("2024-03-30 20:00", periods=6, freq="h", tz="Europe/Berlin")
     frame = panel(a=times)

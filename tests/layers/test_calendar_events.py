@@ -169,17 +169,19 @@ def test_bad_settings_are_refused():
         ({"cycle": -1}, "cycle"),
         ({"points": [[0.0, 1.0]] * 2}, "shapes"),
         ({"effects": [1.0, 2.0]}, "shapes"),
+        ({"effects": 1.0}, "shapes"),
         ({"effects": [[np.nan, 0.0]]}, "finite"),
         ({"points": [[5.0, 1.0]]}, "sine and cosine of an angle"),
         ({"width": 0}, "width"),
         ({"width": 20.0}, "width"),
+        ({"width": "wide"}, "width must be a finite number"),
     ],
 )
 def test_events_that_do_not_fit_are_refused(changed, says):
     layer = built(2, 2)
     fitting = {"cycle": 1, "points": [[0.0, 1.0]], "effects": [[1.0, 2.0]]}
     layer.set_events(**fitting)
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises((TypeError, ValueError), match=says):
         layer.set_events(**{**fitting, **changed})
 
 

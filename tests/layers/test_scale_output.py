@@ -101,7 +101,13 @@ def test_scale_output_from_series(method):
 
 
 @pytest.mark.parametrize(
-    ("values", "says"), [([1.0, 1.0], "constant"), ([], "empty"), ([1.0, np.nan], "missing")]
+    ("values", "says"),
+    [
+        ([1.0, 1.0], "^series is constant"),
+        (np.array([[1.0, 3.0], [2.0, 3.0]]), "^column 1 of series is constant"),
+        ([], "empty"),
+        ([1.0, np.nan], "missing"),
+    ],
 )
 def test_scale_output_from_unusable_series(values, says):
     with pytest.raises(ValueError, match=says):

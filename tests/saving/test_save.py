@@ -237,3 +237,12 @@ def test_a_failed_save_leaves_the_old_folder(tmp_path, monkeypatch):
         save_model(model, folder, report=compare({"anew": model}, *parts()))
     assert scorecard(model).to_dict()["model"] == "model"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_lambda_is_named_as_it_is_saved(tmp_path):
+    """Inside another model, too; the file is written all the same."""
+    inner = keras.Sequential([keras.Input((5,)), keras.layers.Lambda(lambda x: 2 * x, name="two")])
+    model = keras.Sequential([keras.Input((5,)), inner])
+    with pytest.warns(UserWarning, match=r"a Lambda, \['two'\], .*keras_ts.migrate_lambdas"):
+        save_model(model, tmp_path / "model.keras", windows=WINDOWS)
+    assert load_windows(tmp_path / "model.keras").window == 5

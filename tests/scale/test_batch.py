@@ -36,7 +36,7 @@ def test_a_missing_id_is_one_series():
 def test_series_without_a_row_of_their_own():
     past, plan = rows()
     batch = Batch.of(marked(past[past["shop"] != "s03"], plan), PANEL, "planned")
-    says = "only rows known ahead, by 'planned', and a BatchForecaster needs a row of its own"
+    says = "only rows known ahead, by 'planned', and a BatchForecaster needs a row before them"
     assert batch.without_past() == {3: f"the series has {says}"}
 
 

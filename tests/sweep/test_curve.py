@@ -3,6 +3,7 @@
 import csv
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -19,8 +20,10 @@ def test_too_few_points_say_so():
         sweep.suggest()
     with pytest.raises(ValueError, match="steps must be >= 2"):
         find_learning_rate(dense(), X, Y, steps=1)
-    with pytest.raises(ValueError, match="Received: steps=None, and a fit whose length is 1"):
-        dense().fit(X, Y, batch_size=96, verbose=0, callbacks=[ExponentialLRSweep(1e-3, 1e-1)])
+    for updates, accumulated in ((1, None), (0, 2)):  # A fit of one batch
+        model = dense(keras.optimizers.SGD(0.1, gradient_accumulation_steps=accumulated))
+        with pytest.raises(ValueError, match=f"steps=None, and a fit whose length is {updates}"):
+            model.fit(X, Y, batch_size=96, verbose=0, callbacks=[ExponentialLRSweep(1e-3, 1e-1)])
 
 
 def test_the_plot_shows_repeats_and_interval(sweep):

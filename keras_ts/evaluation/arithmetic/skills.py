@@ -23,16 +23,25 @@ class Skills(NamedTuple):
 def skills_over(
     best: str, errors: Mapping[str, Array], models: Sequence[str], by: str, origins: Origins
 ) -> Skills:
-    """Return the skills over the best baseline, from ``(seeds, windows)`` errors."""
+    """Return the skills over the best baseline, or model if all are, from ``(seeds, windows)``."""
     # Windows that are not judged, or have no error, are NaN; ``origins`` lacks them.
     judged = np.isfinite(errors[best][0])
     errors = {name: by_seed[:, judged] for name, by_seed in errors.items()}
-    other, baselines = errors[best][0], [name for name in errors if name not in models]
-    skills = {name: skill(errors[name], other, origins) for name in baselines}
-    # The best baseline may be just the luckiest of several equally good ones.
-    as_good = sum(rival.verdict not in ("beats", "loses to") for rival in skills.values())
+    other, baselines = errors[best].mean(axis=0), [name for name in errors if name not in models]
+    rivals = {name: skill(errors[name], other, origins) for name in baselines or models}
+    skills = dict(rivals)
     for name in models:
-        skills[name] = skill(errors[name], other, origins, as_good)
+        # The best may be just the luckiest of several equally good ones.
+        others = [rival for key, rival in rivals.items() if key not in (name, best)]
+        close = 1 + sum(rival.verdict == "cannot be told from" for rival in others)
+        value, low, *_ = skills[name] = skill(errors[name], other, origins, close)
+        # A rival without an interval is close within twice the reach of the model's interval.
+        reach = (1 - low) * (1 - low)
+        few = sum(
+            bool(o.few) and (1 - o.value) * (1 - value) * (1 - value) <= reach for o in others
+        )
+        if few:
+            skills[name] = skill(errors[name], other, origins, close + few)
     rooted = is_rooted(by)
     skills = {name: skills[name].rooted() if rooted else skills[name] for name in errors}
     return Skills(by, best, skills, origins)

@@ -198,18 +198,25 @@ class ForecastTable:
     def paths(self, fields: Fields) -> IntArray:
         """Return the rows of sample paths, ``(forecasts, samples)``; refuse a missing sample."""
         samples = self.numbers(SAMPLE)[:, 0]
-        keys = fields.id, fields.time, fields.origin, fields.step
-        codes = np.stack([self.ids(column)[1] for column in keys if column is not None])
+        names = [name for name in (fields.id, fields.time, fields.origin, fields.step) if name]
+        codes = np.stack([self.ids(name)[1] for name in names])
         count, order = len(np.unique(samples)), np.lexsort([samples, *codes])
         if len(order) % count == 0:
             rows = order.reshape(-1, count)
             alike = (codes[:, rows] == codes[:, rows[:, :1]]).all()
             if alike and (samples[rows] == samples[rows[0]]).all() and fields.levels is None:
                 return rows
+        first, places = distinct_rows([*codes])
+        found = np.bincount(places)
+        distinct = np.bincount(places[distinct_rows([places, samples])[0]])
+        said = ""
+        for place in np.flatnonzero((found != count) | (distinct != count))[:1]:
+            at = ", ".join(f"{name} {self._table[name][int(first[place])]}" for name in names)
+            said = f" At {at} it has {found[place]} rows, of {distinct[place]} of {count} samples."
         raise ValueError(
             f"{self.name} has a column {SAMPLE!r}, so it must hold each sample once at every step "
-            "of every series and origin, and no quantiles. Several origins need a column 'origin' "
-            "or 'step'."
+            f"of every series and origin, and no quantiles.{said} Several origins need a column "
+            "'origin' or 'step'."
         )
 
     def forecasts(self, fields: Fields) -> Array:

@@ -2,24 +2,24 @@
 
 An event is a date, or a phase of another cycle, at which the forecasts of the untrained model err
 each time: the median error is large beside those at other dates, so is the latest, and chance would
-not repeat it. So a day of the year, which a net takes for an outlier, has its effect from the
-second time on.
+not repeat it. A net would take it for an outlier; here it has its effect from the second time on.
 
-The error of a forecast depends on what its window has seen. Before a week that is shut all days, a
-forecast misses each of them; within the week it misses hardly any, and from its last day the day
-after. So a date of the year gets an effect for each step of the forecast, from the errors at that
-step. Phases of other cycles return often, and the net learns such seasons better: a phase gets the
-effect of the first step at all steps, if forecasts of the last step miss half of it at least.
+The error of a forecast depends on what its window has seen. A forecast made before a week in which
+a shop is shut misses all days of that week; within the week it misses hardly any, and on the last
+day it misses the day after. So a date of the year gets an effect for each step of the forecast,
+from the errors at that step. Phases of other cycles return often, and the net learns such seasons
+better: a phase gets the error of the first step as its effect at all steps, and none if the error
+of the last step is less than half of that.
 
-In a panel, the error at a date is the median over the series, each relative to the size of its
-window, so that a large series does not decide. Two of three series must share an event, since all
-of them get it.
+In a panel only dates are events. The error at a date is the median over the series, each relative
+to the size of its window, so that a large series does not decide. Two of three series must share an
+event, since all of them get it.
 
-Events that move, such as the last Monday of May, are found by the test for dates, among the n-th
-weekdays of each month, from its first day and from its last. In most years the last Monday is also
-the fourth, so the one that explains more is subtracted first. What the same dates of each year
-explain better, such as a week that is shut, is left to the dates. The test is repeated for the days
-around events found, and for dates found in years in which they are on a weekend.
+The test for dates also finds events that move, such as the last Monday of May, among the weekdays
+of each month, counted from its first day and from its last. In most years the last Monday is also
+the fourth, so the one that explains more is subtracted first. If the same dates of each year
+explain errors better, as in a week that is shut, they become the events. The test is repeated for
+the days around events, and for the days on which dates that fall on a weekend are observed.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ _SHARED = 2 / 3
 _WEEKDAYS, _ROUNDS = 7 * 5 * 12, 10
 # Days on either side of an event that are tried only in the next round, without its effect.
 _APART = 4
-# The part of what an event explains that dates must not explain.
+# The least part of what a moving event explains that dates leave unexplained.
 _OWN = 1 / 3
 # An event is named if it is at least this part of the largest one.
 _NAMED = 1 / 3
@@ -118,7 +118,7 @@ def _of_series(
     rows: IntArray, clock: Array | None, errors: Array
 ) -> tuple[IntArray, IntArray, Array, Array]:
     """Return one row for each date, each error's date, the median errors by date, and errors."""
-    # Dates of a single series are left out: they say nothing of the others.
+    # Dates that a single series has are left out: they say nothing of the others.
     assert clock is not None
     _, first, date, counts = np.unique(
         clock, return_index=True, return_inverse=True, return_counts=True
@@ -155,8 +155,8 @@ def errors_by_row(
     probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
 ) -> tuple[IntArray, Array]:
     """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
-    # Windows of weight or unit 0 and rows that lack a target are left out. If each window has units
-    # of its own, ``units`` is None.
+    # Windows of weight or unit 0 and rows that lack a target are left out. Errors are in ``units``
+    # or, if that is None, in the units of their window.
     starts, parts = [], []
     for chunk in chunks(probe, dataset):
         counted = chunk.weights > 0
@@ -172,8 +172,8 @@ def errors_by_row(
 
 
 # A promotion on the same date each year would pass for an event. So a ridge regression at each step
-# explains errors by such columns at that step, and at the last row of the window, which has seen
-# some of their effect.
+# explains errors by the columns known ahead at that step, and at the last row of the window, which
+# may contain a part of their effect.
 def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
     """Subtract from errors, in place, what columns known ahead other than the calendar explain."""
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
@@ -279,7 +279,7 @@ class Moving:
         self._found: dict[MovingEvent, Array] = {}
 
     def find(self, dates: Array | None = None, rival: IntArray | None = None) -> None:
-        """Find events, also around known ``dates``, that explain more than dates ``rival`` do."""
+        """Find events that explain more than dates numbered ``rival``, also beside ``dates``."""
         for _ in range(_ROUNDS):
             near = [] if dates is None else list(observed(dates))
             near += [beside for event in self._found for beside in event.neighbours()]

@@ -4,11 +4,11 @@ A linear map that is trained beside a net fits noise and slows the net down. So 
 first, with a penalty that an information criterion chooses, and frozen. The net then learns what is
 left.
 
-The level of windows without a value comes from a ridge regression over the series on static
-columns. A series counts once, by the mean and the standard deviation of its rows. Its mean is
-divided by the usual standard deviation, and compressed by the inverse hyperbolic sine: so the
-largest series do not decide where sizes differ by orders of magnitude, and where they hardly differ
-the regression is linear.
+The level of windows without a value comes from a ridge regression on static columns. Each series is
+an observation, with the mean and the standard deviation of its rows. The mean is divided by the
+usual standard deviation, and compressed by the inverse hyperbolic sine: so the largest series do
+not decide if sizes differ by orders of magnitude, and if they hardly differ, the regression is
+linear.
 
 Short series give too few updates for a net to learn how far apart quantiles lie. The errors of the
 forecast on the training part show it at once.
@@ -107,7 +107,7 @@ def fit_linear(
     maps = np.stack([of_feature.coefficients() for of_feature in sums])
     linear.kernel.assign(maps[:, :length])
     if season is not None and units is not None:
-        # All quantiles of a target get the same; on the axis they come before the targets.
+        # All quantiles of a target get equal weights; a kernel's last axis is quantiles by targets.
         by_step = maps[:, length:].transpose(1, 2, 0)[:, :, None] / np.asarray(units)
         quantiles = season.units // (steps * features)
         by_step = np.repeat(by_step, quantiles, axis=2).reshape(others, -1)

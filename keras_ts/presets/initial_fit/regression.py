@@ -1,8 +1,8 @@
 """Builds the linear regression of ``compare`` as a model, and sets the regression's solution.
 
-The regression is solved in NumPy, in units of its own. The model reads windows that are
-standardized, by the training part or each by its own mean and standard deviation, so coefficients
-are converted here to its units. Nothing is left to train.
+``DirectRidge`` solves the regression in NumPy, in units that suit its sums. The model standardizes
+windows, by the training part or each by its mean and standard deviation. So this file converts the
+coefficients to the units of the model. Nothing is left to train.
 """
 
 import warnings
@@ -34,13 +34,13 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
     if len(levels) > 1 and ridge.fewest_errors < 2:
         warnings.warn(
             f"Quantiles of {dataset.num_windows} training windows have no width at some step: they "
-            "are made of errors on the last third of each series' windows, and there are fewer "
-            "than two. Two take three windows of each of two series, or six of one: pass a smaller "
-            "window= or min_inputs=, or a later border.",
+            "are made of errors on the last third of each series' windows, and a step has fewer "
+            "than two. For two errors, two series need three windows each, or one series six: pass "
+            "a smaller window= or min_inputs=, or a later border.",
             stacklevel=5,
         )
     norm: Literal["standard"] | None = "standard" if ridge.scaled else None
-    # Settings of a net, by which the blocks that are shared with nets are built.
+    # The blocks that are shared with nets read the settings of a net.
     settings = replace(needs.settings, cell="gru", window_norm=norm, period=None)
     needs = replace(needs, settings=settings, units=None)
     layers, model = _wired(needs, ridge)
@@ -67,10 +67,10 @@ def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidg
 class _Layers(NamedTuple):
     """The layers that hold the coefficients."""
 
-    window: LinearForecast  # of the targets' own windows
+    window: LinearForecast  # of each target's window, which only that target reads
     others: keras.layers.Dense  # of all other inputs of the window, with the constant
     ahead: keras.layers.EinsumDense | None  # of the columns known ahead
-    relative: keras.layers.EinsumDense | None  # of the same, times the mean of the window
+    relative: keras.layers.EinsumDense | None  # of these columns, times the mean of the window
 
 
 def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Model]:

@@ -206,7 +206,7 @@ def _of_whole_series(batches: Iterable[Any], most: int) -> Iterator[Any]:
 
 
 def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
-    """Refuse rows whose columns are not those of earlier ones."""
+    """Refuse rows without ids or times, or with other columns or types than the rows before."""
     if set(other.columns) != set(like.columns):
         raise ValueError(
             f"{name} has the columns {_checks.shown(other.columns)}, and the rows before "

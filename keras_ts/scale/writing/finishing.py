@@ -1,7 +1,7 @@
 """Writes sorted rows into the files of a store, and then what depends on the whole panel.
 
-A series too short to have a frequency gets that of others, and gaps in time are filled on a grid
-that series share. So all timestamps are read again, from memory maps.
+A series too short to have a frequency gets the frequency of other series, and gaps in time are
+filled on a grid that series share. So all timestamps are read again, from memory maps.
 """
 
 import uuid
@@ -51,7 +51,7 @@ class Layout:
 
     spec: WindowSpec  # The settings of the windows, with the categories of all columns of text.
     names: list[str]  # The columns except those of ids and timestamps.
-    columns: Columns  # The roles of the columns that are made of them.
+    columns: Columns  # The roles of ``names``, with a column of 0 and 1 for each category.
     schema: Any  # The types of the source's columns.
     dtype: np.dtype[Any]  # The dtype of a frame's numbers, static columns included.
 
@@ -67,8 +67,8 @@ class Layout:
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
                     "out."
                 )
-        # ``sample`` has the types and texts of all rows, and a missing value in each column that
-        # has one. Unless the survey is ``whole``, a column's type or texts may still be unknown.
+        # ``sample`` is a frame with the types and texts of all rows, and a missing text in each
+        # column that lacks some. Unless the survey is ``whole``, types or texts may be unknown yet.
         known = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, [*schema])}
         rows, sample = 1 + max(map(len, known.values()), default=0), {}
         for name, kind in schema.items():
@@ -93,7 +93,7 @@ class Layout:
 
     @property
     def reading(self) -> WindowSpec:
-        """The settings by which the columns that vary are read, without a calendar; gaps stay."""
+        """The settings to read columns that vary, without a calendar and with gaps left open."""
         spec = self.spec
         categories = {
             c: of for c, of in (spec.categories or {}).items() if c not in spec.per_series

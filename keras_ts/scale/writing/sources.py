@@ -83,7 +83,7 @@ def _files(path: Path) -> list[Rows]:
     if not path.exists():
         raise FileNotFoundError(f"source={str(path)!r}: there is no such file or folder.")
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    # Spark and other engines write files without rows beside them, such as ``_SUCCESS``.
+    # Engines keep Parquet files without rows of the table beside them, as in ``_delta_log``.
     parts = {file: file.relative_to(path).parts for file in files}
     files = [file for file in files if not any(part[0] in "_." for part in parts[file])]
     if not files:

@@ -30,8 +30,8 @@ _MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
 # Working weeks from Monday, as NumPy's masks of days. Files hold these names, which never change.
 WEEKS = {"weekdays": "1111100"}
 
-# By place: ``years``, the first and the last; ``days``, ISO dates by the name of a holiday; and for
-# series of a working week alone, the name of the week, with the value True.
+# By place: ``years``, the first and the last one; ``days``, the ISO dates of each holiday by name;
+# and if series have rows only in a working week, the key of that week in ``WEEKS``, with True.
 Holidays = Mapping[str, Mapping[str, Any]]
 
 
@@ -73,12 +73,12 @@ class Holiday:
 
 
 Cycle = str | int | float
-# What two columns stand for.
+# What a pair of columns of a calendar is made from.
 Columns = Cycle | Holiday
 
 
 _TO_MARCH = 59  # Days before March 1st, except in a leap year.
-# Points of a cycle that are nearer than this are equal in float32.
+# Points of a cycle that are nearer than this count as one, since float32 hardly separates them.
 _SAME = 1e-6
 
 
@@ -155,7 +155,8 @@ def dates_of_2024(clock: Array) -> Array:
 
 
 def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
-    """Return the points of dates of 2024 in the cycle ``"year"``, in common and in leap years."""
+    """Return points ``(sine, cosine)`` of dates of 2024 in all years, and the date of each."""
+    # In a common year most dates lie elsewhere in the cycle "year", and so have a second point.
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")

@@ -3,10 +3,9 @@
 A holiday is one day of the year, and a series has few years, so a network treats its errors there
 as outliers. Unlike outliers, they recur on the same day.
 
-"The last Monday of May" is the Monday among seven dates; the day after it, the Tuesday among the
-seven that follow. A holiday observed on a Monday is one date, in years in which that is a Monday.
-So a moving event is a day of the week among some days of a year; a calendar of "week" and "year"
-tells both.
+A moving event is a day of the week among some dates: "the last Monday of May" is the Monday among
+May 25 to 31, and the day after it the Tuesday among May 26 to June 1. A Sunday's July 4, observed
+a day later, is a Monday on July 5. A calendar of "week" and "year" shows weekday and date.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.cycles import month_of, waves, weekday, year_of
 
-# Expected number of false events in a cycle.
+# The largest expected number of false events in a cycle.
 _BY_CHANCE = 0.05
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -37,16 +36,15 @@ _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
 def returning(phases: IntArray, errors: Array, *, together: bool = False, among: int = 0) -> Array:
     """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur."""
-    # An error is large beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of the
-    # errors and ``n`` the number of phases: the largest of ``n`` normal errors hardly exceeds it
-    # (the universal threshold of Donoho and Johnstone, Biometrika 1994). A phase's error, the
-    # median of its errors, recurs if it is large, its latest error is large with the same sign, and
-    # chance does not explain it: if a share ``p`` of the errors elsewhere is large, then
-    # ``n C(m, k) p^k`` phases have ``k`` or more large errors among ``m``, and that must be 0.05 or
-    # less. Rows are in time order, and errors centered at 0. With ``together``, large errors at
-    # several phases may have one cause, such as a week in which a shop is closed: ``p`` is then the
-    # share at phases whose median or latest error is not large. ``among`` is the number of phases
-    # that these are picked from.
+    # An error is large if it exceeds ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of
+    # all errors and ``n`` the number of phases, or ``among`` if they were picked from more: the
+    # largest of ``n`` normal errors hardly exceeds that (the universal threshold of Donoho and
+    # Johnstone, Biometrika 1994). The error of a phase is the median of its errors. It recurs if it
+    # is large, the latest error is large with the same sign, and chance does not explain that: if
+    # ``p`` is the share of large errors at all other phases, chance makes ``k`` of ``m`` errors
+    # large at ``n C(m, k) p^k`` phases, which must be at most 0.05. With ``together``, ``p`` leaves
+    # out all phases with a large median and latest error, which may have a single cause, such as a
+    # week in which a shop is closed. Rows are in time order; errors are centered at 0.
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
@@ -68,8 +66,8 @@ def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
     """Return the recurring error of each phase at each step, ``(phases, steps)``."""
     # Larger events hide smaller ones, so they are subtracted first. Large errors at one step may
     # hide an event that another step shows. So if a phase's error recurs at some steps, each other
-    # step gets its median if that is at least half as large as the error at the first of these
-    # steps, which also limits it.
+    # step gets the median of its errors if that is at least half as large as the error at the first
+    # recurring step; a larger median is cut to that error.
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
@@ -90,12 +88,12 @@ def _returning_again(phases: IntArray, errors: Array, among: int) -> Array:
 
 
 def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
-    """Return the probability of so many large errors at each phase if they fell at random."""
+    """Return for each phase the probability that chance makes as many of its errors large."""
     seen = np.bincount(phases)
     there = np.bincount(phases, large).astype("int64")
     others = np.where(apart, 0, np.stack([there, seen]))
     large_elsewhere, elsewhere = others.sum(axis=1, keepdims=True) - others
-    # Plus one, since an error that has not been seen is not impossible.
+    # Plus one: a large error is possible even if there is none elsewhere.
     share = (large_elsewhere + 1) / (elsewhere + 1)
     logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
     ways = logs[seen] - logs[there] - logs[seen - there]
@@ -130,7 +128,7 @@ class MovingEvent:
     @property
     def moves(self) -> bool:
         """True for the n-th weekday of a month or a day beside it."""
-        # A fixed date has two codes, one for each kind of year.
+        # A fixed date has two codes, one for each kind of year; February 29 has one.
         return len(self.codes) > 2
 
     def neighbours(self) -> Iterator["MovingEvent"]:
@@ -173,8 +171,8 @@ def date_names(dates: Array) -> list[str]:
 
 
 def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
-    """Return days numbered by month, weekday and place, and each number's event; None if fifth."""
-    # Places count from the first day of a month (side 0) or the last (1).
+    """Number days by month, weekday and place in it; return the numbers, and the event of each."""
+    # Places count from the first day of a month (side 0) or the last (1); a fifth has no event.
     known, numbers = np.unique(_week(days, side) * 7 + weekday(days), return_inverse=True)
     events: list[MovingEvent | None] = []
     for week, day in zip(*np.divmod(known, 7), strict=True):
@@ -209,7 +207,7 @@ def _event(day: int, here: BoolArray) -> MovingEvent:
 
 @cache
 def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
-    """Return the codes of the days ``away`` days after those of a week."""
+    """Return the codes of the days ``away`` days after the days of a numbered week."""
     return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
 
 

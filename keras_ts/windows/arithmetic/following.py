@@ -1,9 +1,9 @@
 """Levels that follow the misses of prediction intervals: adaptive conformal inference.
 
-A margin is a quantile of held-out scores at a level, and covers what it says while new errors are
-like the held-out ones. Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift"
-(NeurIPS 2021), move the level by each outcome: too many misses lower it, and intervals widen. Here
-are the scores that a model's file keeps for this, the levels, and the rule that moves them.
+The margin of an interval is the held-out score that a share of the scores, the level, exceeds. New
+scores exceed it as often while they are like the held-out ones. Gibbs and Candes, "Adaptive
+Conformal Inference Under Distribution Shift" (NeurIPS 2021), move the level by each outcome: too
+many misses lower it, and intervals widen. A model's file keeps the scores and the moved levels.
 """
 
 import contextlib
@@ -30,18 +30,18 @@ class Scores:
     """Evenly spaced quantiles of the held-out scores of intervals."""
 
     # ``(sets, classes, steps, targets, kept)``, increasing along the last axis. There is a set for
-    # each coverage, or one for all, and the classes are those of the layer.
+    # each coverage, or one for all, and a class for each entry of ``ConformalInterval.inputs``.
     quantiles: Array
     count: int  # The most scores of any cell.
 
     def margins(self, levels: Array) -> Array:
-        """Return margins ``(coverages, classes, steps, targets)`` at levels of all classes."""
+        """Return margins ``(coverages, classes, steps, targets)``; all classes share ``levels``."""
         # Margins are linear between two kept quantiles: a file with many cells keeps few of them,
         # and rounding a level could widen a band that should narrow.
         kept, shares = self.quantiles.shape[-1], 1 - levels
         # Rounded, so that 1 - 0.2 is exactly the 160th of 200 quantiles.
         places = np.clip(np.round(shares * kept, 9) - 1, 0, kept - 1)
-        # At the greatest share that ``count`` scores can hold, the margin is the largest.
+        # From the greatest share on that ``count`` scores can promise, the margin is the largest.
         greatest = np.round(shares * (self.count + 1), 9) >= self.count
         places = np.where(greatest, kept - 1, places)[:, None, ..., None]
         shape = np.broadcast_shapes(places.shape[:-1], self.quantiles.shape[:-1])
@@ -138,14 +138,14 @@ def moved(
     # ``misses``, ``(origins, coverages, steps, targets)``, are of intervals made at ``levels``, NaN
     # where no value came; ``gaps`` are the steps to each origin from the last, ``count`` is the
     # number of held-out scores, and the first target lies ``gap`` + 1 steps ahead. A forecast k
-    # steps ahead shares k - 1 of its steps with that of the next origin, and its outcome comes k
-    # steps later. At the full rate, a single spell of large errors would count k times before any
-    # interval has answered, and levels would swing from one end to the other.
+    # steps ahead shares k - 1 of its steps with the forecast of the next origin, and its outcome
+    # comes k steps later. At the full rate, a single spell of large errors would count k times
+    # before any interval has widened, and levels would swing from one end to the other.
     ahead = gap + np.arange(1, levels.shape[1] + 1)[:, None]
     shares = unmoved(coverage, *levels.shape[1:])
     made_at = levels
     for missed, since in zip(misses, gaps, strict=True):
-        # At the level reached by now, the intervals would have missed so much more.
+        # Intervals at the level reached by now would miss more by as much as the level has risen.
         missed = missed + (levels - made_at)
         rate = _RATE * np.minimum(since / ahead, 1.0)
         levels = levels + np.where(np.isnan(missed), 0.0, rate * (shares - missed))

@@ -53,7 +53,7 @@ def _day_of_month(number: IntArray, mark: Any) -> Array:
 
 
 def _latest_day(day: Array, offsets: IntArray) -> IntArray:
-    """Return each series' latest day of the month, or the mark of month ends if all are such."""
+    """Return each series' latest day of the month, or ``_LAST`` if all its days are month ends."""
     month, of_month = month_of(day)
     last = (month + _MONTH).astype(day.dtype) == day + _DAY
     latest = np.maximum.reduceat(of_month, offsets[:-1])
@@ -208,7 +208,7 @@ def check_name(text: str) -> None:
     if not any(fullmatch(pattern, text) for pattern in patterns):
         raise ValueError(
             f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
-            "a frequency: it takes fixed steps, whole numbers, and steps of one "
+            "a frequency: it takes fixed steps of time, whole numbers, and the rules "
             f"{', '.join(RULES)}. Resample the data to one of them, and train again."
         )
 

@@ -176,7 +176,7 @@ def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]
 
 
 def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
-    """Keep the windows for which ``allowed(first, count)`` is true."""
+    """Keep the windows that ``allowed(first, count)`` flags, of runs of ``count`` windows."""
     # Short ranges, such as one for each series, share a call.
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done

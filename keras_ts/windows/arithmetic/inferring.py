@@ -163,8 +163,7 @@ def _fewest_gaps(
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
     if local_times is not None and (fewest[chosen == 0] > 0).any():
         # A series with fewer gaps in local time has no fixed step, even if only one change of the
-        # clock shows that. But if a step is no longer than such a change, a missing row would look
-        # like one.
+        # clock shows that. But where a step is no longer than the change, a row may be missing.
         passed, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
         holds = np.append(True, shown > np.abs(shown - passed))
@@ -191,7 +190,7 @@ def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[I
 
 
 def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array, IntArray]:
-    """Return flags of uneven steps; the usual step; and how many are no multiple of that."""
+    """Return flags of uneven steps; by series, the usual step and how many are no multiple."""
     # Ticks increase, so modulo 2**64 every difference is exact.
     ticks = ticks.view(np.uint64)
     steps = np.zeros_like(ticks)
@@ -211,8 +210,8 @@ def _most_frequent(steps: Array, offsets: IntArray) -> Array:
     usual = steps[starts + lengths // 2]
     equal = steps == per_row(usual, offsets)
     equal[starts] = False
-    # A step that more than half of all steps equal is the most frequent. The one in the middle of
-    # the series usually is such a step, and then nothing is sorted.
+    # A step is the most frequent if more than half of all steps equal it. The step in the middle of
+    # the series usually is, and then nothing is sorted.
     unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
     unsure[starts] = False
     series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]

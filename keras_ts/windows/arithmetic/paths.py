@@ -90,9 +90,9 @@ class ErrorPaths:
         ranks += generator.random(ranks.shape, np.float32)
         placed = ranks.T[..., None, :]  # A view, (targets, steps, turns, samples).
         if not has_path.all():
-            # A series without a path at an origin takes the common part of that origin. Its own
-            # part is drawn anew for each sample from its other paths, or if it has none at a drawn
-            # origin, from those of all: one borrowed series would make the two vary together.
+            # A series without a path at a drawn origin gets what all series have in common there,
+            # plus a part drawn for each sample from its other paths. If it has none at any drawn
+            # origin, from the paths of all: two series with the same paths would vary together.
             pool = np.arange(len(self.ranks))
             if has_path.any():
                 pool = np.flatnonzero(self.series == self.series[paths[has_path][0]])
@@ -104,14 +104,14 @@ class ErrorPaths:
             if has_path.any():
                 ranks[~has_path] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
             else:  # No sample has a rank, so the scores give the order.
-                # Turn ``t`` rotates a series' own part by ``t`` samples: as good as a new draw.
+                # Turn ``t`` rotates the drawn part by ``t`` samples: as good as a new draw.
                 turned = (np.arange(count) - np.reshape(turns, (-1, 1))) % count
                 placed = scores.T[..., turned] + common.T[..., None, :]
         return np.argsort(placed, axis=-1).transpose(2, 1, 0, 3)
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
-        """Return the key whose order each series gets, its turn, and True for another's key."""
-        # If series have nothing in common, one without paths gets the order of any other.
+        """Return the key of each series' order, the turn, and True for another series' order."""
+        # If errors of series have nothing in common, series without paths borrow an order.
         kept = np.isin(keys, self.keys)
         if not self.shared.any():
             others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
@@ -251,9 +251,9 @@ def unpacked(text: Any, size: int) -> bytes:
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
-    """Return the windows with paths to keep: all, if they fit into 1 MB."""
-    # Otherwise at most a thousand origins are kept, and of these as many series as fit, those with
-    # the smallest keys. Keys are digests, so these series are a random sample.
+    """Return the windows to keep paths of: all, if they fit into 1 MB."""
+    # Otherwise paths of at most a thousand origins are kept, of as many series as fit, by smallest
+    # key. Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     of_path, of_series = steps * targets + _INDEX, _KEY + 2 * _UNIT * targets
     if len(windows) * of_path + len(keys) * of_series > MOST_BYTES:

@@ -46,8 +46,8 @@ class RidgeSums:
         self._gram = np.zeros((inputs, inputs))
         self._cross = np.zeros((inputs, outputs))
         self._squares = np.zeros(outputs)
-        # By output, ``X'X`` of the rows that lack it, which is subtracted from that of all rows. So
-        # a row that lacks one output still counts for the others.
+        # By output, ``X'X`` of the rows that lack it, to subtract from ``X'X`` of all rows: a row
+        # that lacks one output still counts for the others.
         self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
@@ -103,8 +103,8 @@ class RidgeSums:
         return factors * (directions @ (along / (spectrum[:, None] + penalty)))
 
 
-# An information criterion cannot estimate the noise of a few rows, but the errors of rows left out
-# have a closed form. Columns are scaled to a range of 1, so that a penalty counts as rows.
+# Penalties for few rows, in units of rows: columns get a range of 1. The errors of left-out rows,
+# which have a closed form, choose one: no information criterion estimates the noise of few rows.
 _IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
 
 

@@ -12,7 +12,7 @@ from keras_ts._typing import Array
 _STRONG, _ENOUGH = 0.5, 0.99
 # A season must leave at most this share of the variance that the best shorter lag leaves.
 _LEFT = 0.75
-# A lag is nearly as good as the best one if it leaves at most this many times its variance.
+# A lag is nearly the best if it leaves at most this many times the variance that the best leaves.
 _NEARLY = 1.5
 # The longest season in rows: a week of quarter hours.
 _LONGEST = 672
@@ -42,7 +42,7 @@ def season_beyond(values: Array, window: int, ahead: int) -> int | None:
     beyond = window + int(np.argmax(left <= _NEARLY * left.min()))
     while beyond < most and correlations[beyond + 1] > correlations[beyond]:
         beyond += 1
-    # Changes overlap with those of shorter lags than the horizon.
+    # At lags up to ``ahead`` two changes overlap, and are correlated for that alone.
     within = correlations[ahead + 1 : window].max(initial=0.0)
     if not correlations[beyond] > _STRONG or within > _ENOUGH:
         return None

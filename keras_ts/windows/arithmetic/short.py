@@ -1,4 +1,4 @@
-"""Windows of few inputs, as young series have: classes of their number, and long ones cut short.
+"""Windows with few inputs, as of young series: classes by number of inputs, and windows cut short.
 
 A net that is trained and judged on full windows alone says little of a store that opened last week.
 So the oldest inputs of long windows are made missing, in all columns, as they are missing in a
@@ -15,10 +15,10 @@ from keras_ts.windows.arithmetic.shuffle import Permutation
 
 def classes_of(fewest: int, window: int, period: int | None = None) -> tuple[int, ...]:
     """Return the least number of inputs of each class; full windows are a class of their own."""
-    # 1, 2, 3, 4, 6, 8, 12, 16, 24, ... A class of 8 to 15 days would hold one week and two, and
-    # only two weeks tell a weekday: with one width for both, 80 % bands held 89 and 73 %. From two
-    # periods on, a net takes the season off a window, and its errors and quantiles change abruptly:
-    # with one width for 12 to 15 days, 80 % bands held 86 % at 13 and 74 % at 14.
+    # 1, 2, 3, 4, 6, 8, 12, 16, 24, ... A class of 8 to 15 days would hold windows of one week and
+    # of two, and only two weeks show what a weekday is like: with one width, 80 % bands held 89 and
+    # 73 %. From two periods on, a net subtracts a window's season, and its errors and quantiles
+    # change abruptly: with one width for 12 to 15 days, 80 % bands held 86 % at 13 and 74 % at 14.
     steps = {factor << power for power in range(window.bit_length()) for factor in (2, 3)}
     inner = sorted({1, 2 * (period or 0), *steps})
     return (fewest, *(bound for bound in inner if fewest < bound < window), window)
@@ -45,7 +45,7 @@ def cut_short(past: Array, kept: IntArray, targets: IntArray) -> Array:
 class ShortPasts:
     """Cuts a share of all windows short, at random in each epoch, and to random lengths."""
 
-    # Among short lengths, each doubling of the length is equally frequent.
+    # Short windows have 4 to 7 inputs as often as 8 to 15: each doubling is equally frequent.
 
     share: float
     fewest: int  # inputs that a window keeps at least
@@ -54,8 +54,8 @@ class ShortPasts:
 
     def __call__(self, seed: int, epoch: int, windows: IntArray) -> IntArray:
         """Return how many inputs each window keeps: a function of seed, epoch and its number."""
-        # Each window has another rank, and the windows of the lowest ranks are cut. By another seed
-        # than the shuffle's, they do not follow the order in which windows are read.
+        # Each window has another rank, and the windows of the lowest ranks are cut. The seed is not
+        # the shuffle's, so that ranks do not depend on the order in which windows are read.
         ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)
         fewest = self.fewest or 0.5  # Lengths from a half to 1 leave no input.
         kept = np.floor(fewest * (self.window / fewest) ** np.minimum(ranks, 1.0))

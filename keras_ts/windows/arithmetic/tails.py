@@ -1,8 +1,8 @@
 """Tails: how far samples lie beyond a forecast's outermost quantiles.
 
-A calibrated band holds most errors, and a total depends on the others, too. A model keeps how far
-they exceeded their band, in units of each series, since the exceedances of a large shop say nothing
-of a small one, and how much exceedances grow with the width of the band at their step.
+A calibrated band holds most errors, and a total depends on the others, too. So a model keeps how
+far errors exceeded the band, in units of each series, since the exceedances of a large shop say
+nothing of a small one; and how much exceedances grow with the width of the band at their step.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ import numpy as np
 from keras_ts._typing import Array, BoolArray, IntArray
 
 _KNOTS = 33  # Places at which the sizes of exceedances are kept.
-# How many exceedances a series' mean half width counts for in its unit; and the most by which half
-# widths may differ from exceedances, as a factor.
+# The unit of a series is the mean of its exceedances and of ``_PRIOR`` times its mean half width,
+# scaled to half widths by a factor of at most ``_MOST_HALVES``.
 _PRIOR, _MOST_HALVES = 5, 3.0
 
 
@@ -24,10 +24,10 @@ class Tails:
     """Exceedances of the lowest and the highest quantile.
 
     Attributes:
-        units: ``(series, targets, 2)``, the size of each series' exceedances below the lowest
-            quantile, and above the highest one, from these and its mean half distance between both.
-        shares: ``(2,)``, how far exceedances grow with the half distance of their own step: from 0,
-            not at all, to 1, in proportion.
+        units: ``(series, targets, 2)``, a mean of each series' exceedances below the lowest or
+            above the highest quantile, and of the half distance between both quantiles.
+        shares: ``(2,)``, how far exceedances grow with the half distance at their step: from 0, not
+            at all, to 1, in proportion.
         exceedances: ``(2, knots)``, evenly spaced quantiles of their sizes, in units of the step's
             half distance and the series' unit, mixed by ``shares``.
     """
@@ -39,7 +39,7 @@ class Tails:
     @classmethod
     def of(cls, below: Array, above: Array, widths: Array, series: IntArray) -> Self:
         """Measure distances ``(paths, steps, targets)`` past the outermost quantiles."""
-        # Distances are negative between these; ``widths`` are half the distance between them.
+        # Distances are negative inside the band; ``widths`` are half the width of the band.
         units = _units_of(widths, (below, above), series)
         typical = np.moveaxis(np.where(units > 0, units, np.nan)[series][:, None], -1, 0)
         tails = [
@@ -50,7 +50,7 @@ class Tails:
         return cls(units, np.array(shares), np.stack(sizes))
 
     def sound(self) -> bool:
-        """Return True if the values can be tails; those of a file may not."""
+        """Return True if the values can be tails; a file may hold others."""
         shares, sizes = self.shares, self.exceedances
         fits = (
             shares.shape == (2,) and ((shares >= 0) & (shares <= 1)).all(),
@@ -70,8 +70,8 @@ class Tails:
 
     def weights(self, quantiles: Sequence[float], count: int) -> Array:
         """Return weights ``(quantiles + 2, count)``: values with units times these are samples."""
-        # The samples are ``count`` equally spaced quantiles, interpolated between those of
-        # ``values``; beyond the outermost ones they follow the exceedances.
+        # The samples are ``count`` equally spaced quantiles, interpolated between the forecast's;
+        # beyond its outermost ones they follow the exceedances.
         levels, sample_levels = np.asarray(quantiles), (np.arange(count) + 0.5) / count
         weights = np.stack([np.interp(sample_levels, levels, unit) for unit in np.eye(len(levels))])
         knots = np.linspace(0, 1, _KNOTS)
@@ -97,14 +97,14 @@ def _means_of(widths: Array, series: IntArray) -> Array:
 
 def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Array:
     """Return the unit of each series' exceedances, by target."""
-    # The unit of a series contains its own exceedances: so one that hardly varies, and then exceeds
-    # its band by far, does not decide how far the others exceed theirs.
+    # A series that hardly varies may exceed its narrow band by far. Its unit grows with that, so
+    # that it does not decide how far other series exceed their bands.
     means = _means_of(widths, series)
     units = np.empty((*means.shape, 2))
     for side, past in enumerate(tails):
         sums, counts = _sums_of(past, np.isfinite(past) & (past > 0), series)
         sizes = (_PRIOR * means + sums) / (_PRIOR + counts)
-        # A series without errors has half widths alone, so all units are scaled to these.
+        # The unit of a series without errors is its half width, so all are scaled to half widths.
         ratios = sizes[means > 0] / means[means > 0]
         halves = np.clip(np.median(ratios) if len(ratios) else 1.0, 1 / _MOST_HALVES, _MOST_HALVES)
         units[..., side] = sizes / halves
@@ -114,9 +114,9 @@ def _units_of(widths: Array, tails: tuple[Array, Array], series: IntArray) -> Ar
 
 def _tail_of(distances: Array, widths: Array, series: IntArray) -> tuple[float, Array]:
     """Return the share by which exceedances grow with widths, and quantiles of their sizes."""
-    # Where a series varies more on some days, exceedances are in proportion to the widths. For
-    # demand that is mostly zero, they are as large where the interval has hardly any width. A line
-    # of least squares tells where between the two a model is.
+    # If a series varies more on some days, exceedances are in proportion to the widths. If demand
+    # is mostly zero, they are as large where the band has hardly any width. The slope of a line of
+    # least squares shows where between the two cases a model is.
     past = np.isfinite(distances) & (distances > 0)
     if not past.any():
         return 1.0, np.zeros(_KNOTS)

@@ -1,8 +1,8 @@
 """Batches for ``tf.data``, which reads many in one call into Python, and for Grain.
 
 A call from tf.data into Python costs as much as several elements, and each function in a pipeline
-costs milliseconds at the start of every pass. So a single function reads dozens of batches ahead,
-and they are then split up. Grain is imported only when a Grain dataset is asked for.
+costs milliseconds at the start of every pass. So a single function reads dozens of batches at once,
+which the pipeline splits up. Grain is imported only when a Grain dataset is asked for.
 """
 
 import itertools
@@ -161,7 +161,8 @@ def to_grain(source: Source) -> Any:
 
 
 def to_iter_dataset(source: Source, single: bool) -> Any:
-    """Return a ``grain.IterDataset`` of tensors; each new pass over it reads the next epoch."""
+    """Return a ``grain.IterDataset``; each new pass over it reads the next epoch."""
+    # It holds batches of tensors or, if ``single``, windows as arrays without an axis of the batch.
     import grain
 
     class Pass(grain.DatasetIterator):

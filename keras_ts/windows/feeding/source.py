@@ -32,15 +32,14 @@ from keras_ts.windows.weights import WindowWeights
 class WindowSource(PickledByFields):
     """The windows of a panel, read in the order of a sampler."""
 
-    spec: WindowSpec  # The settings.
-    panel: FlatSeries  # The series.
-    sampler: BatchSampler  # The order of the windows.
-    weights: WindowWeights | None  # The windows' weights, or None.
-    # The rows before the first border, from which each series' scale is computed. Defaults to
-    # None: all rows.
+    spec: WindowSpec
+    panel: FlatSeries
+    sampler: BatchSampler
+    weights: WindowWeights | None
+    # The rows before the first border, from which each series' scale is computed; None for all.
     before: Part | None = None
-    # Returns from seed, epoch and numbers of windows how many of its latest inputs each one keeps;
-    # None for all. A window that begins before its series is not cut.
+    # A function of seed, epoch and numbers of windows: how many of its latest inputs each window
+    # keeps; None for all. A window that begins before its series is not cut.
     kept: Callable[[int, int, IntArray], IntArray] | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
@@ -188,9 +187,9 @@ def checked_state(state: Any, sampler: BatchSampler, batches: int) -> tuple[int,
 class Placement:
     """The windows of a panel, and their places in the series."""
 
-    panel: FlatSeries  # The series.
-    ranges: WindowRanges  # The windows, in time order.
-    geometry: Geometry  # The shape of a window.
+    panel: FlatSeries
+    ranges: WindowRanges
+    geometry: Geometry
 
     def origins(self) -> Array:
         """Return the position or timestamp of the last input of every window."""
@@ -261,7 +260,7 @@ class Placement:
 
 
 def shapes_of(targets: tuple[int, ...], geometry: Geometry) -> list[tuple[int, ...]]:
-    """Return the shapes that forecasts of targets may have; any other one is a mistake."""
+    """Return the shapes that forecasts of targets may have; any other is a mistake."""
     # Keras itself adds and drops a last axis of length 1.
     shapes = [targets, (*targets, 1)]
     if targets[-1:] == (1,) and len(targets) > 1:

@@ -127,7 +127,7 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
         )
     raise ValueError(
         f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
-        f"{'s' * (len(gaps) > 1)}{seen}. {_cure(panel, number, spec, whole)} Or pass "
+        f"{'s' * (len(gaps) > 1)}{seen}. {cure_of(panel, number, spec, whole)} Or pass "
         'missing="drop" to leave out the windows that cross a gap, or missing="keep" to count rows '
         "instead of time."
     )
@@ -140,7 +140,7 @@ def refuse_without(
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
         f"{need} a series' own frequency, and {panel.series(number)} has none: by {column} it has "
-        f"{_seen(panel, number)}. {cure}{_cure(panel, number, spec)}"
+        f"{_seen(panel, number)}. {cure}{cure_of(panel, number, spec)}"
     )
 
 
@@ -153,7 +153,7 @@ def advice(panel: FlatSeries, spec: WindowSpec) -> str | None:
         return None
     number = int(without[0])
     where = "" if panel.single else f"{panel.series(number)}: "
-    return f"{where}{_seen(panel, number)}. {_cure(panel, number, spec)}"
+    return f"{where}{_seen(panel, number)}. {cure_of(panel, number, spec)}"
 
 
 def _of_series(spec: WindowSpec) -> list[Any]:
@@ -192,7 +192,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     return f"{', but '.join(steps_in_words)}, and no step is regular"
 
 
-def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
+def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
     """Return the line that mends an irregular series, which only lacks rows if ``whole``."""
     clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
@@ -225,10 +225,19 @@ def _cure(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool =
         return f"Give each row the start of its month: {start}"
     if known:
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
-    step = ("MS", "1mo", "") if monthly else _step(times)
+    # Another sensor's rows, which lack the targets, lie between theirs.
+    rated = np.isfinite(panel.values.reshape(len(panel.values), -1)[rows, panel.columns.targets])
+    own = times[rated.any(axis=1)]
+    step = ("MS", "1mo", "") if monthly else _step(own if len(own) > 2 else times)
     if step is not None and step[2]:
-        round_to = line(f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})")
-        return f"The times jitter. Round them: {round_to}"
+        calls = [f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})"]
+        ahead = clock.shown[rows] - clock.times[rows]
+        # By its own clock, a zone has one hour twice, which cannot be rounded.
+        if step[0][-1] != "D" and ahead.any() and not (ahead % np.timedelta64(1, "h")).any():
+            zone = str(clock.zones[min(number, len(clock.zones) - 1)].info)
+            for place, there in enumerate(["tz_convert", "convert_time_zone"]):
+                calls[place] = f"{there}('UTC').dt.{calls[place]}.dt.{there}({zone!r})"
+        return f"The times jitter. Round them: {line(*calls)}"
     if step is None or spec is None:
         return "Resample them to a regular step, or leave that series out."
     ids = ", ".join(map(shown, _of_series(spec)))

@@ -76,6 +76,15 @@ def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
             )
 
 
+def day_off(clock: Clock, frequency: str) -> str:
+    """Return the first time that is on no day of a working week, such as "1 weekday", or ""."""
+    mask = WEEKS.get(f"{frequency.removeprefix('1 ')}s")
+    if mask is None or clock.times.dtype.kind != "M":
+        return ""
+    off = ~np.is_busday(clock.shown.astype("datetime64[D]"), mask)
+    return clock.written(int(off.argmax())) if off.any() else ""
+
+
 def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
     """Return the last ``rows`` rows of each series, with gaps among them filled."""
     # A panel without such gaps is returned whole. A gap of no whole number of steps is not filled.

@@ -357,7 +357,9 @@ def test_misuse_is_told(series):
     with pytest.raises(TypeError, match=r"or a preset, not .* Pass from_preset\('gru_32x2'\)"):
         run(series, maker="gru_32x2")
     for settings in ({"horizont": 2}, {"horizon": 2, "horizont": 3}):
-        with pytest.raises(TypeError, match=r"takes at, window, horizon, .* Received: 'horizont'"):
+        with pytest.raises(
+            TypeError, match=r"takes at, window, .* other column is past. .* 'horizont'"
+        ):
             run(series, windows=settings, maker=preset)
     with pytest.raises(ValueError, match=r"test_size=5 is shorter than horizon=14, .*test_size=14"):
         run(series, windows={"horizon": 14, "window": 6}, maker=preset, test_size=5)

@@ -105,8 +105,13 @@ def test_a_table_of_sample_paths_is_judged_by_its_own_totals(drawn, kind):
 
 def test_sample_paths_that_lack_one_are_refused(drawn):
     model, train, held, paths = drawn
-    for wrong in (paths[1:], paths.drop(columns=["origin", "step"])):
-        with pytest.raises(ValueError, match="it must hold each sample once at every step of"):
+    few = paths[~((paths["origin"] == DAYS[64]) & (paths["sample"] >= 46))]
+    place = "id 0, day 2024-03-06 00:00:00, origin 2024-03-05 00:00:00, step 1"
+    for wrong, said in [
+        (few, rf"At {place} it has 46 rows, of 46 of {PATHS} samples\. Several"),
+        (paths.drop(columns=["origin", "step"]), rf"has {2 * PATHS} rows, of {PATHS} of {PATHS} s"),
+    ]:
+        with pytest.raises(ValueError, match=f"must hold each sample once at every step .*{said}"):
             compare({"model": model, "paths": wrong}, train, held, total=True)
 
 

@@ -333,3 +333,31 @@ def test_a_sensor_that_strays_and_repeats_itself_is_rounded_then_aggregated(libr
         frame = scope["frame"]
     assert str(spec.build(frame).frequency) == "10 minutes"
     assert len(frame) == 280
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_local_times_are_rounded_in_utc(library):
+    """By the local clock, the hour that a change repeats cannot be rounded."""
+    grid = pd.date_range("2024-10-26 20:00", periods=120, freq="10min", tz="UTC")
+    frame = table(jittered(grid, 0.2, -0.1).tz_convert("Europe/Berlin"))
+    frame = frame if library == "pandas" else pl.from_pandas(frame)
+    again = mended(frame, refused(frame))
+    assert WINDOWS.build(again[["id", "t", "y"]]).frequency == "10 minutes"
+    times = pd.Series(again["t"].to_list())
+    assert times.dt.tz_convert("UTC").tolist() == grid.tolist()
+
+
+@pytest.mark.parametrize("share", [0, 0.2])
+def test_another_sensors_clock_is_brought_to_that_of_the_target(share):
+    """Their rows are merged: the step is that of rows with a target, and no target is lost."""
+    grid = pd.date_range("2024-01-01", periods=200, freq="10min")
+    one = table(jittered(grid, share, -share / 2)).drop(columns=["id", "note"])
+    other = pd.DataFrame({"t": grid + pd.Timedelta("3min"), "hum": 1.0})
+    merged = one.merge(other, on="t", how="outer")
+    windows = replace(WINDOWS, id_column=None)
+    with pytest.raises(ValueError, match="10min") as caught:
+        windows.build(merged)
+    means = mended(merged, str(caught.value)).groupby("t", as_index=False).mean()
+    assert windows.build(means).frequency == "10 minutes"
+    assert means["y"].notna().sum() == 200
+    assert len(means) <= 201
