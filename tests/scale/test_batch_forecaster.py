@@ -108,6 +108,7 @@ def spoiled(table):
     }
 
 
+@pytest.mark.filterwarnings("ignore:the last window of .* far outside")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_series_that_fail_cost_their_own_rows(path, whole, library):
     table, problems = spoiled(marked(*rows()))
