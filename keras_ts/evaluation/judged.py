@@ -212,17 +212,29 @@ class JudgedWindows(WindowBlocks):
                 f"{self.panel.series(int(block.series[first]))}. Use a shorter period, or leave it "
                 "out."
             )
-        places = block.origins[:, None] - back
-        values = self.panel.values[np.maximum(places, starts[:, None])]
-        values = values.reshape(len(begin), len(back), -1)[..., self.columns]
+        places: IntArray = block.origins[:, None] - back
+        since: IntArray = starts[:, None]
+        values, present = self._known(places, since)
         if self.masks:
-            present = np.isfinite(values) & (places >= starts[:, None])[..., None]
+            # A missing value gives way to the one before it in the season, as far as windows reach.
+            since = np.maximum(since, block.origins[:, None] - self.geometry.reach + 1)
+            while not present.all() and (places >= since + period).any():
+                places = places - period
+                earlier, known = self._known(places, since)
+                values = np.where(known & ~present, earlier, values)
+                present |= known
             values = np.where(present, values, block.past[:, -1:])
         gaps = self.panel.gaps
         gapless: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"
         )
         return values.astype(np.float64), gapless
+
+    def _known(self, places: IntArray, since: IntArray) -> tuple[Array, BoolArray]:
+        """Return the targets at some rows, and True where they are known, from ``since`` on."""
+        values = self.panel.values[np.maximum(places, since)]
+        values = values.reshape(*places.shape, -1)[..., self.columns]
+        return values, np.isfinite(values) & (places >= since)[..., None]
 
     def scales(self, period: int) -> Array:
         """Return ``scales_of`` the rows before the first border."""

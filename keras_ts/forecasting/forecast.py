@@ -5,7 +5,7 @@ batch forecast can name series that cannot be forecast without running the model
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -208,7 +208,7 @@ class Prepared:
         model, rounds, panel = history.interface.model, plan.rounds, history.panel
         shape = (len(panel.lengths), rounds.steps, *rounds.step_shape)
         values = np.full(shape, np.nan, at_least_float32(model))
-        progress = ProgressBar(len(history.chosen), "series")
+        progress, late = ProgressBar(len(history.chosen), "series"), list[int]()
         for part, inputs in self.parts():
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
             if self.incomplete == "raise" and unknown.any():
@@ -219,10 +219,20 @@ class Prepared:
                     'longer window or horizon, or pass incomplete="nan" for NaN there.'
                 )
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
+            late += part.chosen[_silent(inputs["past"], panel.columns.targets)].tolist()
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
             refuse = self.incomplete == "raise"
             _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
             values[part.chosen] = made
+        if late:
+            warnings.warn(
+                f"At the end of {len(late)} of {len(values)} series, the first "
+                f"{panel.series(late[0])}, values are missing for more than twice as long as "
+                "elsewhere in the last window. The forecast goes on from the last value, and "
+                "intervals do not allow for that. If the values are late, leave out the rows "
+                "without them, and forecast more steps.",
+                stacklevel=3,
+            )
         values = values[:, : plan.steps]
         if history.interface.quantiles is not None and (crossed := crossing(values)).any():
             warnings.warn(
@@ -271,6 +281,17 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
             "column by a number, before training too."
         )
     return cast
+
+
+def _silent(past: Array, targets: Sequence[int]) -> BoolArray:
+    """Return which windows end in a gap more than twice as long as any other of its targets."""
+    past = past.reshape(*past.shape[:2], -1)
+    present = np.isfinite(past[..., list(targets)]).any(axis=2)
+    steps = np.arange(present.shape[1])
+    latest = np.maximum.accumulate(np.where(present, steps, -1), axis=1)
+    runs = np.where(latest < 0, 0, steps - latest)  # A gap before the first value is none.
+    others: Any = np.where(steps <= latest[:, -1:], runs, 0).max(axis=1)
+    return np.greater(runs[:, -1], 2 * np.maximum(others, 1))
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:

@@ -23,6 +23,8 @@ from keras_ts.windows.reading.flat_series import lacking_rows
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
+_GROWN = 10  # Targets are far outside at so many times other columns' distance: series grow.
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -84,6 +86,7 @@ class Plan:
     def warn_far(self) -> None:
         """Warn if a number of the plan or of a last window is far outside its range in training."""
         history, columns = self.history, self.history.panel.columns
+        targets = columns.by_part()["target"]
         carried, static, own = history.interface.carried, list(columns.static), list(columns.own)
         ranges = {} if carried is None else carried.ranges or {}
         read: list[Any] = []
@@ -100,6 +103,8 @@ class Plan:
                 low, high = ranges.get(str(name), (-np.inf, np.inf))
                 # Rounded, since the same number may come as float32 and as float64.
                 most = high - low + 1e-6 * max(abs(low), abs(high))
+                if part is not history and name in targets:
+                    most *= _GROWN
                 far = np.abs(numbers - (low / 2 + high / 2)) > most
                 if far.any():
                     series = part.panel.series(int(part.chosen[np.argwhere(far)[0][0]]))

@@ -1,12 +1,14 @@
 """Only the last rows of a series are read; one that lacks them is named, or gives rows of NaN."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
 from forecasting_models import PANEL, adding, after, sales, until
-from keras_ts import WindowedSeries, forecast
+from keras_ts import RecurrentPreset, WindowedSeries, forecast
 from keras_ts.forecasting.history import Following, History
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.panel import read_panel
@@ -160,3 +162,30 @@ def test_zones_part_series_that_end_together():
     for number, times in enumerate(Following.of(panel, 0, 150).times):
         want = pd.date_range(days[number][29] + pd.DateOffset(days=1), periods=150)
         np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None))
+
+
+@pytest.mark.parametrize(
+    ("missing", "late"),
+    [
+        ([], 0),
+        ([38, 39], 0),  # Two steps at most are no sign of anything.
+        ([37, 38, 39], 1),
+        ([25, 26, 36, 37, 38, 39], 0),  # Twice a gap that the window has seen.
+        ([25, 26, 35, 36, 37, 38, 39], 1),
+        ([15, 16, 17, 18, 19, 20, 37, 38, 39], 1),  # A gap before the window counts for nothing.
+        (list(range(24, 37)), 0),
+    ],
+)
+def test_values_missing_at_the_end_are_named(missing, late):
+    """A sensor that is silent is forecast from its last value, with bands of one that is not."""
+    windows = WindowedSeries(16, 2, target_columns="y", time_column="day", missing="mask")
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=40), "y": np.arange(40.0)})
+    preset = RecurrentPreset(units=(2,), window_norm="last")
+    net = preset.build(windows.build(table))
+    silent = table.assign(y=table["y"].where(~table.index.isin(missing)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        forecast(net, silent)
+    said = [str(each.message) for each in caught if "are missing for more" in str(each.message)]
+    assert len(said) == late
+    assert all("At the end of 1 of 1 series, the first the series, values" in of for of in said)

@@ -142,12 +142,14 @@ def by_size(model, factor):
     return np.stack(forecast(model, sizes(factor))) / factor
 
 
+@pytest.mark.filterwarnings("ignore:the last window of .* far outside")
 def test_a_trained_net_forecasts_a_larger_panel_in_proportion():
     model = trained("gru_32x2", 1.0)
     for factor in (0.5, 10.0, 1000.0):
         np.testing.assert_allclose(by_size(model, factor), by_size(model, 1.0), rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:the last window of .* far outside")
 @pytest.mark.parametrize("name", ["seasonal_gru", "smooth_gru"])
 def test_beside_smoothing_a_trained_net_reads_sizes_relative_to_its_training_part(name):
     """It reads them up to a factor of e^5, which is 148."""

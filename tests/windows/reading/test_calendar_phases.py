@@ -66,6 +66,7 @@ def test_any_rows_have_the_phases_of_their_own_times(case, data):
         np.testing.assert_allclose(panel.values[:, 1:], [*wanted, *wanted[begin:end]], atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:the last window of .* far outside")
 @pytest.mark.filterwarnings("ignore:.*Nothing is forecast of such series")
 def test_days_in_utc_alone_are_refused_with_the_cure():
     times = pd.date_range("2024-01-01 04:30", periods=500, freq="24h", tz="UTC")
