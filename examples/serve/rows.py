@@ -114,6 +114,7 @@ class Reader:
             for name, values in zip(self.inputs[role]["columns"], columns, strict=True):
                 low, high = self.ranges.get(str(name), (-inf, inf))
                 most = high - low + 1e-6 * max(abs(low), abs(high))
+                most *= 10 if role == "past" else 1  # Series grow.
                 if (far := values[abs(values - (low / 2 + high / 2)) > most]).size:
                     known = f"the {low:g} to {high:g} of training"
                     yield f"{role} {name}: {far[0]:g} is far outside {known}."
