@@ -6,7 +6,7 @@ batch forecast can name series that cannot be forecast without running the model
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import keras
@@ -16,7 +16,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import crossing
-from keras_ts._typing import Array, BoolArray
+from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import as_frames, with_new_series, with_plan_alone
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
@@ -153,9 +153,9 @@ def forecast(
             "series is a frame without a row: pass rows of at least one known series, to forecast "
             "a new one, too."
         )
-    prepared.plan.warn_far()
-    warn_of_ended(prepared.plan)
     made, settings = prepared.forecast(), interface.windows
+    prepared.warn()
+    warn_of_ended(prepared.plan)
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None
         made = with_plan_alone(made, future, settings, prepared.plan.steps, samples)
@@ -171,6 +171,7 @@ class Prepared:
     plan: Plan
     incomplete: str
     sampling: Sampling | None = None
+    notes: list[str] = field(default_factory=list)  # What ``forecast`` found to warn of.
 
     @classmethod
     def of(
@@ -208,49 +209,49 @@ class Prepared:
         model, rounds, panel = history.interface.model, plan.rounds, history.panel
         shape = (len(panel.lengths), rounds.steps, *rounds.step_shape)
         values = np.full(shape, np.nan, at_least_float32(model))
-        progress, late = ProgressBar(len(history.chosen), "series"), list[int]()
+        progress, refuse = ProgressBar(len(history.chosen), "series"), self.incomplete == "raise"
+        far, late = plan.far(), list[int]()
         for part, inputs in self.parts():
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
-            if self.incomplete == "raise" and unknown.any():
+            if refuse and unknown.any():
                 raise ValueError(
                     "future closes so many consecutive steps of "
                     f"{panel.series(int(part.chosen[unknown.any(axis=1).argmax()]))} that a window "
                     "past the horizon has no value of a target. Ask for fewer steps, train with a "
                     'longer window or horizon, or pass incomplete="nan" for NaN there.'
                 )
-            shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
+            far = far or plan.far_within(part, inputs["past"])
             late += part.chosen[_silent(inputs["past"], panel.columns.targets)].tolist()
+            shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
-            refuse = self.incomplete == "raise"
             _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
             values[part.chosen] = made
+        self.notes.extend([far] if far else [])
         if late:
-            warnings.warn(
+            self.notes.append(
                 f"At the end of {len(late)} of {len(values)} series, the first "
                 f"{panel.series(late[0])}, values are missing for more than twice as long as "
                 "elsewhere in the last window. The forecast goes on from the last value, and "
                 "intervals do not allow for that. If the values are late, leave out the rows "
-                "without them, and forecast more steps.",
-                stacklevel=3,
+                "without them, and forecast more steps."
             )
         values = values[:, : plan.steps]
         if history.interface.quantiles is not None and (crossed := crossing(values)).any():
-            warnings.warn(
+            self.notes.append(
                 f"The model's quantiles cross in {crossed.sum()} of {crossed.size} forecasts, so "
-                "intervals are wrong. End it in SortedQuantiles, and train it again.",
-                stacklevel=3,
+                "intervals are wrong. End it in SortedQuantiles, and train it again."
             )
         if self.sampling is not None:
             begins = None if plan.following is None else plan.following.times[:, 0]
             keys = keys_of(history.given)
-            stuck = np.flatnonzero(self.sampling.without_width(values, keys)).tolist()
+            by_target = values.reshape(*values.shape[:2], -1, values.shape[-1])
+            stuck = np.flatnonzero(self.sampling.paths.narrow(by_target, keys)).tolist()
             if stuck:
-                warnings.warn(
+                self.notes.append(
                     f"Intervals have hardly any width in {len(stuck)} of {len(values)} series, the "
                     f"first {panel.series(stuck[0])}, beside the errors beyond them: sample paths "
                     "rest on few errors there, and the probabilities of totals may be far off. "
-                    "Compare them with past totals.",
-                    stacklevel=3,
+                    "Compare them with past totals."
                 )
             values = self.sampling.draw(values, keys, begins)
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
@@ -258,6 +259,11 @@ class Prepared:
             drawn = self.sampling is not None
             return as_frames(self.series, history.given, history.interface, times, values, drawn)
         return values[0] if panel.single else values
+
+    def warn(self) -> None:
+        """Warn of what ``forecast`` found, which may run several times until it succeeds."""
+        for note in self.notes:
+            warnings.warn(note, stacklevel=3)
 
     def without_times(self) -> list[int]:
         """Return the numbers of the series that can be forecast, but have no regular step."""
@@ -283,15 +289,15 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
     return cast
 
 
-def _silent(past: Array, targets: Sequence[int]) -> BoolArray:
-    """Return which windows end in a gap more than twice as long as any other of its targets."""
-    past = past.reshape(*past.shape[:2], -1)
-    present = np.isfinite(past[..., list(targets)]).any(axis=2)
-    steps = np.arange(present.shape[1])
-    latest = np.maximum.accumulate(np.where(present, steps, -1), axis=1)
-    runs = np.where(latest < 0, 0, steps - latest)  # A gap before the first value is none.
-    others: Any = np.where(steps <= latest[:, -1:], runs, 0).max(axis=1)
-    return np.greater(runs[:, -1], 2 * np.maximum(others, 1))
+def _silent(past: Array, targets: Sequence[int]) -> IntArray:
+    """Return the windows that end in a gap more than twice as long as any other of its targets."""
+    known = np.isfinite(past.reshape(*past.shape[:2], -1)[..., list(targets)]).any(axis=2)
+    windows = np.flatnonzero(~known[:, -1])
+    known, steps = known[windows], np.arange(known.shape[1])
+    latest = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
+    gaps = np.where(latest < 0, 0, steps - latest)  # A gap before the first value is none.
+    others = np.where(steps <= latest[:, -1:], gaps, 0).max(axis=1)
+    return windows[gaps[:, -1] > 2 * np.maximum(others, 1)]
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:

@@ -83,38 +83,38 @@ class Plan:
             yield part, inputs | {name: values[part.chosen] for name, values in constant}
             done += count
 
-    def warn_far(self) -> None:
-        """Warn if a number of the plan or of a last window is far outside its range in training."""
+    def far(self) -> str:
+        """Say which number of the plan, or static one, is far outside training; "" without one."""
         history, columns = self.history, self.history.panel.columns
-        targets = columns.by_part()["target"]
-        carried, static, own = history.interface.carried, list(columns.static), list(columns.own)
-        ranges = {} if carried is None else carried.ranges or {}
-        read: list[Any] = []
+        far, static = "", list(columns.static)
         if self.values is not None:
-            read.append(("future of ", history, columns.by_part()["future"], self.values))
-        if static:
-            read.append(("", history, static, history.panel.per_series(static)[history.chosen]))
-        for part in history.parts() if ranges else ():
-            past = part.past.reshape(len(part.chosen), -1, part.panel.num_columns)
-            names, rate = [columns.past[place] for place in own], part.windows.sampling_rate
-            read.append(("the last window of ", part, names, past[:, ::rate, own]))
-        for where, part, names, values in read:
-            for name, numbers in zip(names, np.moveaxis(values, -1, 0), strict=True):
-                low, high = ranges.get(str(name), (-np.inf, np.inf))
-                # Rounded, since the same number may come as float32 and as float64.
-                most = high - low + 1e-6 * max(abs(low), abs(high))
-                if part is not history and name in targets:
-                    most *= _GROWN
-                far = np.abs(numbers - (low / 2 + high / 2)) > most
-                if far.any():
-                    series = part.panel.series(int(part.chosen[np.argwhere(far)[0][0]]))
-                    warnings.warn(
-                        f"{where}{series} has {numbers[far][0]:.6g} in column {name!r}, far "
-                        f"outside the {low:.6g} to {high:.6g} of training, so the forecast "
-                        "extrapolates: check value and unit.",
-                        stacklevel=3,
-                    )
-                    return
+            far = self._far("future of ", history, columns.by_part()["future"], self.values)
+        if static and not far:
+            far = self._far("", history, static, history.panel.per_series(static)[history.chosen])
+        return far
+
+    def far_within(self, part: History, past: Array) -> str:
+        """Say which number of some last windows is far outside training; "" without one."""
+        columns, own = part.panel.columns, list(part.panel.columns.own)
+        values = past.reshape(*past.shape[:2], -1)[:, :: part.windows.sampling_rate, own]
+        names, grown = [columns.past[place] for place in own], columns.by_part()["target"]
+        return self._far("the last window of ", part, names, values, grown)
+
+    def _far(self, where: str, part: History, names: Any, values: Array, grown: Any = ()) -> str:
+        ranges = getattr(self.history.interface.carried, "ranges", None) or {}
+        for name, numbers in zip(names, np.moveaxis(values, -1, 0), strict=True):
+            low, high = ranges.get(str(name), (-np.inf, np.inf))
+            # Rounded, since the same number may come as float32 and as float64.
+            most = high - low + 1e-6 * max(abs(low), abs(high))
+            far = np.abs(numbers - (low / 2 + high / 2)) > most * (_GROWN if name in grown else 1)
+            if far.any():
+                series = part.panel.series(int(part.chosen[np.argwhere(far)[0][0]]))
+                return (
+                    f"{where}{series} has {numbers[far][0]:.6g} in column {name!r}, far outside "
+                    f"the {low:.6g} to {high:.6g} of training, so the forecast extrapolates: "
+                    "check value and unit."
+                )
+        return ""
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
         """Return the chosen series' columns that are known ahead; NaN at a closed step."""

@@ -14,9 +14,6 @@ from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
 from keras_ts.windows.reading.flat_series import FlatSeries
 
-# Half widths below this share of a series' usual error beyond its interval count as none.
-_NARROW = 0.001
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -47,15 +44,6 @@ class Sampling:
         low, high = (None, None) if bounds is None else (bounds.minimum, bounds.maximum)
         low, high = -np.inf if low is None else low, np.inf if high is None else high
         return cls(count, seed, paths, interface.quantiles, low, high)
-
-    def without_width(self, values: Array, keys: Array) -> BoolArray:
-        """Return True for each forecast with a target whose intervals have hardly any width."""
-        paths, half = self.paths, (values[..., -1] - values[..., 0]) / 2
-        places = np.searchsorted(paths.keys, keys) % len(paths.keys)
-        units = np.where((paths.keys[places] == keys)[:, None, None], paths.tails.units[places], 0)
-        wide = half.reshape(*half.shape[:2], -1) > _NARROW * units.max(axis=2)[:, None]
-        known = np.isfinite(half).reshape(wide.shape)
-        return (known.any(axis=1) & ~wide.any(axis=1)).any(axis=1)
 
     def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
         """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.

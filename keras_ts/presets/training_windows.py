@@ -16,7 +16,7 @@ from keras_ts._typing import IntArray
 from keras_ts.layers.normalize_window import check_whole_periods
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import WEEKS
-from keras_ts.windows.arithmetic.events import WEEKDAYS
+from keras_ts.windows.arithmetic.events import days_off
 from keras_ts.windows.arithmetic.frequency import RULES
 from keras_ts.windows.arithmetic.season import season_beyond
 from keras_ts.windows.arithmetic.short import ShortPasts
@@ -177,13 +177,12 @@ def _warn_empty_days_off(panel: FlatSeries, time_column: Any) -> None:
         if few or not empty[off].all() or 2 * empty[~off].sum() >= len(empty[~off]):
             continue
         name, first = _checks.shown(time_column), int(clock.library == "polars")
-        closed = [day for day, on in zip(WEEKDAYS, mask, strict=True) if on == "0"]
         kept = [day + first for day, on in enumerate(mask) if on == "1"]
         rows = f"[frame[{name}].dt.day_of_week.isin({kept})]"
         if first:
             rows = f".filter(pl.col({name}).dt.weekday().is_in({kept}))"
         warnings.warn(
-            f"time_column={time_column!r} has {off.sum():,} rows on a {' or '.join(closed)}, and "
+            f"time_column={time_column!r} has {off.sum():,} rows on a {days_off(week)}, and "
             "none has a value of a target. So the step is a day, and these days are forecast, too. "
             f"If they have no values by rule, drop these rows: frame = frame{rows}. Then the step "
             f"is a {week.removesuffix('s')}, and a week has {len(kept)}. To forecast them, pass "

@@ -172,7 +172,7 @@ class BatchForecaster:
                 if not searches:
                     raise
                 problems |= failing(good, lengths[good], searches.pop())
-        prepared.plan.warn_far()
+        prepared.warn()
         warn_of_ended(prepared.plan)
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem

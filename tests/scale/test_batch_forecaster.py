@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import warnings
 
 import narwhals as nw
 import numpy as np
@@ -106,6 +107,24 @@ def spoiled(table):
         8: "future has no row of series 's08'",
         9: "only rows known ahead",
     }
+
+
+def test_a_batch_warns_once_however_often_it_searches(tmp_path):
+    """A series that the net refuses is found by forecasts of parts, each with the silent one."""
+    windows = WindowedSeries(
+        6, 2, target_columns="units", id_column="shop", time_column="day", missing="mask"
+    )
+    table = sales(20, shops=("a", "b", "c", "d"))
+    net = RecurrentPreset(units=(2,), window_norm="standard").build(windows.build(table))
+    save_model(net, tmp_path / "model.keras")
+    table["units"] = table["units"].mask(table["shop"] == "d", 1e-30)
+    table.loc[[17, 18, 19], "units"] = np.nan
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = BatchForecaster(tmp_path / "model.keras", incomplete="nan")(table)
+    assert made["problem"].notna().tolist() == [False] * 6 + [True] * 2
+    (said,) = [str(each.message) for each in caught if each.category is UserWarning]
+    assert said.startswith("At the end of 1 of 3 series, the first series 'a', values are missing")
 
 
 @pytest.mark.filterwarnings("ignore:the last window of .* far outside")

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import month_of, waves, weekday, year_of
+from keras_ts.windows.arithmetic.cycles import WEEKS, month_of, waves, weekday, year_of
 
 # The largest expected number of false events in a cycle.
 _BY_CHANCE = 0.05
@@ -32,6 +32,11 @@ _WEEKS = 5
 _NEAR = (1, -1, 2, -2, 3, -3, 4)
 # A date on a weekend, and the days on which it is observed: days after it, day of the week.
 _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
+
+
+def days_off(week: str) -> str:
+    """Return the days that one of ``WEEKS`` leaves out, such as "Saturday or Sunday"."""
+    return " or ".join(d for d, on in zip(WEEKDAYS, WEEKS[week], strict=True) if on == "0")
 
 
 def returning(phases: IntArray, errors: Array, *, together: bool = False, among: int = 0) -> Array:

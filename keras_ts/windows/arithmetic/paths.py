@@ -32,6 +32,7 @@ _INDEX, _KEY, _UNIT = 8, 8, 4
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
+_NARROW = 0.001  # Half widths below this share of a series' usual exceedance count as none.
 _ORDERS = 128  # Series without paths share this many orders of samples.
 
 
@@ -189,8 +190,21 @@ class ErrorPaths:
 
         A series not in ``self.keys`` gets half the mean distance between its outermost quantiles.
         """
+        return self.tails.with_units(values, *self._tails_of(keys))
+
+    def narrow(self, values: Array, keys: Array) -> BoolArray:
+        """Return True for each forecast with a target whose quantiles hardly differ at any step."""
+        places, kept = self._tails_of(keys)
+        units = np.where(kept[:, None, None], self.tails.units[places], 0).max(axis=2)
+        half = (values[..., -1] - values[..., 0]) / 2
+        wide, known = half > _NARROW * units[:, None], np.isfinite(half)
+        found: BoolArray = (known.any(axis=1) & ~wide.any(axis=1)).any(axis=1)
+        return found
+
+    def _tails_of(self, keys: Array) -> tuple[IntArray, BoolArray]:
+        """Return the places of series among ``self.keys``, and True where they are there."""
         places = np.searchsorted(self.keys, keys) % len(self.keys)
-        return self.tails.with_units(values, places, self.keys[places] == keys)
+        return places, self.keys[places] == keys
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""

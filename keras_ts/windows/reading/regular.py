@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.cycles import WEEKS
-from keras_ts.windows.arithmetic.events import WEEKDAYS
+from keras_ts.windows.arithmetic.events import days_off
 from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
 from keras_ts.windows.arithmetic.geometry import (
     concatenated_offsets,
@@ -66,10 +66,9 @@ def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
                 off[rows] = ~np.is_busday(clock.shown[rows].astype("datetime64[D]"), mask)
         count = int(off.sum())
         if 0 < count * _SELDOM <= len(off):
-            closed = [day for day, on in zip(WEEKDAYS, mask, strict=True) if on == "0"]
             warnings.warn(
                 f"time_column={spec.time_column!r} has {count:,} of {len(off):,} rows on a "
-                f"{' or '.join(closed)}, the first on {clock.written(int(off.argmax()))}. So the "
+                f"{days_off(week)}, the first on {clock.written(int(off.argmax()))}. So the "
                 "step is a day, and all others of these days are missing. If such rows are wrong, "
                 f"drop them: then the step is a {week.removesuffix('s')}.",
                 stacklevel=2,
