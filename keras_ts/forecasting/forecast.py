@@ -291,7 +291,8 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
 
 def _silent(past: Array, targets: Sequence[int]) -> IntArray:
     """Return the windows that end in a gap more than twice as long as any other of its targets."""
-    known = np.isfinite(past.reshape(*past.shape[:2], -1)[..., list(targets)]).any(axis=2)
+    rows = past.reshape(*past.shape[:2], -1)[..., list(targets)]
+    known: Any = np.isfinite(rows).any(axis=2)
     windows = np.flatnonzero(~known[:, -1])
     known, steps = known[windows], np.arange(known.shape[1])
     latest = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
