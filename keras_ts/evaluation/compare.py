@@ -5,7 +5,7 @@ from typing import Any
 
 from keras_ts._typing import Array
 from keras_ts.evaluation.entries import Entries
-from keras_ts.evaluation.judging import Judge, season_of
+from keras_ts.evaluation.judging import Judge, season_note, season_of
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.saving.scorecard import Weights
 from keras_ts.windows.dataset import WindowDataset
@@ -163,11 +163,13 @@ def compare(
             columns of a table are unclear.
     """
     entries = Entries(models, train, validation)
-    period = season_of(period, None if period else entries.period)
+    carried = None if period else entries.period
+    seasons = [] if baselines else season_note(period, carried, entries.judged)
+    period = season_of(period, carried)
     sequence = entries.judged.geometry.sequence
     judge = Judge(entries.names, period, baselines, metrics, by, sequence, total)
     trained, judged = entries.parts.train, entries.judged
     scales = trained.scales_for(judged, period or 1)
     judge.add(entries.forecasters, trained, judged, scales)
     weights = {name: Weights.of(model) for name, model in entries.models.items()}
-    return judge.report(entries.notes(judge.baselines), weights)
+    return judge.report([*entries.notes(judge.baselines), *seasons], weights)

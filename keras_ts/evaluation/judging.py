@@ -33,6 +33,7 @@ from keras_ts.evaluation.judgement import (
     steps_of,
 )
 from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.presets.catalog import season_by_frequency
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.scores.report import percent, unscaled_note
@@ -327,3 +328,14 @@ def season_of(period: Any, carried: int | None) -> int | None:
     """Return the rows in a season: the argument's, else the model's; None for 1."""
     rows = carried if period is None else _checks.integer("period", period, 1)
     return None if rows == 1 else rows
+
+
+def season_note(period: Any, carried: int | None, judged: JudgedWindows) -> list[str]:
+    """Return a sentence on the season that timestamps suggest, unless user or model set one."""
+    rows = season_by_frequency(judged.panel, judged.geometry.horizon)[0]
+    if period is not None or carried is not None or rows == 1:
+        return []
+    return [
+        f"No baseline here has a season. The timestamps suggest one of {rows} rows: pass "
+        f"period={rows}, or period=1 if there is none."
+    ]

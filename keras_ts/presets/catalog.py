@@ -241,7 +241,7 @@ def choose_preset(
     why = f"there are {count:,} series" if count > 1 else f"one series of {longest:,} rows is short"
     origin = ""
     if period is None:
-        period, origin = _season(panel, horizon)
+        period, origin = season_by_frequency(panel, horizon)
     preset = from_preset("seasonal_gru", period=period, quantiles=quantiles)
     return Choice(preset, f"seasonal_gru(period={period}), since {why}{origin}.")
 
@@ -249,10 +249,10 @@ def choose_preset(
 def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
     """Return the rows in the season that the frequency of a table suggests; 1 without one."""
     check_settings(settings)
-    return _season(read_table(series, settings), horizon)[0]
+    return season_by_frequency(read_table(series, settings), horizon)[0]
 
 
-def _season(panel: FlatSeries, horizon: int) -> tuple[int, str]:
+def season_by_frequency(panel: FlatSeries, horizon: int) -> tuple[int, str]:
     """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))

@@ -1,6 +1,9 @@
-"""People's own metrics are means over the same targets as all others."""
+"""People's own metrics are means over the same targets as all others; a missing season is named."""
+
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, backtest, compare, course_series, from_preset
@@ -204,3 +207,24 @@ def test_baselines_have_quantiles_in_all_folds_or_in_none():
     )
     assert np.isfinite(report.comparison.table["pinball"]).tolist() == [True, False]
     assert "No quantiles of naive: " in str(report)
+
+
+def test_a_season_that_timestamps_suggest_is_named_unless_somebody_decided():
+    """Beside baselines without a season, a model looks too good."""
+    hours = pd.date_range("2024-01-01", periods=300, freq="h")
+    table = pd.DataFrame({"hour": hours, "load": course_series(300)})
+    windows = WindowedSeries(30, 3, target_columns="load", time_column="hour")
+    parts = windows.split(table, at=-60)
+    note = "suggest one of 24 rows: pass period=24, or period=1 if there is none."
+    assert note in str(compare(None, *parts))
+    preset = from_preset("gru_32x2", units=(2,))
+    settings = {"epochs": 1, "verbose": 0, "test_size": 9}
+    assert note in str(backtest(preset, table, windows, 2, **settings))
+    assert "suggest" not in str(backtest(preset, table, windows, 2, period=24, **settings))
+    for report in (
+        compare(None, *parts, period=24),
+        compare(None, *parts, period=1),
+        compare(None, *parts, baselines=["naive"]),
+        compare(None, *replace(windows, time_column=None).split(table[["load"]], at=-60)),
+    ):
+        assert "suggest" not in str(report)

@@ -28,7 +28,7 @@ from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import of_array, of_model
 from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError
 from keras_ts.evaluation.judgement import seed_name
-from keras_ts.evaluation.judging import Judge, season_of
+from keras_ts.evaluation.judging import Judge, season_note, season_of
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
@@ -213,7 +213,8 @@ def backtest(
             folder = None
     check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
     seeds = _checks.integer("seeds", seeds, 1)
-    period = season_of(period, build.period if isinstance(build, RecurrentPreset) else None)
+    asked, carried = period, build.period if isinstance(build, RecurrentPreset) else None
+    period = season_of(period, carried)
     judge = Judge([_MODEL], period, baselines, metrics, by, windows.targets == "sequence", total)
     stores: list[FoldStore | None] = [None] * seeds
     if folder is not None:
@@ -304,7 +305,8 @@ def backtest(
             parts.append(_part(keys, scales, judged, done))
         bar.update(number + 1)
     try:
-        notes = covariates_note(judged.beyond_targets(), judge.baselines, wide)
+        notes = list(covariates_note(judged.beyond_targets(), judge.baselines, wide))
+        notes += [] if baselines else season_note(asked, carried, judged)
         outcome: ComparisonReport | NoVerdictError = judge.report(notes)
     except NoVerdictError as error:
         outcome = error
