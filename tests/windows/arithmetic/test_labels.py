@@ -9,6 +9,7 @@ from keras_ts.windows.arithmetic.labels import (
     collapsed,
     distinct_rows,
     expanded,
+    label_column,
     made_columns,
     one_hot,
     places_of,
@@ -65,3 +66,35 @@ def test_each_row_has_a_1_for_its_category(codes):
 @pytest.mark.parametrize(("codes", "dtype"), [([0, 1], "bool"), ([0, -1], "float32")])
 def test_numbers_beside_them_keep_their_type_where_no_text_is_missing(codes, dtype):
     assert one_hot(np.array(codes), 2).dtype == dtype
+
+
+LABELS = {
+    "texts": st.text(st.characters(codec="ascii"), max_size=3),  # NumPy drops a NUL at the end.
+    "integers": st.integers(-(2**70), 2**70),
+    "floats": st.floats(allow_nan=False),
+    "booleans": st.booleans(),
+    "others": st.one_of(st.text(max_size=1), st.integers(0, 2), st.none(), st.just((1, 2))),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@given(data=st.data())
+def test_a_column_of_labels_keeps_their_values_and_types(kind, data):
+    labels = data.draw(st.lists(LABELS[kind], max_size=4))
+    back = label_column(tuple(labels)).tolist()
+    assert back == labels
+    assert [*map(type, back)] == [*map(type, labels)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [(("a", "bc"), "U"), ((3, 4), "i"), ((0.5,), "f"), ((True, False), "b"), ((True, 2), "O")],
+)
+def test_labels_of_one_type_make_a_column_of_it(labels, kind):
+    assert label_column(labels).dtype.kind == kind
+
+
+def test_labels_that_numpy_would_change_stay():
+    for labels in (("a\0", "b"), (2**70, 1), ((1, 2), (3, 4)), (), ("1", 1), (1, 2.0)):
+        assert label_column(labels).dtype == object
+        assert label_column(labels).shape == (len(labels),)
