@@ -74,8 +74,8 @@ class Scorecard(Report):
             the share of values that the outer interval was ``asked`` to hold, the ``share`` that it
             held and its ``width``; ``promised``: the ``mean`` over origins of the error over the
             first 1, 2, ... steps and its quantiles 0.025 (``low``) and 0.975 (``high``), of
-            the coverage too; ``judged_on``; ``versions``; ``notes``; digests of ``weights`` and
-            ``intervals``; ``folds`` of a backtest, else None.
+            the coverage too; ``judged_on``; ``versions``; ``format``, a number; ``notes``; digests
+            of ``weights`` and ``intervals``; ``folds`` of a backtest, else None.
         """
         return {"ok": self.ok, **copy.deepcopy(self.values)}
 

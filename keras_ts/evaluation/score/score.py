@@ -19,7 +19,7 @@ from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.scores.card import Scorecard
-from keras_ts.scores.metrics import heading
+from keras_ts.scores.metrics import POINT, heading, of_sums
 from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
@@ -31,8 +31,8 @@ _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
 _FEWEST_ORIGINS = 10
 # Forecasts from origins closer than a horizon share targets: a longer horizon needs more origins.
 _ORIGINS_PER_STEP = 5
-# The least share of series whose rows must have come. The MASE of nearly all series is close to
-# that of all. The MAE depends on the largest series, so none may be missing.
+# By measure of points, the least share of series whose rows must have come. The MASE of nearly all
+# series is close to that of all. The MAE depends on the largest series, so none may be missing.
 _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
@@ -312,14 +312,13 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
     if by not in _FEWEST_SERIES:
         return None, f"The scorecard judges by {heading(by)}, for which it has no range of errors."
     point = points_of(rows.predicted, rows.levels)
-    errors, expected = np.abs(rows.actual - point), np.isfinite(point)
-    if by == "mase":
-        scales = rows.scales[..., 0]
-        if np.isnan(scales).all():
-            return None, "The scorecard promises a MASE: pass train= to scale these errors, too."
-        errors = errors / scales
-        expected &= np.isfinite(scales)
-    came = ~np.isnan(errors).all(axis=1)
+    losses, expected = POINT[by].losses(rows.actual, point, rows.scales), np.isfinite(point)
+    if POINT[by].scaled:
+        if np.isnan(rows.scales).all():
+            a = f"{POINT[by].article} {heading(by)}"
+            return None, f"The scorecard promises {a}: pass train= to scale these errors, too."
+        expected &= np.isfinite(rows.scales[..., 0])
+    came = ~np.isnan(losses).all(axis=1)
     if not came.any():
         return None, "There is no error to compare with what the scorecard promised."
     longest = int(rows.columns["step"][came].max())
@@ -334,15 +333,15 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
             f"{longest} steps needs at least {fewest}."
         )
     expected = np.asarray(expected.any(axis=1))
-    means, steps, left_out, lacking = _compared(by, rows.columns, errors, expected, longest)
-    if not len(means):
+    errors, steps, left_out, lacking = _compared(by, rows.columns, losses, expected, longest)
+    if not len(errors):
         return None, lacking
     # Weighted by steps: yesterday's one step counts less than the seven of last week's forecast.
-    error, low, high = np.average([means, *ranges[:, steps - 1]], axis=1, weights=steps)
+    error, low, high = np.average([errors, *ranges[:, steps - 1]], axis=1, weights=steps)
     verdict = "better" if error < low else "worse" if error > high else "as promised"
     where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
     first = f"{steps.max()} steps" if steps.max() > 1 else "step"
-    several = f", from {len(means)} origins," if len(means) > 1 else ""
+    several = f", from {len(errors)} origins," if len(errors) > 1 else ""
     without = f" Left out are {left_out} origins that lack steps or series."
     return verdict, (
         f"The {heading(by)} over the first {first}{several} is {error:.4g}. It "
@@ -352,9 +351,9 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
 
 
 def _compared(
-    by: str, columns: Mapping[str, Array], errors: Array, expected: BoolArray, longest: int
+    by: str, columns: Mapping[str, Array], losses: Array, expected: BoolArray, longest: int
 ) -> tuple[Array, IntArray, int, str]:
-    """Return the compared origins' mean errors over their first steps, and the last steps."""
+    """Return the compared origins' errors over their first steps, and the last steps."""
     # Also return how many origins with an error are not compared, and a sentence on what they lack.
     # The arrays below have a row for each origin and a column for each step. Steps count from 1;
     # all beyond ``longest`` share a column.
@@ -365,7 +364,7 @@ def _compared(
     def summed(weights: Array) -> Array:
         return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
 
-    there = ~np.isnan(errors)
+    there = ~np.isnan(losses)
     rows = summed(np.any(there, axis=1))
     forecast = summed(np.ones(len(origins))) > 0
     complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
@@ -376,7 +375,7 @@ def _compared(
     ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
     used = (rows > 0) & ~ended & complete[:, None]
     compared, some = used.any(axis=1), (rows > 0).any(axis=1)
-    total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
+    total = np.where(used, summed(np.where(there, losses, 0.0).sum(axis=1)), 0.0).sum(axis=1)
     count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
     last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
     lacking = (
@@ -388,5 +387,5 @@ def _compared(
             "The scorecard promises the error over all series: at the first step, rows of "
             f"{needed} of {series} series must have come, and no origin has so many."
         )
-    means = total[compared] / count[compared]
-    return means, last[compared], int((some & ~compared).sum()), lacking
+    errors = of_sums(by, total[compared], count[compared])
+    return errors, last[compared], int((some & ~compared).sum()), lacking

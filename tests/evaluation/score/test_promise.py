@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from keras_ts.evaluation.score.score import judged
+from keras_ts.evaluation.score.score import _FEWEST_SERIES, judged
+from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Rows
 
 COLUMNS = {
@@ -25,6 +26,17 @@ def said(errors, origins=60, by="mase"):
 @pytest.mark.parametrize(("size", "verdict"), [(1, "as promised"), (2, "worse"), (0, "better")])
 def test_the_error_lies_in_the_range_or_not(size, verdict):
     assert said(np.full((30, 1), float(size)))[0] == verdict
+
+
+@pytest.mark.parametrize("by", [*_FEWEST_SERIES, "rmsse"])
+def test_the_error_is_that_of_the_measure(by, monkeypatch):
+    monkeypatch.setitem(_FEWEST_SERIES, by, 1.0)
+    actual, predicted, *scales = np.random.default_rng(0).uniform(1, 9, (4, 30, 1))
+    rows = Rows(COLUMNS, actual, predicted, np.stack(scales, axis=-1), None)
+    promised = {"origins": 60, "errors": {"low": [0.0] * 3, "high": [9.0] * 3}}
+    _, sentence = judged(SimpleNamespace(ok=True, values={"by": by, "promised": promised}), rows)
+    error = rows.scores()[by][0]
+    assert sentence.startswith(f"The {heading(by)} over the first 3 steps is {error:.4g}. ")
 
 
 @pytest.mark.parametrize(("by", "late", "verdict"), [
