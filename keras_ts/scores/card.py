@@ -62,6 +62,7 @@ class Scorecard(Report):
         columns = self.values["table"].items()
         table = {name: np.array(own, None if name == "name" else float) for name, own in columns}
         object.__setattr__(self, "table", table)
+        super().__post_init__()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scorecard as plain values, which JSON takes.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keras_ts import compare, plot_backtest
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.evaluation.score.score import _FEWEST_SERIES
+from keras_ts.evaluation.score.promise import _FEWEST_SERIES
 from keras_ts.scores.metrics import (
     METRICS,
     QUANTILE,
