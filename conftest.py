@@ -69,7 +69,8 @@ _pages = Sybil(
 )
 _docstrings = Sybil(
     parsers=[DocTestParser()],
-    patterns=["keras_ts/*.py", "keras_ts/**/*.py"],
+    # Until Python 3.13, "**" stands for one folder.
+    patterns=["keras_ts/*.py", "keras_ts/*/*.py", "keras_ts/*/*/*.py"],
     # Its examples run where MLflow is installed, as by nox -s clients.
     excludes=[] if importlib.util.find_spec("mlflow") else ["keras_ts/tracking.py"],
     document_types={".py": PythonDocStringDocument},

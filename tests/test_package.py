@@ -182,6 +182,14 @@ def test_help_shows_and_explains_all_arguments():
             assert re.search(rf"^ +[*]*{name}: ", item.__doc__, re.MULTILINE), (item, name)
 
 
+def test_the_examples_of_files_in_all_folders_are_executed():
+    """``conftest.py`` names the folders by their depth."""
+    package, tests = Path(keras_ts.__file__).parent, Path(__file__).parent.parent / "conftest.py"
+    patterns = re.findall(r'"keras_ts/([*/]*)\*\.py"', tests.read_text())
+    depths = {len(path.relative_to(package).parents) - 1 for path in package.rglob("*.py")}
+    assert {pattern.count("/") for pattern in patterns} >= depths
+
+
 def test_every_public_name_has_a_page():
     folder = Path(__file__).parent.parent / "docs" / "api"
     pages = "\n".join(path.read_text() for path in folder.glob("*.md"))

@@ -96,7 +96,7 @@ def backtest(
     >>> windows = WindowedSeries(20, shuffle=True, seed=1)
     >>> report = backtest(build, course_series(), windows, n_splits=3, epochs=1, verbose=0)
     >>> report.best, report.verdicts
-    ('linear regression', {'model': 'loses to'})
+    ('theta', {'model': 'loses to'})
     >>> list(report.table)
     ['fold', 'series', 'origin', 'step', 'target', 'actual', 'prediction']
     >>> len(report.scores(by="fold")["mae"])

@@ -56,7 +56,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
 
     >>> import numpy as np
     >>> days = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
-    >>> calendar_features(days, "week").round(2).tolist()
+    >>> calendar_features(days, "week").astype(float).round(2).tolist()
     [[0.0, 1.0], [0.78, 0.62], [0.97, -0.22], [0.43, -0.9]]
 
     Args:
