@@ -154,7 +154,7 @@ class Judge:
         fingerprint = hashlib.blake2b(str(period or "").encode(), digest_size=16)
         for part in judgements:
             fingerprint.update(part.judged.mark().encode())
-        origins = judged.origins_at(series, flat)
+        origins = all_origins = judged.origins_at(series, flat)
         on = described(judged, series, flat, origins, fingerprint.hexdigest())
         if not counted.all():
             series = series[counted]
@@ -176,9 +176,8 @@ class Judge:
             coverages={
                 name: coverage_of(
                     round(levels[-1] - levels[0], 12),
-                    tallies[name].totals("coverage", "origin"),
-                    tallies[name].totals("coverage", "series"),
-                    origins.overlap,
+                    tallies[name].covered[:, scored],
+                    all_origins,
                 )
                 for name, levels in first.levels.items()
                 if levels is not None

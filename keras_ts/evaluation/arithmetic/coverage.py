@@ -5,7 +5,8 @@ The margins are those of split conformal prediction, from held-out errors.
 Values outside an interval come in runs, because windows overlap and large errors last. So 500
 values are worth fewer independent ones: the number for which the measured share inside would be as
 uncertain. Its variance is estimated from sums over stretches of time as long as these runs
-(``lasting``), and from sums over series; the larger one counts.
+(``lasting``), and from sums over series; the larger one counts. If stretches are too few, that of
+sums over series counts, and what series share at one time is added.
 """
 
 import math
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.verdict import FEWEST, lasting
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, lasting, together
 from keras_ts.scores.report import percent, whole_percent
 
 _NORMAL = 1.959964
@@ -25,6 +26,8 @@ _STRETCHES = 4
 # The quantile 0.9875 of Student's t with 6 degrees of freedom: nominally a test at 2.5 %, since
 # variances from short stretches are too small; in practice chance passes it in at most 5 %.
 _LIMIT = 2.969
+# The largest correlation of series at one time: beyond it, they count as one series.
+_MOST_SHARED = 0.95
 
 
 def windows_needed(coverage: float) -> int:
@@ -122,38 +125,53 @@ class Coverage(NamedTuple):
         )
 
 
-def coverage_of(asked: float, times: Array, series: Array, overlap: int) -> Coverage:
-    """Return a coverage with its interval, from the numbers of values inside and in all."""
-    # They are counted by time of origin, ``(2, times)``, and by series, ``(2, series)``. The
-    # targets of ``overlap`` neighbouring times overlap.
-    times, series = (totals[:, totals[1] > 0] for totals in (times, series))
-    inside, count = times.sum(axis=1)
-    share = float(inside / count)
-    residuals = (times[0] - share * times[1]) / count
-    lengths, biases = lasting(residuals[None], overlap)
-    stretches = max(len(residuals) // int(lengths[0]), 1)
+def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
+    """Return a coverage with its interval, from the values of windows: inside, and in all."""
+    inside, count = covered
+    total = count.sum()
+    share = float(inside.sum() / total)
+    residuals = (inside - share * count) / total
+    times, overlap = np.bincount(origins.times, residuals), origins.overlap
+    lengths, biases = lasting(times[None], overlap)
+    stretches = max(len(times) // int(lengths[0]), 1)
     units, variance = stretches, 0.0
     if stretches >= FEWEST:
-        variance = _variance(residuals, stretches) * (1 + 2 * float(biases[0]))
-    if series.shape[1] >= FEWEST:
-        by_series = _variance((series[0] - share * series[1]) / count, series.shape[1])
-        if stretches < FEWEST or by_series > variance:
-            units, variance = series.shape[1], by_series
+        variance = _variance(times, stretches) * (1 + 2 * float(biases[0]))
+    if origins.num_series >= FEWEST:
+        by_series = np.bincount(origins.series, residuals)
+        between = _variance(by_series, len(by_series))
+        if stretches < FEWEST and between > 0:
+            # What series share at one time does not show in the spread between them.
+            units = min(len(by_series), max(len(times), 2))
+            variance = between * (1 + _shared(residuals, origins))
+        elif between > variance:
+            units, variance = len(by_series), between
     independent = float(units)
-    if variance > 0 and units >= FEWEST:
+    if variance > 0 and units >= 2:
         # Few units estimate the variance badly, so Student's t replaces the normal distribution:
         # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
         terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))
         student = sum(term / (units - 1) ** power for power, term in terms)
         independent = share * (1 - share) / variance * (_NORMAL / student) ** 2
     # A value that several windows forecast counts once at most.
-    distinct = count * (len(residuals) + overlap - 1) / (len(residuals) * overlap)
+    distinct = total * (len(times) + overlap - 1) / (len(times) * overlap)
     independent = min(max(independent, 1.0), float(distinct))
     z = _NORMAL**2 / independent
     middle = (share + z / 2) / (1 + z)
     reach = np.sqrt(share * (1 - share) * z + z**2 / 4) / (1 + z)
     low, high = float(max(middle - reach, 0.0)), float(min(middle + reach, 1.0))
     return Coverage(asked, share, low, high, independent)
+
+
+def _shared(residuals: Array, origins: Origins) -> float:
+    """Return the variance of a sum that series share, over the variance between series."""
+    # With ``s`` series of one time and a correlation of ``r``, the sum of the series varies as
+    # ``1 + (s - 1) r`` of single ones, and the shared part is ``s r / (1 - r)`` of the other.
+    series = len(residuals) / origins.num_times
+    alike = np.sum(np.bincount(origins.times, residuals) ** 2) / np.sum(residuals**2) - 1
+    more = max(together(residuals, origins), float(alike), 0.0)
+    correlation = min(more / max(series - 1, 1.0), _MOST_SHARED)
+    return series * correlation / (1 - correlation)
 
 
 def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:

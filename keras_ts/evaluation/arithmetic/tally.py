@@ -33,6 +33,8 @@ class Tally:
         # target adds 0, so that the ratio of two forecasters' sums is that of their means.
         self.by_seed = np.full((1, windows), np.nan)
         self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
+        # How many targets of each window the outer quantiles hold, and how many there are.
+        self.covered = np.zeros((2, windows if levels else 0))
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
@@ -59,6 +61,7 @@ class Tally:
             joint._below = np.sum([tally._below for tally in tallies], axis=0)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         joint.by_target = _on_targets(tallies, axis=2)
+        joint.covered = np.concatenate([tally.covered for tally in tallies], axis=1)
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             if name in QUANTILE and not alike:
                 continue
@@ -75,6 +78,7 @@ class Tally:
         mean = copy.copy(tallies[0])
         mean.by_seed = np.concatenate([tally.by_seed for tally in tallies])
         mean.by_target = _on_targets(tallies, axis=1)
+        mean.covered = np.mean([tally.covered for tally in tallies], axis=0)
         mean._below = np.sum([tally._below for tally in tallies], axis=0)
         mean._sums = {
             key: np.mean([tally._sums[key] for tally in tallies], axis=0) for key in mean._sums
@@ -117,6 +121,8 @@ class Tally:
                     self._total(name, "inputs")[place] += np.bincount(
                         classes.ravel(), of_class, minlength=self._classes
                     )
+                if name == "coverage":
+                    self.covered[place, windows] = sums
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
                     self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
@@ -158,9 +164,8 @@ class Tally:
         return of_sums(name, total, count)
 
     def totals(self, name: str, by: str) -> Array:
-        """Return the sums of a metric's losses and their numbers, ``(2, series or origins)``."""
-        sums = self._total(name, by)
-        return sums.sum(axis=2) if by == "origin" else sums
+        """Return the sums of a metric's losses and their numbers, ``(2, series)``."""
+        return self._total(name, by)
 
     def promise(self, name: str) -> dict[str, Array]:
         """Return mean and 95 % range, over origins, of a metric of the first h steps."""

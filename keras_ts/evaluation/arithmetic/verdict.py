@@ -165,12 +165,12 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     shared, stretches, length = _shocks(rows[0], groups)
     spread = spreads[0]
     if stretches < FEWEST:
-        together = spread**2 * _together(rows[0], origins)
+        moved = spread**2 * together(rows[0], origins)
         # With few stretches, shared shocks look like a better forecaster. Series that do not differ
         # at all are one series.
-        if max(shared, together, _ROUNDING**2) > spread**2:
+        if max(shared, moved, _ROUNDING**2) > spread**2:
             return Skill(value, np.nan, np.nan, "windows", length)
-        spread = np.sqrt(spread**2 + max(together - shared, 0.0))
+        spread = np.sqrt(spread**2 + max(moved - shared, 0.0))
     # Stretches are few, so their shocks are drawn from Student's t distribution.
     draws = np.random.default_rng(1).standard_t(max(stretches - 1, 1), size=DRAWS)
     distances = np.abs(spread * distances + np.sqrt(shared) * draws)
@@ -285,7 +285,7 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
     return shared, count // length, length
 
 
-def _together(shares: Array, origins: Origins) -> float:
+def together(shares: Array, origins: Origins) -> float:
     """Return how much shocks that several series share add to the variance, as a share of it."""
     # Few stretches of time hardly show such shocks. But series that share them have errors that
     # move together from one origin to the next. This assumes that shared errors stay correlated as

@@ -7,10 +7,11 @@ import numpy as np
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
-from keras_ts.evaluation.arithmetic.verdict import FEWEST
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins
 from keras_ts.scores.card import Scorecard
 from keras_ts.scores.metrics import METRICS, POINT, heading, of_sums
 from keras_ts.scores.report import Rows, grouped, whole_percent
+from keras_ts.windows.arithmetic.labels import distinct_rows
 
 # One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
 _FEWEST_ORIGINS = 10
@@ -25,25 +26,26 @@ def coverage(rows: Rows, overlap: int) -> Iterator[str]:
     """Yield what share of values the outer quantiles held, if there are several origins."""
     # The targets of ``overlap`` origins in a row overlap.
     counted, levels = np.isfinite(rows.actual), rows.levels or [0.5]
-    some = counted.any(axis=1)
-    origins, series = (len(set(rows.columns[name][some].tolist())) for name in ("origin", "series"))
-    asked, needed = round(levels[-1] - levels[0], 12), max(2 * overlap, 3)
-    if asked and needed > origins > 1:
+    some, series = counted.any(axis=1), grouped(rows.columns["series"])[1]
+    # Rows of one series and origin are one window.
+    first, window = distinct_rows([series[some], rows.columns["origin"][some]])
+    times, asked = rows.columns["origin"][some][first], round(levels[-1] - levels[0], 12)
+    count, needed = len(np.unique(times)), max(2 * overlap, 3)
+    if asked and needed > count > 1:
         yield (
-            f"{origins} origins are too few to say if the {whole_percent(asked)} interval holds: "
+            f"{count} origins are too few to say if the {whole_percent(asked)} interval holds: "
             f"that takes {needed}, since the targets of {overlap} in a row overlap."
         )
-    elif asked and origins > 1:
+    elif asked and count > 1:
         inside = METRICS["coverage"].losses(rows.actual, rows.predicted, levels, rows.scales)
-        sums = np.where(counted, inside, 0.0).sum(axis=1), counted.sum(axis=1)
-        totals = [
-            np.stack([np.bincount(numbers, weights) for weights in sums])
-            for numbers in (rows.columns["origin"], grouped(rows.columns["series"])[1])
-        ]
-        yield coverage_of(asked, totals[0], totals[1], overlap).sentence("the forecasts")
-        if series >= FEWEST and origins < FEWEST * overlap:
+        summed = (np.where(counted, inside, 0.0), counted)
+        covered = np.stack([np.bincount(window, of[some].sum(axis=1)) for of in summed])
+        ordered = np.unique(times, return_inverse=True)[1]
+        origins = Origins(grouped(series[some][first])[1], ordered, overlap, overlap)
+        yield coverage_of(asked, covered, origins).sentence("the forecasts")
+        if origins.num_series >= FEWEST and count < FEWEST * overlap:
             yield (
-                f"With {origins} origins, of which {overlap} in a row overlap, that holds for "
+                f"With {count} origins, of which {overlap} in a row overlap, that holds for "
                 "other series, not for other times."
             )
 

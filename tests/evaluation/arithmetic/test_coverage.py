@@ -14,6 +14,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     margins,
     windows_needed,
 )
+from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.windows.arithmetic.scale import window_scales
 
 
@@ -110,6 +111,17 @@ def at_times(inside):
     return np.stack([inside.sum(axis=1), np.full(len(inside), inside.shape[1])]).astype(float)
 
 
+def measured(inside, overlap):
+    """Return the coverage of windows, ``([series, ]times, values)``."""
+    series, times = (
+        np.indices(inside.shape[:-1]) if inside.ndim > 2 else (0, np.arange(len(inside)))
+    )
+    series, times = np.broadcast_arrays(series, times)
+    origins = Origins(series.ravel(), times.ravel(), overlap, overlap)
+    held = inside.sum(axis=-1).ravel().astype(float)
+    return coverage_of(0.8, np.stack([held, np.full(len(held), inside.shape[-1])]), origins)
+
+
 @pytest.mark.parametrize(("count", "overlap"), [(120, 1), (250, 7), (250, 24), (600, 24)])
 @pytest.mark.parametrize("persistence", [0.0, 0.9])
 def test_chance_makes_no_change_more_than_one_time_in_twenty(count, overlap, persistence):
@@ -148,8 +160,7 @@ def test_the_interval_holds_the_true_coverage(count, overlap, persistence):
     limits = np.quantile(windows(40000, overlap, generator, persistence), 0.8, axis=0)
     held = 0
     for _ in range(200):
-        times = at_times(windows(count, overlap, generator, persistence) <= limits)
-        coverage = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), overlap)
+        coverage = measured(windows(count, overlap, generator, persistence) <= limits, overlap)
         assert 0 <= coverage.low <= coverage.share <= coverage.high <= 1
         # No more than there are values to forecast, however many windows forecast each.
         assert 1 <= coverage.independent <= count + overlap - 1
@@ -157,33 +168,42 @@ def test_the_interval_holds_the_true_coverage(count, overlap, persistence):
     assert held >= 178
 
 
+@pytest.mark.parametrize(("series", "count", "overlap"), [(30, 30, 14), (30, 84, 14), (8, 30, 1)])
+@pytest.mark.parametrize(("shared", "least"), [(0.0, 178), (0.3, 170), (0.7, 160)])
+def test_errors_that_series_share_widen_the_interval(series, count, overlap, shared, least):
+    """Blind to them, the interval of 30 series, 30 origins and 0.7 held 80 % in 28 of 100 cases."""
+    generator, held = np.random.default_rng(0), 0
+    limits = np.sqrt(np.arange(1, overlap + 1)) * 1.2816
+    for _ in range(200):
+        common, own = (generator.normal(size=(n, count + overlap - 1)) for n in (1, series))
+        noise = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
+        targets = np.lib.stride_tricks.sliding_window_view(noise, overlap, axis=1)
+        coverage = measured(np.abs(np.cumsum(targets, axis=2)) <= limits, overlap)
+        held += coverage.low <= 0.8 <= coverage.high
+    assert held >= least
+
+
 def test_independent_values_are_counted():
     inside = np.random.default_rng(0).random((2000, 1)) < 0.8
-    times = at_times(inside)
-    coverage = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), 1)
+    coverage = measured(inside, 1)
     assert 1300 < coverage.independent <= 2000
     # Each value ten times over is worth no more.
-    times = at_times(np.repeat(inside, 10, axis=1))
-    again = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), 1)
-    np.testing.assert_allclose(again, coverage)
-    runs = at_times(np.repeat(inside[:200], 10, axis=0))
-    fewer = coverage_of(0.8, runs, runs.sum(axis=1, keepdims=True), 10)
+    np.testing.assert_allclose(measured(np.repeat(inside, 10, axis=1), 1), coverage)
+    fewer = measured(np.repeat(inside[:200], 10, axis=0), 10)
     assert 80 < fewer.independent < 400
 
 
 def test_series_that_differ_count_as_one_value_each():
     """Half of 20 series is always inside and half never: 20 coin tosses, whatever the length."""
-    inside = np.repeat(np.arange(20) < 10, 100).reshape(20, 100)
-    series = np.stack([inside.sum(axis=1), np.full(20, 100)]).astype(float)
-    times = np.stack([inside.sum(axis=0), np.full(100, 20)]).astype(float)
-    coverage = coverage_of(0.8, times, series, 1)
+    inside = np.repeat(np.arange(20) < 10, 100).reshape(20, 100, 1)
+    coverage = measured(inside, 1)
     assert coverage.share == 0.5
     assert 12 < coverage.independent < 21
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_all_or_none(share):
-    times = np.stack([np.full(50, share), np.ones(50)])
-    coverage = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), 1)
+    coverage = measured(np.full((50, 1), share), 1)
     assert coverage.share == share
     assert 0.0 < coverage.high - coverage.low < 0.5
+    assert measured(np.full((8, 5, 1), share), 2).share == share

@@ -9,6 +9,7 @@ import pytest
 
 from keras_ts import score
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
+from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.evaluation.score.promise import _FEWEST_SERIES, coverage, judged
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Rows
@@ -104,8 +105,9 @@ def test_score_says_it_as_compare_does(every, column):
     came.loc[40, "units"] = np.nan
     values = came["units"].to_numpy()[origin + step].reshape(-1, 7)
     inside = ((values > -1.5) & (values < 1.0)).sum(axis=1)
-    times = np.stack([inside, np.isfinite(values).sum(axis=1)]).astype(float)
-    found = coverage_of(0.8, times, times.sum(axis=1, keepdims=True), -(-7 // every))
+    overlap, places = -(-7 // every), np.arange(len(inside))
+    origins = Origins(np.zeros_like(places), places, overlap, overlap)
+    found = coverage_of(0.8, np.stack([inside, np.isfinite(values).sum(axis=1)]), origins)
     report = score(ahead.sample(frac=1, random_state=0), came)
     assert found.sentence("the forecasts") in str(report).splitlines()
     assert found.share == pytest.approx(report.table["coverage"][0])
