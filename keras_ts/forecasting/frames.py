@@ -120,7 +120,7 @@ def with_plan_alone(
             rows[name].append(row)
     follows = np.ones(len(plan), bool)
     if times is not None and ahead is not None and len(ahead):
-        # A plan may hold earlier rows, such as those of a gap: the first step is that of the others.
+        # A plan may hold earlier rows, such as those of a gap; the first step is the others' one.
         follows = read_clock([plan], times, np.array([0, len(plan)])).times >= np.fmin.reduce(ahead)
     rows = {n: ([row for row in own if follows[row]] or own)[:steps] for n, own in rows.items()}
     order = [row for ahead in rows.values() for row in ahead for _ in range(samples or 1)]
