@@ -37,6 +37,9 @@ from keras_ts.windows.arithmetic.labels import label_column
 
 # A report names at most this many targets on which a model does not beat the best baseline.
 _MOST_LOST = 10
+# Forecasts are the same if no window's errors differ by more than this share of the mean error: a
+# report prints four digits, and float32 rounds levels of a thousand times the error by 6e-5 of it.
+_SAME = 1e-4
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -273,7 +276,8 @@ class ComparisonReport(Report):
             best = self._models.best
             for name in self.verdicts:
                 if name != best:
-                    yield self._said(name, self._models.of[name], f"the best model, {best}")
+                    rival = f"the best model, {best}"
+                    yield self._said(name, self._models.of[name], rival, self._models)
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -295,9 +299,12 @@ class ComparisonReport(Report):
 
     def _said(self, name: str, skill: Skill, rival: str, on: Skills | None = None) -> str:
         """Return in a sentence how a model does beside a rival, or why it is not judged."""
-        by, _, _, origins = on or self._joint
+        by, best, _, origins = on or self._joint
         over = f"over {len(origins.series)} windows{_panel(origins)}"
         figure = f"skill {percent(skill.value)} by {heading(by)}"
+        errors = self._tallies[best].errors
+        if np.nanmax(np.abs(self._tallies[name].by_seed - errors)) <= _SAME * np.nanmean(errors):
+            return f"{name} {skill.verdict} {rival}: both forecast the same, {over}."
         if skill.value == -np.inf:
             rival += f", whose {heading(by)} is 0"
         elif skill.value < -1:

@@ -14,17 +14,24 @@ import keras
 import numpy as np
 
 from keras_ts._dtypes import whole_precision
+from keras_ts._models import value_of
 from keras_ts._typing import Array
+from keras_ts.interface import Interface
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.plumbing import CarryForward, LastSteps, MissingAsColumns, SelectColumns
+from keras_ts.layers.restore_window import RestoreWindow
+from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.blocks.normalization import normalized, standardization
-from keras_ts.presets.requirements import IGNORED, Constants, Requirements
+from keras_ts.presets.requirements import IGNORED, Constants, Requirements, required_by
+from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import entrance, headed, within_bounds
 from keras_ts.windows.arithmetic.regression import Line
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.regression import DirectRidge
 from keras_ts.windows.roles import as_x
+
+_NAME: Literal["linear"] = "linear"  # of the cell and of its models
 
 
 def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
@@ -49,6 +56,46 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
         if layer is not None:
             layer.trainable = False
     return model
+
+
+def solved_again(interface: Interface, dataset: WindowDataset) -> keras.Model | None:
+    """Return the model of another dataset like one of ``solved``; None for any other model."""
+    bounds = interface.bounds
+    if not _is_solved(interface.model):
+        return None
+    settings = PresetSettings(
+        cell=_NAME,
+        period=interface.period,
+        quantiles=interface.quantiles,
+        minimum=None if bounds is None else bounds.minimum,
+        maximum=None if bounds is None else bounds.maximum,
+    )
+    return solved(required_by(settings, dataset), dataset)
+
+
+def keep_spread(model: keras.Model, levels: Sequence[float], of: keras.Model) -> None:
+    """Give quantiles of ``solved_again`` the distances to their median that ``of`` has."""
+    if not _is_solved(model):
+        return
+    biases, kinds = list[Array](), set()
+    for each in (of, model):
+        [line] = [layer for layer in each.layers if isinstance(layer, LinearForecast)]
+        *_, last = (
+            layer for layer in each.layers if isinstance(layer, RestoreWindow | ScaleOutput)
+        )
+        kinds.add(type(last))
+        unit = np.asarray(getattr(last, "scale", 1.0))
+        dense = next(layer for layer in each.layers if isinstance(layer, keras.layers.Dense))
+        biases.append(value_of(dense.bias).reshape(line.kernel.shape[-1], len(levels), -1) * unit)
+    middle = [levels.index(0.5)]
+    bias = biases[1][:, middle] + biases[0] - biases[0][:, middle]
+    if len(kinds) == 1:  # One series has other units than several.
+        dense.bias.assign((bias / unit).reshape(-1))
+
+
+def _is_solved(model: keras.Model) -> bool:
+    lines = any(isinstance(layer, LinearForecast) for layer in model.layers)
+    return model.name == _NAME and lines and not model.trainable_weights
 
 
 def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidge:
@@ -113,7 +160,7 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
             relative = keras.layers.Multiply(dtype=dtype)([layers.relative(known), level])
     outputs = keras.layers.Reshape((flat,), dtype=dtype)(keras.layers.Add(dtype=dtype)(terms))
     outputs, _ = headed(needs, None, outputs, None, restore, relative)
-    return layers, keras.Model(as_x(inputs), within_bounds(needs.settings, outputs))
+    return layers, keras.Model(as_x(inputs), within_bounds(needs.settings, outputs), name=_NAME)
 
 
 def _by_step(needs: Requirements, bias: str | None) -> keras.layers.EinsumDense:
