@@ -55,7 +55,7 @@ def points_of(values: Array, levels: Sequence[float] | None) -> Array:
 
 def crossing(values: Array) -> BoolArray:
     """Return True for each forecast with a quantile below that of a lower level."""
-    # By more than rounding in single precision.
+    # Rounding in single precision makes no crossing.
     below = np.diff(values, axis=-1) < -1e-6 * np.abs(values[..., 1:])
     return np.logical_or.reduce(below, axis=-1)
 
@@ -83,7 +83,7 @@ def pair_of(share: float, levels: Sequence[float]) -> tuple[int, int]:
     for having, places in pairs.items():
         if abs(having - share) < NEAR:
             return places
-    can = f"It has those of coverage={list(pairs)}." if pairs else "It has no symmetric pair."
+    can = f"It has the levels of coverage={list(pairs)}." if pairs else "It has no symmetric pair."
     raise ValueError(
         f"coverage={_checks.shown(share)} needs the levels {list(outer_levels(share))}, and the "
         f"model gives {list(levels)}. {can}"

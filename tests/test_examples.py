@@ -56,7 +56,7 @@ def test_every_morning_example(tmp_path):
     assert len(list(tmp_path.glob("forecast-*.csv"))) == 30
     assert (tmp_path / "every_morning.svg").exists()
     (remark,) = scorecard(tmp_path / "model.keras").remarks
-    assert remark.startswith("Its bands follow the values since 2024-12-")
+    assert remark.startswith("Its bands were updated by values since 2024-12-")
 
 
 def verdict_by_hand(files, table, card):

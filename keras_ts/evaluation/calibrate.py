@@ -66,7 +66,7 @@ def calibrate(
     23 and so on, from ``min_inputs`` up to full windows. One more class begins at two periods, the
     fewest inputs that show the model a season. A class of fewer than 2000 windows is filled with
     longer windows cut short, as if their series had just begun; this assumes that young series
-    behave like old ones. A class that still has too few windows is joined to the next.
+    behave like old ones. A class that still has too few windows is joined to a neighbour.
 
     The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
     the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
@@ -74,8 +74,8 @@ def calibrate(
     of ``model`` is moved behind the intervals, so that it clips their bounds, too.
 
     If the coverage differs between the first and the last half of ``validation``, the report of
-    ``compare`` says so. A t-test over stretches of time, each as long as errors stay correlated,
-    finds a difference where there is none at most one time in twenty.
+    ``compare`` says so. A t-test over eight stretches of time, none shorter than errors stay
+    correlated, finds a difference where there is none at most one time in twenty.
 
     A net would learn most from the held-out rows, which are the latest. With ``train_on``, the
     widths are measured first, and then a copy of the net is trained on those rows, too, as
@@ -111,7 +111,7 @@ def calibrate(
             measured, such as the windows of all rows so far. ``model`` must be compiled, and is not
             changed. Defaults to None: the net is not trained.
         joint: True to keep the errors of each window as ranks, in at most 1 MB of the file: if all
-            need more, those of a thousand origins, or of only some series. Defaults to False.
+            need more, those of a thousand origins, and of as many series as fit. Defaults to False.
 
     Returns:
         The calibrated model, not compiled. The last axis of its outputs holds the lower bounds, the
@@ -211,7 +211,7 @@ def calibrate(
 def _error_paths(
     calibrated: keras.Model, quantiles: tuple[float, ...], judged: JudgedWindows
 ) -> ErrorPaths:
-    """Return the errors of a calibrated model's median, in half widths of its widest interval."""
+    """Return the errors of a calibrated model's median, in halves of its outer levels' distance."""
     keys = np.array([key_of(label) for label in judged.labels], np.uint64)
     if len(np.unique(keys)) < len(keys):
         raise ValueError(

@@ -59,7 +59,7 @@ def errors_of(
         actual = np.where(present, block.actual, np.nan)[..., None]
         past, known = block.past_as_read, known_steps(block.past_as_read)
         scales, point = window_scales(past), predicted[..., middle, None]
-        if judged.classes(None)[0] <= 1 < judged.geometry.window:
+        if judged.geometry.before and judged.classes(None)[0] <= 1:
             # A single value has no step, so the scale of its window is its forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if shares is not None:

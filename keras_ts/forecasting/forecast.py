@@ -50,8 +50,8 @@ def forecast(
     """Forecast the values that follow ``series``: arrays for arrays, a frame for a frame.
 
     Up to the horizon, the model's outputs are the forecast. Past the horizon, one loop feeds the
-    outputs, with their errors, back as inputs. The loop is compiled once for each model, windows
-    and number of steps.
+    outputs, with their errors, back as inputs. The loop is compiled once for each model, windows,
+    number of horizons and size of batches, a power of two.
 
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
     before them do not matter, whatever ``missing`` says. ``missing="mask"`` masks missing values in

@@ -49,8 +49,8 @@ class Rounds:
     # The index of each past column among the targets and, after them, the columns known ahead; None
     # if a column is neither, so that there can be only one round.
     sources: tuple[int, ...] | None = None
-    # Number of columns known ahead that ``future=`` gives; they come first. A missing value in them
-    # closes a step: its forecast is NaN. 0 if no step can be closed.
+    # Number of columns known ahead that ``future=`` gives, which come first; a step that lacks a
+    # value of them is closed: its forecast is NaN. 0 if no step can be closed.
     planned: int = 0
 
     @classmethod
@@ -79,7 +79,7 @@ class Rounds:
                 f"quantiles too narrow. Train with horizon={steps}."
             )
         if rounds.sources is None or windows.gap:
-            reason = f"gap={windows.gap}"
+            reason = f"gap={windows.gap} leaves rows without a forecast"
             if not windows.gap:
                 reason = "not every column is a target, known ahead or one of a calendar"
             raise ValueError(
@@ -105,7 +105,7 @@ class Rounds:
         return [self.sources.index(target) for target in range(math.prod(self.targets))]
 
     def check_output(self, shape: tuple[int | None, ...]) -> None:
-        """Refuse outputs that have neither the targets' shape nor all their values on one axis."""
+        """Refuse outputs that neither have the targets' shape nor are flat, with as many values."""
         geometry, quantiles = self.geometry, ""
         ahead = shape[2:] if geometry.sequence else shape[1:]
         fits = len(shape) >= 2 + geometry.sequence
@@ -206,7 +206,7 @@ class Loop(keras.layers.Layer):
         return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
 
     def _levelled(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon with NaN for each target that has no value in the window."""
+        """Return a horizon, NaN for targets without a value in the window if ``planned``."""
         rounds = self.rounds
         if not rounds.planned:
             return ahead
@@ -237,7 +237,7 @@ class Loop(keras.layers.Layer):
         return moved
 
     def _call_apart(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
-        """Return the horizon and, by ``id``, values of variables in ``state`` or changed by it."""
+        """Return the horizon and values, by ``id``, of variables in ``state`` or changed here."""
         # The variables themselves are not written to.
         variables = self.model.variables
         values = [state.get(id(variable), variable.value) for variable in variables]
@@ -258,7 +258,7 @@ class Loop(keras.layers.Layer):
         }
 
     def _horizon(self, output: Any) -> Any:
-        """Return the model's output as ``(batch, horizon, ...)``; of sequences, the last step's."""
+        """Return the model's output, of a sequence its last step, as ``(batch, horizon, ...)``."""
         if not hasattr(output, "shape"):
             raise ValueError(
                 "forecast needs a model with one output, an array. This one returns a "
@@ -279,7 +279,7 @@ def _where(values: Any, present: Any) -> Any:
 
 
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
-    """Return what runs the loop of ``model``, by shapes of inputs; its first run compiles it."""
+    """Return a function that runs the loop for inputs of ``shapes``; its first call compiles it."""
     settings = tuple(shapes.items()), bool(model.run_eagerly), model.jit_compile
     with _LOOKING_UP:
         if not hasattr(model, _ATTRIBUTE):
@@ -290,7 +290,7 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
 def _compiled(
     model: keras.Model, rounds: Rounds, shapes: Any, eager: bool, jit: Any, variables: Any
 ) -> Run:
-    """Return what runs a new loop; other ``variables`` of the model need another loop."""
+    """Return a function that runs a new loop; ``variables`` are only a part of the cache's key."""
     inputs = loop_inputs(model, dict(shapes))
     loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
     loop.run_eagerly, loop.jit_compile = eager, jit
@@ -309,7 +309,7 @@ def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
     # Every new shape is compiled, so the number of rows in a batch is a power of two. The last
     # batch is filled up with its own rows.
     rows = len(inputs["past"])
-    most = min(_MOST_ROWS, max(1, _MOST_VALUES // max(1, inputs["past"][0].size)))
+    most = min(_MOST_ROWS, max(1, _MOST_VALUES // inputs["past"][0].size))
     size = min(1 << (rows - 1).bit_length(), 1 << (most.bit_length() - 1))
     outputs: list[Array] = []
     for first in range(0, rows, size):

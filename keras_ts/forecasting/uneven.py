@@ -1,4 +1,4 @@
-"""Warns of series that ended, and of totals whose times or steps others do not share."""
+"""Warns of series that ended, and of totals over other times or fewer steps than others."""
 
 import warnings
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def warn_of_ended(plan: Plan) -> None:
     last = panel.offsets[1:][chosen] - 1
     latest = last[clock.times[last].argmax()]
     ended = np.flatnonzero(following.times[chosen, plan.steps - 1] <= clock.times[latest])
-    # If most series end before the latest, as in a competition, they are no exception.
+    # If most series end before the latest, as in a competition, that is no exception.
     if len(ended) and 2 * len(ended) <= len(chosen):
         ends = [
             f"{panel.series(number)} ends at {clock.written(last[place])}"
@@ -32,7 +32,7 @@ def warn_of_ended(plan: Plan) -> None:
         ]
         warnings.warn(
             f"{_first(ends, len(ended))}. Nothing is forecast of such series after "
-            f"{clock.written(latest)}, where others end. Add the rows that are late, or leave out "
+            f"{clock.written(latest)}, where others end. Add their missing rows, or leave out "
             "series that ended.",
             stacklevel=3,
         )
@@ -44,7 +44,7 @@ def warn_of_times_left_out(
 ) -> None:  # fmt: skip
     """Warn of times that not all series of a total have; refuse totals without a common time.
 
-    ``members`` are the numbers of each row's group and id, and the ids.
+    ``members`` hold the number of each row's group, that of its id, and the ids.
     """
     groups, numbers, ids = members
     lost = ~np.isin(groups, groups[counted])
@@ -52,7 +52,7 @@ def warn_of_times_left_out(
     values = [_by_local_clock(heads[key])[wrong] for key in keys]
     times = [" ".join(map(as_written, row)) for row in sorted(set(zip(*values, strict=True)))]
     details = f"by {' and '.join(map(repr, keys))}: {_first(times)}"
-    # All series of a group have the times that count, so the others show which series differ.
+    # All series of a group have the times that count. The other times tell which series differ.
     first, pairs = distinct_rows([groups, numbers])
     shared, group_of_pair = np.bincount(pairs, np.where(counted, 0, sharing)), groups[first]
     fewest = np.full(group_of_pair.max() + 1, np.inf)
@@ -80,8 +80,8 @@ def warn_of_uneven_steps(
 ) -> None:  # fmt: skip
     """Warn if totals over steps begin at different times, or count different numbers of steps.
 
-    ``keys`` are the columns of times and of origins, ``totals`` the ids or groups, and the numbers
-    of each row's id or group, total and origin.
+    ``keys`` are the columns of times and of origins, ``totals`` the ids or groups, and for each row
+    the number of its id or group, of its total, and of its origin.
     """
     (times, origin), (names, series, owners, origins) = keys, totals
     moments = np.unique(heads[times or "step"].to_numpy(), return_inverse=True)[1]
@@ -99,7 +99,7 @@ def warn_of_uneven_steps(
             words.append(f"origin {as_written(_by_local_clock(heads[origin])[row])}")
         return " of ".join(words)
 
-    # Sorted by origin and time, an origin's first and last totals should begin at the same time.
+    # Sorted by origin and first time: the totals of an origin differ if its first and last do.
     order = np.lexsort([moments[begins], origins[begins]])
     starts = np.unique(origins[begins[order]], return_index=True)[1]
     ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
@@ -110,7 +110,7 @@ def warn_of_uneven_steps(
             f"{named(n)} at {as_written(clock[begins[n]])}" for n in ends[:, uneven[0]].tolist()
         )
         warnings.warn(
-            f"aggregate sums steps of series that begin at different times, by {times!r}: "
+            f"aggregate sums steps of series that begin at different times in column {times!r}: "
             f"{one}, {other}. Each is forecast from its own last row: before you forecast, add "
             "rows so that all end at the same time, or leave out series that ended.",
             stacklevel=4,
@@ -123,7 +123,7 @@ def warn_of_uneven_steps(
             f"aggregate sums fewer steps in some totals than the {counts[longest]} of "
             f"{named(longest)}: {few}. Such totals are too small beside the others: before you "
             "forecast, give each series that ends earlier a row at the last time, without a "
-            "target, or sum the times that all have. A closed day needs rows of NaN to count 0.",
+            "target, or sum the times that all have. A closed day counts 0 if samples hold it.",
             stacklevel=4,
         )
 

@@ -157,7 +157,7 @@ class ConformalInterval(SeriesLayer):
 
     @property
     def quantiles(self) -> tuple[float, ...]:
-        """The levels of the output's last axis: those of the bounds, and 0.5."""
+        """The levels of the output's last axis, increasing."""
         if self.keep_others and self.given_quantiles is not None:
             return self.given_quantiles
         low, high = zip(*map(outer_levels, self.coverage), strict=True)
@@ -193,7 +193,7 @@ class ConformalInterval(SeriesLayer):
         while len(scale.shape) < len(point.shape):
             scale, known = ops.expand_dims(scale, 1), ops.expand_dims(known, 1)
         if self.inputs is not None and self.inputs[0] <= 1:
-            level = ops.mean(ops.abs(point), axis=1, keepdims=True)
+            level = ops.mean(ops.abs(point), axis=1 + self.sequence, keepdims=True)
             floor = ops.zeros_like(scale) + self.floor
             scale = ops.where(known > 1, scale, ops.maximum(level, floor))
         margins = ops.convert_to_tensor(self.margins)

@@ -6,8 +6,8 @@ tried at every origin of a window, on the next steps of the same window, by matr
 
 With ``a[i, o]`` the level ``i`` at origin ``o``, ``s[m, o]`` the slope ``m``, ``g[d, k]`` the sum
 ``d + d^2 + ... + d^k`` and ``z`` the window, the error of a candidate is the mean square of
-``a[i, o] + s[m, o] g[d, k] - z[o + k]`` over origins and steps ``k``. Its square is multiplied out,
-so that sums over ``k`` are taken once for all levels and slopes.
+``a[i, o] + s[m, o] g[d, k] - z[o + k]`` over origins and steps ``k``. The square is expanded, so
+that each sum over ``k`` is computed once for all levels and slopes.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from keras import ops
 
 from keras_ts._typing import Array
 
-# An origin counts if it has this many values up to it: fewer determine no slope.
+# An origin counts if it has this many values up to it: a slope of fewer follows noise.
 _LEAST_VALUES = 5
 # A discount of 0 uses only the last value. 1e-3 nearly does, and bridges a dozen missing values
 # before its powers are too small for float32.
@@ -35,9 +35,9 @@ def past_errors(
 ) -> Any:
     """Return mean squared errors, ``(batch, features, levels + lines, 1 + dampings * lines)``."""
     # Means are over origins and the steps after them. The first column has no trend; the others
-    # follow damping by damping. All are 1 if a window is too short to tell. ``windows`` are 0 where
-    # masked; ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count; ``levels`` and
-    # ``lines`` are discounts; ``growths`` is ``(dampings, steps)``.
+    # follow damping by damping. A window without an origin that counts has errors of 1. ``windows``
+    # are 0 where masked; ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count.
+    # ``levels`` are discounts of means, ``lines`` of lines; ``growths`` is ``(dampings, steps)``.
     dtype = windows.dtype
     values, present = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
     candidates, slopes, counts = _at_origins(values, present, levels, lines, ridge)
@@ -47,7 +47,7 @@ def past_errors(
 
     def ahead(of: Any, weights: Array) -> Any:
         """Return sums over the steps that follow each origin, weighed by ``(rows, steps)``."""
-        return _by_rows(of, np.where(within, weights[:, number], 0.0), dtype)
+        return _by_rows(of, np.where(within, weights[:, number], 0.0))
 
     ones = np.ones_like(growths[:1])
     usable = ops.cast(counts >= _LEAST_VALUES, dtype)
@@ -75,15 +75,15 @@ def _at_origins(
     values: Any, present: Any, levels: Sequence[float], lines: Sequence[float], ridge: float
 ) -> tuple[Any, Any, Any]:
     """Return levels and slopes at each origin, and the number of values up to it."""
-    dtype, length = values.dtype, values.shape[2]
+    length = values.shape[2]
     back = np.arange(length) - np.arange(length)[:, None]
     before, back = back >= 0, np.maximum(back, 0)
     powers = np.array([*levels, *lines])[:, None, None].clip(_SMALLEST) ** back * before
     of_lines = powers[len(levels) :]
     weight = np.concatenate([powers, of_lines * back, of_lines * back**2, before[None]])
     value = np.concatenate([powers, of_lines * back])
-    summed = _by_rows(present, weight, dtype)
-    moments = _by_rows(values, value, dtype)
+    summed = _by_rows(present, weight)
+    moments = _by_rows(values, value)
     many = len(levels), len(levels) + len(lines)
     totals = ops.maximum(summed[:, :, : many[1]], 1e-37)
     means = moments[:, :, : many[1]] / totals
@@ -98,9 +98,9 @@ def _at_origins(
     return candidates, slopes, summed[:, :, -1]
 
 
-def _by_rows(values: Any, matrix: Array, dtype: Any) -> Any:
+def _by_rows(values: Any, matrix: Array) -> Any:
     """Return ``values @ matrix`` for each of its rows: ``(batch, features, rows, origins)``."""
     rows, length, origins = matrix.shape
     flat = np.moveaxis(matrix, 0, 1).reshape(length, rows * origins)
-    product = ops.matmul(values, ops.convert_to_tensor(flat, dtype))
+    product = ops.matmul(values, ops.convert_to_tensor(flat, values.dtype))
     return ops.reshape(product, (-1, values.shape[1], rows, origins))

@@ -55,27 +55,28 @@ class RecurrentPreset(PresetSettings):
     - The recurrent layers read all columns of ``past`` side by side, and the static columns at
       every step. One dense layer then forecasts all steps.
     - A small dense net, the same for all steps, turns a step's columns known ahead into an effect
-      on the forecast of that step alone. The effect is in units of the training part for a single
-      series, in units of the window for a panel.
+      on the forecast of that step alone. The effect is in units of the training part; for a panel
+      with ``window_norm``, in units of the window.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
-    - With ``smoothing="mixed"``, quantiles begin as this forecast plus the quantiles of its
-      errors on the training part, less the median error.
+    - With ``smoothing="mixed"``, quantiles begin as this forecast plus quantiles of its errors
+      on the training part, from each of which the median error is subtracted.
     - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression from the window to the
       errors of smoothing. It is fitted on up to 65,536 windows, evenly spread over the training
       part, with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai,
       "Smoothing parameter selection in nonparametric regression", 1998); on few windows it may
       forecast 0. For a single series it also reads cycles of a ``calendar`` longer than the window.
     - With ``smoothing`` and a ``calendar``, ``build(dataset)`` also adds ``CalendarEvents``, such
-      as holidays. An event is a date of ``"year"`` on which the untrained model errs each time,
-      twice at least. In daily rows with ``"week"`` and ``"year"`` it may also be the n-th weekday
-      of a month, and for a single series a phase of any cycle. In a panel, two thirds of the series
-      must show it, and its effect is in units of the root mean square of the window. Errors that
-      other columns known ahead explain, by ridge regression, are no event.
+      as holidays. An event is a date of ``"year"``, seen twice or more, at which the median and the
+      latest error of the untrained model are large and of one sign. In daily rows with ``"week"``
+      and ``"year"`` it may also be the n-th weekday of a month, and for a single series a phase of
+      any cycle. In a panel, two thirds of the series must show it, and its effect is in units of
+      the root mean square of the window. Errors that other columns known ahead explain, by ridge
+      regression, are no event.
     - If windows have ``missing="mask"``, ``"mask_targets"`` or ``"keep"``, a step at which
       no target has a value is masked. At other steps a missing value becomes the column's last
-      value in the window; before the first one, the column's level in the window (``window_norm``)
-      or its mean over the training part. With ``"keep"``, ``build`` warns of missing values among
+      value in the window; if there is none yet, its level in the window (with ``window_norm``) or
+      its mean over the training part. With ``"keep"``, ``build`` warns of missing values among
       targets or ``future``, since the loss is then NaN.
     - The outputs are in the units of their targets, and quantiles are sorted. Outside of training
       they are clipped to ``minimum`` and ``maximum``. All of this is float32 even if the dtype
@@ -146,18 +147,18 @@ class RecurrentPreset(PresetSettings):
     ) -> WindowedSeries:
         """Choose the windows on which to train this preset, for your table.
 
-        - ``window``: the recipe's, for the rows of the longest series before ``at``. If the recipe
-          has a ``window_share``, as for ``smooth_gru``, and a single series has a season that is
-          longer than this window, at most 672 rows long and seen three times before ``at``, the
-          window is an eighth longer than that season.
+        - ``window``: the recipe's, by the number of rows of the longest series before ``at``. If
+          the recipe has a ``window_share``, as for ``smooth_gru``, and a single series has a season
+          that is longer than this window, at most 672 rows long and seen three times before ``at``,
+          the window is an eighth longer than that season.
         - ``missing``: ``"raise"`` for one series without missing values and without columns known
           ahead, else ``"mask_targets"``.
         - For several series, ``min_inputs`` is two periods and a row, but at most the rows of the
-          shortest series and at least 4, so that short series are trained on and forecast, too. It
-          is less if the series of median length would otherwise have fewer origins than a period:
-          that series then has a period of origins, or, if fewer, half of its rows before the
-          horizon. ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that
-          large series do not drown small ones. ``remainder`` is ``"pad"``.
+          shortest series, so that short series are trained on and forecast, too. It is less if the
+          series of median length would have too few origins: it gets a period of them, or half of
+          its rows before the horizon if that is less. It is 4 or more, and at most the window.
+          ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that large
+          series do not drown small ones. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind.
           ``unseen`` is ``"mean"`` if there are categories and ``categories`` does not name them.
 
@@ -181,9 +182,9 @@ class RecurrentPreset(PresetSettings):
 
         Raises:
             TypeError: A setting is unknown or of the wrong type.
-            ValueError: The recipe names no window, and ``window`` is missing; ``window`` holds no
-                whole periods of a season that the preset subtracts; no series is longer than the
-                horizon; or the series cannot be read.
+            ValueError: The recipe names no window, and ``window`` is missing; ``window`` is not two
+                or more whole periods of a season that the preset subtracts; no series is longer
+                than the horizon; or the series cannot be read.
         """
         part_of = None if at is None else lambda panel: split_parts(panel, at)[0]
         return training_windows(self, series, horizon, part_of, settings)
@@ -233,11 +234,11 @@ class RecurrentPreset(PresetSettings):
         its last whole epoch. ``cell="linear"`` is solved, not trained, and arguments of Keras's
         ``fit`` have no effect.
 
-        For one series, a net with ``smoothing="linear"`` is mixed with the linear regression of the
-        same windows. The last quarter of the training part determines the net's share, for each
+        For one series, a net with ``smoothing="linear"`` is averaged with the linear regression of
+        the same windows. The last quarter of the training part determines the net's share, for each
         step and target. ``model.get_layer("net")`` is then the net, and the layer ``"gate"`` holds
-        the shares. Nothing is mixed for a panel, with a ``core``, or if the last quarter or the
-        rest has fewer windows than a batch.
+        the shares. Nothing is averaged for a panel, with a ``core`` or ``min_inputs=0``, or if the
+        last quarter or the rest has fewer windows than a batch.
 
         With ``smoothing``, a model forecasts well before training, and training on a few
         overlapping windows of one series would make it worse. If these do not fill one batch of the
@@ -268,11 +269,11 @@ class RecurrentPreset(PresetSettings):
                 net in a subfolder, and ``fine_tune`` trains each further. The model has no
                 ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
-                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's; a rate
-                that decays does so over these. ``shuffle`` defaults to False, since the dataset
-                shuffles its windows. ``verbose`` defaults to None: one line for each net, updated
-                in place, shows the steps, the time left and the losses; a file gets only the last
-                state of the line. 0, 1 and 2 mean the same as in Keras.
+                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's, also
+                for a rate that decays. ``shuffle`` defaults to False, since the dataset shuffles
+                its windows. ``verbose`` defaults to None: one line for each net, updated in place,
+                shows the steps, the time left and the losses; in a file, only its last state. 0, 1
+                and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.

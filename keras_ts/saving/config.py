@@ -1,6 +1,6 @@
 """Reads a saved config as a tree of objects.
 
-Keras writes every object as a dict of ``class_name`` and ``config``, and objects within objects.
+Keras writes every object as a dict of ``class_name`` and ``config``, one within another.
 ``walk`` visits them all. ``explain`` finds in a config why Keras could not load its file, and says
 in at most five lines what to do.
 """
@@ -37,7 +37,7 @@ _NESTED = (dict, list)
 
 def walk(config: Any) -> Iterator[tuple[Place, Any]]:
     """Yield every dict and list in ``config`` with its place, outer ones first."""
-    # A dict or list is read after it was yielded, so the caller may change it in between.
+    # The items of a dict or list are read after it was yielded, so the caller may change them.
     pending = [(Place(), config)]
     while pending:
         place, value = pending.pop()
@@ -74,7 +74,7 @@ def layer_name(entry: dict[str, Any]) -> str | None:
 
 
 def title(entry: dict[str, Any]) -> str:
-    """Return the name by which Keras looks up the class or function of an entry."""
+    """Return the name, cut short, by which Keras looks up the class or function of an entry."""
     if entry["class_name"] == "function":
         return str(entry["config"])[:100]
     return str(entry.get("registered_name") or entry["class_name"])[:100]
@@ -111,8 +111,8 @@ def explain(
             return "\n".join([
                 *lines,
                 f"{place} is a Lambda: its Python code would run, and old code often fails.",
-                "Open the file with keras_ts.migrate_lambdas(filepath), which recognises "
-                "expand_dims and a factor; for other Lambdas pass a layer, "
+                "Open the file with keras_ts.migrate_lambdas(filepath), which replaces Lambdas "
+                "that call expand_dims or multiply by a number; for others pass a layer, "
                 f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
             ])  # fmt: skip
     for place, entry in objects:
@@ -129,7 +129,7 @@ def explain(
     for place, entry in objects:
         reason = _wrong_setting(entry, custom_objects)
         if reason is not None:
-            return "\n".join([*lines[:2], f"{place} has a wrong setting: {short(reason)}"])
+            return "\n".join([*lines, f"{place} has a wrong setting: {short(reason)}"])
     if str(version).startswith("2."):
         lines.append("It was saved by Keras 2: open it with keras_ts.migrate_lambdas(filepath).")
     elif path.endswith(("h5", "hdf5")):
@@ -153,7 +153,7 @@ def _cure_of_missing(
         return "It comes from a newer keras_ts: install that version."
     if module not in ("builtins", "__main__", "None"):
         if str(entry.get("module")) in sys.modules:
-            return f"{module} is imported, but holds no such name: another version of it may."
+            return f"{module} is imported, but holds no such name. Install a version that does."
         return (
             f"The file asks for a module {module!r}, which is not imported. Import it before "
             "loading if you trust it and the file."

@@ -165,7 +165,7 @@ def _scorecard(
             + " Scores of the point forecast hold, coverage and width do not."
         )
     if followed is not None:
-        remarks.append(f"Its bands follow the values since {printable(followed.since)}.")
+        remarks.append(f"Its bands were updated by values since {printable(followed.since)}.")
     return Scorecard(same_net, tuple(remarks), carried, quantiles, values)
 
 
@@ -204,8 +204,8 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
     values = checked({**card, **weights} if card["weights"] is None else card)
     if carried is None:
         raise ValueError(
-            "A scorecard goes with the windows that were judged, and the model carries none: pass "
-            "windows=validation, the dataset that it was judged on."
+            "A scorecard is kept with windows, and model carries none: pass windows=validation, "
+            "the dataset that it was judged on."
         )
     judged, carries = differences(values["judged_on"], task_of(carried.windows, carried.columns))
     if judged:
@@ -222,7 +222,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 def card_beside(
     model: keras.Model, folder: Path, judged: bool, picture: bool, stack: contextlib.ExitStack
 ) -> None:
-    """Write a model's card, and any picture of its errors, to its folder as the stack closes."""
+    """Write a judged model's card and picture as the stack closes; refuse a card in the way."""
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
     if not judged:
@@ -275,7 +275,7 @@ class Weights(NamedTuple):
 
 
 def digests_in(path: str) -> frozenset[str]:
-    """Return the digests of all weights in a ``.keras`` or ``.h5`` file that was checked before."""
+    """Return the digests of all float weights, no optimizer's, in a checked file."""
     source: str | bytes = path
     if not path.endswith(HDF5):
         with archive.opened(path) as opened:

@@ -1,6 +1,6 @@
-"""The columns of scores: each has a heading, a loss per target, and a form of mean (root, ratio).
+"""The columns of scores: each has a heading, a loss per target, and a way to average it.
 
-Another metric takes a row of ``POINT`` or ``QUANTILE``: every report, file and card then has it,
+To add a metric, add it to ``POINT`` or ``QUANTILE``: every report, file and card then has it,
 and with ``measure=True`` a verdict may use it.
 ``y`` is the actual value and ``f`` the forecast. Plain NumPy, without a framework.
 """
@@ -44,17 +44,17 @@ class Metric(NamedTuple):
     heading: str
     losses: Callable[..., Array]
     printed: bool = True  # False for a column that is printed only if asked for.
-    measure: bool = False  # True if a verdict may compare by it: no ratio, and never below 0.
+    measure: bool = False  # True if a verdict may use it: then it is no ratio, and never below 0.
     rooted: bool = False  # True if the column is the root of the mean loss.
     scaled: bool = False  # True if a series without a scale is left out.
     common: bool = False  # True if it uses only the levels that all forecasters have.
     numerator: str | None = None  # The metric to divide by this one: the ratio of mean losses.
-    article: str = "a"  # Of its heading in a sentence.
+    article: str = "a"  # The article of its heading.
 
 
-# The losses of a point, ``(y, f, scale)``. The last axis of a scale has the mean absolute step of
-# train, ``mean |y[t] - y[t - period]|``, and the mean squared step: Hyndman and Koehler, *Another
-# look at measures of forecast accuracy*, International Journal of Forecasting 22 (2006).
+# The losses of a point, ``(y, f, scale)``. The last axis of a scale has the mean absolute change
+# over a period of train, ``mean |y[t] - y[t - period]|``, and the mean squared one: Hyndman and
+# Koehler, *Another look at measures of forecast accuracy*, Int. Journal of Forecasting 22 (2006).
 POINT = {
     "mae": Metric("MAE", lambda y, f, scale: np.abs(y - f), measure=True, article="an"),
     "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), rooted=True),
@@ -90,7 +90,7 @@ QUANTILE = {
     ),
 }  # fmt: skip
 METRICS = POINT | QUANTILE
-# Ratios by name: the metric whose mean loss is divided by their own mean loss.
+# For each ratio, the metric whose mean loss is divided by the mean loss of the ratio.
 RATIOS = {name: metric.numerator for name, metric in METRICS.items() if metric.numerator}
 
 
@@ -112,8 +112,8 @@ def all_losses(
 
 def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT``."""
-    # A series that is constant in train has a scale of NaN. The square of an error above 1e154 is
-    # infinite, and so are then RMSE and RMSSE.
+    # A series without a change over a period of train has a scale of NaN. The square of an error
+    # above 1e154 is infinite, and so are then RMSE and RMSSE.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
 
@@ -121,7 +121,7 @@ def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
 def quantile_losses(
     actual: Array, quantiles: Array, scale: Array, levels: Sequence[float], common: Sequence[float]
 ) -> dict[str, Array]:
-    """Return the losses of each metric in ``QUANTILE``, some of them only at ``common`` levels."""
+    """Return losses by metric in ``QUANTILE``; those of ``common`` levels need two of them."""
     shared = quantiles[..., [list(levels).index(level) for level in common]]
     return {
         name: metric.losses(actual, shared, common, scale)
@@ -133,7 +133,7 @@ def quantile_losses(
 
 
 def of_sums(name: str, totals: Array, counts: Array) -> Array:
-    """Return a metric from the sums of its losses and their numbers; NaN without any."""
+    """Return a metric from sums and their divisors, mostly counts; NaN where a divisor is 0."""
     means = np.divide(totals, counts, out=np.full(np.shape(totals), np.nan), where=counts > 0)
     return np.sqrt(means) if is_rooted(name) else means
 

@@ -1,6 +1,6 @@
 """``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-A batch is a function of the epoch and its number, so a dataset remembers only the epoch.
+A batch depends only on the epoch and its number there, not on the batches read before.
 ``fit``, ``evaluate`` and ``predict`` (Keras 3.12.4 to 3.16) call these methods, in this order:
 
 1. ``workers`` and ``len(dataset)``, to make their iterator. TensorFlow also reads the first
@@ -14,8 +14,8 @@ A batch is a function of the epoch and its number, so a dataset remembers only t
 
 A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
 So ``on_epoch_end`` moves on to the next epoch only if all batches were read since
-``on_epoch_begin``, and never between step 1 and the next ``on_epoch_begin``. Step 2 counts as an
-epoch if it reads all batches: if there is only one, or a strategy of TensorFlow reads ahead.
+``on_epoch_begin``, and never between step 1 and the next ``on_epoch_begin``. If step 2 reads all
+batches (there is only one, or a strategy of TensorFlow reads ahead), it counts as an epoch.
 """
 
 import copy
@@ -48,7 +48,7 @@ class WindowDataset(keras.utils.PyDataset):
     """Batches of windows, as ``WindowedSeries.build`` and ``split`` return them.
 
     It is a ``keras.utils.PyDataset``, so ``fit``, ``evaluate`` and ``predict`` take it on every
-    backend. It needs the memory of one batch, whatever the number of windows. Pass
+    backend. Beside the series, it holds one batch, and the order of 65,536 windows at most. Pass
     ``fit(dataset, shuffle=False)``: ``WindowedSeries(shuffle=True)`` shuffles windows, and Keras
     would shuffle batches as well, by Python's ``random``. Weights go into
     ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the dataset's order,
@@ -69,7 +69,7 @@ class WindowDataset(keras.utils.PyDataset):
     ([[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], [4.0, 5.0])
     """
 
-    _steps: int | None = None  # Batches in an epoch of ``in_stretches``.
+    _steps: int | None = None  # Batches in an epoch, if ``in_stretches`` says.
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class WindowDataset(keras.utils.PyDataset):
 
     @property
     def workers(self) -> int:
-        """1: other threads would read ahead of ``on_epoch_begin``, which sets the epoch."""
+        """1: other threads would read batches before ``on_epoch_end`` moves on to their epoch."""
         # Keras asks as it starts a fit, an evaluation or a prediction. Earlier reads do not count.
         self._reads, self._beginning = 0, True
         return 1
@@ -146,7 +146,7 @@ class WindowDataset(keras.utils.PyDataset):
         """The names of the columns, in the order of the arrays.
 
         There is a list for each of ``"past"``, ``"future"``, ``"static"`` and ``"target"``. The
-        columns of an array are numbers.
+        names of an array's columns are numbers.
         """
         return self._source.panel.columns.by_part()
 
@@ -254,13 +254,13 @@ class WindowDataset(keras.utils.PyDataset):
         Together the workers make exactly the steps that one would make. A last batch that is not
         full is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
         weight 0. Its real windows weigh more, so that the mean of the workers' losses is the loss
-        of that batch; the windows of all other batches weigh 1.
+        of that batch. Other batches keep their weights, or get weights of 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own
-        averages the gradients of the workers' weighted mean losses, as PyTorch's
-        ``DistributedDataParallel`` does. The ``metrics=`` of ``compile`` ignore weights, and count
-        the repeated windows; its ``weighted_metrics=`` do not.
+        must average the gradients of the workers' weighted mean losses, as PyTorch's
+        ``DistributedDataParallel`` does. ``compile(metrics=...)`` ignores weights, and counts the
+        repeated windows; ``weighted_metrics=`` does not.
 
         Example:
 

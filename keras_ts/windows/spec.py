@@ -70,13 +70,13 @@ Column = int | str
 COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
 OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
 
-# The most categories, and characters of a name such as type=a: files with more are malicious.
+# Limits, since files may be malicious: categories, and characters of a name such as type=a.
 _MOST_CATEGORIES = 1024
 _LONGEST_NAME = 1000
 
 
 class WindowSettings(TypedDict, total=False):
-    """The settings of a ``WindowedSeries`` by keyword, except those that a preset decides."""
+    """The settings of a ``WindowedSeries`` by keyword, without ``horizon`` and ``targets``."""
 
     window: int | None
     gap: int
@@ -127,7 +127,7 @@ class WindowSpec(_checks.Settings):
     seed: int | None = None
     remainder: Remainder = "keep"
     unseen: Literal["raise", "mean"] = "raise"
-    # The holidays of the places in ``calendar`` that the training part had; not hashed either.
+    # The training part's holidays of the places in ``calendar``; not hashed either.
     holidays: Holidays | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
@@ -170,7 +170,7 @@ class WindowSpec(_checks.Settings):
         """The shape of a window, for index arithmetic."""
         before = 0
         if self.min_inputs is not None:
-            # The origin of a window without an input is the row before its series.
+            # A window without an input has its origin in the row before its series.
             most = self.sampling_rate * (self.window - 1) + 1
             before = min(self.sampling_rate * (self.window - self.min_inputs), most)
         lengths = self.window, self.horizon, self.gap, self.stride, self.sampling_rate
@@ -198,7 +198,7 @@ class WindowSpec(_checks.Settings):
 
     @property
     def cycles(self) -> tuple[Columns, ...]:
-        """What each pair of calendar columns stands for: a cycle, or a holiday of a place."""
+        """The cycle, or the holiday of a place, of each pair of calendar columns."""
         places = [
             holidays_at(str(entry), self.holidays) if is_place(entry) else [entry]
             for entry in self.calendar_entries
@@ -284,8 +284,8 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
         longest = max([len(column) + 1 + len(text) for text in listed], default=0)
         if longest > _LONGEST_NAME:
             raise ValueError(
-                f"{name} must make columns with names of at most {_LONGEST_NAME:,} characters, as "
-                f"in type=a. Received one of {longest:,}. Use shorter texts."
+                f"{name} makes columns with names such as type=a, of at most {_LONGEST_NAME:,} "
+                f"characters. Received one of {longest:,}. Use shorter texts."
             )
         read[str(column)] = _distinct(name, "category", [str(text) for text in listed])
     return read
@@ -333,7 +333,7 @@ def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: st
 
 
 def _check_known_ahead(checked: dict[str, Any]) -> None:
-    """Refuse sequences with inputs that would lack covariates."""
+    """Refuse ``targets="sequence"`` if earlier inputs would lack covariates."""
     ahead = "calendar" if checked.get("calendar") else "future_columns"
     if checked["targets"] == "sequence" and checked.get(ahead):
         for name, usual in (("gap", 0), ("sampling_rate", 1)):

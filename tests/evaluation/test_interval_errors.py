@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, calibrate, compare
 from keras_ts.evaluation.interval_errors import errors_of, with_short
@@ -40,6 +41,27 @@ def test_windows_cut_short_fill_classes_of_few_inputs():
     assert [(whole.known == count).sum() for count in (1, 2, 3)] == [1, 1, 1]
     assert min((filled.known < 4).sum(), (filled.known == 1).sum()) > 20
     np.testing.assert_array_equal(filled.upper[: len(whole.upper)], whole.upper)
+
+
+@pytest.mark.parametrize(
+    ("window", "fewest", "targets"), [(1, 0, "vector"), (6, 0, "vector"), (6, 1, "sequence")]
+)
+def test_bands_have_the_units_in_which_errors_were_measured(window, fewest, targets):
+    noise = np.random.default_rng(0)
+    panel = [100 + 10 * noise.normal(size=count) for count in (60, 70, 80)]
+    windows = WindowedSeries(
+        window, 3, targets=targets, missing="mask_targets", min_inputs=fewest, batch_size=64
+    )
+    dataset = windows.build(panel)
+    model = RecurrentPreset(f"sequence_to_{targets}", units=(2,)).build(dataset)
+    calibrated = calibrate(model, dataset, coverage=0.8)
+    errors = errors_of(model, JudgedWindows("validation", dataset), None, [None])
+    layer, few = Interface(calibrated, None).last_layer, errors.known[:, 0] <= 1
+    bands = calibrated.predict(dataset, verbose=0).reshape(dataset.num_windows, -1, 3, 3)[:, -1]
+    classes = np.searchsorted(layer.inputs[1:], errors.known[few, 0], side="right")
+    margins = keras.ops.convert_to_numpy(layer.margins)[0][classes]
+    half = (bands[..., 2] - bands[..., 0])[errors.windows[few]] / 2
+    np.testing.assert_allclose(half / margins, errors.scales[few] * np.ones(3), rtol=1e-3)
 
 
 def test_bands_hold_before_and_after_a_net_sees_a_season():

@@ -96,7 +96,7 @@ def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
 def test_totals_over_steps_that_begin_at_different_times_are_named(library):
     late = pd.concat([drawn("ab"), drawn("c", begin="2024-05-04"), drawn("d", begin="2024-05-02")])
     late = late.sample(frac=1, random_state=0)
-    with pytest.warns(UserWarning, match=r"by 'day': '[ab]' at 2024-05-01, 'c' at 2024-05-04\."):
+    with pytest.warns(UserWarning, match=r"column 'day': '[ab]' at 2024-05-01, 'c' at 2024-05-04"):
         made = aggregate(LIBRARIES[library](late.to_dict("list")), "step")
     assert len(made) == 4
 

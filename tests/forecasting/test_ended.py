@@ -49,7 +49,7 @@ def test_it_is_named_with_its_last_time(model, library, zone):
     at = "" if zone is None else " 00:00:00+00:00"
     assert only == (
         f"series 'b' ends at 2024-01-16{at}. Nothing is forecast of such series after "
-        f"2024-01-20{at}, where others end. Add the rows that are late, or leave out series that "
+        f"2024-01-20{at}, where others end. Add their missing rows, or leave out series that "
         "ended."
     )
     # One step more lies ahead of all.

@@ -68,7 +68,7 @@ def test_integers():
     [
         ({}, SERIES[:7], 1, "window=8, sampling_rate=1 read 8 positions, and it has 7"),
         ({}, SERIES, 0, "steps must be >= 1"),
-        ({"gap": 1}, SERIES, 2, "needs forecasts as inputs, and gap=1"),
+        ({"gap": 1}, SERIES, 2, "needs forecasts as inputs, and gap=1 leaves rows without a"),
         ({"horizon": 2}, SERIES, 2, "outputs of shape \\(1,\\) per window; horizon=2"),
         ({"target_columns": 0}, np.stack([SERIES, SERIES], 1), 2, "not every column is a target"),
         ({"future_columns": [1]}, np.stack([SERIES, SERIES], 1), 1, r"model takes the inputs \["),

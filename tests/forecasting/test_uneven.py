@@ -87,7 +87,7 @@ def test_regions_that_begin_at_different_times_are_named():
     """No region leaves out a time, and all count 14 days, of two fortnights."""
     samples = drawn(dict.fromkeys("abc", "2024-12-14") | dict.fromkeys("de", "2024-12-17"))
     _, [message] = told(samples, BOTH, groups=REGIONS)
-    assert "by 'day': 'north' at 2024-12-14, 'south' at 2024-12-17. " in message
+    assert "in column 'day': 'north' at 2024-12-14, 'south' at 2024-12-17. " in message
 
 
 def test_a_total_of_fewer_days_than_that_of_another_origin_is_named():

@@ -128,7 +128,7 @@ def test_margins_that_have_moved_are_read_off_the_scores():
         (
             {"coverage": 0.8, "quantiles": [0.2, 0.5, 0.8]},
             ValueError,
-            r"It has those of coverage=\[0.6",
+            r"It has the levels of coverage=\[0.6",
         ),
         ({"coverage": 0.8, "quantiles": [0.5]}, ValueError, "It has no symmetric pair"),
         ({"coverage": 0.8, "targets": -1}, ValueError, "targets"),
@@ -253,3 +253,12 @@ def test_without_a_step_the_unit_is_the_level_of_the_forecast(fewest, oldest):
     points, margins = np.array([[[10.0, 20.0]]] * 2), [[[[0.1, 0.1]], [[1.0, 1.0]]]]
     out = bands(layer, margins, points, two, floor=[3.0, 1.0])
     assert out[:, 0, :, 2].tolist() == [[11.0, 22.0], [13.0, 22.0]]
+
+
+def test_in_a_sequence_the_unit_is_the_level_of_the_forecast_at_each_input():
+    """``calibrate`` measures widths in units of the forecast at the last input."""
+    layer = ConformalInterval(0.8, sequence=True, inputs=[1, 2])
+    points = np.array([[[2.0, 4.0], [20.0, -40.0], [100.0, 500.0]]])
+    past = np.array([[np.nan, np.nan, 7.0]])
+    out = bands(layer, [[[0.5, 1.0], [2.0, 3.0]]], points, past, floor=1.0)
+    assert out[0, :, :, 2].tolist() == [[3.5, 7.0], [35.0, -10.0], [250.0, 800.0]]

@@ -170,8 +170,8 @@ def backtest(
         follow: True to start each fold's intervals at the levels to which earlier folds moved them,
             as the function ``follow`` does. Defaults to False: each is as calibrated.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
-            those of ``preset.fit``. ``verbose=None``, the default, shows a progress bar of the
-            folds, and 0 shows nothing; other values go to ``fit``.
+            those of ``preset.fit``. ``verbose=None``, the default, and ``"auto"`` show a progress
+            bar of the folds, and 0 shows nothing; other values go to ``fit``.
 
     Returns:
         A ``BacktestReport``.

@@ -1,7 +1,7 @@
 """The baselines that a model has to beat in ``compare``, one class each.
 
-To add a baseline, add a class here and a line in ``default_baselines`` below; tests name the places
-that lack it. One with quantiles of its own needs a branch of ``of_baseline`` in ``forecaster.py``.
+To add a baseline, add a class here and a line in ``default_baselines`` below; failing tests name
+the other places. One with own quantiles needs a branch of ``of_baseline`` in ``forecaster.py``.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Baseline:
 
     Attributes:
         name: Its name in the table of ``compare``.
-        sequences: False if it forecasts no ``targets="sequence"``, and is left out there.
+        sequences: True if it forecasts ``targets="sequence"``; else it is left out there.
     """
 
     name: ClassVar[str]
@@ -112,8 +112,8 @@ class Median(Baseline):
     """Forecasts the median of the window, at every step; with a period, of the target's phase.
 
     It is hard to beat where most values are zero: no other constant has a smaller absolute error.
-    Each phase of a window has its own median if this lowers the absolute errors within the window,
-    each value being forecast by the median of the others. Missing values are left out.
+    In a window, phases of two or more values get their own medians if this lowers the absolute
+    errors, each value being forecast by the median of the others. Missing values are left out.
 
     By the MASE on the training part, ``fit`` chooses whether phases get medians at all and, where
     more than half of the targets are 0, whether to forecast always 0. Without ``fit``, phases get
@@ -167,7 +167,7 @@ class Median(Baseline):
 
 
 def _medians(values: Array) -> tuple[Array, Array, IntArray]:
-    """Return medians over axis 1, sums of errors by the median of the others, and counts."""
+    """Return medians over axis 1, sums of leave-one-out absolute errors, and counts."""
     # Missing values are sorted last, and left out.
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
     places = np.arange(values.shape[1])[:, None]
@@ -191,16 +191,16 @@ class Theta(Baseline):
 
     The smoothing weight and the share of the trend are those with the smallest squared one-step
     errors within the window. A season is removed by classical decomposition if the window has two
-    periods and its autocorrelation shows a season. If windows mask missing values, the value a
-    period before replaces one, or the last one known; otherwise its window's forecast is NaN. It
-    forecasts no sequences.
+    periods and its autocorrelation shows a season. A missing value becomes the value a period
+    before, or else the last one known, if windows mask it; otherwise its window's forecast is NaN.
+    It forecasts no sequences.
 
     The method is that of Assimakopoulos and Nikolopoulos, *The theta model*, International Journal
     of Forecasting 16 (2000), optimised as in Fiorucci and others, International Journal of
     Forecasting 32 (2016).
 
     Args:
-        period: Positions in a season, such as 12 for months; 2 or more. Defaults to None: none.
+        period: Positions in a season, such as 12 (months); 2 or more. Defaults to None: no season.
     """
 
     name, sequences = "theta", False
@@ -212,10 +212,7 @@ class Theta(Baseline):
         """Return a forecast that is fitted to each window."""
         geometry = validation.geometry
         if geometry.sequence:
-            raise ValueError(
-                'theta fits each window anew, so it forecasts no targets="sequence": leave it out '
-                "of baselines."
-            )
+            raise ValueError('theta forecasts no targets="sequence": leave it out of baselines.')
         # One step of the method is one input of the window.
         rate, period = geometry.sampling_rate, self.period
         season = 0 if period is None or period % rate else period // rate
@@ -242,19 +239,19 @@ class LinearRegression(Baseline):
 
     The inputs are the window of the target and of every other column, the static columns, and the
     columns known ahead and the calendar at the step itself. All series of a panel share the
-    coefficients. So that large series do not decide, windows and their targets are standardized by
-    the window's mean and standard deviation. Columns known ahead also enter multiplied by the mean
-    over the standard deviation, since a promotion may add a share of the level. If missing values
-    are masked, each column that lacks the same input in ten or more windows gets 0/1 indicators, if
-    these lower the error on the last third of the training windows.
+    coefficients. So that large series do not decide, a panel's windows of two or more inputs, and
+    their targets, are standardized by the window's mean and standard deviation. Columns known ahead
+    then also enter multiplied by the mean over the standard deviation, since a promotion may add a
+    share of the level. If missing values are masked, columns that lack the same input in ten or
+    more windows get 0/1 indicators, if these lower the error on the last third of the windows.
 
     With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
-    ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present.
-    It reads at most 50,000 windows (or 50 for each input, if that is more), spread evenly over a
-    larger training part. At most 256 inputs (or twice the window), and no more than one per ten
-    windows, are read. Above this limit, of the other columns only the latest values are read: in
-    all at least a tenth of the limit, and at least one value each. If not even one value per column
-    fits, it reads the past of the target alone, and reports say so.
+    ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present;
+    standardized windows with a ``y`` beyond 100 are left out. It reads at most 50,000 windows (or
+    50 for each input, if that is more), spread evenly over a larger training part. It reads at most
+    256 inputs (or twice the window), and no more than one per ten windows. Beyond this limit, only
+    the latest values of other columns are read: at least a tenth of the limit, and one per column.
+    If the other columns outnumber the limit, it reads the past of the target alone, as reports say.
     """
 
     name = "linear regression"
@@ -286,9 +283,10 @@ def _inputs(judged: JudgedWindows) -> tuple[Any, ...]:
 
 
 class SeasonalNaive(Baseline):
-    """Forecasts the latest known value a whole number of periods before the target.
+    """Forecasts the latest value a whole number of periods before the target.
 
-    The value may lie in front of the window.
+    It may lie in front of the window. A missing value gives NaN; if windows mask it, the latest
+    value of the window at its phase takes its place, or else the window's last one.
 
     Args:
         period: Positions in a season, such as 12 for months or 7 for days; 2 or more.
@@ -300,7 +298,7 @@ class SeasonalNaive(Baseline):
         self.period = _checks.integer("period", period, 2)
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return values whole periods back; NaN if a row is missing since the earliest of them."""
+        """Return values whole periods back; NaN if a gap in time follows the earliest of them."""
         values, gapless = validation.seasonal(block, self.period)
         return np.where(gapless[:, None, None], values, np.nan)
 
@@ -309,9 +307,9 @@ class Climatology(Baseline):
     """Forecasts the quantiles of each series' own past, whatever its window holds.
 
     For a single step, they are the quantiles of the series' values before the first border, and the
-    point is the median. For a total of ``n`` steps, they are those of the totals of every run of
-    ``n`` consecutive rows there; on demand without a pattern, these beat a neural net. Missing
-    values are left out: a total is the mean of the present values times the number of steps judged.
+    point is the median. For a total of ``n`` steps, they are those of all sums of ``n`` consecutive
+    rows there; on demand without a pattern, these beat a neural net. Missing values are left out: a
+    total is the mean of the present values times the number of steps judged.
     A series without enough rows there gets the medians of the other series' quantiles.
     """
 

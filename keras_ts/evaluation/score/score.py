@@ -257,7 +257,7 @@ def _notes(
     if count := len(rows.actual):
         over = f"Over {count} totals of {targets}{of_series}."
         if "step" in rows.columns:
-            steps = len(set(rows.columns["step"].tolist()))
+            steps = rows.columns["step"].max()
             over = f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."
         yield over
     else:

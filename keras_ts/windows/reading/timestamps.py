@@ -53,7 +53,7 @@ def read_timestamps(timestamps: Any) -> Clock:
 
 
 def as_column(column: Any, times: Array) -> Any:
-    """Return times in the dtype of ``column``; integers that do not fit it keep their own."""
+    """Return times in the dtype of ``column``, or unchanged if its integers cannot hold them."""
     import narwhals as nw
 
     if times.dtype.kind == "M" and np.datetime_data(times.dtype)[0] == "D":
@@ -132,8 +132,8 @@ def _read(column: Any, name: str, where: str) -> _Column:
         if odd.any():
             row = int(odd.argmax())
             raise ValueError(
-                f"{name} must hold whole numbers, or dates; floats only up to 2**53. Received "
-                f"{times[row]} in row {row}{where}. Count steps, (column / step).round(), or make "
+                f"{name} must hold whole numbers, or dates; floats of at most 2**53. Received "
+                f"{times[row]} in row {row}{where}. Number steps, (column / step).round(), or make "
                 "dates of seconds since 1970: pandas.to_datetime(..., unit='s'), polars.from_epoch."
             )
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
@@ -162,7 +162,7 @@ def _cure(column: Any) -> str:
         return "Name a column that increases from row to row."
     first = column.drop_nulls().head(1).to_list()
     if first and _OFFSET.search(str(first[0])):
-        # Offsets differ from summer to winter, which pandas.to_datetime alone refuses.
+        # Without utc=True, pandas refuses offsets that change in summer, or gives objects.
         return (
             "Parse it first, in UTC, and name its zone: pandas.to_datetime(column, utc=True)"
             ".dt.tz_convert('Europe/Paris')."
@@ -172,8 +172,7 @@ def _cure(column: Any) -> str:
 
 def _aware(column: Any, name: str, where: str) -> _Column | None:
     """Return the timestamps of a column with a time zone, or None for a column without."""
-    # narwhals reads a pandas zone only if its name has neither digits nor "_", so pandas is asked
-    # directly.
+    # narwhals misses some zones of pandas, such as America/New_York, so pandas is asked directly.
     import narwhals as nw
 
     native = column.to_native()
@@ -181,8 +180,6 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
         arrow = getattr(native.dtype, "pyarrow_dtype", None)
         if getattr(native.dtype if arrow is None else arrow, "tz", None) is None:
             return None
-        if arrow is not None:  # pandas would drop the zone of an Arrow column, and return UTC.
-            native = native.astype(f"datetime64[{arrow.unit}, {arrow.tz}]")
         utc = native.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
         zone = Zone(native.dt.tz, "pandas")
     elif isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None:

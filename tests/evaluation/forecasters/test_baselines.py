@@ -172,7 +172,7 @@ def test_theta_is_left_out_for_sequences_and_named():
     report = compare(None, *parts)
     assert "theta" not in report.table["name"]
     assert "theta is left out: it forecasts no sequences." in str(report)
-    with pytest.raises(ValueError, match=r"so it forecasts no targets=\"sequence\": leave it out"):
+    with pytest.raises(ValueError, match=r"theta forecasts no targets=\"sequence\": leave it out"):
         compare(None, *parts, baselines=["theta"])
 
 

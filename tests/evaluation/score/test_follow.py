@@ -225,7 +225,7 @@ def test_a_file_goes_on_where_it_was_and_its_scorecard_holds(model, table, tmp_p
     for source in (path, loaded):
         card = scorecard(source)
         assert card.ok
-        assert card.remarks == ("Its bands follow the values since 2024-05-01.",)
+        assert card.remarks == ("Its bands were updated by values since 2024-05-01.",)
     ahead = morning(moved, table, LAST + 2 * DAY)
     np.testing.assert_array_equal(
         levels(follow(loaded, ahead, table)), levels(follow(moved, ahead, table))

@@ -25,6 +25,12 @@ def test_it_prints_a_table(report):
     assert [line.split()[:2] for line in by_step[1:4]] == [["1", "1"], ["2", "0"], ["3", "2"]]
 
 
+def test_it_says_how_far_ahead_the_rows_that_came_are():
+    days = pd.date_range("2024-05-01", periods=3)
+    ahead = pd.DataFrame({"day": days, "step": [1, 2, 3], "sold": [10.0, 12.0, 9.0]})
+    assert "Over 2 forecasts of sold, 3 steps ahead at most." in str(score(ahead, ahead[::2]))
+
+
 def test_a_notebook_shows_html_and_it_becomes_a_frame(report):
     assert "<td>all</td><td>1</td>" in report()._repr_html_()
     assert report(by="step").to_frame()["mae"].tolist() == [1.0, 0.0, 2.0]
