@@ -8,7 +8,7 @@ coefficients to the units of the model. Nothing is left to train.
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -31,7 +31,9 @@ from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.regression import DirectRidge
 from keras_ts.windows.roles import as_x
 
-_NAME: Literal["linear"] = "linear"  # of the cell and of its models
+# The names of the cell and its models, and of two layers.
+_NAME: Literal["linear"] = "linear"
+_WINDOW, _OTHERS = "linear_window", "linear_others"
 
 
 def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
@@ -60,42 +62,30 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
 
 def solved_again(interface: Interface, dataset: WindowDataset) -> keras.Model | None:
     """Return the model of another dataset like one of ``solved``; None for any other model."""
-    bounds = interface.bounds
     if not _is_solved(interface.model):
         return None
-    settings = PresetSettings(
-        cell=_NAME,
-        period=interface.period,
-        quantiles=interface.quantiles,
-        minimum=None if bounds is None else bounds.minimum,
-        maximum=None if bounds is None else bounds.maximum,
-    )
-    return solved(required_by(settings, dataset), dataset)
+    carried: Any = {end: getattr(interface.bounds, end, None) for end in ("minimum", "maximum")}
+    carried |= {"period": interface.period, "quantiles": interface.quantiles}
+    return solved(required_by(PresetSettings(cell=_NAME, **carried), dataset), dataset)
 
 
 def keep_spread(model: keras.Model, levels: Sequence[float], of: keras.Model) -> None:
     """Give quantiles of ``solved_again`` the distances to their median that ``of`` has."""
     if not _is_solved(model):
         return
-    biases, kinds = list[Array](), set()
+    parts = []
     for each in (of, model):
-        [line] = [layer for layer in each.layers if isinstance(layer, LinearForecast)]
-        *_, last = (
-            layer for layer in each.layers if isinstance(layer, RestoreWindow | ScaleOutput)
-        )
-        kinds.add(type(last))
-        unit = np.asarray(getattr(last, "scale", 1.0))
-        dense = next(layer for layer in each.layers if isinstance(layer, keras.layers.Dense))
-        biases.append(value_of(dense.bias).reshape(line.kernel.shape[-1], len(levels), -1) * unit)
-    middle = [levels.index(0.5)]
-    bias = biases[1][:, middle] + biases[0] - biases[0][:, middle]
-    if len(kinds) == 1:  # One series has other units than several.
-        dense.bias.assign((bias / unit).reshape(-1))
+        last = [own for own in each.layers if isinstance(own, RestoreWindow | ScaleOutput)][-1]
+        layer, unit = each.get_layer(_OTHERS), np.asarray(getattr(last, "scale", 1.0))
+        bias = value_of(layer.bias).reshape(each.get_layer(_WINDOW).steps, len(levels), -1) * unit
+        parts.append((bias, bias[:, [levels.index(0.5)]], type(last)))
+    (old, old_median, kind), (_, median, new_kind) = parts
+    if kind is new_kind:  # One series has other units than several.
+        layer.bias.assign(((median + old - old_median) / unit).reshape(-1))
 
 
 def _is_solved(model: keras.Model) -> bool:
-    lines = any(isinstance(layer, LinearForecast) for layer in model.layers)
-    return model.name == _NAME and lines and not model.trainable_weights
+    return model.name == _NAME and _OTHERS in {layer.name for layer in model.layers}
 
 
 def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidge:
@@ -140,8 +130,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
     joined = others[0] if len(others) == 1 else keras.layers.Concatenate(dtype=dtype)(others)
     shape = (needs.steps, needs.outputs_per_step // needs.targets_per_step, needs.targets_per_step)
     layers = _Layers(
-        LinearForecast(needs.steps),
-        keras.layers.Dense(flat, kernel_initializer="zeros", dtype=dtype),
+        LinearForecast(needs.steps, name=_WINDOW),
+        keras.layers.Dense(flat, kernel_initializer="zeros", dtype=dtype, name=_OTHERS),
         *(_by_step(needs, bias) if needs.ahead and used else None
           for bias, used in ((None, True), ("st", ridge.scaled))),
     )  # fmt: skip

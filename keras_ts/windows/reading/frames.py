@@ -4,6 +4,7 @@ Both have several types of text. A column counts as one of text if it has such a
 values are texts. Its categories are numbered.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +17,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.labels import made_columns, one_hot, places_of
 from keras_ts.windows.reading.timestamps import is_period, received
 from keras_ts.windows.spec import WindowSpec
+
+_NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class NotNumbersError(TypeError):
@@ -110,16 +113,12 @@ def _numbers(column: Any, spec: WindowSpec | None) -> Array:
 def _of_target(column: Any) -> tuple[str, str]:
     """Return the type of a target of texts and its first that is no number; and how to read it."""
     values = column.drop_nulls().to_list()
-    for value in values:
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            values = [value]
-            break
+    odd = (value for value in values if not _NUMBER.fullmatch(str(value)))
+    first = next(odd, values[0] if values else None)
     numbers = f"pd.to_numeric(frame[{column.name!r}], errors='coerce')"
     if column.implementation.is_polars():
         numbers = f"frame[{column.name!r}].cast(pl.Float64, strict=False)"
-    return f"{column.dtype}, such as {values[0]!r}", (
+    return f"{column.dtype}, such as {first!r}", (
         "Read decimal commas by read_csv(..., decimal=','), those of thousands by thousands=','. "
         f"Any other text becomes a missing value by {numbers}."
     )
