@@ -26,6 +26,7 @@ from keras_ts.scores.metrics import METRICS, heading, is_rooted
 from keras_ts.scores.report import (
     Page,
     Report,
+    Table,
     interval,
     number,
     one_decimal,
@@ -144,8 +145,8 @@ class ComparisonReport(Report):
         else:
             places = np.arange(tallies[0].columns)
             keys = {by: label_column(tuple(self._targets))}
-        return {
-            "name": np.repeat(self.table["name"], len(places)),
+        return Table(
+            name=np.repeat(self.table["name"], len(places)),
             **{column: np.tile(values, len(tallies)) for column, values in keys.items()},
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
@@ -153,7 +154,7 @@ class ComparisonReport(Report):
             },
             **(self._verdicts_on(places) if by == "series" else {}),
             **(self._verdicts_on_targets() if by == "target" else {}),
-        }
+        )
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""

@@ -104,6 +104,16 @@ class Keys:
         steps = table.steps(fields.step)
         return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
+    def overlap(self, origins: IntArray) -> int:
+        """Return of how many origins in a row targets overlap, at most."""
+        times, count = np.unique(self._times.values, return_inverse=True)[1], int(origins.max()) + 1
+        first, last = np.full(count, times.max()), np.zeros(count, np.int64)
+        np.minimum.at(first, origins, times)
+        np.maximum.at(last, origins, times)
+        # The first target of an origin and of all later ones, which is in order.
+        first = np.minimum.accumulate(first[::-1])[::-1]
+        return int((np.searchsorted(first, last, side="right") - np.arange(count)).max())
+
     def moments(
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
