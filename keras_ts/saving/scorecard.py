@@ -264,7 +264,7 @@ class Weights(NamedTuple):
         digests: tuple[set[str], set[str]] = set(), set()
         for weight in model.weights:
             if "float" in weight.dtype:
-                values = keras.ops.convert_to_numpy(weight.value)  # Of a variable, Keras warns.
+                values = keras.ops.convert_to_numpy(weight)
                 digests[id(weight) in margins].add(_digest(values))
         return cls(frozenset(digests[0]), frozenset(digests[1]) if layers else None)
 
