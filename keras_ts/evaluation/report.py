@@ -167,6 +167,12 @@ class ComparisonReport(Report):
                 "report judges totals, and a scorecard promises the errors of single steps. Pass a "
                 "report made without total=True."
             )
+        if self._first_step > 1:
+            raise ValueError(
+                f"report begins at step {self._first_step}, the first that all models forecast, "
+                "and a scorecard promises errors from step 1 on. Pass a report on this model "
+                "alone: compare(model, train, validation)."
+            )
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:

@@ -179,10 +179,11 @@ class Rows(NamedTuple):
             count = len(scores[by])
         shape = rows, int(np.prod(self.actual.shape[1:]))
         observed = np.isfinite(self.actual).reshape(shape)
+        scaled = ~np.isnan(self.scales).any(axis=-1).reshape(shape)
         for metric, loss in all_losses(*self[1:]).items():
             loss = loss.reshape(shape)
             # A NaN forecast makes a score NaN, but scaled losses leave out rows without a scale.
-            counted = observed & ~np.isnan(loss) if METRICS[metric].scaled else observed
+            counted = observed & scaled if METRICS[metric].scaled else observed
             total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
             number = np.bincount(group, counted.sum(axis=1), count)
             totals[metric] = total

@@ -50,9 +50,13 @@ def test_scores_are_means_by_hand(targets):
 
 
 def test_a_missing_forecast_shows_in_every_score():
-    scores = Rows({}, np.zeros(2), np.array([1.0, np.nan]), np.ones((2, 2)), None).scores()
-    assert np.isnan(scores["mae"])
-    assert np.isnan(scores["smape"])
+    actual, predicted = np.ones(2), np.array([[1.0, 2.0], [np.nan, np.nan]])
+    point = Rows({}, actual, predicted[:, 0], np.ones((2, 2)), None).scores()
+    band = Rows({}, actual, predicted, np.ones((2, 2)), (0.5, 0.9)).scores()
+    for name in ("mae", "rmse", "smape", "mase", "rmsse", "wape"):
+        assert np.isnan(point[name])
+    for name in ("mase", "sql", "pinball"):
+        assert np.isnan(band[name])
 
 
 def test_steps_come_in_their_order():
