@@ -88,7 +88,16 @@ def test_a_sweep_puts_back_the_generators_of_devices(monkeypatch):
 
 def test_no_other_file_asks_which_backend_runs():
     """Messages name it, exports have a table by format, and of loops ``Rollout.export`` asks."""
-    asks = re.compile(r"backend\.backend\(\) [!=]=|sys\.modules\[|^ +import (jax|torch)$", re.M)
+    asks = re.compile(
+        r"\b(backend|config)\.backend\(\)( [!=]=| (not )?in |\.)|sys\.modules\[|"
+        r"^ *(import|from) (jax|torch)\b",
+        re.MULTILINE,
+    )
+    for line in (
+        'keras.config.backend() == "jax"', 'keras.backend.backend() in ("jax",)',
+        'keras.backend.backend().startswith("j")', "    from jax import numpy", "import torch",
+    ):  # fmt: skip
+        assert asks.search(line)
     files = {path.name: path.read_text() for path in (ROOT / "keras_ts").rglob("*.py")}
     assert [name for name in files if asks.search(files[name])] == ["_backends.py"]
     asked = {name for name in files if "is_backend(" in files[name]}

@@ -10,6 +10,7 @@ from hypothesis.errors import NoSuchExample
 from helpers import course_dataset, only_tensorflow
 from keras_ts import WindowedSeries
 from keras_ts.testing import check_windowing, panels, reference_windows, series, windowed_series
+from keras_ts.windows.spec import HANDLING
 
 COLUMNS = [None, 1, 2]
 EVERY = ("horizon", "gap", "stride", "sampling_rate", "targets", "target_columns", "batch_size")
@@ -321,7 +322,7 @@ def test_a_check_that_can_try_nothing_does_not_pass():
 # The oracle and the strategies.
 
 
-@pytest.mark.parametrize("missing", ["drop", "mask", "mask_targets"])
+@pytest.mark.parametrize("missing", [name for name in HANDLING if HANDLING[name].filters])
 @given(st.data())
 def test_the_oracle_leaves_out_what_lacks_values(missing, data):
     """A mask leaves out windows without a whole target or without what is known ahead alone."""

@@ -26,6 +26,7 @@ from keras_ts.scores.metrics import METRICS, heading, is_rooted
 from keras_ts.scores.report import (
     Page,
     Report,
+    Table,
     interval,
     number,
     one_decimal,
@@ -141,8 +142,8 @@ class ComparisonReport(Report):
         else:
             places = np.arange(tallies[0].columns)
             keys = {by: label_column(tuple(self._targets))}
-        return {
-            "name": np.repeat(self.table["name"], len(places)),
+        return Table(
+            name=np.repeat(self.table["name"], len(places)),
             **{column: np.tile(values, len(tallies)) for column, values in keys.items()},
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
@@ -150,7 +151,7 @@ class ComparisonReport(Report):
             },
             **(self._verdicts_on(places) if by == "series" else {}),
             **(self._verdicts_on_targets() if by == "target" else {}),
-        }
+        )
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""
@@ -162,6 +163,12 @@ class ComparisonReport(Report):
             raise ValueError(
                 "report judges totals, and a scorecard promises the errors of single steps. Pass a "
                 "report made without total=True."
+            )
+        if self._first_step > 1:
+            raise ValueError(
+                f"report begins at step {self._first_step}, the first that all models forecast, "
+                "and a scorecard promises errors from step 1 on. Pass a report on this model "
+                "alone: compare(model, train, validation)."
             )
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 

@@ -100,7 +100,8 @@ class Requirements:
     own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all
     ahead: tuple[int, ...] = ()  # columns of ``past`` that ``future`` continues
     calendar: int = 0  # columns, the last of ``ahead``
-    # For a single series, places in ``future`` of calendar cycles longer than the window
+    # For a single series, places in ``future`` of cycles longer than the window, and of holidays
+    # if there is one step
     seasons: tuple[int, ...] = ()
     own_constants: Constants | None = None  # None without a dataset, as for the next two
     target_constants: Constants | None = None
@@ -191,7 +192,7 @@ def required_by(
 
 
 def _seasons(panel: FlatSeries, windows: WindowSpec) -> tuple[int, ...]:
-    """Return the places in ``future`` of the calendar cycles that are longer than a window."""
+    """Return the places in ``future`` of cycles longer than a window, and maybe of holidays."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]
     first, places = len(columns.planned), []
@@ -199,9 +200,9 @@ def _seasons(panel: FlatSeries, windows: WindowSpec) -> tuple[int, ...]:
         angles = np.arctan2(calendar[:, place], calendar[:, place + 1])
         # The angle jumps where dates are left out; the median ignores these jumps.
         step = np.nanmedian(np.diff(angles) % (2 * np.pi))
-        # A holiday has no angle: that of the last step says nothing of the steps before it.
+        # A holiday has no angle, and one at the last step says nothing of the steps before it.
         long = step * windows.window * windows.sampling_rate < 2 * np.pi
-        if long and not isinstance(cycle, Holiday):
+        if long and (windows.horizon == 1 or not isinstance(cycle, Holiday)):
             places += [first + place, first + place + 1]
     return tuple(places)
 

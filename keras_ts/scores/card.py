@@ -62,6 +62,7 @@ class Scorecard(Report):
         columns = self.values["table"].items()
         table = {name: np.array(own, None if name == "name" else float) for name, own in columns}
         object.__setattr__(self, "table", table)
+        super().__post_init__()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the scorecard as plain values, which JSON takes.
@@ -74,8 +75,8 @@ class Scorecard(Report):
             the share of values that the outer interval was ``asked`` to hold, the ``share`` that it
             held and its ``width``; ``promised``: the ``mean`` over origins of the error over the
             first 1, 2, ... steps and its quantiles 0.025 (``low``) and 0.975 (``high``), of
-            the coverage too; ``judged_on``; ``versions``; ``notes``; digests of ``weights`` and
-            ``intervals``; ``folds`` of a backtest, else None.
+            the coverage too; ``judged_on``; ``versions``; ``format``, a number; ``notes``; digests
+            of ``weights`` and ``intervals``; ``folds`` of a backtest, else None.
         """
         return {"ok": self.ok, **copy.deepcopy(self.values)}
 

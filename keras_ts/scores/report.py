@@ -14,8 +14,11 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
 from keras_ts.windows.arithmetic.labels import distinct_rows, label_column
+from keras_ts.windows.reading.clock import as_written
 
 _HUGE = 1e6
+# A longer table prints this many rows of each end.
+_SHOWN = 15
 
 
 class Page(NamedTuple):
@@ -59,10 +62,46 @@ class Page(NamedTuple):
         return f"{table if self.columns else ''}<p>{text}</p>"
 
 
+class Table(dict[str, Array]):
+    """A dict of columns of equal length that prints as a table, a long one by its two ends."""
+
+    def single_columns(self) -> dict[str, Array]:
+        """Return the columns; one with an axis for several targets is several."""
+        columns: dict[str, Array] = {}
+        for name, values in self.items():
+            if np.ndim(values) == 1:
+                columns[name] = values
+            else:
+                columns |= {f"{name}_{i}": part for i, part in enumerate(values.T)}
+        return columns
+
+    def _pages(self) -> list[Page]:
+        # Empty if somebody has put in what is no column.
+        lengths = {np.shape(values)[:1] for values in self.values()}
+        if len(lengths) != 1 or () in lengths:
+            return []
+        ((rows,),) = lengths
+        columns, cut = {}, rows > 2 * _SHOWN
+        for name, values in self.single_columns().items():
+            shown = [*values[:_SHOWN], *values[-_SHOWN:]] if cut else values
+            texts = [number(v) if np.asarray(v).dtype.kind == "f" else as_written(v) for v in shown]
+            columns[name] = [*texts[:_SHOWN], *["..."] * cut, *texts[_SHOWN:]]
+        return [Page(columns, [f"A dict of {len(self)} columns. Rows: {rows}."])]
+
+    def __repr__(self) -> str:
+        return "".join(map(str, self._pages())) or super().__repr__()
+
+    def _repr_html_(self) -> str | None:
+        return "".join(page.html() for page in self._pages()) or None
+
+
 class Report:
     """Scores in columns of equal length, and pages that print them."""
 
     table: dict[str, Array]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", Table(self.table))
 
     def pages(self) -> Iterator[Page]:
         """Yield what is printed."""
@@ -78,11 +117,7 @@ class Report:
         """
         _checks.choice("library", library, ("pandas", "polars"))
         frames = _checks.needed(library, f"to_frame({library!r})")
-        columns: dict[str, Array] = {}
-        for name, values in self.table.items():
-            parts = {f"{name}_{i}": part for i, part in enumerate(values.T)}
-            columns |= {name: values} if values.ndim == 1 else parts
-        return frames.DataFrame(columns)
+        return frames.DataFrame(Table(self.table).single_columns())
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.pages()))
@@ -137,17 +172,18 @@ class Rows(NamedTuple):
         # Targets that are not finite are left out. Values come as they appear, steps in order.
         if by == "step" and (np.diff(self.columns[by]) < 0).any():
             return self.only(np.argsort(self.columns[by], kind="stable")).scores(by)
-        rows, scores = len(self.actual), dict[str, Array]()
+        rows, scores = len(self.actual), Table()
         count, group, totals = 1, np.zeros(rows, np.int64), dict[str, Array]()
         if by is not None:
             scores[by], group = grouped(self.columns[by])
             count = len(scores[by])
         shape = rows, int(np.prod(self.actual.shape[1:]))
         observed = np.isfinite(self.actual).reshape(shape)
+        scaled = ~np.isnan(self.scales).any(axis=-1).reshape(shape)
         for metric, loss in all_losses(*self[1:]).items():
             loss = loss.reshape(shape)
             # A NaN forecast makes a score NaN, but scaled losses leave out rows without a scale.
-            counted = observed & ~np.isnan(loss) if METRICS[metric].scaled else observed
+            counted = observed & scaled if METRICS[metric].scaled else observed
             total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
             number = np.bincount(group, counted.sum(axis=1), count)
             totals[metric] = total

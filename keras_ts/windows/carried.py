@@ -104,9 +104,10 @@ class Carried:
                     }
                     for known in (ours, theirs)
                 )
-            # Where a row is missing, "keep" counts rows, and all other windows count time.
-            keeps = name == "missing" and "keep" in (ours, theirs) and self.windows.time_column
-            if ours != theirs and (name not in _TRAINING or keeps):
+            # Where a row is missing, windows that ignore gaps count rows, and all others time.
+            ignoring = {of.windows.handling.gaps == "ignore" for of in (self, other)}
+            counts = name == "missing" and len(ignoring) > 1 and self.windows.time_column
+            if ours != theirs and (name not in _TRAINING or counts):
                 return f"{name}={_checks.shown(ours)} against {name}={_checks.shown(theirs)}"
         for name in ("columns", "frequency", "quantiles"):
             ours, theirs = getattr(self, name), getattr(other, name)

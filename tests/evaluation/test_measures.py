@@ -5,6 +5,7 @@ import pytest
 
 from keras_ts import WindowedSeries, compare, course_series
 from keras_ts.evaluation.arithmetic.verdict import Origins, skill
+from keras_ts.scores.metrics import METRICS
 
 
 def align(held, points, width=None):
@@ -161,7 +162,10 @@ def test_a_metric_that_is_nan_elsewhere_judges_one_target():
     assert [both.table[e][0] for e in ends] == pytest.approx([single.table[e][0] for e in ends])
 
 
-@pytest.mark.parametrize("by", [None, "mase", "rmsse", "sql"])
+SCALED = [name for name, metric in METRICS.items() if metric.measure and metric.scaled]
+
+
+@pytest.mark.parametrize("by", [None, *SCALED])
 def test_the_units_of_one_target_change_no_verdict(by):
     draw = np.random.default_rng(0)
     walk = draw.normal(size=(260, 2)).cumsum(axis=0) + 50

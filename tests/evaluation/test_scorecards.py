@@ -84,3 +84,20 @@ def test_its_size_does_not_depend_on_the_number_of_windows_or_series():
         report = compare(forecaster(train), train, held)
         sizes.append(len(json.dumps(report.scorecards()[0])))
     assert sizes[1] < 1.05 * sizes[0] < 30_000
+
+
+def test_a_report_that_begins_at_a_later_step_makes_none():
+    """A scorecard's steps count from 1, and these are the steps 4 to 6 of the model."""
+    series = np.random.default_rng(0).normal(size=200)
+    (train, held), later = (
+        WindowedSeries(5, horizon, gap=gap).split(series, at=150)
+        for horizon, gap in ((6, 0), (3, 3))
+    )
+    models = {
+        name: (forecaster(pair[0]), *pair) for name, pair in (("a", (train, held)), ("b", later))
+    }
+    report = compare(models)
+    assert report.scores(by="step")["step"][:3].tolist() == [4, 5, 6]
+    with pytest.raises(ValueError, match="begins at step 4, the first that all models forecast"):
+        report.scorecards()
+    assert len(compare({"a": models["a"]}).scorecards()) == 1

@@ -10,7 +10,7 @@ import pytest
 from judged_models import changed, judged
 from keras_ts import WindowedSeries, save_model, scorecard
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
-from keras_ts.scores.schema import checked
+from keras_ts.scores.schema import _ENTRIES, checked
 from keras_ts.windows.carried import Carried
 
 
@@ -93,6 +93,10 @@ def test_the_body_says_it_all(card):
     assert f"Its 80 % interval held {100 * values['coverage']['share']:.1f} % of" in body
     assert "errors.png" not in body
     assert "![Error at each step ahead](errors.png)" in card.to_markdown("errors.png")
+
+
+def test_the_docstring_names_every_entry():
+    assert [name for name in _ENTRIES if f"``{name}``" not in Scorecard.to_dict.__doc__] == []
 
 
 def test_the_text_is_a_few_lines(card):

@@ -1,13 +1,17 @@
 """Scores of rows are means; reports become frames, text in columns, and HTML that is escaped."""
 
+import copy
+import pickle
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
-from keras_ts.scores.report import Page, Report, Rows, interval, number, percent
+from keras_ts.scores.report import Page, Report, Rows, Table, interval, number, percent
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -46,9 +50,13 @@ def test_scores_are_means_by_hand(targets):
 
 
 def test_a_missing_forecast_shows_in_every_score():
-    scores = Rows({}, np.zeros(2), np.array([1.0, np.nan]), np.ones((2, 2)), None).scores()
-    assert np.isnan(scores["mae"])
-    assert np.isnan(scores["smape"])
+    actual, predicted = np.ones(2), np.array([[1.0, 2.0], [np.nan, np.nan]])
+    point = Rows({}, actual, predicted[:, 0], np.ones((2, 2)), None).scores()
+    band = Rows({}, actual, predicted, np.ones((2, 2)), (0.5, 0.9)).scores()
+    for name in ("mae", "rmse", "smape", "mase", "rmsse", "wape"):
+        assert np.isnan(point[name])
+    for name in ("mase", "sql", "pinball"):
+        assert np.isnan(band[name])
 
 
 def test_steps_come_in_their_order():
@@ -83,6 +91,56 @@ def test_pages_as_text_and_html():
         "<td>2.5</td></tr><tr><td>&lt;b&gt;</td><td>-</td></tr></tbody></table>"
         "<p>a &amp; b<br>c</p><p>d</p>"
     )
+
+
+def test_scores_print_as_a_table_and_stay_a_dict():
+    columns = {
+        "name": np.array(["<a>", "theta"]),
+        "step": np.array([70012345, 2]),
+        "day": np.array(["2024-05-01", "2024-05-02T06"], "datetime64[ns]"),
+        "actual": np.array([[1.23456, 2.0], [np.nan, 4.0]]),
+    }
+    table = Table(columns)
+    assert (
+        str(table)
+        == repr(table)
+        == (
+            "name       step                  day  actual_0  actual_1\n"
+            "<a>    70012345           2024-05-01     1.235         2\n"
+            "theta         2  2024-05-02T06:00:00         -         4\n\n"
+            "A dict of 4 columns. Rows: 2."
+        )
+    )
+    assert "<td>&lt;a&gt;</td><td>70012345</td>" in table._repr_html_()
+    assert isinstance(table, dict)
+    assert [*table.items()] == [*columns.items()]
+    for same in (pickle.loads(pickle.dumps(table)), copy.deepcopy(table)):
+        assert type(same) is Table
+        np.testing.assert_equal(dict(same), columns)
+    assert Table(a=[1], b=["x"]) == {"a": [1], "b": ["x"]}
+    plain = {name: values for name, values in columns.items() if values.ndim == 1}
+    pd.testing.assert_frame_equal(pd.DataFrame(Table(plain)), pd.DataFrame(plain))
+    assert pl.DataFrame(Table(plain)).equals(pl.DataFrame(plain))
+
+
+def test_a_long_table_prints_its_ends():
+    lines = str(Table(step=np.arange(31))).splitlines()
+    rows = [*range(15), "...", *range(16, 31)]
+    assert [line.strip() for line in lines] == [
+        "step", *map(str, rows), "", "A dict of 1 columns. Rows: 31."
+    ]  # fmt: skip
+    assert "..." not in str(Table(step=np.arange(30)))
+
+
+@pytest.mark.parametrize("put", [{"a": 1}, {"a": [1], "b": [1, 2]}, {}])
+def test_what_is_no_table_prints_as_a_dict(put):
+    assert repr(Table(put)) == repr(put)
+    assert Table(put)._repr_html_() is None
+
+
+def test_all_tables_of_reports_print():
+    assert type(REPORT.table) is Table
+    assert type(Rows({}, np.zeros(2), np.ones(2), np.ones((2, 2)), None).scores()) is Table
 
 
 def test_numbers():

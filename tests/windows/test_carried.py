@@ -1,5 +1,6 @@
 """``Carried`` holds what a dataset has, and refuses what contradicts itself."""
 
+import itertools
 import json
 import re
 from dataclasses import fields, replace
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
 from keras_ts.windows.carried import MOST_SPANS, Carried, checked_spans, columns_of, joined, overlap
+from keras_ts.windows.spec import HANDLING
 
 COLUMNS = {"past": ["a", "b", "c"], "future": ["b"], "static": ["shop"], "target": ["c"]}
 WINDOWS = WindowedSeries(5, target_columns="c", future_columns="b", static_columns="shop")
@@ -201,6 +203,18 @@ def test_a_disagreement_names_the_setting_and_both_values():
         assert re.search(says, clause)
     renamed = {**COLUMNS, "past": ["b", "a", "c"]}
     assert "columns={" in ours.disagreement(named(WINDOWS, renamed))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [*itertools.product(HANDLING, repeat=2)])
+def test_windows_that_count_rows_differ_from_those_that_count_time(ours, theirs):
+    both = [WindowedSeries(5, time_column="day", missing=missing) for missing in (ours, theirs)]
+    count_rows = [HANDLING[missing].gaps == "ignore" for missing in (ours, theirs)]
+    clause = f"missing={ours!r} against missing={theirs!r}"
+    assert named(both[0], None).disagreement(named(both[1], None)) == (
+        clause if count_rows[0] != count_rows[1] else None
+    )
+    without = [named(replace(windows, time_column=None), None) for windows in both]
+    assert without[0].disagreement(without[1]) is None
 
 
 TEXT = WindowedSeries(5, target_columns="c", static_columns="shop", categories={"shop": ["x", "y"]})

@@ -53,7 +53,7 @@ def test_gaps_in_time(missing):
         assert bool(np.isnan(x).any()) == (gaps == "fill")
 
 
-MASKING = ["mask", "mask_targets", "keep"]
+MASKING = [name for name, handling in HANDLING.items() if handling.inputs]
 
 
 def shops(missing, library=pd.DataFrame, promo=0.0, **settings):

@@ -9,7 +9,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.arithmetic.labels import Rows, places_of
+from keras_ts.windows.arithmetic.labels import Rows, distinct_rows, places_of
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.reading.clock import Clock, Zone, as_written
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -104,6 +104,16 @@ class Keys:
         steps = table.steps(fields.step)
         return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
+    def overlap(self, origins: IntArray) -> int:
+        """Return of how many origins in a row targets overlap, at most."""
+        times, count = np.unique(self._times.values, return_inverse=True)[1], int(origins.max()) + 1
+        first, last = np.full(count, times.max()), np.zeros(count, np.int64)
+        np.minimum.at(first, origins, times)
+        np.maximum.at(last, origins, times)
+        # The first target of an origin and of all later ones, which is in order.
+        first = np.minimum.accumulate(first[::-1])[::-1]
+        return int((np.searchsorted(first, last, side="right") - np.arange(count)).max())
+
     def moments(
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
@@ -120,10 +130,25 @@ class Keys:
             return places, False
         return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
 
-    def steps(self, table: ForecastTable, fields: Fields, origins: IntArray) -> IntArray:
+    def steps(
+        self,
+        table: ForecastTable,
+        fields: Fields,
+        origins: IntArray,
+        other: "Keys",
+        frequency: str | None = None,
+        gap: int = 0,
+    ) -> IntArray:
         """Return the step of each row: from the table's column, or by counting from the origin."""
         if fields.step is not None:
             return table.steps(fields.step)
+        given = None if fields.origin is None else table.times(fields.origin)
+        if given is not None and given.kind == self._times.kind:
+            since = self._since(given.values, other, frequency) - gap
+            # Other numbers are those of runs, or name the first day of a forecast as its origin.
+            if ((since >= 1) & (since == np.rint(since))).all():
+                return since.astype(np.int64)
+        # Without a frequency, a step is a row of the table.
         order = np.lexsort((self._times.values, origins, self.series))
         runs = np.stack([self.series[order], origins[order]])
         begins = np.r_[True, (np.diff(runs) != 0).any(axis=0)]
@@ -131,6 +156,22 @@ class Keys:
         steps = np.empty(len(order), np.int64)
         steps[order] = np.arange(len(order)) - first + 1
         return steps
+
+    def _since(self, origins: Array, other: "Keys", frequency: str | None) -> Array:
+        """Return how many steps of its series each row lies after its origin; NaN if irregular."""
+        theirs = places_of(other.labels, self.labels)[other.series]
+        series = np.concatenate([self.series, self.series, theirs[theirs >= 0]])
+        times = np.concatenate([self._times.values, origins, other._times.values[theirs >= 0]])
+        first, numbers = distinct_rows([series, times])
+        order = np.lexsort((times[first], series[first]))
+        offsets = concatenated_offsets(np.bincount(series[first], minlength=len(self.labels)))
+        zone = other._times.zone or self._times.zone
+        clock = _clock(times[first][order], offsets, zone, frequency)
+        moments = np.full(len(order), np.nan)
+        regular = np.repeat(clock.frequencies.codes >= 0, np.diff(offsets))
+        moments[order[regular]] = clock.numbers(clock.frequencies)[regular]
+        targets, begins = np.split(moments[numbers[: 2 * len(origins)]], 2)
+        return targets - begins
 
     def panel(self, values: Array) -> FlatSeries:
         """Return the rows as series in time order, with values ``(rows, targets)``."""
@@ -250,8 +291,9 @@ class Matched(NamedTuple):
         counted = np.isfinite(targets)
         values = np.full((len(come), len(names.targets)), np.nan)
         values[come] = targets[places[come]]
-        origins = keys.origins(ahead, fields, rows, None if carried is None else carried.frequency)
+        frequency, gap = (None, 0) if carried is None else (carried.frequency, carried.windows.gap)
+        origins = keys.origins(ahead, fields, rows, frequency)
         keys.refuse_twice(origins)
-        steps = keys.steps(ahead, fields, origins)
+        steps = keys.steps(ahead, fields, origins, rows, frequency, gap)
         made = ahead.forecasts(fields)
         return cls(names, fields, keys, rows, counted, come, values, made, origins, steps)

@@ -1,7 +1,7 @@
 """``score``: judges earlier forecasts by the rows that came since."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.forecasters.table import ForecastTable, refuse_infinite
 from keras_ts.evaluation.judged import JudgedWindows, scales_of
 from keras_ts.evaluation.judging import season_of
 from keras_ts.evaluation.score.matched import Keys, Matched, Names
+from keras_ts.evaluation.score.promise import coverage, judged
 from keras_ts.forecasting.aggregate import Samples
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
-from keras_ts.scores.card import Scorecard
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
@@ -27,13 +27,6 @@ from keras_ts.windows.reading.panel import table_of
 
 # The columns that identify a forecast, and the quantile levels of its total.
 _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
-# One error in n + 1 exceeds the largest of n others, so with fewer origins a range says little.
-_FEWEST_ORIGINS = 10
-# Forecasts from origins closer than a horizon share targets: a longer horizon needs more origins.
-_ORIGINS_PER_STEP = 5
-# The least share of series whose rows must have come. The MASE of nearly all series is close to
-# that of all. The MAE depends on the largest series, so none may be missing.
-_FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -127,6 +120,9 @@ def score(
     five times the last step that has come: origins closer than a horizon share steps, so their
     errors vary too little.
 
+    Of quantiles from twice as many origins as overlap, or more, the report says what share of
+    values the outer ones held, with its 95 % interval, as ``compare`` does.
+
     Example:
 
     >>> import pandas as pd
@@ -215,8 +211,10 @@ def score(
         if card is not None:
             promised, sentence = judged(card, made)
     scaled_by = None if train is None else period
-    notes = [*_notes(there, counts, names.targets, scaled_by), *filter(None, [sentence])]
-    return ScoreReport(there.scores(by), promised, by, total, there, notes)
+    notes = _notes(there, counts, names.targets, scaled_by)
+    held = coverage(there, keys.overlap(origins))
+    sentences = [*notes, *held, *filter(None, [sentence])]
+    return ScoreReport(there.scores(by), promised, by, total, there, sentences)
 
 
 def _totals(
@@ -296,97 +294,3 @@ def _scales(train: Any, names: Names, labels: Array, shape: tuple[int, ...], per
             f"and forecasts {_checks.shown(list(dict.fromkeys(labels.tolist()))[:3])}."
         )
     return np.where((places >= 0)[:, None, None], scales[places], np.nan)
-
-
-def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
-    """Return the verdict on what a scorecard promised, or None, and a sentence on it."""
-    # The promise is a range of the mean error over the first steps of all series, so a forecast is
-    # compared over the same steps and series, or not at all.
-    # The columns of ``rows`` hold the ``series``, ``origin`` (a number) and ``step`` of each.
-    if not card.ok:
-        return None, (
-            "The weights of the model were trained further since they were judged, so its "
-            "scorecard promises nothing."
-        )
-    by, promised = card.values["by"], card.values["promised"]
-    if by not in _FEWEST_SERIES:
-        return None, f"The scorecard judges by {heading(by)}, for which it has no range of errors."
-    point = points_of(rows.predicted, rows.levels)
-    errors, expected = np.abs(rows.actual - point), np.isfinite(point)
-    if by == "mase":
-        scales = rows.scales[..., 0]
-        if np.isnan(scales).all():
-            return None, "The scorecard promises a MASE: pass train= to scale these errors, too."
-        errors = errors / scales
-        expected &= np.isfinite(scales)
-    came = ~np.isnan(errors).all(axis=1)
-    if not came.any():
-        return None, "There is no error to compare with what the scorecard promised."
-    longest = int(rows.columns["step"][came].max())
-    # None becomes NaN.
-    ranges = np.array([promised["errors"][end] for end in ("low", "high")], np.float64)
-    if longest > ranges.shape[1] or np.isnan(ranges[:, longest - 1]).any():
-        return None, f"The scorecard promises nothing for {longest} steps."
-    fewest = max(_FEWEST_ORIGINS, _ORIGINS_PER_STEP * longest)
-    if promised["origins"] < fewest:
-        return None, (
-            f"The model was judged at {promised['origins']} origins only: a range of errors over "
-            f"{longest} steps needs at least {fewest}."
-        )
-    expected = np.asarray(expected.any(axis=1))
-    means, steps, left_out, lacking = _compared(by, rows.columns, errors, expected, longest)
-    if not len(means):
-        return None, lacking
-    # Weighted by steps: yesterday's one step counts less than the seven of last week's forecast.
-    error, low, high = np.average([means, *ranges[:, steps - 1]], axis=1, weights=steps)
-    verdict = "better" if error < low else "worse" if error > high else "as promised"
-    where = {"better": "is lower than", "worse": "is higher than", "as promised": "lies within"}
-    first = f"{steps.max()} steps" if steps.max() > 1 else "step"
-    several = f", from {len(means)} origins," if len(means) > 1 else ""
-    without = f" Left out are {left_out} origins that lack steps or series."
-    return verdict, (
-        f"The {heading(by)} over the first {first}{several} is {error:.4g}. It "
-        f"{where[verdict]} what the model's scorecard promised: {low:.4g} to {high:.4g} at "
-        f"95 % of {promised['origins']} held-out origins.{without * (left_out > 0)}"
-    )
-
-
-def _compared(
-    by: str, columns: Mapping[str, Array], errors: Array, expected: BoolArray, longest: int
-) -> tuple[Array, IntArray, int, str]:
-    """Return the compared origins' mean errors over their first steps, and the last steps."""
-    # Also return how many origins with an error are not compared, and a sentence on what they lack.
-    # The arrays below have a row for each origin and a column for each step. Steps count from 1;
-    # all beyond ``longest`` share a column.
-    origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
-    shape = int(origins.max()) + 1, longest + 2
-    places = np.ravel_multi_index((origins, steps), shape)
-
-    def summed(weights: Array) -> Array:
-        return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
-
-    there = ~np.isnan(errors)
-    rows = summed(np.any(there, axis=1))
-    forecast = summed(np.ones(len(origins))) > 0
-    complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
-    ids = columns["series"][expected].tolist()
-    series = len(set(ids))
-    needed = int(np.ceil(_FEWEST_SERIES[by] * series))
-    # A step without any row (a holiday) is skipped; a step that lacks some rows ends its origin.
-    ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0
-    used = (rows > 0) & ~ended & complete[:, None]
-    compared, some = used.any(axis=1), (rows > 0).any(axis=1)
-    total = np.where(used, summed(np.where(there, errors, 0.0).sum(axis=1)), 0.0).sum(axis=1)
-    count = np.where(used, summed(there.sum(axis=1)), 0).sum(axis=1)
-    last = np.where(used, np.arange(shape[1]), 0).max(axis=1)
-    lacking = (
-        "The scorecard promises the error over the first steps of a forecast, and the table of "
-        "forecasts lacks some of these."
-    )
-    if (complete & some).any():
-        lacking = (
-            "The scorecard promises the error over all series: at the first step, rows of "
-            f"{needed} of {series} series must have come, and no origin has so many."
-        )
-    means = total[compared] / count[compared]
-    return means, last[compared], int((some & ~compared).sum()), lacking

@@ -10,6 +10,7 @@ from keras import ops
 from importance_tables import increases, model_of, sales, verdicts
 from keras_ts import WindowedSeries, compare, from_preset, importance
 from keras_ts.datasets import store_sales
+from keras_ts.windows.spec import HANDLING
 
 
 def test_columns_in_a_panel_come_from_the_same_series_and_static_ones_from_another():
@@ -100,10 +101,10 @@ def test_a_plain_series_has_its_own_past():
     assert verdicts(report) == {0: "matters"}
 
 
-@pytest.mark.parametrize("missing", ["drop", "mask", "mask_targets", "keep"])
+@pytest.mark.parametrize("missing", [name for name in HANDLING if HANDLING[name].series])
 def test_missing_values_travel_with_their_column(missing):
     """Where the last noise is missing, the model here adds 5, also if another window brought it."""
-    table = sales()[["day", "units", "offer", "noise"]]
+    handling, table = HANDLING[missing], sales()[["day", "units", "offer", "noise"]]
     table.loc[table.index % 50 == 7, "units"] = np.nan
     windows = WindowedSeries(
         3,
@@ -111,11 +112,11 @@ def test_missing_values_travel_with_their_column(missing):
         future_columns="offer",
         time_column="day",
         missing=missing,
-        min_inputs=2 if "mask" in missing else None,
+        min_inputs=2 if handling.masked else None,
     )
-    if missing in ("mask_targets", "drop"):
+    if handling.complete != "none":
         table.loc[table["units"].isna(), "offer"] = np.nan
-    if missing in ("keep", "mask"):
+    if handling.inputs:
         table.loc[table.index % 20 == 3, "noise"] = np.nan
     validation = windows.build(table)
 
@@ -126,11 +127,10 @@ def test_missing_values_travel_with_their_column(missing):
     report = importance(model_of(validation, predict), validation, repeats=2, verbose=0)
     assert verdicts(report)["offer"] == "matters"
     assert np.isfinite(report.error)
-    holes = missing in ("keep", "mask")
     assert verdicts(report)["noise"] == (
-        "cannot be told from noise" if holes else "the model does not use it"
+        "cannot be told from noise" if handling.inputs else "the model does not use it"
     )
-    assert holes == (increases(report)["noise"] != 0)
+    assert handling.inputs == (increases(report)["noise"] != 0)
 
 
 def test_targets_that_are_missing_count_nowhere():

@@ -45,7 +45,7 @@ def test_steps_and_origins_are_those_of_each_run(said):
     fields = Fields.of("it", read.columns, ["units"], "shop", "day")
     keys = Keys(read, "shop", "day")
     origins = keys.origins(read, fields, keys)
-    assert keys.steps(read, fields, origins).tolist() == frame["step"].tolist()
+    assert keys.steps(read, fields, origins, keys).tolist() == frame["step"].tolist()
     expected = np.unique(frame["origin"].to_numpy(), return_inverse=True)[1]
     assert origins.tolist() == expected.tolist()
 
@@ -87,3 +87,46 @@ def test_a_model_of_weekdays_has_no_weekends():
     keys = Keys(read, None, "day")
     assert keys.origins(read, fields, keys, "1 weekday").tolist() == [0] * 4
     assert len(set(keys.origins(read, fields, keys).tolist())) == 2
+
+
+@pytest.mark.parametrize("lacking", [(), (14, 15)], ids=["whole", "two rows are missing"])
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("times", FREQUENCIES.values(), ids=list(FREQUENCIES))
+def test_steps_are_the_distances_from_origins(times, gap, lacking):
+    """A table of the steps 3 to 7 has these steps, even if rows are missing."""
+    runs = [(origin, step) for origin in (9, 12, 20) for step in range(3, 8)]
+    origin, step = np.array([run for run in runs if sum(run) + gap not in lacking]).T
+    frame = pd.DataFrame({
+        "origin": times[origin], "day": times[origin + gap + step], "units": 1.0,
+    })  # fmt: skip
+    read = ForecastTable("it", frame)
+    fields = Fields.of("it", read.columns, ["units"], None, "day")
+    rows = Keys(ForecastTable("rows", pd.DataFrame({"day": times})), None, "day")
+    keys = Keys(read, None, "day")
+    origins = keys.origins(read, fields, rows)
+    assert keys.steps(read, fields, origins, rows, gap=gap).tolist() == step.tolist()
+
+
+def test_each_series_has_steps_of_its_own_frequency():
+    daily, weekly = (pd.date_range("2024-01-01", periods=30, freq=freq) for freq in ("D", "7D"))
+    parts = [
+        pd.DataFrame({"shop": shop, "origin": days[9], "day": days[11:15], "units": 1.0})
+        for shop, days in (("a", daily), ("b", weekly))
+    ]
+    read = ForecastTable("it", pd.concat(parts))
+    fields = Fields.of("it", read.columns, ["units"], "shop", "day")
+    came = pd.concat(pd.DataFrame({"shop": s, "day": d}) for s, d in (("b", weekly), ("a", daily)))
+    keys, rows = Keys(read, "shop", "day"), Keys(ForecastTable("rows", came), "shop", "day")
+    origins = keys.origins(read, fields, rows)
+    assert keys.steps(read, fields, origins, rows).tolist() == 2 * [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("origin", [3, 7], ids=["the first day of a forecast", "a number"])
+def test_rows_are_counted_if_the_origin_is_none(origin):
+    days = pd.date_range("2024-01-01", periods=9)
+    named = days[3] if origin == 3 else origin
+    read = ForecastTable("it", pd.DataFrame({"origin": named, "day": days[3:], "units": 1.0}))
+    fields = Fields.of("it", read.columns, ["units"], None, "day")
+    keys = Keys(read, None, "day")
+    steps = keys.steps(read, fields, keys.origins(read, fields, keys), keys)
+    assert steps.tolist() == [1, 2, 3, 4, 5, 6]

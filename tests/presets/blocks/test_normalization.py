@@ -21,6 +21,7 @@ from keras_ts import (
     sequence_to_sequence,
     sequence_to_vector,
 )
+from keras_ts.layers.normalize_window import OF_PERIODS, STATISTICS
 
 LEVELS = (0.1, 0.5, 0.9)
 WINDOW = 12
@@ -288,7 +289,7 @@ def test_a_seasonal_preset_is_exact_in_level():
     np.testing.assert_allclose(moved, called(model, x), atol=1e-3)
 
 
-@pytest.mark.parametrize("norm", ["last", "mean", "standard"])
+@pytest.mark.parametrize("norm", [norm for norm in STATISTICS if norm not in OF_PERIODS])
 def test_normalized_forecasts_move_with_the_level(norm):
     model = sequence_to_vector(cell="gru", units=(4,), window=10, window_norm=norm)
     x = np.random.default_rng(0).normal(size=(5, 10)).astype("float32")

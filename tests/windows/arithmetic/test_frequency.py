@@ -122,6 +122,7 @@ def test_a_month_without_that_day_ends_earlier():
      (1000, "ns", "1 microsecond"), (10**6, "ns", "1 millisecond")],
 )  # fmt: skip
 def test_names_of_steps_in_time(step, unit, name):
+    """Saved models hold them: ``same_steps`` has to take an old name for a new one."""
     times = np.datetime64(10**6, unit) + np.arange(5) * np.timedelta64(step, unit)
     [found] = frequencies(times, np.array([0, 5]))
     assert str(found) == name
@@ -251,6 +252,10 @@ CHOSEN = [
     ("day of month", 30, is_last),
 ]
 KINDS = [(name, mark, [day for day in EVERY_DAY if chosen(day)]) for name, mark, chosen in CHOSEN]
+
+
+def test_days_of_every_rule_are_tried():
+    assert {name for name, *_ in CHOSEN} == set(RULES)
 
 
 @pytest.mark.parametrize(("name", "mark", "days"), KINDS)
