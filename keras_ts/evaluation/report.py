@@ -182,7 +182,7 @@ class ComparisonReport(Report):
         # The rows are those of this model and of the baselines, which have no verdict.
         rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
         coverage = None
-        if levels is not None:
+        if levels and len(levels) > 1:
             share, width = (self.table[column][row] for column in ("coverage", "width"))
             coverage = {"asked": levels[-1] - levels[0], "share": share, "width": width}
         return {
