@@ -280,10 +280,9 @@ class ComparisonReport(Report):
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
         if len(self.verdicts) > 1:
-            best = self._models.best
             for name in self.verdicts:
-                if name != best:
-                    yield self._said(name, f"the best model, {best}", self._models)
+                if name != self._models.best:
+                    yield self._said(name, f"the best model, {self._models.best}", self._models)
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -346,8 +345,7 @@ class ComparisonReport(Report):
             if on.best and on.of[name].verdict != "beats"
         ]
         for target, on in lost[:_MOST_LOST]:
-            sentence = self._said(name, f"the best baseline there, {on.best}", on)
-            yield f"On {target}, {sentence}"
+            yield f"On {target}, {self._said(name, f'the best baseline there, {on.best}', on)}"
         if more := len(lost[_MOST_LOST:]):
             yield (
                 f"On {more} further targets {name} does not beat the best baseline there, either: "
@@ -383,10 +381,7 @@ class ComparisonReport(Report):
         skills = [on.of[name] for name in self._tallies for on in self._on_targets]
         verdicts = [f"too few {own.few}" if np.isnan(own.low) else own.verdict for own in skills]
         return {
-            **{
-                column: np.array([getattr(own, end) for own in skills])
-                for column, end in ENDS.items()
-            },
+            **{key: np.array([getattr(own, end) for own in skills]) for key, end in ENDS.items()},
             "verdict": np.array(verdicts),
             "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
         }

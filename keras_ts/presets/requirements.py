@@ -114,7 +114,8 @@ class Requirements:
     # "constant" if an event adds the same at all steps of the forecast
     events: Literal["constant", "by_step"] | None = None
     moving: tuple[int, int] | None = None  # places of cycles week and year, for moving dates
-    gap: int = 0  # steps between window and first target
+    gap: int = 0  # rows between window and first target
+    sampling_rate: int = 1  # rows from a step of the window to the next
     masked: bool = False  # Windows may lack values: steps where no target has one are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
     unseen: bool = False  # Windows may have no value at all.
@@ -167,7 +168,8 @@ def required_by(
     needs = Requirements(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
         steps=windows.horizon, targets=tuple(map(columns.own.index, columns.targets)),
-        gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
+        gap=windows.gap, sampling_rate=windows.sampling_rate,
+        shape=(*horizon, *columns.target_shape) or (1,),
         own=columns.own, ahead=columns.ahead, calendar=columns.calendar,
         seasons=(
             _seasons(panel, windows) if constants.num_series == 1 and columns.calendar else ()

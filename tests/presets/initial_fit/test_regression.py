@@ -210,19 +210,6 @@ def test_further_training_solves_it_on_the_new_rows_and_keeps_measured_widths(ca
     )
 
 
-def test_measured_widths_hold_after_the_noise_grew():
-    """The regression's own quantiles grow, too: widths would be corrected twice."""
-    noise = np.random.default_rng(3).normal(size=(3, 600))
-    noise[:, 300:] *= 2
-    train, held_out, last = WindowedSeries(6).split(list(50 + noise), at=[300, 450])
-    both = WindowedSeries(6).split(list(50 + noise), at=450)[0]
-    preset = from_preset("linear", quantiles=LEVELS)
-    model = calibrate(preset.fit(train), held_out, 0.8, train_on=both)
-    actual, predicted = last.to_numpy()[1], model.predict(last.to_numpy()[0], verbose=0)
-    inside = (actual >= predicted[..., 0]) & (actual <= predicted[..., -1])
-    assert 0.76 < inside.mean() < 0.84
-
-
 def frozen(train):
     model = LINEAR.fit(train)
     model = keras.Model(model.input, model.output, name="another")
