@@ -140,8 +140,10 @@ class Reader:
             # Two times of one zone differ by its clock, two in UTC by what has passed.
             begin, end = (t.astimezone(UTC) if self.in_utc else t for t in (earlier, later))
             if end - begin != (n - m) * self.step if self.step else end <= begin:
-                wanted = f"of {begin + (n - m) * self.step}" if self.step else "after it"
-                raise ValueError(f"{self.time}: {later} follows {earlier}. Send the row {wanted}.")
+                wanted = "each time once, in order"
+                if end > begin:
+                    wanted = f"the row of {begin + (n - m) * self.step}"
+                raise ValueError(f"{self.time}: {later} follows {earlier}. Send {wanted}.")
 
     def _array(self, role, rows):
         entry, columns = self.inputs[role], self.columns[role]

@@ -26,6 +26,7 @@ from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_furthe
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
+from keras_ts.presets.initial_fit.regression import keep_spread
 from keras_ts.windows.arithmetic.following import Followed, Scores, kept_levels
 from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
 from keras_ts.windows.arithmetic.short import class_of
@@ -78,8 +79,9 @@ def calibrate(
 
     A net would learn most from the held-out rows, which are the latest. With ``train_on``, the
     widths are measured first, and then a copy of the net is trained on those rows, too, as
-    ``fine_tune`` does. The widths stay those of the net that had fewer rows, so the coverage is
-    approximate, and not guaranteed even for exchangeable errors.
+    ``fine_tune`` does. (The preset "linear" is solved on them alone.) The widths stay those of the
+    net that had fewer rows, so the coverage is approximate, and not guaranteed even for
+    exchangeable errors.
 
     Intervals hold for single steps. For the total of a week or of several series, pass
     ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
@@ -199,6 +201,8 @@ def calibrate(
         layer.paths = _error_paths(calibrated, layer.quantiles, judged)
     if train_on is not None and settings is not None:
         trained = trained_further(model, train_on, settings, name="train_on")
+        if levels is not None:
+            keep_spread(trained, levels, model)
         interface = Interface(trained, interface.carried)
         calibrated = _attached(layer, interface, judged, calibrated.name)
     return calibrated

@@ -35,6 +35,8 @@ def fine_tune(
     The windows are read in random order. If ``min_inputs`` admits young series, two fifths of the
     windows are cut short, as ``preset.fit`` does.
 
+    A model of the preset "linear" is solved anew, on the windows in ``train`` alone.
+
     A calibrated model is trained without its intervals, and calibrated again afterwards, on
     ``calibration``. Its ``ConformalInterval`` keeps what the net was compiled with, also in a file.
 
@@ -59,7 +61,7 @@ def fine_tune(
         model: The model, compiled or calibrated, as it was trained or loaded.
         train: The windows to train on: the later rows, or all of them. They must be cut as those
             that the model carries: ``load_windows(filepath).build(table)``.
-        epochs: Passes over the windows. Defaults to None: 5.
+        epochs: Passes over the windows. Defaults to None: 5. For "linear", leave it out.
         learning_rate: The rate, which stays the same throughout. Defaults to None: a tenth of the
             highest rate that the model was compiled with; 1e-4 if that is unknown or 0.
         calibration: Windows to calibrate on, which hold none of the targets in ``train``. Needed

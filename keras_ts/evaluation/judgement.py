@@ -178,7 +178,7 @@ def judge(
     on_targets = [measure] * (len(judged.columns) > 1)
     if on_targets and measure in METRICS and METRICS[measure].scaled:
         # A target that is constant in train has no scale, so MAE decides on it.
-        on_targets += ["mae"] * (not np.isfinite(scales[..., 0]).any(axis=0).all())
+        on_targets += ["mae"]
     result = Judgement(
         tallies={},
         judged=judged,

@@ -95,6 +95,7 @@ class Judge:
             self._pointed = [name for name in self._models if name in pointed]
             by = measure_of(self._by, judged)
             levels = common_levels(model.levels for model in models)
+            levels = levels if len(levels) > 1 else ()  # A single one bounds no interval.
             if not models and by in QUANTILE:
                 levels = USUAL_LEVELS
             errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
@@ -180,7 +181,7 @@ class Judge:
                     all_origins,
                 )
                 for name, levels in first.levels.items()
-                if levels is not None
+                if levels and len(levels) > 1
             },
             windows=int(scored.sum()),
             judged_on=on,
@@ -236,8 +237,10 @@ def _table(
 ) -> dict[str, Array]:
     """Return the scores of all forecasters, with those of quantiles if a model has any."""
     table: dict[str, Array] = {"name": np.array(list(tallies))}
-    quantile = () if all(np.isnan(t.metric("pinball")) for t in tallies.values()) else QUANTILE
-    for column in (*POINT, *metrics, *ENDS, *quantile):
+    shared = len(common_levels(t.levels for t in tallies.values())) > 1
+    quantile = [name for name, metric in QUANTILE.items() if shared or not metric.common]
+    intervals = any(len(t.levels or ()) > 1 for t in tallies.values())
+    for column in (*POINT, *metrics, *ENDS, *(quantile if intervals else ())):
         table[column] = np.array([
             getattr(skills[name], ENDS[column]) if column in ENDS else float(tally.metric(column))
             for name, tally in tallies.items()
@@ -286,12 +289,11 @@ def _notes(
                 "intervals are wrong: end it in SortedQuantiles, and train it again."
             )
     common = common_levels(tally.levels for tally in tallies.values())
+    columns = ", ".join(metric.heading for metric in QUANTILE.values() if metric.common)
     for name, tally in tallies.items():
         if others := ", ".join(f"{p:g}" for p in tally.levels or () if p not in common):
-            yield (
-                f"The columns {', '.join(m.heading for m in QUANTILE.values() if m.common)} leave "
-                f"out the levels {others} of {name}, which others lack."
-            )
+            leave = f"The columns {columns} leave out" if len(common) > 1 else f"No {columns} for"
+            yield f"{leave} the levels {others} of {name}, which others lack."
 
 
 def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:

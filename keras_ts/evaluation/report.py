@@ -38,6 +38,9 @@ from keras_ts.windows.arithmetic.labels import label_column
 
 # A report names at most this many targets on which a model does not beat the best baseline.
 _MOST_LOST = 10
+# Forecasts are the same if no window's errors differ by more than this share of the mean error: a
+# report prints four digits, and float32 rounds levels of a thousand times the error by 6e-5 of it.
+_SAME = 1e-4
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -179,7 +182,7 @@ class ComparisonReport(Report):
         # The rows are those of this model and of the baselines, which have no verdict.
         rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
         coverage = None
-        if levels is not None:
+        if levels and len(levels) > 1:
             share, width = (self.table[column][row] for column in ("coverage", "width"))
             coverage = {"asked": levels[-1] - levels[0], "share": share, "width": width}
         return {
@@ -277,10 +280,9 @@ class ComparisonReport(Report):
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
         if len(self.verdicts) > 1:
-            best = self._models.best
             for name in self.verdicts:
-                if name != best:
-                    yield self._said(name, self._models.of[name], f"the best model, {best}")
+                if name != self._models.best:
+                    yield self._said(name, f"the best model, {self._models.best}", self._models)
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -298,13 +300,15 @@ class ComparisonReport(Report):
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
-        return self._said(name, self._joint.of[name], f"the best baseline, {self.best}")
+        return self._said(name, f"the best baseline, {self.best}", self._joint)
 
-    def _said(self, name: str, skill: Skill, rival: str, on: Skills | None = None) -> str:
+    def _said(self, name: str, rival: str, on: Skills) -> str:
         """Return in a sentence how a model does beside a rival, or why it is not judged."""
-        by, _, _, origins = on or self._joint
+        skill, by, origins, errors = on.of[name], on.by, on.origins, self._tallies[on.best].errors
         over = f"over {len(origins.series)} windows{_panel(origins)}"
         figure = f"skill {percent(skill.value)} by {heading(by)}"
+        if np.nanmax(np.abs(self._tallies[name].by_seed - errors)) <= _SAME * np.nanmean(errors):
+            return f"{name} {skill.verdict} {rival}: both forecast the same, {over}."
         if skill.value == -np.inf:
             rival += f", whose {heading(by)} is 0"
         elif skill.value < -1:
@@ -341,8 +345,7 @@ class ComparisonReport(Report):
             if on.best and on.of[name].verdict != "beats"
         ]
         for target, on in lost[:_MOST_LOST]:
-            rival = f"the best baseline there, {on.best}"
-            yield self._said(f"On {target}, {name}", on.of[name], rival, on)
+            yield f"On {target}, {self._said(name, f'the best baseline there, {on.best}', on)}"
         if more := len(lost[_MOST_LOST:]):
             yield (
                 f"On {more} further targets {name} does not beat the best baseline there, either: "
@@ -378,10 +381,7 @@ class ComparisonReport(Report):
         skills = [on.of[name] for name in self._tallies for on in self._on_targets]
         verdicts = [f"too few {own.few}" if np.isnan(own.low) else own.verdict for own in skills]
         return {
-            **{
-                column: np.array([getattr(own, end) for own in skills])
-                for column, end in ENDS.items()
-            },
+            **{key: np.array([getattr(own, end) for own in skills]) for key, end in ENDS.items()},
             "verdict": np.array(verdicts),
             "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
         }

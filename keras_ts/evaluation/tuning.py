@@ -20,6 +20,7 @@ from keras_ts.evaluation.judged import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.gate import blend, blended
+from keras_ts.presets.initial_fit.regression import solved_again
 from keras_ts.presets.training import CUT_SHORT, mean_of, members_of
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.saving.config import short
@@ -67,12 +68,20 @@ def trained_further(
     learning_rate: float | None = None,
 ) -> keras.Model:
     """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say."""
+    judged = JudgedWindows(name, train)
+    interface = Interface.of(model, train, cure=CURE)
+    interface.check_columns(judged.panel.columns)
     if not model.trainable_weights:
-        raise ValueError(
-            "model has no weights to train: it is solved in closed form, or frozen. Fit the preset "
-            "again: preset.fit(windows.build(rows)). After a change pass recent rows, such as "
-            "those since, as a fit on all rows keeps the old pattern; compare says if it is better."
-        )
+        again = solved_again(interface, train)
+        if again is None or (epochs, learning_rate) != (None, None):
+            raise ValueError(
+                "model has no weights to train: it is frozen, so train some of its layers; or it "
+                "is solved in closed form, so leave out epochs and learning_rate."
+            )
+        for layer in _keras_private.layers_within(again, WindowedInput):
+            layer.carried = layer.carried.trained_further(train, joined(spans_of(judged)))
+        again.compile(**_objects(settings))
+        return again
     members, parts = members_of(model), blended(model)
     if members or parts:
 
@@ -98,9 +107,6 @@ def trained_further(
         learning_rate = _small_rate(settings["optimizer"])
     else:
         learning_rate = _checks.positive("learning_rate", learning_rate)
-    judged = JudgedWindows(name, train)
-    interface = Interface.of(model, train, cure=CURE)
-    interface.check_columns(judged.panel.columns)
     # Made before the copy: cloning compiles it too, and would fail with a less clear error.
     arguments = _objects(
         {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)}

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -92,10 +92,10 @@ def aggregate(
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
     read = Samples.of(samples)
     if above is not None:
-        if hasattr(above, "columns"):
+        if hasattr(above, "columns") or (np.ndim(cast(Any, above)) and not hasattr(above, "items")):
             raise TypeError(
                 "above must be a number, or a dict or Series of numbers by id or group. Received: "
-                f"{type(above).__name__}. Pass one column of it."
+                f"{type(above).__name__}. Pass dict(zip(ids, numbers))."
             )
         above = dict(above.items()) if hasattr(above, "items") else _checks.real("above", above)
         if levels is None or len(read.values) > 1:

@@ -158,7 +158,9 @@ def forecast(
     warn_of_ended(prepared.plan)
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None
-        made = with_plan_alone(made, future, settings, prepared.plan.steps, samples)
+        following, steps = prepared.plan.following, prepared.plan.steps
+        ahead = None if following is None else following.times[prepared.plan.history.chosen, 0]
+        made = with_plan_alone(made, future, settings, ahead, steps, samples)
     return made
 
 

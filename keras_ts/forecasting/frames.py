@@ -13,7 +13,7 @@ from keras_ts.windows.reading.frames import is_frame, open_frame
 from keras_ts.windows.reading.panel import Panel, given_of, source_of, with_columns
 from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
-from keras_ts.windows.reading.timestamps import as_column
+from keras_ts.windows.reading.timestamps import as_column, read_clock
 from keras_ts.windows.spec import WindowSpec
 
 
@@ -99,7 +99,7 @@ def as_frames(
 
 
 def with_plan_alone(
-    forecast: Any, future: Any, windows: WindowSpec, steps: int, samples: int | None
+    forecast: Any, future: Any, windows: WindowSpec, ahead: Array | None, steps: int, samples: Any
 ) -> Any:
     """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
     made, plan = open_frame(forecast), open_frame(future)
@@ -116,8 +116,13 @@ def with_plan_alone(
             )
         plan = plan.sort(times)
     for row, name in enumerate(plan[ids].to_list()):
-        if name in rows and len(rows[name]) < steps:
+        if name in rows:
             rows[name].append(row)
+    follows = np.ones(len(plan), bool)
+    if times is not None and ahead is not None and len(ahead):
+        # A plan may hold earlier rows, such as those of a gap; the first step is the others' one.
+        follows = read_clock([plan], times, np.array([0, len(plan)])).times >= np.fmin.reduce(ahead)
+    rows = {n: ([row for row in own if follows[row]] or own)[:steps] for n, own in rows.items()}
     order = [row for ahead in rows.values() for row in ahead for _ in range(samples or 1)]
     parts = [rows_of_a_series(len(ahead), samples) for ahead in rows.values()]
     alone: dict[str, Any] = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}

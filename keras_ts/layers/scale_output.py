@@ -99,8 +99,10 @@ class ScaleOutput(SeriesLayer):
             scale, offset = np.abs(values).max(axis=0), np.zeros(values.shape[1:])
         else:
             scale, offset = np.ptp(values, axis=0), values.min(axis=0)
-        if not np.all(scale > 0):
-            column = "" if values.ndim == 1 else f"column {np.argmin(scale)} of "
+        # The deviation of equal values may be rounding, and not 0.
+        constant = np.ptp(values, axis=0) == 0 if method == "standard" else scale == 0
+        if np.any(constant):
+            column = "" if values.ndim == 1 else f"column {np.argmax(constant)} of "
             raise ValueError(
                 f"{column}series is constant, so method={method!r} finds no scale. Give one: "
                 "ScaleOutput(scale=1.0, offset=...)."

@@ -85,6 +85,8 @@ class SmoothedForecast(SeriesLayer):
             Defaults to False.
         backtest_steps: Steps on which candidates are tried at each origin of a window. Defaults to
             None: they are not tried.
+        sampling_rate: Rows from a step of the window to the next; ``steps`` and ``gap`` count rows,
+            and ``h`` may then have a fraction: ``d (1 - d^h) / (1 - d)``. Defaults to 1.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -105,7 +107,7 @@ class SmoothedForecast(SeriesLayer):
         ValueError: An argument is out of range, or the inputs have other shapes.
     """
 
-    _settings = ("steps", "gap", "unit", "masked", "backtest_steps")
+    _settings = ("steps", "gap", "unit", "masked", "backtest_steps", "sampling_rate")
 
     def __init__(
         self,
@@ -114,6 +116,7 @@ class SmoothedForecast(SeriesLayer):
         unit: float | Sequence[float] | None = None,
         masked: bool = False,
         backtest_steps: int | None = None,
+        sampling_rate: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -124,6 +127,7 @@ class SmoothedForecast(SeriesLayer):
         self.backtest_steps = (
             None if backtest_steps is None else _checks.integer("backtest_steps", backtest_steps, 1)
         )
+        self.sampling_rate = _checks.integer("sampling_rate", sampling_rate, 1)
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the shares."""
@@ -207,7 +211,7 @@ class SmoothedForecast(SeriesLayer):
         dampings, lines = len(_DAMPINGS), len(_LINES)
         shares = ops.reshape(shares[1][:, 1:], (-1, dampings, lines, features))
         slope = ops.sum(shares * slopes[:, None], axis=2)
-        ahead = np.arange(1, self.steps + 1)[None, :, None] + self.gap
+        ahead = (np.arange(1, self.steps + 1)[None, :, None] + self.gap) / self.sampling_rate
         ahead = passed + ops.cast(ahead, slope.dtype)
         return level + ops.matmul(_grown(ahead, ops), slope)
 

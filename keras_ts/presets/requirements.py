@@ -16,6 +16,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.windows.arithmetic.cycles import Holiday
 from keras_ts.windows.arithmetic.scale import mean_absolute_steps, merged, moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.feeding.source import WindowSource
@@ -99,7 +100,8 @@ class Requirements:
     own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all
     ahead: tuple[int, ...] = ()  # columns of ``past`` that ``future`` continues
     calendar: int = 0  # columns, the last of ``ahead``
-    # For a single series, places in ``future`` of calendar cycles longer than the window
+    # For a single series, places in ``future`` of cycles longer than the window, and of holidays
+    # if there is one step
     seasons: tuple[int, ...] = ()
     own_constants: Constants | None = None  # None without a dataset, as for the next two
     target_constants: Constants | None = None
@@ -112,7 +114,8 @@ class Requirements:
     # "constant" if an event adds the same at all steps of the forecast
     events: Literal["constant", "by_step"] | None = None
     moving: tuple[int, int] | None = None  # places of cycles week and year, for moving dates
-    gap: int = 0  # steps between window and first target
+    gap: int = 0  # rows between window and first target
+    sampling_rate: int = 1  # rows from a step of the window to the next
     masked: bool = False  # Windows may lack values: steps where no target has one are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
     unseen: bool = False  # Windows may have no value at all.
@@ -165,11 +168,11 @@ def required_by(
     needs = Requirements(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
         steps=windows.horizon, targets=tuple(map(columns.own.index, columns.targets)),
-        gap=windows.gap, shape=(*horizon, *columns.target_shape) or (1,),
+        gap=windows.gap, sampling_rate=windows.sampling_rate,
+        shape=(*horizon, *columns.target_shape) or (1,),
         own=columns.own, ahead=columns.ahead, calendar=columns.calendar,
         seasons=(
-            _seasons(panel, windows.window * windows.sampling_rate)
-            if constants.num_series == 1 and columns.calendar else ()
+            _seasons(panel, windows) if constants.num_series == 1 and columns.calendar else ()
         ),
         own_constants=past[columns.own], target_constants=past[columns.targets],
         ahead_constants=ahead[columns.ahead],
@@ -190,16 +193,18 @@ def required_by(
     return needs
 
 
-def _seasons(panel: FlatSeries, rows: int) -> tuple[int, ...]:
-    """Return the places in ``future`` of the calendar cycles that are longer than ``rows``."""
+def _seasons(panel: FlatSeries, windows: WindowSpec) -> tuple[int, ...]:
+    """Return the places in ``future`` of cycles longer than a window, and maybe of holidays."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]
     first, places = len(columns.planned), []
-    for place in range(0, columns.calendar, 2):
+    for place, cycle in zip(range(0, columns.calendar, 2), windows.cycles, strict=True):
         angles = np.arctan2(calendar[:, place], calendar[:, place + 1])
         # The angle jumps where dates are left out; the median ignores these jumps.
         step = np.nanmedian(np.diff(angles) % (2 * np.pi))
-        if step * rows < 2 * np.pi:
+        # A holiday has no angle, and one at the last step says nothing of the steps before it.
+        long = step * windows.window * windows.sampling_rate < 2 * np.pi
+        if long and (windows.horizon == 1 or not isinstance(cycle, Holiday)):
             places += [first + place, first + place + 1]
     return tuple(places)
 

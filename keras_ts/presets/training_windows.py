@@ -124,10 +124,11 @@ def training_windows(
     if several and handling is not None and handling.masked:
         # A series with enough rows for a level and a trend is to be forecast. From one origin a net
         # learns neither a season nor a price, so inputs are given up for origins.
-        shortest = int(panel.lengths.min())
         inputs = _inputs_beside_origins(rows[rows > ahead] - ahead, period, rate)
-        fewest = max(min(_FEWEST_PERIODS * period + 1, shortest, inputs), _FEWEST_ROWS)
-        most = min(_checks.integer("window", chosen["window"], 1), longest - ahead)
+        shortest = min(_FEWEST_PERIODS * period + 1, int(panel.lengths.min()))
+        fewest = max(min(_inputs_in(shortest, rate), inputs), _FEWEST_ROWS)
+        longest_past = _inputs_in(longest - ahead, rate)
+        most = min(_checks.integer("window", chosen["window"], 1), longest_past)
         chosen.setdefault("min_inputs", max(min(fewest, most), 1))
     return WindowedSeries(**chosen)
 
@@ -137,6 +138,11 @@ def _inputs_beside_origins(rows: IntArray, period: int, rate: int) -> int:
     # ``rows`` are those of each series that inputs and origins share: all before its last targets.
     usual = int(np.median(rows)) if len(rows) else 0
     return (usual - min(period, usual // 2)) // rate + 1
+
+
+def _inputs_in(rows: int, rate: int) -> int:
+    """Return the most inputs of a window, ``rate`` rows apart, that these rows hold."""
+    return (rows - 1) // rate + 1
 
 
 def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:

@@ -161,14 +161,17 @@ def smooth(
     if needs.target_constants is not None:
         stds = needs.target_constants.std
         unit = stds[0] if len(stds) == 1 else list(stds)
-    # Candidates are tried on as many steps as are forecast, but at most a period, or 3.
-    tried = max(1, min(needs.steps, max(settings.period or 1, 3)))
+    # Candidates are tried on the steps of a window that the forecast spans, but at most a period,
+    # or 3.
+    spanned = -(-needs.steps // needs.sampling_rate)
+    tried = max(1, min(spanned, max(settings.period or 1, 3)))
     layer = SmoothedForecast(
         needs.steps,
         needs.gap,
         unit,
         masked=needs.masked,
         backtest_steps=tried if settings.smoothing == "mixed" else None,
+        sampling_rate=needs.sampling_rate,
     )
     forecasts, state = layer([windows, state] if unit is None else [windows, state, scale])
     if settings.smoothing != "linear" or needs.window is None:

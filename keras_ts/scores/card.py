@@ -224,7 +224,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in values["versions"].items())
     paragraphs = [
         f"# {_escaped(values['model'])}",
-        f"A Keras model that forecasts the next {rows} of a series.",
+        f"A Keras model that forecasts the next {rows} of a series{_after(card)}.",
         *(f"> **{_escaped(remark)}**" for remark in card.remarks),
         f"**{_escaped(values['sentence'])}**",
         *map(_escaped, values["targets"] or ()),
@@ -322,7 +322,8 @@ def _code(card: Scorecard, rows: str) -> Iterator[str]:
         columns = f" and {len(read)} columns" if len(read) > 1 else ""
         yield f"# series: an array with one row for each step{columns}"
     if planned:
-        yield f"# plan: the {rows} that follow, with the columns {listed([*keys, *planned])}"
+        columns = f"with the columns {listed([*keys, *planned])}"
+        yield f"# plan: the {rows} that follow{_after(card)}, {columns}"
     yield f"ahead = keras_ts.forecast(model, series{', future=plan' * bool(planned)})"
     yield "```"
 
@@ -336,11 +337,18 @@ def _limits(card: Scorecard, rows: str) -> Iterator[str]:
     if judged["series"] == 1:
         yield "It was judged on one series, so nothing is known of others."
     if card.quantiles is None:
-        yield (
-            f"Errors were measured up to {rows} ahead. Steps beyond are forecast from the model's "
-            "own forecasts, and were not judged."
-        )
+        if not card.carried.windows.gap:  # With a gap, forecast refuses steps beyond.
+            yield (
+                f"Errors were measured up to {rows} ahead. Steps beyond are forecast from the "
+                "model's own forecasts, and were not judged."
+            )
         yield "It gives a point, without an interval."
+
+
+def _after(card: Scorecard) -> str:
+    """Return the gap before the forecast in words, if there is one."""
+    gap = card.carried.windows.gap
+    return f", after a gap of {_several(gap, 'row')}" if gap else ""
 
 
 def _table(rows: Iterable[list[str]], side: str = "---:") -> str:

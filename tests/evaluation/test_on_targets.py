@@ -154,3 +154,17 @@ def test_errors_on_targets_are_joined_over_folds_and_kept_by_seed():
     seeds = Tally.averaged(parts[1:])
     np.testing.assert_allclose(seeds.by_target["mase"], draw[1:].mean(axis=2).transpose(2, 0, 1))
     assert not Tally.joined([Tally(5, 1, 2, 2)] * 2).by_target
+
+
+def test_a_series_that_is_not_judged_has_no_say_in_the_measure_of_a_target():
+    """The target 1 of the judged series is constant in train, and that of the other is not."""
+    judged_one, ended = walks(2)
+    judged_one[:90, 1] = 1.0
+    windows = WindowedSeries(12, 4, target_columns=[0, 1])
+    both, one = (
+        compare(None, *windows.split(panel, at=90), baselines=OWN).scores(by="target")
+        for panel in ([judged_one, ended[:60]], [judged_one])
+    )
+    assert one["best"][1] == "moving average"
+    for column in COLUMNS:
+        np.testing.assert_array_equal(both[column], one[column])

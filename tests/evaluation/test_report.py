@@ -8,7 +8,8 @@ import pandas as pd
 import polars
 import pytest
 
-from keras_ts import WindowedSeries, compare, course_series
+from keras_ts import WindowedSeries, compare, course_series, from_preset
+from keras_ts.baselines import LinearRegression
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,21 @@ def test_too_few_windows_have_no_interval():
     report = compare(None, *WindowedSeries(5).split(course_series(60), at=50))
     assert "too few windows" in str(report)
     assert "cannot be judged: there are 10 origins, 2 stretches of 5, and" in str(report)
+
+
+def test_the_regression_beside_its_preset_is_said_to_forecast_the_same():
+    train, held = WindowedSeries(5, 3).split(course_series(400), at=200)
+    preset = from_preset("linear")
+    report = compare({"linear": preset.fit(train)}, train, held, baselines=["linear regression"])
+    assert str(report).endswith(
+        "linear cannot be told from the best baseline, linear regression: both forecast the same, "
+        f"over {held.num_windows} windows."
+    )
+    line = LinearRegression().fit(train).predict(held)
+    for shift, same in ((5e-5, True), (2e-3, False)):
+        near = held.align(line + shift * np.abs(line - held.to_numpy()[1]).mean())
+        report = compare({"near": near}, train, held, baselines=["linear regression"])
+        assert ("both forecast the same" in str(report)) == same
 
 
 def test_a_model_without_an_interval_is_said_not_to_be_judged():

@@ -101,3 +101,22 @@ def test_a_report_that_begins_at_a_later_step_makes_none():
     with pytest.raises(ValueError, match="begins at step 4, the first that all models forecast"):
         report.scorecards()
     assert len(compare({"a": models["a"]}).scorecards()) == 1
+
+
+def test_models_that_share_only_the_median_keep_their_intervals():
+    """Their coverage and width are in table and card, without a score of levels that all have."""
+    train, held = parts()
+    levels = {"wide": (0.05, 0.5, 0.95), "narrow": (0.1, 0.5, 0.9), "point": (0.5,)}
+    models = {name: forecaster(train, quantiles) for name, quantiles in levels.items()}
+    report = compare(models, train, held, baselines=["naive"])
+    cards = dict(zip(models, report.scorecards(), strict=True))
+    assert {"coverage", "width"} <= set(report.table)
+    assert not {"pinball", "sql", "interval_score"} & set(report.table)
+    assert "No pinball, SQL, interval score for the levels 0.05, 0.95 of wide" in str(report)
+    assert list(report.coverages) == ["wide", "narrow"]
+    assert cards["point"]["coverage"] is None
+    assert np.isnan(report.table["width"][-1])  # A baseline has no interval, not one of width 0.
+    for place, name in enumerate(report.coverages):
+        alone = compare(models[name], train, held, baselines=["naive"])
+        assert report.table["coverage"][place] == alone.table["coverage"][0]
+        assert cards[name]["coverage"]["width"] == pytest.approx(alone.table["width"][0], rel=1e-5)

@@ -87,8 +87,9 @@ def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
         aggregate(table, over, groups=groups, above=kind(limits))
     with pytest.raises(ValueError, match=r"above lacks a number for \['all'\]"):
         aggregate(table, BOTH, above=kind(limits))
-    with pytest.raises(TypeError, match=r"or a dict or Series .* Received: DataFrame\. Pass one"):
-        aggregate(table, over, groups=groups, above=pd.Series(limits).to_frame())
+    for wrong in (pd.Series(limits).to_frame(), np.array([*limits.values()]), [*limits.values()]):
+        with pytest.raises(TypeError, match=r"a dict or Series .*(Frame|array|list)\. Pass dict"):
+            aggregate(table, over, groups=groups, above=wrong)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -187,19 +187,21 @@ def test_a_series_that_only_the_plan_has_is_named(library):
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 @pytest.mark.parametrize("zone", [None, "America/New_York"])
-def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library, zone):
-    """At the first times of its plan, behind those of the series that have rows."""
-
+@pytest.mark.parametrize(("gap", "earlier"), [(0, 0), (2, 0), (0, 4)])
+def test_a_series_that_only_the_plan_has_gets_rows_of_nan_if_asked(library, zone, gap, earlier):
+    """At the first times that follow, behind those of the series that have rows."""
     days = pd.date_range("2024-01-01", periods=12, tz=zone)
     columns = {"day": days, "y": np.arange(12.0), "price": np.arange(12.0) % 3}
     own = [pd.DataFrame({"id": name, **columns}) for name in "ba"]
-    ahead = pd.date_range("2024-01-13", periods=3, tz=zone)
-    plans = [pd.DataFrame({"id": name, "day": ahead[::-1], "price": 2.0}) for name in "cab"]
+    planned = pd.date_range("2024-01-13", periods=3 + gap + earlier, tz=zone) - earlier * days.freq
+    plans = [pd.DataFrame({"id": name, "day": planned[::-1], "price": 2.0}) for name in "cab"]
+    ahead = planned[gap + earlier :]
     made = pl.DataFrame if library == "polars" else pd.DataFrame
     table, plan = made(pd.concat(own)), made(pd.concat(plans))
     windows = WindowedSeries(
-        4, 2, target_columns="y", id_column="id", time_column="day", future_columns="price"
-    )
+        4, 2, gap=gap, target_columns="y", id_column="id", time_column="day",
+        future_columns="price",
+    )  # fmt: skip
     model = RecurrentPreset(units=(3,), window_norm="last").build(windows.build(table))
     with pytest.raises(ValueError, match=r"future has rows of \['c'\].*incomplete=\"nan\""):
         forecast(model, table, future=plan)

@@ -104,6 +104,7 @@ def test_scale_output_from_series(method):
     ("values", "says"),
     [
         ([1.0, 1.0], "^series is constant"),
+        ([0.1, 0.1, 0.1], "^series is constant"),  # Its computed deviation is 1.4e-17.
         (np.array([[1.0, 3.0], [2.0, 3.0]]), "^column 1 of series is constant"),
         ([], "empty"),
         ([1.0, np.nan], "missing"),

@@ -114,6 +114,17 @@ def test_at_first_all_levels_count_alike_and_trends_for_two_thirds():
     np.testing.assert_allclose(numpy(forecast)[0, :, 0], expected, rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize("backtest_steps", [None, 3])
+def test_steps_count_rows_of_windows_that_leave_rows_out(backtest_steps):
+    window = np.random.default_rng(1).normal(size=(1, 12, 1)).cumsum(axis=1)
+    inputs, settings = [window, np.ones((1, 5))], {"backtest_steps": backtest_steps}
+    by_step, _ = SmoothedForecast(2, 1, **settings)(inputs)
+    by_row, _ = SmoothedForecast(8, 4, sampling_rate=4, **settings)(inputs)
+    np.testing.assert_allclose(numpy(by_row)[:, 3::4], numpy(by_step), rtol=1e-5)
+    between = np.diff(numpy(by_row)[0, :, 0])
+    assert (between > 0).all() or (between < 0).all()
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e3])
 def test_with_a_backtest_the_best_pair_leads_before_training(scale):
     """A straight line goes on; noise about a level is forecast by its mean."""

@@ -41,5 +41,15 @@ def test_smoothing_goes_with_several_targets_gaps_quantiles_and_holes(
     np.testing.assert_array_less(apart, 14 * np.abs(slopes) + 1e-3)
 
 
+@pytest.mark.parametrize("gap", [0, 4])
+def test_trends_go_on_by_rows_where_windows_leave_rows_out(gap):
+    """They grew by a step of the window, four rows, for each row."""
+    line = np.arange(300.0)
+    preset = RecurrentPreset(cell="gru", units=(3,), window_norm="last", smoothing="mixed")
+    dataset = WindowedSeries(12, 4, gap=gap, sampling_rate=4).build(line)
+    x, y = dataset[0]
+    np.testing.assert_allclose(called(preset.build(dataset), x), y, atol=0.2)
+
+
 def linear(model):
     return next(layer for layer in model.layers if isinstance(layer, LinearForecast))

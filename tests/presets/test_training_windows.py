@@ -183,6 +183,14 @@ def test_inputs_far_apart_leave_as_many_origins():
     assert windows.count(table) == 2 * 47
 
 
+def test_a_short_series_has_fewer_inputs_than_rows():
+    """It had to have as many inputs as rows, and so no window."""
+    table = panel(20, 400, 400)
+    windows = from_preset("linear", period=12).windows_for(table, 2, sampling_rate=4)
+    assert windows.min_inputs == 5
+    assert windows.count(table[:1]) == 2
+
+
 def test_a_gap_and_a_sampling_rate_count():
     preset, series = from_preset("smooth_gru"), np.sin(np.arange(1000.0))
     rare = preset.windows_for(series, 7, sampling_rate=10)

@@ -280,11 +280,14 @@ def test_the_columns_are_those_of_the_table():
         "| Window | 20 rows, every 2 rows |",
         "| Horizon | 3 rows, after 2 |",
         '# series: a data frame with the columns "shop", "day", "units", "promotion", "kind"',
-        '# plan: the 3 rows that follow, with the columns "shop", "day", "promotion"',
+        '# plan: the 3 rows that follow, after a gap of 2 rows, with the columns "shop", "day", '
+        '"promotion"',
+        "A Keras model that forecasts the next 3 rows of a series, after a gap of 2 rows.",
         "ahead = keras_ts.forecast(model, series, future=plan)",
         "- It gives a point, without an interval.",
     ):
         assert line in lines
+    assert not any("Steps beyond are forecast" in line for line in lines)
 
 
 def test_a_long_horizon_is_shown_in_part(card):

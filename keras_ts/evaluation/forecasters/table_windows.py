@@ -165,10 +165,12 @@ def _one_run(
     np.minimum.at(first, series[present], target[present])
     begin: IntArray = np.where(series >= 0, first[series], none)
     steps = (target - begin)[present]
-    if len(np.unique(target[present])) < len(steps) or (steps >= judged.geometry.horizon).any():
+    twice = len(np.unique(target[present])) < len(steps)
+    if twice or (steps >= judged.geometry.horizon).any():
+        found = f"more steps than horizon={judged.geometry.horizon}"
         raise ValueError(
-            f"{name} has forecasts from several origins, or more steps than horizon="
-            f"{judged.geometry.horizon}, and no column that says the origin: add a column "
-            "'origin' (the time of the last row known) or 'step' (1 for the first forecast)."
+            f"{name} has {'several rows for one series and time' if twice else found}, and no "
+            "column that says the origin: add a column 'origin' (the time of the last row known) "
+            f"or 'step' (1 for the first forecast){', or drop_duplicates() them' * twice}."
         )
     return begin

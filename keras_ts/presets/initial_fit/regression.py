@@ -8,23 +8,32 @@ coefficients to the units of the model. Nothing is left to train.
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_ts._dtypes import whole_precision
+from keras_ts._models import value_of
 from keras_ts._typing import Array
+from keras_ts.interface import Interface
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.plumbing import CarryForward, LastSteps, MissingAsColumns, SelectColumns
+from keras_ts.layers.restore_window import RestoreWindow
+from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.presets.blocks.normalization import normalized, standardization
-from keras_ts.presets.requirements import IGNORED, Constants, Requirements
+from keras_ts.presets.requirements import IGNORED, Constants, Requirements, required_by
+from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.wiring import entrance, headed, within_bounds
 from keras_ts.windows.arithmetic.regression import Line
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.regression import DirectRidge
 from keras_ts.windows.roles import as_x
+
+# The names of the cell and its models, and of two layers.
+_NAME: Literal["linear"] = "linear"
+_WINDOW, _OTHERS = "linear_window", "linear_others"
 
 
 def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
@@ -49,6 +58,34 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
         if layer is not None:
             layer.trainable = False
     return model
+
+
+def solved_again(interface: Interface, dataset: WindowDataset) -> keras.Model | None:
+    """Return the model of another dataset like one of ``solved``; None for any other model."""
+    if not _is_solved(interface.model):
+        return None
+    carried: Any = {end: getattr(interface.bounds, end, None) for end in ("minimum", "maximum")}
+    carried |= {"period": interface.period, "quantiles": interface.quantiles}
+    return solved(required_by(PresetSettings(cell=_NAME, **carried), dataset), dataset)
+
+
+def keep_spread(model: keras.Model, levels: Sequence[float], of: keras.Model) -> None:
+    """Give quantiles of ``solved_again`` the distances to their median that ``of`` has."""
+    if not _is_solved(model):
+        return
+    parts = []
+    for each in (of, model):
+        last = [own for own in each.layers if isinstance(own, RestoreWindow | ScaleOutput)][-1]
+        layer, unit = each.get_layer(_OTHERS), np.asarray(getattr(last, "scale", 1.0))
+        bias = value_of(layer.bias).reshape(each.get_layer(_WINDOW).steps, len(levels), -1) * unit
+        parts.append((bias, bias[:, [levels.index(0.5)]], type(last)))
+    (old, old_median, kind), (_, median, new_kind) = parts
+    if kind is new_kind:  # One series has other units than several.
+        layer.bias.assign(((median + old - old_median) / unit).reshape(-1))
+
+
+def _is_solved(model: keras.Model) -> bool:
+    return model.name == _NAME and _OTHERS in {layer.name for layer in model.layers}
 
 
 def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidge:
@@ -93,8 +130,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
     joined = others[0] if len(others) == 1 else keras.layers.Concatenate(dtype=dtype)(others)
     shape = (needs.steps, needs.outputs_per_step // needs.targets_per_step, needs.targets_per_step)
     layers = _Layers(
-        LinearForecast(needs.steps),
-        keras.layers.Dense(flat, kernel_initializer="zeros", dtype=dtype),
+        LinearForecast(needs.steps, name=_WINDOW),
+        keras.layers.Dense(flat, kernel_initializer="zeros", dtype=dtype, name=_OTHERS),
         *(_by_step(needs, bias) if needs.ahead and used else None
           for bias, used in ((None, True), ("st", ridge.scaled))),
     )  # fmt: skip
@@ -113,7 +150,7 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
             relative = keras.layers.Multiply(dtype=dtype)([layers.relative(known), level])
     outputs = keras.layers.Reshape((flat,), dtype=dtype)(keras.layers.Add(dtype=dtype)(terms))
     outputs, _ = headed(needs, None, outputs, None, restore, relative)
-    return layers, keras.Model(as_x(inputs), within_bounds(needs.settings, outputs))
+    return layers, keras.Model(as_x(inputs), within_bounds(needs.settings, outputs), name=_NAME)
 
 
 def _by_step(needs: Requirements, bias: str | None) -> keras.layers.EinsumDense:

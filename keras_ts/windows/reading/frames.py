@@ -4,6 +4,7 @@ Both have several types of text. A column counts as one of text if it has such a
 values are texts. Its categories are numbered.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +17,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.labels import made_columns, one_hot, places_of
 from keras_ts.windows.reading.timestamps import is_period, received
 from keras_ts.windows.spec import WindowSpec
+
+_NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class NotNumbersError(TypeError):
@@ -68,7 +71,7 @@ def blocks_of(
     return [
         one_hot(text(name).categories(known[name], what, unseen), len(known[name]))
         if name in known
-        else _numbers(table[name])
+        else _numbers(table[name], spec)
         for name in features
     ]
 
@@ -79,7 +82,7 @@ def beside(blocks: Sequence[Array], dtype: Any) -> Array:
     return np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=dtype))
 
 
-def _numbers(column: Any) -> Array:
+def _numbers(column: Any, spec: WindowSpec | None) -> Array:
     """Return a column of numbers as an array, or refuse another one."""
     import narwhals as nw
 
@@ -87,21 +90,38 @@ def _numbers(column: Any) -> Array:
         column = column.cast(nw.Float64)
     if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
         temporal = column.dtype.is_temporal() or is_period(column)
-        cure = "Drop it, encode it, or name it in time_column."
-        if not temporal:
+        what, cure = received(column), "Drop it, encode it, or name it in time_column."
+        targets = () if spec is None else spec.target_columns
+        if not temporal and column.name in (targets if isinstance(targets, tuple) else [targets]):
+            what, cure = _of_target(column)
+        elif not temporal:
             cure = (
                 "Drop it; name it in id_column if it tells series apart; or name it in "
                 "future_columns if its texts are known ahead, in static_columns if they never "
                 "change."
             )
         raise NotNumbersError(
-            f"column {column.name!r} must hold numbers. Received {received(column)}. {cure}",
+            f"column {column.name!r} must hold numbers. Received {what}. {cure}",
             column.name,
             "time_column" if temporal else "id_column",
         )
     if column.null_count():
         column = column.cast(nw.Float64)
     return column.to_numpy()
+
+
+def _of_target(column: Any) -> tuple[str, str]:
+    """Return the type of a target of texts and its first that is no number; and how to read it."""
+    values = column.drop_nulls().to_list()
+    odd = (value for value in values if not _NUMBER.fullmatch(str(value)))
+    first = next(odd, values[0] if values else None)
+    numbers = f"pd.to_numeric(frame[{column.name!r}], errors='coerce')"
+    if column.implementation.is_polars():
+        numbers = f"frame[{column.name!r}].cast(pl.Float64, strict=False)"
+    return f"{column.dtype}, such as {first!r}", (
+        "Read decimal commas by read_csv(..., decimal=','), those of thousands by thousands=','. "
+        f"Any other text becomes a missing value by {numbers}."
+    )
 
 
 def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:

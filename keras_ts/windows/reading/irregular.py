@@ -225,10 +225,15 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
         return f"Give each row the start of its month: {start}"
     if known:
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
-    # Another sensor's rows, which lack the targets, lie between theirs.
+    # Another sensor's rows, which lack the targets, lie between theirs, and so do another target's.
     rated = np.isfinite(panel.values.reshape(len(panel.values), -1)[rows, panel.columns.targets])
-    own = times[rated.any(axis=1)]
+    own = times[rated[:, rated.sum(axis=0).argmax()]]
     step = ("MS", "1mo", "") if monthly else _step(own if len(own) > 2 else times)
+    if step is not None and 2 < len(own) < 0.7 * rated.any(axis=1).sum():
+        return (
+            f"Each target has rows of its own, about each {step[0]!r}. Put each on that grid by "
+            "itself, and merge them: see 'Two clocks' on the documentation's page on sensors."
+        )
     if step is not None and step[2]:
         calls = [f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})"]
         ahead = clock.shown[rows] - clock.times[rows]

@@ -197,7 +197,10 @@ def test_a_target_without_a_forecast_counts_for_nobody(held):
             lambda t: t.drop(columns="target"),
             "it must say which rows it forecasts, in a column 'day'",
         ),
-        (lambda t: t.drop(columns=["origin", "step"]), "forecasts from several origins"),
+        (
+            lambda t: t.drop(columns=["origin", "step"]),
+            r"several rows for one series and time, .* add a column 'origin'.*drop_duplicates\(\)",
+        ),
         (
             lambda t: t.assign(step=24 * t["step"]),
             "contradicts itself in 90 rows: row 0 says step 24, and its time belongs to step 1",

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
@@ -121,3 +122,16 @@ def test_a_season_longer_than_the_window_is_forecast_from_the_calendar(columns, 
     assert errors[0] < 0.93 * min(errors[1:])
     # The noise alone is the root of 2 over pi.
     assert errors[0] < 1.15 * np.sqrt(2 / np.pi)
+
+
+def test_a_holiday_at_the_last_step_moves_no_forecast_of_another():
+    """It counted as a cycle longer than the window, and moved all steps of a frozen map."""
+    country = pytest.importorskip("holidays").country_holidays("US", years=range(2019, 2023))
+    days = pd.date_range("2019-01-01", "2022-12-31")
+    units = np.random.default_rng(0).normal(size=len(days)) - 20 * np.isin(days.date, [*country])
+    windows = WindowedSeries(12, 5, time_column="day", calendar=["year", "holidays:US"])
+    train = windows.build(pd.DataFrame({"day": days, "units": units}))
+    model, (x, *_) = cells().build(train), train[0]
+    later = {**x, "future": x["future"].copy()}
+    later["future"][:, -1, 2:] = 1.0
+    np.testing.assert_array_equal(called(model, later), called(model, x))

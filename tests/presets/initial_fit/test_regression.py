@@ -17,10 +17,14 @@ from keras_ts import (
     fine_tune,
     forecast,
     from_preset,
+    load_model,
     save_model,
 )
 from keras_ts.baselines import LinearRegression
 from keras_ts.datasets import store_sales
+from keras_ts.evaluation.judged import JudgedWindows, spans_of
+from keras_ts.interface import Interface
+from keras_ts.windows.carried import joined
 
 LINEAR = from_preset("linear")
 LEVELS = (0.1, 0.5, 0.9)
@@ -176,13 +180,52 @@ def test_a_backtest_fits_it_anew_in_each_fold():
 
 
 @pytest.mark.parametrize(
+    "case", ["targets", "holes", "panel", "panel of targets", "panel with holes"]
+)
+def test_further_training_solves_it_on_the_new_rows_and_keeps_measured_widths(case, tmp_path):
+    series, settings = CASES[case]
+    windows = WindowedSeries(**{"window": 6, "horizon": 2, **settings})
+    train, held_out, last = windows.split(series, at=[0.5, 0.8])
+    both = windows.split(series, at=0.8)[0]
+    preset = from_preset("linear", quantiles=LEVELS, maximum=1e9)
+    model = preset.fit(train)
+    save_model(calibrate(model, held_out, 0.8), tmp_path / "linear.keras")
+    before = model.get_weights()
+    expected = preset.fit(both).predict(last, verbose=0)
+    tuned = fine_tune(model, both)
+    np.testing.assert_array_equal(tuned.predict(last, verbose=0), expected)
+    assert tuned.compiled
+    assert Interface.of(tuned).trained_on == joined(spans_of(JudgedWindows("train", both)))
+    band, further = (calibrate(model, held_out, 0.8, train_on=on) for on in (None, both))
+    widths, others = (np.diff(own.predict(last, verbose=0), axis=-1) for own in (band, further))
+    np.testing.assert_allclose(others, widths, rtol=1e-3, atol=1e-4 * widths.max())
+    np.testing.assert_allclose(
+        further.predict(last, verbose=0)[..., 1], expected[..., 1], rtol=1e-5, atol=1e-5
+    )
+    for old, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now)
+    again = fine_tune(load_model(tmp_path / "linear.keras"), both, calibration=last)
+    np.testing.assert_allclose(
+        again.predict(last, verbose=0)[..., 1], expected[..., 1], rtol=1e-5, atol=1e-5
+    )
+
+
+def frozen(train):
+    model = LINEAR.fit(train)
+    model = keras.Model(model.input, model.output, name="another")
+    model.compile("adam", "mae")
+    return model
+
+
+@pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda train: from_preset("linear", units=(8,)), r"Received: units=\(8,\)"),
         (lambda train: from_preset("linear", kind="sequence_to_sequence"), "Received: kind="),
         (lambda train: LINEAR.build(), "is solved from a dataset"),
         (lambda train: LINEAR.fit(train, core=keras.layers.GRU(2)), "leave core out"),
-        (lambda train: fine_tune(LINEAR.fit(train), train), "again: .*pass recent rows"),
+        (lambda train: fine_tune(LINEAR.fit(train), train, epochs=2), "leave out epochs and learn"),
+        (lambda train: fine_tune(frozen(train), train), "frozen, so train some of its layers"),
         (lambda train: LINEAR.windows_for(np.arange(9.0), 9), "no more than the 9"),
     ],
 )

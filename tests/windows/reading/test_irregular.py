@@ -347,6 +347,17 @@ def test_local_times_are_rounded_in_utc(library):
     assert times.dt.tz_convert("UTC").tolist() == grid.tolist()
 
 
+def test_two_targets_of_two_clocks_are_said_to_need_a_grid():
+    """Laid together, their rows are half a step apart, which is the step of neither."""
+    grid = pd.date_range("2024-01-01", periods=300, freq="10s")
+    one, two = (table(jittered(grid + shift, 0.3)) for shift in pd.to_timedelta([0, 4], "s"))
+    both = one.merge(two.rename(columns={"y": "hum"}), on="t", how="outer")[["t", "y", "hum"]]
+    windows = WindowedSeries(2, time_column="t", target_columns=["y", "hum"], missing="mask")
+    with pytest.raises(ValueError, match=r"rows of its own, about each '10s'.*'Two cl") as is_:
+        windows.build(both)
+    assert "frame" not in str(is_.value)
+
+
 @pytest.mark.parametrize("share", [0, 0.2])
 def test_another_sensors_clock_is_brought_to_that_of_the_target(share):
     """Their rows are merged: the step is that of rows with a target, and no target is lost."""

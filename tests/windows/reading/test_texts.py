@@ -252,7 +252,17 @@ def seen(name, text):
         (seen("event", None), ValueError, "column 'event' has no text in any row"),
         (seen("type=a", 1.0), ValueError, "column 'type' make a column 'type=a', and there is"),
         (seen("town", "Leith"), TypeError, "'town' must hold numbers.*Leith'.*static_columns"),
-        (seen("units", "12"), TypeError, "'units' must hold numbers.*'12'"),
+        (seen("units", "12"), TypeError, "'units' must hold numbers.*such as '12'.*pd.to_numeric"),
+        (
+            lambda: WINDOWS.build(table().assign(units=["1", "n/a", *"2" * 10] * 2)),
+            TypeError,
+            r"such as 'n/a'\. Read decimal commas .*pd\.to_numeric\(frame\['units'\], errors=",
+        ),
+        (
+            lambda: WINDOWS.build(pl.from_pandas(table().assign(units="21,020"))),
+            TypeError,
+            r"such as '21,020'\. .* frame\['units'\]\.cast\(pl\.Float64, strict=False\)",
+        ),
         (
             lambda: WINDOWS.build(table("a", map(str, range(1025)), 1025)),
             ValueError,
