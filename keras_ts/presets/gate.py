@@ -195,5 +195,5 @@ def _train(
 
 def _line(preset: Any, train: WindowDataset) -> keras.Model:
     """Return the linear regression on the windows, with the outputs of the preset."""
-    settings = PresetSettings(cell="linear", quantiles=preset.quantiles)
+    settings = PresetSettings(cell="linear", quantiles=preset.quantiles, period=preset.period)
     return solved(required_by(settings, train), train)

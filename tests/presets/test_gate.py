@@ -11,6 +11,7 @@ from keras_ts import (
     backtest,
     calibrate,
     check_reload,
+    compare,
     fine_tune,
     from_preset,
 )
@@ -181,6 +182,14 @@ def test_a_backtest_goes_on_from_its_folder(tmp_path):
     arguments = {"n_splits": 1, "test_size": 6, "folder": tmp_path, "epochs": 1, "verbose": 0}
     tables = [backtest(preset(), SERIES, WINDOWS, **arguments).table for _ in range(2)]
     np.testing.assert_array_equal(*(table["prediction"] for table in tables))
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_blend_is_judged_by_the_period_of_its_preset(members):
+    seasonal = preset(window_norm="seasonal", period=3)
+    train, validation = WINDOWS.split(SERIES, 70)
+    report = compare(gate.untrained(seasonal, train, None, members), train, validation)
+    assert "seasonal naive" in report.table["name"]
 
 
 @pytest.mark.parametrize("part", ["panel", "few rows", "core", "another preset"])
