@@ -275,14 +275,14 @@ def _judgeable(
     partial: bool,
 ) -> tuple[BoolArray, BoolArray]:
     """Return which targets are judged, and which windows."""
-    present = np.isfinite(actual)
-    usable = present.any(axis=(1, 2)) if partial else finite(actual)
+    known = present = np.isfinite(actual)
+    usable = known.any(axis=(1, 2)) if partial else known.all(axis=(1, 2))
     for forecaster in forecasters:
         forecast = forecasts[forecaster.name]
         if forecaster.lacks == "targets":
-            present &= ~lacking(forecast)
+            present = present & ~lacking(forecast)
         elif forecaster.lacks == "windows":
-            usable &= finite(forecast)
+            usable &= ~(known & lacking(forecast)).any(axis=(1, 2))
     usable &= present.any(axis=(1, 2))
     return present, np.logical_and.reduce([usable, *(finite(block.past) for block in blocks)])
 

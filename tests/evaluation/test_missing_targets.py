@@ -74,6 +74,19 @@ def test_scores_are_those_of_the_targets_present(columns):
     assert report.table["mae"][naive] == pytest.approx(naive_error(x, y))
 
 
+def test_a_total_counts_where_the_other_target_has_no_value():
+    series = holed(columns=(2,), share=0)
+    series[120:123, 0] = np.nan
+    train, validation = WINDOWS.split(series, at=100)
+    model = last_known(WINDOWS, (2,))
+    report = compare(model, train, validation, total=True)
+    x, y = validation.to_numpy()
+    there = np.isfinite(y)
+    errors = np.abs(np.where(there, y - called(model, x), 0).sum(axis=1))
+    assert report.windows == len(y)
+    assert report.table["mae"][0] == pytest.approx(errors[there.any(axis=1)].mean(), rel=1e-5)
+
+
 def naive_error(x, y):
     errors = []
     for window, targets in zip(x, y, strict=True):
