@@ -30,7 +30,7 @@ def test_a_validation_stands_at_its_epoch():
     assert plot_history(history).lines[0].get_xdata().tolist() == [3, 4, 5, 6]
     assert plot_history(history, last=1).lines[0].get_xdata().tolist() == [6]
     curves = {"loss": [6.0, 5.0, 4.0, 3.0, 2.0, 1.0], "val_loss": [8.0, 7.0]}
-    with pytest.raises(ValueError, match="'val_loss' for each of 6 epochs. Received: 2, as valid"):
+    with pytest.raises(ValueError, match="'val_loss' for each of 6 epochs"):
         plot_history(curves)
     curves["val_loss"] = [None, None, 8.0, None, None, 7.0]
     line = plot_history(curves, last=5).lines[1]
