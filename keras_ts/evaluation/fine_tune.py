@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_ts import _keras_private
 from keras_ts._models import check_model
 from keras_ts._progress import quiet
 from keras_ts._quantiles import pair_of
@@ -133,7 +134,18 @@ def fine_tune(
 
 def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
     """Return a calibrated model without its intervals, on the same layers."""
-    before = with_interval(model.output, lambda inputs: inputs[0])
+
+    def given(inputs: Any) -> Any:
+        """Return what the intervals were put on, without the axis that ``calibrate`` added."""
+        outputs, axis = inputs[0], 1 + interval.sequence
+        last, before = _keras_private.made_by(outputs)
+        if isinstance(last, keras.layers.Reshape):
+            shape = before[0].shape
+            if outputs.shape == (*shape[:axis], 1, *shape[axis:]):
+                return before[0]
+        return outputs
+
+    before = with_interval(model.output, given)
     net = keras.Model(model.input, before, name=model.name.removesuffix("_calibrated"))
     carried = remembered(model)
     remember(net, carried and carried.with_quantiles(interval.given_quantiles))

@@ -138,6 +138,21 @@ def test_several_inputs_and_targets():
     assert not np.allclose(called(tuned, x), called(calibrated, x), rtol=1e-4)
 
 
+@pytest.mark.parametrize("levels", [None, (0.1, 0.5, 0.9)])
+def test_several_targets_at_a_single_step(levels):
+    """The net is trained on outputs of the targets' shape, not on those of ``calibrate``."""
+    table = np.random.default_rng(0).normal([0, 50], size=(200, 2))
+    windows = WindowedSeries(6, target_columns=[0, 1], batch_size=16)
+    first, latest, calibration = windows.split(table, at=[80, 140])
+    model = net(first, levels)
+    keras.utils.set_random_seed(1)
+    tuned = fine_tune(calibrate(model, latest, coverage=0.8), latest, calibration=calibration)
+    keras.utils.set_random_seed(1)
+    by_hand = calibrate(fine_tune(model, latest), calibration, coverage=0.8)
+    x = calibration.to_numpy()[0]
+    np.testing.assert_allclose(called(tuned, x), called(by_hand, x), rtol=1e-4)
+
+
 def test_windows_in_the_metadata_stay(tmp_path):
     """A model without a WindowedInput keeps them in its file alone."""
     first, latest, calibration, _ = parts()
