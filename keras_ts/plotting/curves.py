@@ -138,7 +138,8 @@ def plot_history(
     ['training', 'validation']
 
     Args:
-        history: The ``History`` that ``fit`` returned, or its ``history`` dict.
+        history: The ``History`` that ``fit`` returned, or its ``history`` dict, whose first epoch
+            counts as 1. Epochs without a validation are NaN.
         last: Draw only this many of the last epochs, since high losses at first would flatten the
             curve. Defaults to None: all.
         metric: Name of the metric. Defaults to ``"loss"``.
@@ -147,6 +148,10 @@ def plot_history(
 
     Returns:
         The axes.
+
+    Raises:
+        TypeError: ``history`` is no history.
+        ValueError: ``metric`` is not in it, or has fewer values of validation than epochs.
     """
     curves: Mapping[str, Sequence[float]] = getattr(history, "history", history)
     if not hasattr(curves, "keys"):
@@ -161,12 +166,22 @@ def plot_history(
     if last is not None:
         last = _checks.integer("last", last, 1)
     ax = ready(ax)
+    # ``fit(initial_epoch=)`` counts on from there, and only a History says so, not its dict.
+    first = min(getattr(history, "epoch", None) or [0]) + 1
+    epochs = np.arange(first, first + len(curves[metric]))
     for name, label, color in ((metric, "training", ink()), (f"val_{metric}", "validation", MODEL)):
         if name in curves:
             values = numbers(f"{name} of the history", curves[name])
-            epochs = np.arange(1, len(values) + 1)
+            if len(values) != len(epochs):
+                raise ValueError(
+                    f"history must have a value of {name!r} for each of {len(epochs)} epochs. "
+                    f"Received: {len(values)}, as validation_freq leaves them, and a history does "
+                    "not say of which epochs. Pass a dict with NaN for the others."
+                )
             shown = slice(None) if last is None else slice(-last, None)
-            marker = "o" if len(values[shown]) == 1 else None  # A line of one point is invisible.
+            finite = np.concatenate([[False], np.isfinite(values[shown]), [False]])
+            alone = finite[1:-1] & ~finite[:-2] & ~finite[2:]
+            marker = "o" if alone.any() else None  # A line of one point is invisible.
             ax.plot(
                 epochs[shown], values[shown], color=color, linewidth=1.3, marker=marker, label=label
             )

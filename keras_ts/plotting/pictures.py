@@ -110,7 +110,9 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
         if id_column is not None:
             past = history.filter(history[id_column] == label)
             future = ahead.filter(ahead[id_column] == label)
-        samples = None
+        if time_column is not None:
+            past = past.sort(time_column)  # Local times would mix up the hour that comes twice.
+        samples, future = None, future.sort(time_column or "step")
         if sampled:
             future = future.sort("step", "sample")
             samples = _floats(future[target], "predictions").reshape(future["step"].n_unique(), -1)
@@ -119,10 +121,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
         moments: Array = np.arange(len(values))
         ahead_moments: Array = len(values) - 1 + future["step"].to_numpy()
         if time_column is not None:
-            future = future.sort(time_column)
             moments, ahead_moments = _moments(past[time_column]), _moments(future[time_column])
-            order = np.argsort(moments, kind="stable")
-            values, moments = values[order], moments[order]
         bands = [future[name].to_numpy().astype(float) for name in levels.values()]
         outer = _bands(list(levels), np.stack(bands, axis=1)) if levels else {}
         shown, paths = _floats(future[target], "predictions"), np.empty((0, 0))

@@ -178,6 +178,19 @@ def test_rows_in_any_order_make_the_same_lines(library):
         np.testing.assert_array_equal(one.lines[1].get_ydata(), other.lines[1].get_ydata())
 
 
+@pytest.mark.parametrize("library", [lambda table: table, pl.from_pandas])
+def test_rows_stand_in_time_order_where_an_hour_comes_twice(library):
+    times = pd.date_range("2023-10-28 23:30", periods=8, freq="30min", tz="UTC")
+    table = pd.DataFrame({"t": times.tz_convert("Europe/Berlin"), "y": np.arange(8.0)})
+    past, ahead = table[:6], table[6:].assign(step=[1, 2])[["t", "step", "y"]]
+    axes = plot_forecast(library(past[::-1]), library(ahead[::-1]))
+    assert [line.get_ydata().tolist() for line in axes.lines[:2]] == [[0, 1, 2, 3, 4, 5], [5, 6, 7]]
+    minutes = axes.lines[0].get_xdata().astype("datetime64[m]").astype(str)
+    assert [text[-5:] for text in minutes] == ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00"]
+    axes = plot_forecast(library(past[["y"]]), library(ahead[::-1][["step", "y"]]))
+    assert axes.lines[1].get_xdata().tolist() == [5, 6, 7]
+
+
 def test_many_series_are_said_to_be_cut():
     ids = [f"s{number}" for number in range(9)]
     series = pd.DataFrame({"id": np.repeat(ids, 3), "x": np.arange(27.0)})

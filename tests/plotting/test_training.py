@@ -1,5 +1,6 @@
 """Curves of a fit and of a sweep show what they were given."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,6 +22,20 @@ def test_history():
     for history in (None, [1.0], "loss"):
         with pytest.raises(TypeError, match="history must be the History that fit returned"):
             plot_history(history)
+
+
+def test_a_validation_stands_at_its_epoch():
+    history = keras.callbacks.History()  # As fit(initial_epoch=2, epochs=6) fills it.
+    history.epoch, history.history = [2, 3, 4, 5], {"loss": [4.0, 3.0, 2.0, 1.0]}
+    assert plot_history(history).lines[0].get_xdata().tolist() == [3, 4, 5, 6]
+    assert plot_history(history, last=1).lines[0].get_xdata().tolist() == [6]
+    curves = {"loss": [6.0, 5.0, 4.0, 3.0, 2.0, 1.0], "val_loss": [8.0, 7.0]}
+    with pytest.raises(ValueError, match="'val_loss' for each of 6 epochs"):
+        plot_history(curves)
+    curves["val_loss"] = [None, None, 8.0, None, None, 7.0]
+    line = plot_history(curves, last=5).lines[1]
+    assert line.get_xdata()[np.isfinite(line.get_ydata())].tolist() == [3, 6]
+    assert line.get_marker() == "o"
 
 
 def test_epochs_are_whole_numbers():
