@@ -144,11 +144,12 @@ def compare(
             for a panel or several targets, else ``"mae"``.
         total: True to judge the total of each window's steps, such as a week's sales, in place of
             single steps. A missing step counts 0, also with ``missing="keep"``, unless all are
-            missing. For MASE, a total's error is divided by scale times steps. A model made by
-            ``calibrate(..., joint=True)`` is judged by quantiles of totals, from 500 sample paths,
-            and their median; so is a table of sample paths. Any other model is judged by the sum of
-            its points, whose MASE is at most that of single steps if no value is missing. Baselines
-            get quantiles from the errors of their own totals, and the climatology joins them.
+            missing. For MASE, a total's error is divided by scale times steps with a value. A
+            model of ``calibrate(..., joint=True)`` is judged by quantiles of totals, from 500
+            sample paths, and their median; so is a table of sample paths. Others are judged by the
+            sum of their points, whose MASE is at most that of single steps if no value is missing.
+            Baselines get quantiles from the errors of their own totals, and the climatology joins
+            them.
             Defaults to False.
 
     Returns:

@@ -256,7 +256,7 @@ def _notes(
     if first.summed:
         yield (
             f"The scores are of the total of each window's {first.summed} steps; MASE divides its "
-            f"error by {first.summed} times the scale."
+            "error by the scale times the steps that have a value."
         )
     if any_tally.columns > 1:
         yield (

@@ -85,6 +85,10 @@ def test_a_total_counts_where_the_other_target_has_no_value():
     errors = np.abs(np.where(there, y - called(model, x), 0).sum(axis=1))
     assert report.windows == len(y)
     assert report.table["mae"][0] == pytest.approx(errors[there.any(axis=1)].mean(), rel=1e-5)
+    units = np.abs(np.diff(series[:100], axis=0))
+    scaled = errors / np.maximum(there.sum(axis=1), 1) / np.nanmean(units, axis=0)
+    assert report.table["mase"][0] == pytest.approx(scaled[there.any(axis=1)].mean(), rel=1e-5)
+    assert "by the scale times the steps that have a value" in str(report)
 
 
 def naive_error(x, y):
