@@ -103,6 +103,8 @@ def numbers(name: str, values: Any) -> Array:
 
 def checked_times(times: Any, length: int) -> Array:
     """Return the times of ``length`` positions: numbers, or timestamps without time zones."""
+    if getattr(getattr(times, "dtype", None), "time_zone", None):
+        times = times.dt.replace_time_zone(None)  # NumPy would read polars' local times in UTC.
     moments = np.asarray(times)
     if moments.dtype == object and all(isinstance(moment, date) for moment in moments.flat):
         clock = [m.replace(tzinfo=None) if isinstance(m, datetime) else m for m in moments.flat]

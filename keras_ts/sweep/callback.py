@@ -55,8 +55,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         steps: Number of rates. Defaults to None: as many as the fit has batches, or epochs
             with ``every="epoch"``.
         steps_per_decade: Number of rates in each factor of ten. Give this or ``end_lr``.
-        every: How long each rate is used: one ``"batch"`` or one ``"epoch"``. Under gradient
-            accumulation, ``"batch"`` means all batches of one update. Defaults to ``"batch"``.
+        every: How long each rate is used, one ``"batch"`` or ``"epoch"``. A batch means those of
+            an update, in whole executions; an epoch's last counts as full. Defaults to ``"batch"``.
         smoothing: Weight of the past in the smoothed loss, in [0, 1). Defaults to 0.9.
         stop_factor: The sweep stops when the smoothed loss has risen this many times as far as it
             had fallen. With None, only a loss that is not finite stops it early. Defaults to 4.0.

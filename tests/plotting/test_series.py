@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from keras_ts import plot_series
@@ -77,3 +78,12 @@ def test_a_name_without_a_suffix_is_a_png(tmp_path):
 def test_mistakes(series, settings, says):
     with pytest.raises(TypeError, match=says):
         plot_series(series, **settings)
+
+
+@pytest.mark.parametrize("library", [pd.Series, lambda times: pl.from_pandas(pd.Series(times))])
+def test_times_with_a_zone_are_local(library):
+    times = pd.date_range("2024-01-01", periods=2, tz="Asia/Tokyo")
+    (line,) = plot_series([1.0, 2.0], times=library(times)).lines
+    assert line.get_xdata().astype("datetime64[h]").astype(str).tolist() == [
+        "2024-01-01T00", "2024-01-02T00",
+    ]  # fmt: skip
