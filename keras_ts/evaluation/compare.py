@@ -149,8 +149,7 @@ def compare(
             sample paths, and their median; so is a table of sample paths. Others are judged by the
             sum of their points, whose MASE is at most that of single steps if no value is missing.
             Baselines get quantiles from the errors of their own totals, and the climatology joins
-            them.
-            Defaults to False.
+            them. Defaults to False.
 
     Returns:
         A ``ComparisonReport``.
