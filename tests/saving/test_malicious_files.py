@@ -265,7 +265,7 @@ RIGHT = {
     "Unmask": {},
     "SmoothedForecast": {
         "steps": whole(1), "gap": whole(0), "unit": maybe(some(positive)), "masked": flag,
-        "backtest_steps": maybe(whole(1))},
+        "backtest_steps": maybe(whole(1)), "sampling_rate": whole(1)},
     "LinearForecast": {"steps": whole(1)},
     "CalendarEvents": {
         "outputs": whole(1), "steps": maybe(whole(1)),
