@@ -104,7 +104,8 @@ def importance(
     >>> windows = WindowedSeries(7, target_columns=0, future_columns=(1, 2))
     >>> train, validation = windows.split(table, at=200)
     >>> past, future = keras.Input((7, 3), name="past"), keras.Input((1, 2), name="future")
-    >>> model = keras.Model({"past": past, "future": future}, 10 * future[:, 0, :1])
+    >>> output = 10 * future[:, 0, :1] + 0 * past[:, -1, :1]
+    >>> model = keras.Model({"past": past, "future": future}, output)
     >>> report = importance(model, validation, verbose=0)
     >>> for name, verdict in zip(report.table["column"], report.table["verdict"]):
     ...     print(name, verdict)
