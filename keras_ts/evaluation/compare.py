@@ -164,7 +164,7 @@ def compare(
     """
     entries = Entries(models, train, validation)
     carried = None if period else entries.period
-    seasons = [] if baselines else season_note(period, carried, entries.judged)
+    seasons = season_note(period, carried, baselines, entries.judged)
     period = season_of(period, carried)
     sequence = entries.judged.geometry.sequence
     judge = Judge(entries.names, period, baselines, metrics, by, sequence, total)

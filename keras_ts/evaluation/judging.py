@@ -303,7 +303,7 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
     # Values without a scale may also belong to one target of several, or to an early fold.
-    judged, scaled = (any_tally.totals(name, "series")[1] for name in ("mae", "mase"))
+    judged, scaled = (any_tally.totals(name)[1] for name in ("mae", "mase"))
     more = int(np.delete(judged - scaled, unscaled).sum())
     if more:
         yield (
@@ -331,12 +331,14 @@ def season_of(period: Any, carried: int | None) -> int | None:
     return None if rows == 1 else rows
 
 
-def season_note(period: Any, carried: int | None, judged: JudgedWindows) -> list[str]:
-    """Return a sentence on the season that timestamps suggest, unless user or model set one."""
-    rows = season_by_frequency(judged.panel, judged.geometry.horizon)[0]
-    if period is not None or carried is not None or rows == 1:
-        return []
-    return [
-        f"No baseline here has a season. The timestamps suggest one of {rows} rows: pass "
-        f"period={rows}, or period=1 if there is none."
-    ]
+def season_note(
+    period: Any, carried: int | None, baselines: Sequence[Any] | None, judged: JudgedWindows
+) -> Iterator[str]:
+    """Yield a sentence on the season that timestamps suggest, unless user or model chose."""
+    if period is None and carried is None and not baselines:
+        rows = season_by_frequency(judged.panel, judged.geometry.horizon)[0]
+        if rows > 1:
+            yield (
+                f"No baseline here has a season. The timestamps suggest one of {rows} rows: pass "
+                f"period={rows}, or period=1 if there is none."
+            )

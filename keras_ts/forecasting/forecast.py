@@ -159,8 +159,8 @@ def forecast(
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None
         following, steps = prepared.plan.following, prepared.plan.steps
-        ahead = None if following is None else following.times[prepared.plan.history.chosen, 0]
-        made = with_plan_alone(made, future, settings, ahead, steps, samples)
+        begins = None if following is None else following.times[prepared.plan.history.chosen, 0]
+        made = with_plan_alone(made, future, settings, begins, steps, samples)
     return made
 
 

@@ -99,8 +99,9 @@ def as_frames(
 
 
 def with_plan_alone(
-    forecast: Any, future: Any, windows: WindowSpec, ahead: Array | None, steps: int, samples: Any
-) -> Any:
+    forecast: Any, future: Any, windows: WindowSpec, begins: Array | None, steps: int,
+    samples: int | None,
+) -> Any:  # fmt: skip
     """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
     made, plan = open_frame(forecast), open_frame(future)
     ids, times = windows.id_column, windows.time_column
@@ -119,9 +120,11 @@ def with_plan_alone(
         if name in rows:
             rows[name].append(row)
     follows = np.ones(len(plan), bool)
-    if times is not None and ahead is not None and len(ahead):
+    if times is not None and begins is not None and len(begins):
         # A plan may hold earlier rows, such as those of a gap; the first step is the others' one.
-        follows = read_clock([plan], times, np.array([0, len(plan)])).times >= np.fmin.reduce(ahead)
+        follows = read_clock([plan], times, np.array([0, len(plan)])).times >= np.fmin.reduce(
+            begins
+        )
     rows = {n: ([row for row in own if follows[row]] or own)[:steps] for n, own in rows.items()}
     order = [row for ahead in rows.values() for row in ahead for _ in range(samples or 1)]
     parts = [rows_of_a_series(len(ahead), samples) for ahead in rows.values()]

@@ -147,7 +147,7 @@ def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
         elif between > variance:
             units, variance = len(by_series), between
     independent = float(units)
-    if variance > 0 and units >= 2:
+    if variance > 0:
         # Few units estimate the variance badly, so Student's t replaces the normal distribution:
         # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
         terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))

@@ -163,9 +163,9 @@ class Tally:
             total, count = (over if by else over.sum()), total
         return of_sums(name, total, count)
 
-    def totals(self, name: str, by: str) -> Array:
+    def totals(self, name: str) -> Array:
         """Return the sums of a metric's losses and their numbers, ``(2, series)``."""
-        return self._total(name, by)
+        return self._total(name, "series")
 
     def promise(self, name: str) -> dict[str, Array]:
         """Return mean and 95 % range, over origins, of a metric of the first h steps."""

@@ -305,8 +305,8 @@ def backtest(
             parts.append(_part(keys, scales, judged, done))
         bar.update(number + 1)
     try:
-        notes = list(covariates_note(judged.beyond_targets(), judge.baselines, wide))
-        notes += [] if baselines else season_note(asked, carried, judged)
+        notes = covariates_note(judged.beyond_targets(), judge.baselines, wide)
+        notes += season_note(asked, carried, baselines, judged)
         outcome: ComparisonReport | NoVerdictError = judge.report(notes)
     except NoVerdictError as error:
         outcome = error
