@@ -13,13 +13,8 @@ from keras_ts._backends import versions
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
-from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import (
-    ENDS,
-    Origins,
-    Skill,
-    skills_by_series,
-)
+from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
+from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import METRICS, heading, is_rooted
@@ -90,6 +85,7 @@ class ComparisonReport(Report):
     total: bool
     _tallies: dict[str, Tally]
     _joint: Skills  # on all targets
+    _origins: Origins  # of all windows that were judged
     _levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
     _weights: Mapping[str, Weights]  # of each model; empty for a backtest
     _labels: Sequence[Any]
@@ -124,12 +120,12 @@ class ComparisonReport(Report):
             A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
             number), ``target`` (the name or number of its column) or ``inputs`` (the least number
             of inputs in the class: 8 for 8 to 11) with ``windows`` (how many windows the class has,
-            counted once for each target); and the metrics of ``table``. For series and targets also
-            ``skill``, ``skill_low``, ``skill_high`` and ``verdict`` (``"too few windows"`` or
-            ``"too few series"`` where there is none). The skill on a series is over the best
-            baseline of the table. The skill on a target is over the baseline that is best on this
-            target, named in the column ``best``; on a target without a scale, since it is constant
-            in train, both use MAE.
+            counted once for each target); and the metrics of ``table``. By inputs also
+            ``coverage_low`` and ``coverage_high``, the 95 % interval of the coverage. For series
+            and targets also ``skill``, ``skill_low``, ``skill_high`` and ``verdict`` (``"too few
+            windows"`` or ``"too few series"`` where there is none). The skill on a series is over
+            the best baseline of the table; on a target, over the baseline that is best there, named
+            in the column ``best``. On a target that is constant in train, both use MAE.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -152,6 +148,7 @@ class ComparisonReport(Report):
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()
             },
+            **(class_coverages(tallies, places, self._origins) if by == "inputs" else {}),
             **(self._verdicts_on(places) if by == "series" else {}),
             **(self._verdicts_on_targets() if by == "target" else {}),
         )
