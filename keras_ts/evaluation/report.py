@@ -99,7 +99,13 @@ class ComparisonReport(Report):
     # Skills on series, computed when first asked for: a large panel takes seconds.
     _found: dict[str, Skill] = field(default_factory=dict)
 
-    def scores(self, by: str) -> dict[str, Array]:
+    @property
+    def model_verdicts(self) -> dict[str, str]:
+        """A dict from the name of each model but the best to what it does to the best model."""
+        skills = self._models.of if len(self.verdicts) > 1 else {}
+        return {name: skill.verdict for name, skill in skills.items() if name != self._models.best}
+
+    def scores(self, by: str) -> Table:
         """Return the scores of every forecaster for each step, series, target or number of inputs.
 
         Example:
@@ -117,15 +123,14 @@ class ComparisonReport(Report):
                 windows by how many known inputs they have, from ``min_inputs`` up to all.
 
         Returns:
-            A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
-            number), ``target`` (the name or number of its column) or ``inputs`` (the least number
-            of inputs in the class: 8 for 8 to 11) with ``windows`` (how many windows the class has,
-            counted once for each target); and the metrics of ``table``. By inputs also
-            ``coverage_low`` and ``coverage_high``, the 95 % interval of the coverage. For series
-            and targets also ``skill``, ``skill_low``, ``skill_high`` and ``verdict`` (``"too few
-            windows"`` or ``"too few series"`` where there is none). The skill on a series is over
-            the best baseline of the table; on a target, over the baseline that is best there, named
-            in the column ``best``. On a target that is constant in train, both use MAE.
+            A dict of columns of equal length, which has ``to_frame``: ``name``, ``step`` (from 1),
+            ``series`` (its id or number), ``target`` (the name or number of its column) or
+            ``inputs`` (the least number in the class: 8 for 8 to 11) with ``windows`` (how many,
+            counted for each target); and the metrics of ``table``. By inputs also ``coverage_low``
+            and ``coverage_high``, the coverage's 95 % interval; for series and targets ``skill``,
+            ``skill_low``, ``skill_high`` and ``verdict`` (or ``"too few windows"``, ``"too few
+            series"``). The skill is over the best baseline of the table; on a target over the best
+            one there, in the column ``best``, by MAE if the target is constant in train.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -173,7 +178,6 @@ class ComparisonReport(Report):
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
-        # Its size grows with the horizon and the number of forecasters, but not of series.
         names = self.table["name"].tolist()
         tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
         # The rows are those of this model and of the baselines, which have no verdict.
@@ -276,10 +280,8 @@ class ComparisonReport(Report):
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
-        if len(self.verdicts) > 1:
-            for name in self.verdicts:
-                if name != self._models.best:
-                    yield self._said(name, f"the best model, {self._models.best}", self._models)
+        for name in self.model_verdicts:
+            yield self._said(name, f"the best model, {self._models.best}", self._models)
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -305,7 +307,8 @@ class ComparisonReport(Report):
         over = f"over {len(origins.series)} windows{_panel(origins)}"
         figure = f"skill {percent(skill.value)} by {heading(by)}"
         if np.nanmax(np.abs(self._tallies[name].by_seed - errors)) <= _SAME * np.nanmean(errors):
-            return f"{name} {skill.verdict} {rival}: both forecast the same, {over}."
+            cure = " For a verdict, leave it out of baselines=." * (on.best not in self.verdicts)
+            return f"{name} {skill.verdict} {rival}: both forecast the same, {over}.{cure}"
         if skill.value == -np.inf:
             rival += f", whose {heading(by)} is 0"
         elif skill.value < -1:
