@@ -213,28 +213,26 @@ class JudgedWindows(WindowBlocks):
                 "out."
             )
         places: IntArray = block.origins[:, None] - back
-        since: IntArray = starts[:, None]
-        values, present = self._known(places, since)
+        table = self.panel.values.reshape(-1, self.panel.num_columns)
+        values = table[np.maximum(places, starts[:, None])][..., self.columns]
         if self.masks:
-            # A missing value gives way to the one before it in the season, as far as windows reach.
-            since = np.maximum(since, block.origins[:, None] - self.geometry.reach + 1)
-            while not present.all() and (places >= since + period).any():
+            # A missing value gives way to the one before it in the season.
+            missing = ~np.isfinite(values) | (places < starts[:, None])[..., None]
+            values, left = np.where(missing, block.past[:, -1:], values), np.argwhere(missing)
+            places = places[left[:, 0], left[:, 1]]
+            while len(left):
                 places = places - period
-                earlier, known = self._known(places, since)
-                values = np.where(known & ~present, earlier, values)
-                present |= known
-            values = np.where(present, values, block.past[:, -1:])
+                there = places >= starts[left[:, 0]]
+                left, places = left[there], places[there]
+                found = table[places, self.columns[left[:, 2]]]
+                known = np.isfinite(found)
+                values[tuple(left[known].T)] = found[known]
+                left, places = left[~known], places[~known]
         gaps = self.panel.gaps
         gapless: BoolArray = np.searchsorted(gaps, begin, side="right") == np.searchsorted(
             gaps, block.origins, side="right"
         )
         return values.astype(np.float64), gapless
-
-    def _known(self, places: IntArray, since: IntArray) -> tuple[Array, BoolArray]:
-        """Return the targets at some rows, and True where they are known, from ``since`` on."""
-        values = self.panel.values[np.maximum(places, since)]
-        values = values.reshape(*places.shape, -1)[..., self.columns]
-        return values, np.isfinite(values) & (places >= since)[..., None]
 
     def scales(self, period: int) -> Array:
         """Return ``scales_of`` the rows before the first border."""

@@ -286,7 +286,7 @@ class SeasonalNaive(Baseline):
     """Forecasts the latest value a whole number of periods before the target.
 
     It may lie in front of the window. A missing value gives NaN; if windows mask it, the latest
-    value of the window at its phase takes its place, or else the window's last one.
+    value of the series at its phase takes its place, or else the window's last one.
 
     Args:
         period: Positions in a season, such as 12 for months or 7 for days; 2 or more.
