@@ -186,7 +186,9 @@ class Levels(NamedTuple):
         # With one origin per series, no distance is known: the least, the horizon, is taken.
         gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
-        return cls(coverage, moved(values, missed, coverage, gaps, done.count, judged.geometry.gap))
+        return cls(
+            coverage, moved(values, missed, coverage, gaps, done.num_errors, judged.geometry.gap)
+        )
 
     def put_into(self, model: keras.Model) -> keras.Model:
         """Return a calibrated model whose intervals have these levels."""

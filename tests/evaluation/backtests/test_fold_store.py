@@ -41,7 +41,7 @@ def test_folds_come_back_as_they_were(tmp_path):
     predictions = np.random.default_rng(0).normal(size=(4, 2, 1))
     store.save(0, Fold(predictions, None))
     quantiles = np.stack([predictions, predictions + 1], axis=-1)
-    store.save(1, Fold(quantiles, (0.1, 0.5), TOTALS, count=9))
+    store.save(1, Fold(quantiles, (0.1, 0.5), TOTALS, num_errors=9))
     again = FoldStore(str(tmp_path / "new" / "folder"))
     again.begin(SETTINGS)
     assert again.seed == 3

@@ -93,7 +93,7 @@ def test_levels_are_those_of_coverages_that_a_model_calibrates():
 def test_levels_end_where_intervals_are_the_widest(monkeypatch, tmp_path):
     """Where one score in ten exceeds a margin, of nine; windows cut short add scores."""
     judged = JudgedWindows("validation", WindowedSeries(4).build(np.arange(60.0)))
-    missed = Fold(np.full((judged.count, 1, 1, 3), -1.0), (0.1, 0.5, 0.9), count=9)
+    missed = Fold(np.full((judged.count, 1, 1, 3), -1.0), (0.1, 0.5, 0.9), num_errors=9)
     assert Levels.after(None, missed, judged).values.tolist() == [[[0.1]]]
     counts, put_into = [], Levels.put_into
 
@@ -107,7 +107,7 @@ def test_levels_end_where_intervals_are_the_widest(monkeypatch, tmp_path):
     windows = WindowedSeries(4, 2, missing="mask", min_inputs=1, batch_size=32)
     settings = {**CALIBRATED, "coverage": 0.8, "n_splits": 2, "windows": windows}
     run(restless(), maker=preset, follow=True, folder=tmp_path, **settings)
-    assert counts == [np.load(tmp_path / "fold_1.npz")["count"]]
+    assert counts == [np.load(tmp_path / "fold_1.npz")["num_errors"]]
     assert counts[0] > CALIBRATED["validation_size"]
 
 
