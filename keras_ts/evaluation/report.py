@@ -14,12 +14,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import (
-    ENDS,
-    Origins,
-    Skill,
-    skills_by_series,
-)
+from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import METRICS, heading, is_rooted
@@ -103,7 +98,13 @@ class ComparisonReport(Report):
     # Skills on series, computed when first asked for: a large panel takes seconds.
     _found: dict[str, Skill] = field(default_factory=dict)
 
-    def scores(self, by: str) -> dict[str, Array]:
+    @property
+    def model_verdicts(self) -> dict[str, str]:
+        """A dict from the name of each model but the best to what it does to the best model."""
+        skills = self._models.of if len(self.verdicts) > 1 else {}
+        return {name: skill.verdict for name, skill in skills.items() if name != self._models.best}
+
+    def scores(self, by: str) -> Table:
         """Return the scores of every forecaster for each step, series, target or number of inputs.
 
         Example:
@@ -121,15 +122,15 @@ class ComparisonReport(Report):
                 windows by how many known inputs they have, from ``min_inputs`` up to all.
 
         Returns:
-            A dict of columns of equal length: ``name``, ``step`` (from 1), ``series`` (its id or
-            number), ``target`` (the name or number of its column) or ``inputs`` (the least number
-            of inputs in the class: 8 for 8 to 11) with ``windows`` (how many windows the class has,
-            counted once for each target); and the metrics of ``table``. For series and targets also
-            ``skill``, ``skill_low``, ``skill_high`` and ``verdict`` (``"too few windows"`` or
-            ``"too few series"`` where there is none). The skill on a series is over the best
-            baseline of the table. The skill on a target is over the baseline that is best on this
-            target, named in the column ``best``; on a target without a scale, since it is constant
-            in train, both use MAE.
+            A dict of columns of equal length, which has ``to_frame``: ``name``, ``step`` (from 1),
+            ``series`` (its id or number), ``target`` (the name or number of its column) or
+            ``inputs`` (the least number of inputs in the class: 8 for 8 to 11) with ``windows``
+            (how many windows the class has, counted once for each target); and the metrics of
+            ``table``. For series and targets also ``skill``, ``skill_low``, ``skill_high`` and
+            ``verdict`` (``"too few windows"`` or ``"too few series"`` where there is none). The
+            skill on a series is over the best baseline of the table. The skill on a target is over
+            the baseline that is best on this target, named in the column ``best``; on a target
+            without a scale, since it is constant in train, both use MAE.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -279,10 +280,8 @@ class ComparisonReport(Report):
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
-        if len(self.verdicts) > 1:
-            for name in self.verdicts:
-                if name != self._models.best:
-                    yield self._said(name, f"the best model, {self._models.best}", self._models)
+        for name in self.model_verdicts:
+            yield self._said(name, f"the best model, {self._models.best}", self._models)
 
     def _luck(self, name: str) -> Iterator[str]:
         """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
@@ -308,7 +307,8 @@ class ComparisonReport(Report):
         over = f"over {len(origins.series)} windows{_panel(origins)}"
         figure = f"skill {percent(skill.value)} by {heading(by)}"
         if np.nanmax(np.abs(self._tallies[name].by_seed - errors)) <= _SAME * np.nanmean(errors):
-            return f"{name} {skill.verdict} {rival}: both forecast the same, {over}."
+            cure = " For a verdict, leave it out of baselines=." * (on.best not in self.verdicts)
+            return f"{name} {skill.verdict} {rival}: both forecast the same, {over}.{cure}"
         if skill.value == -np.inf:
             rival += f", whose {heading(by)} is 0"
         elif skill.value < -1:

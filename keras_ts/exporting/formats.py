@@ -162,6 +162,9 @@ def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
         named = "" if len(refused) == len(columns) else f" in {[columns[at] for at in refused]}"
         text = f"{role} holds a missing or infinite value{named}, which the model does not mask."
         checks.append(tf.debugging.assert_all_finite(part, text))
+    if may_be_missing:
+        finite = tf.logical_not(tf.reduce_any(tf.math.is_inf(values)))
+        checks.append(tf.debugging.Assert(finite, [f"{role} holds an infinite value."]))
     if entry.get("present") is not None:
         needed = entry["present"]
         text = (

@@ -89,10 +89,11 @@ def forecast(
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
         steps: Number of positions to forecast. Defaults to None: the horizon.
-        future: The values of ``future_columns`` in the rows that follow: a frame, whose rows are
-            found by id and time in any order, or an array ``(steps, columns)``, for a panel
+        future: The values of ``future_columns`` in the rows that are forecast: a frame, whose rows
+            are found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
-            (for a column of text, its columns of 0 and 1). Columns of a calendar are computed. With
+            (for a column of text, its columns of 0 and 1). Without timestamps, leave out the rows
+            of a ``gap``. Columns of a calendar are computed. With
             ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
             NaN. So is a step without a row in a frame that has a later row of any series. If the
             horizon exceeds ``steps`` and ``future`` ends early, its last row is repeated.

@@ -75,6 +75,18 @@ class Table(dict[str, Array]):
                 columns |= {f"{name}_{i}": part for i, part in enumerate(values.T)}
         return columns
 
+    def to_frame(self, library: str = "pandas") -> Any:
+        """Return the columns as a data frame.
+
+        A column with an axis for several targets becomes several: ``actual_0``, ``actual_1``, ...
+
+        Args:
+            library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
+        """
+        _checks.choice("library", library, ("pandas", "polars"))
+        frames = _checks.needed(library, f"to_frame({library!r})")
+        return frames.DataFrame(self.single_columns())
+
     def _pages(self) -> list[Page]:
         # Empty if somebody has put in what is no column.
         lengths = {np.shape(values)[:1] for values in self.values()}
@@ -115,9 +127,7 @@ class Report:
         Args:
             library: ``"pandas"`` or ``"polars"``. Defaults to ``"pandas"``.
         """
-        _checks.choice("library", library, ("pandas", "polars"))
-        frames = _checks.needed(library, f"to_frame({library!r})")
-        return frames.DataFrame(Table(self.table).single_columns())
+        return Table(self.table).to_frame(library)
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.pages()))
@@ -167,7 +177,7 @@ class Rows(NamedTuple):
             scales=self.scales[first] * np.stack([count, count**2], axis=-1),
         )
 
-    def scores(self, by: str | None = None) -> dict[str, Array]:
+    def scores(self, by: str | None = None) -> Table:
         """Return the scores of all rows, or of those with each value of a column."""
         # Targets that are not finite are left out. Values come as they appear, steps in order.
         if by == "step" and (np.diff(self.columns[by]) < 0).any():

@@ -69,6 +69,9 @@ def test_it_becomes_a_frame(parts):
     assert isinstance(report.to_frame("polars"), polars.DataFrame)
     with pytest.raises(ValueError, match="library must be one of"):
         report.to_frame("R")
+    steps = report.scores(by="step")
+    assert steps.to_frame()["mae"].tolist() == steps["mae"].tolist()
+    assert isinstance(steps.to_frame("polars"), polars.DataFrame)
 
 
 def test_too_few_windows_have_no_interval():
@@ -83,7 +86,7 @@ def test_the_regression_beside_its_preset_is_said_to_forecast_the_same():
     report = compare({"linear": preset.fit(train)}, train, held, baselines=["linear regression"])
     assert str(report).endswith(
         "linear cannot be told from the best baseline, linear regression: both forecast the same, "
-        f"over {held.num_windows} windows."
+        f"over {held.num_windows} windows. For a verdict, leave it out of baselines=."
     )
     line = LinearRegression().fit(train).predict(held)
     for shift, same in ((5e-5, True), (2e-3, False)):
@@ -179,7 +182,12 @@ def test_models_are_judged_beside_the_best_of_them_as_beside_a_baseline(by):
     }
     models = {f"noise {size}": held.align(own) for size, own in forecasts.items()}
     close = held.align(values + 1.02 * noise[1][::-1])
-    report = str(compare(models, train, held, by=by)).splitlines()
+    judged = compare(models, train, held, by=by)
+    assert judged.model_verdicts == {"noise 4.0": "loses to", "noise 4.2": "loses to"}
+    alone = {"noise 1.0": models["noise 1.0"]}
+    assert compare(alone, train, held, by=by).model_verdicts == {}
+    assert compare(None, train, held, by=by).model_verdicts == {}
+    report = str(judged).splitlines()
     assert [line[:40] for line in report[-2:]] == [
         "noise 4.0 loses to the best model, noise",
         "noise 4.2 loses to the best model, noise",

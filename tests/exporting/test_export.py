@@ -153,8 +153,11 @@ def test_a_saved_model_of_a_model_that_masks(tmp_path):
     wanted = forecast(model, table, future=table[:3, 1:2])
     np.testing.assert_allclose(serve(**x)["forecast"][0], wanted, rtol=1e-4, atol=1e-5)
     empty = tf.constant(np.full_like(x["past"], np.nan))
+    infinite = np.array(x["past"])
+    infinite[0, 1, 0] = np.inf
     for name, values, says in (
         ("past", empty, "past has no value of .0. in its rows to forecast from"),
+        ("past", infinite, "past holds an infinite value"),
         ("future", x["future"] * np.nan, "future holds a missing or infinite value"),
         ("static", x["static"] * np.inf, "static holds a missing or infinite value"),
     ):

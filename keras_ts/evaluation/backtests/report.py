@@ -17,7 +17,7 @@ from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.plotting.curves import numbers
 from keras_ts.plotting.errors import plot_folds
 from keras_ts.scores.metrics import METRICS, heading
-from keras_ts.scores.report import Page, Report, Rows, printed
+from keras_ts.scores.report import Page, Report, Rows, Table, printed
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -73,7 +73,7 @@ class BacktestReport(Report):
             raise ValueError(f"There is no verdict: {self._reason}")
         return self.comparison
 
-    def scores(self, by: str | None = None) -> dict[str, Array]:
+    def scores(self, by: str | None = None) -> Table:
         """Return the scores of each fold, step or series, or of all rows.
 
         Args:
@@ -81,9 +81,9 @@ class BacktestReport(Report):
                 ``"seed"``. Defaults to None: all rows.
 
         Returns:
-            A dict of columns of equal length: the one named by ``by``, ``mae``, ``rmse``, ``mase``
-            (scaled by ``scales``), ``smape`` (in per cent) and the further columns of
-            ``ComparisonReport.table``.
+            A dict of columns of equal length, which has ``to_frame``: the one named by ``by``,
+            ``mae``, ``rmse``, ``mase`` (scaled by ``scales``), ``smape`` (in per cent) and the
+            further columns of ``ComparisonReport.table``.
         """
         if by is not None:
             known = ("fold", "step", "series", "seed")

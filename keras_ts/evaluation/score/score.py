@@ -20,7 +20,7 @@ from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.scores.metrics import heading
-from keras_ts.scores.report import Page, Report, Rows, grouped, printed, unscaled_note
+from keras_ts.scores.report import Page, Report, Rows, Table, grouped, printed, unscaled_note
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import table_of
@@ -52,14 +52,14 @@ class ScoreReport(Report):
     _rows: Rows
     _sentences: list[str]
 
-    def scores(self, by: str | None = None) -> dict[str, Array]:
+    def scores(self, by: str | None = None) -> Table:
         """Return the scores of all rows, or of each step or series.
 
         Args:
             by: ``"step"`` (not of totals) or ``"series"``. Defaults to None: all rows.
 
         Returns:
-            A dict of columns of equal length, as in ``table``.
+            A dict of columns of equal length, as in ``table``, which has ``to_frame``.
         """
         _check_by(by, self._total)
         return self._rows.scores(by)
