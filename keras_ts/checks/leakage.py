@@ -190,11 +190,9 @@ def check_leakage(
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
     places, holes = _places(changeable, passes.made_at)
-    middle = places[len(places) // 2]
-    plan = [(place, kind) for place in dict.fromkeys([places[0], middle]) for kind in KINDS]
-    others = [
-        place for place in dict.fromkeys([*places, *holes]) if place not in (places[0], middle)
-    ]
+    first = dict.fromkeys([places[0], places[len(places) // 2]])
+    plan = [(place, kind) for place in first for kind in KINDS]
+    others = [place for place in dict.fromkeys([*places, *holes]) if place not in first]
     plan += list(zip(others, cycle(KINDS), strict=False))
     moves = [
         _first(sizes, passes.made_at, place)
