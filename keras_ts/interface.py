@@ -225,9 +225,11 @@ class Interface:
                 size not in (None, of_windows)
                 for size, of_windows in zip(expected, given, strict=True)
             ):
+                names = columns.by_part()[part]
+                of = f", of the columns {_checks.shown(names)}" if isinstance(names[0], str) else ""
                 raise ValueError(
-                    f"{name} takes {part!r} of shape {taken}, and the windows give {fed[part]}. "
-                    f"{cure}"
+                    f"{name} takes {part!r} of shape {taken}, and the windows give {fed[part]}{of}."
+                    f" {cure}"
                 )
 
     def check_frequency(self, panel: FlatSeries) -> None:

@@ -55,6 +55,12 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _unoptimized() -> Iterator[None]:
     with backends.unoptimized():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _within_memory() -> Iterator[None]:
+    # After each test: one file may compile two gigabytes.
+    yield
     backends.forget_compiled()
 
 

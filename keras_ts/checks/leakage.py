@@ -108,6 +108,8 @@ class LeakageReport:
         )
         if self.ahead == 1:
             cause = "as a column shifted by one does, or a centred window of three"
+            if self.missing:
+                cause += ", or a backward fill or interpolation of missing values"
         elif self.ahead == self.rows_left:
             cause = "the last value, as a scaler or a smoother of the whole series does"
         steps = f"{self.ahead} step{'s' * (self.ahead > 1)}"
@@ -188,9 +190,9 @@ def check_leakage(
     changeable = ChangeableSeries(series, windows)
     passes = _Passes(_function(predict, windows), changeable, windows)
     places, holes = _places(changeable, passes.made_at)
-    middle = places[len(places) // 2]
-    plan = [(place, kind) for place in dict.fromkeys([places[0], middle]) for kind in KINDS]
-    others = [place for place in [*places[1:], *holes] if place != middle]
+    first = dict.fromkeys([places[0], places[len(places) // 2]])
+    plan = [(place, kind) for place in first for kind in KINDS]
+    others = [place for place in dict.fromkeys([*places, *holes]) if place not in first]
     plan += list(zip(others, cycle(KINDS), strict=False))
     moves = [
         _first(sizes, passes.made_at, place)
@@ -370,7 +372,7 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
     if len(holes) > _HOLES:
         drawn = generator.choice(holes[1:], _HOLES - 1, replace=False)
         holes = np.concatenate([holes[:1], np.sort(drawn)])
-    return places, [int(hole) for hole in holes if hole not in places]
+    return places, [int(hole) for hole in holes]
 
 
 def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:

@@ -1,12 +1,14 @@
 """Translates files of tf.keras 2, and ``.h5`` files, for Keras 3.
 
 Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the call
-indices of inner models (which Keras 2 counts from 1), and on compile settings. It restores no
+indices of inner models (which Keras 2 counts from 1), and on compile settings. It computes
+``hard_sigmoid`` otherwise. It restores no
 optimizer state from ``.h5`` files, and none from ``.keras`` files of Keras 2, which hold no
 variable for the learning rate. A setting that cannot be translated stays as it is, and Keras raises
 its own error.
 """
 
+import copy
 import io
 import warnings
 from typing import Any
@@ -24,6 +26,20 @@ _DROPPED: dict[str, tuple[Any, ...]] = {
     "implementation": (0, 1, 2),
     "input_length": (None,),
 }
+# ``hard_sigmoid`` of Keras 2 as stock layers: that of Keras 3 has a slope of 1 / 6.
+_HARD_SIGMOID = {
+    "module": "keras",
+    "class_name": "Sequential",
+    "config": {
+        "name": "hard_sigmoid",
+        "layers": [
+            {"module": "keras.layers", "class_name": title, "config": settings}
+            for title, settings in (
+                ("Rescaling", {"scale": 0.2, "offset": 0.5}), ("ReLU", {"max_value": 1.0}),
+            )
+        ]
+    },
+}  # fmt: skip
 _MODELS = ("Functional", "Model", "Sequential")
 # Keras 2 and 3 keep variables of these optimizers in the same order: m, v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
@@ -37,6 +53,9 @@ def translate(config: Any) -> None:
         for name, values in _DROPPED.items():
             if name in entry and entry[name] in values:
                 del entry[name]
+        for name in ("activation", "recurrent_activation"):
+            if entry.get(name) == "hard_sigmoid":
+                entry[name] = copy.deepcopy(_HARD_SIGMOID)
         title = entry.get("class_name")
         if isinstance(title, str):
             entry["class_name"] = title.removeprefix("Custom>")

@@ -55,8 +55,9 @@ def export_model(
 
     The file also holds a description as JSON: columns of each input in their order, categories, the
     formulas of the calendar, the rows that are read and forecast, what may be missing, targets,
-    quantiles, bounds and frequency. The guide "Serving" lists it. A SavedModel refuses a missing
-    value that the model does not mask, and windows of another length or number of columns.
+    quantiles, bounds and frequency. The guide "Serving" lists it. A SavedModel refuses an infinite
+    value, a missing one that the model does not mask, and windows of another length or number of
+    columns.
 
     OpenVINO computes in bfloat16 on processors that have it, unless the file is compiled with
     ``{"INFERENCE_PRECISION_HINT": "f32"}``, as ``check_export`` does.

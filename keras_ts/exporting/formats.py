@@ -162,6 +162,9 @@ def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
         named = "" if len(refused) == len(columns) else f" in {[columns[at] for at in refused]}"
         text = f"{role} holds a missing or infinite value{named}, which the model does not mask."
         checks.append(tf.debugging.assert_all_finite(part, text))
+    if may_be_missing:
+        finite = tf.logical_not(tf.reduce_any(tf.math.is_inf(values)))
+        checks.append(tf.debugging.Assert(finite, [f"{role} holds an infinite value."]))
     if entry.get("present") is not None:
         needed = entry["present"]
         text = (
@@ -204,9 +207,24 @@ def _describe_onnx(path: Path, description: dict[str, Any]) -> None:
         result.name = output
     for entry in (*graph.input, result):
         entry.type.tensor_type.shape.dim[0].dim_param = "batch"
+    _drop_unread(graph)
     model.metadata_props.add(key=KEY, value=json.dumps(description))
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
+
+
+def _drop_unread(graph: Any) -> set[str]:
+    """Drop the constants that nothing reads, of which runtimes warn; return the names read."""
+    read = {entry.name for entry in (*graph.input, *graph.output)}
+    for node in graph.node:
+        read.update(node.input)
+        for attribute in node.attribute:
+            for inner in [attribute.g] * attribute.HasField("g") + list(attribute.graphs):
+                read |= _drop_unread(inner)
+    for place in reversed(range(len(graph.initializer))):
+        if graph.initializer[place].name not in read:
+            del graph.initializer[place]
+    return read
 
 
 def _describe_openvino(path: Path, description: dict[str, Any]) -> None:

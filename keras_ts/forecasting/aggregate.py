@@ -63,8 +63,10 @@ def aggregate(
             group gives a column ``group``; a frame of the ids and one more column gives a column
             of that name. Ids that ``samples`` lacks are ignored, so that a panel may be summed in
             parts. Defaults to None: all series are one group.
-        quantiles: Levels of the quantiles to return, increasing, between 0 and 1. None returns the
-            totals of each sample. Defaults to (0.1, 0.5, 0.9).
+        quantiles: Levels of the quantiles to return, increasing, between 0 and 1. They are NumPy's
+            with ``method="hazen"``, halfway between two totals where level times samples is whole;
+            ``DataFrame.quantile`` interpolates elsewhere. None returns the totals of each sample.
+            Defaults to (0.1, 0.5, 0.9).
         above: A threshold in the units of the target; a column ``above`` has the probability that
             the total exceeds it. A dict, or a Series of pandas, gives a threshold for each id or
             group. Defaults to None: no such column.

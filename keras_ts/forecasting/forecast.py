@@ -16,7 +16,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import at_least_float32
 from keras_ts._progress import ProgressBar
 from keras_ts._quantiles import crossing
-from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts._typing import Array, BoolArray
 from keras_ts.forecasting.frames import as_frames, with_new_series, with_plan_alone
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
@@ -89,10 +89,11 @@ def forecast(
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
         steps: Number of positions to forecast. Defaults to None: the horizon.
-        future: The values of ``future_columns`` in the rows that follow: a frame, whose rows are
-            found by id and time in any order, or an array ``(steps, columns)``, for a panel
+        future: The values of ``future_columns`` in the rows that are forecast: a frame, whose rows
+            are found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
-            (for a column of text, its columns of 0 and 1). Columns of a calendar are computed. With
+            (for a column of text, its columns of 0 and 1). Without timestamps, leave out the rows
+            of a ``gap``. Columns of a calendar are computed. With
             ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
             NaN. So is a step without a row in a frame that has a later row of any series. If the
             horizon exceeds ``steps`` and ``future`` ends early, its last row is repeated.
@@ -212,7 +213,7 @@ class Prepared:
         shape = (len(panel.lengths), rounds.steps, *rounds.step_shape)
         values = np.full(shape, np.nan, at_least_float32(model))
         progress, refuse = ProgressBar(len(history.chosen), "series"), self.incomplete == "raise"
-        far, late = plan.far(), list[int]()
+        far, late = plan.far(), dict[int, list[int]]()
         for part, inputs in self.parts():
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
             if refuse and unknown.any():
@@ -223,20 +224,15 @@ class Prepared:
                     'longer window or horizon, or pass incomplete="nan" for NaN there.'
                 )
             far = far or plan.far_within(part, inputs["past"])
-            late += part.chosen[_silent(inputs["past"], panel.columns.targets)].tolist()
+            for window, place in _silent(inputs["past"], panel.columns.targets):
+                late.setdefault(place, []).append(int(part.chosen[window]))
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
             _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
             values[part.chosen] = made
         self.notes.extend([far] if far else [])
         if late:
-            self.notes.append(
-                f"At the end of {len(late)} of {len(values)} series, the first "
-                f"{panel.series(late[0])}, values are missing for more than twice as long as "
-                "elsewhere in the last window. The forecast goes on from the last value, and "
-                "intervals do not allow for that. If the values are late, leave out the rows "
-                "without them, and forecast more steps."
-            )
+            self.notes.append(_late(late, history))
         values = values[:, : plan.steps]
         if history.interface.quantiles is not None and (crossed := crossing(values)).any():
             self.notes.append(
@@ -291,16 +287,36 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
     return cast
 
 
-def _silent(past: Array, targets: Sequence[int]) -> IntArray:
-    """Return the windows that end in a gap more than twice as long as any other of its targets."""
+def _silent(past: Array, targets: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the windows and targets that end in a gap more than twice as long as any other."""
     rows = past.reshape(*past.shape[:2], -1)[..., list(targets)]
-    known: Any = np.isfinite(rows).any(axis=2)
-    windows = np.flatnonzero(~known[:, -1])
-    known, steps = known[windows], np.arange(known.shape[1])
+    known: Any = np.isfinite(rows)
+    windows, places = np.nonzero(~known[:, -1])
+    known, steps = known[windows, :, places], np.arange(known.shape[1])
     latest = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
     gaps = np.where(latest < 0, 0, steps - latest)  # A gap before the first value is none.
     others = np.where(steps <= latest[:, -1:], gaps, 0).max(axis=1)
-    return windows[gaps[:, -1] > 2 * np.maximum(others, 1)]
+    silent = gaps[:, -1] > 2 * np.maximum(others, 1)
+    return list(zip(windows[silent].tolist(), places[silent].tolist(), strict=True))
+
+
+def _late(late: dict[int, list[int]], history: History) -> str:
+    """Return the warning of the numbers of the series in which each target is late."""
+    panel, total = history.panel, len(history.panel.lengths)
+    targets = panel.columns.by_part()["target"]
+    named = [
+        f"of target {_checks.shown(targets[place])}"
+        + f" in {len(late[place])} of {total} series, the first {panel.series(late[place][0])}"
+        * (not panel.single)
+        for place in sorted(late)
+    ]
+    more = [f"of {len(named) - 3} more targets"] if len(named) > 3 else []
+    return (
+        "Values are missing at the end, for more than twice as long as elsewhere in the last "
+        f"window: {'; '.join(named[:3] + more)}. The forecast goes on from the last value, and "
+        "intervals do not allow for that. If the values are late, leave out these rows, and "
+        "forecast more steps; a model of quantiles needs a horizon that long."
+    )
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:

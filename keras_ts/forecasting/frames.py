@@ -20,7 +20,7 @@ from keras_ts.windows.spec import WindowSpec
 def matched(series: Any, interface: Interface) -> Any:
     """Return a series with the model's columns, in their order; unchanged if it has no names."""
     carried = interface.carried
-    needed = None if carried is None or carried.columns is None else carried.read
+    needed = _alone(interface) if carried is None or carried.columns is None else carried.read
     if isinstance(series, Panel):
         with_columns(interface.windows, series, among=needed)
         series = source_of(series, interface.windows)
@@ -38,6 +38,8 @@ def matched(series: Any, interface: Interface) -> Any:
         ]
     if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
+    if carried is None or carried.columns is None:
+        return series
     # The columns of a panel on disk cannot be reordered.
     varying = [name for name in series.settings.names if name not in series.settings.static]
     if sorted(needed) != sorted(series.settings.names) or needed[: len(varying)] != varying:
@@ -47,6 +49,16 @@ def matched(series: Any, interface: Interface) -> Any:
             "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
         )
     return series
+
+
+def _alone(interface: Interface) -> list[Any] | None:
+    """Return the target of a model that carries no columns, if it reads one alone; else None."""
+    # With a single column of inputs and one target, they are the same: no window lacks its target.
+    targets, inputs = interface.windows.target_columns, interface.inputs
+    names = list(targets) if isinstance(targets, list | tuple) else [targets]
+    if list(inputs) != ["past"] or len(names) > 1 or not isinstance(names[0], str):
+        return None
+    return names if tuple(inputs["past"].shape[2:]) in ((), (1,)) else None
 
 
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:

@@ -16,7 +16,7 @@ from keras_ts.presets.gate import gated_fit, is_gated
 from keras_ts.presets.initial_fit.regression import solved
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.training import begun, fitted
+from keras_ts.presets.training import begun, fitted, warn_beyond_bounds
 from keras_ts.presets.training_windows import read_once, training_windows
 from keras_ts.presets.wiring import wire
 from keras_ts.windows.dataset import WindowDataset
@@ -291,6 +291,7 @@ class RecurrentPreset(PresetSettings):
                 "the preset, or build, compile and fit the model by hand."
             )
         members = _checks.integer("members", members, 1)
+        warn_beyond_bounds(self, train)
         if is_gated(self, train, core):
             return gated_fit(self, train, members, {**fit_arguments})
         return fitted(self, train, core, members, {**fit_arguments})

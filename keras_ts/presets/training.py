@@ -5,6 +5,7 @@ mean, so that one file holds all of them, and each can be trained further.
 """
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from keras_ts.presets.initial_fit.parts import fit_level, fit_linear, fit_spread
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire, within_bounds
+from keras_ts.windows.arithmetic.scale import merged
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of, end_backups
 
@@ -94,6 +96,28 @@ def trained(
     if line is not None:
         line.end()
     return model
+
+
+def warn_beyond_bounds(preset: Any, train: WindowDataset) -> None:
+    """Warn of targets in the rows of a training part that a preset's bounds let no forecast be."""
+    source = in_time_order(train)
+    panel, targets = source.panel, list(source.panel.columns.targets)
+    rows = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
+    for name, side, beyond in (("minimum", "below", np.less), ("maximum", "above", np.greater)):
+        bound, count, first = getattr(preset, name), 0, 0
+        for begin, end in () if bound is None else merged(*rows):
+            values = panel.values[begin:end].reshape(end - begin, -1)[:, targets]
+            found = begin + np.flatnonzero(beyond(values, bound).any(axis=1))
+            first = first if count or not len(found) else int(found[0])
+            count += len(found)
+        if count:
+            warnings.warn(
+                f"{count} row{'s' * (count > 1)} of the training part "
+                f"{'have' if count > 1 else 'has'} a target {side} {name}={bound:g}, the first at "
+                f"{panel.place(first)}. No forecast lies there. Correct such values, as of returns "
+                f"that are booked as sales, or leave {name} out.",
+                stacklevel=3,
+            )
 
 
 def of_one_series(dataset: WindowDataset) -> bool:

@@ -299,11 +299,13 @@ class WindowDataset(keras.utils.PyDataset):
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, in this process or another.
 
-        An iteration by hand then reads the rest of the epoch; Keras's ``fit`` begins it again.
+        An iteration by hand then reads the rest of the epoch. Keras's ``fit``, a ``DataLoader``,
+        ``to_tf`` and ``to_grain`` begin it again.
 
         Args:
             state: The dict that ``state()`` returned for the same series and settings, for any
-                number of workers.
+                number of workers. A loop that reads another way puts the number of batches that it
+                has had into ``"batch"``.
 
         Raises:
             ValueError: The state belongs to another dataset.
@@ -360,12 +362,20 @@ class WindowDataset(keras.utils.PyDataset):
         return self._source.read_all()
 
     def to_grain(self) -> Any:
-        """Return a Grain dataset of the batches; each repetition reads the next epoch."""
-        return to_grain(self._source)
+        """Return a Grain dataset of the batches; each repetition reads the next epoch.
+
+        It begins at the first batch of the epoch at which this dataset now is.
+        """
+        return to_grain(self._source, self._epoch)
 
     def to_tf(self) -> "tf.data.Dataset":
-        """Return a ``tf.data.Dataset`` of the batches; each full pass reads the next epoch."""
-        return to_tf(self._source)
+        """Return a ``tf.data.Dataset`` of the batches; each full pass reads the next epoch.
+
+        It begins at the first batch of the epoch at which this dataset now is, and later calls of
+        ``next_epoch`` and ``restore`` do not move it. After ``restore``, skip the batches that the
+        run has had: ``itertools.islice(stream, dataset.state()["batch"], None)``.
+        """
+        return to_tf(self._source, self._epoch)
 
 
 def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSource:

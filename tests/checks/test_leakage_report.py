@@ -31,6 +31,14 @@ def test_distances_have_their_usual_causes(ahead, says):
     assert second.startswith(says)
 
 
+@pytest.mark.parametrize("missing", [0, 2])
+def test_one_step_ahead_in_a_series_with_holes_may_be_a_fill(missing):
+    report = LeakageReport(20, 100, missing, origin=19, ahead=1, seen=20, rows_left=81, change=1.0)
+    assert str(report).endswith(
+        ", or a backward fill or interpolation of missing values." if missing else "of three."
+    )
+
+
 def test_dates_ids_copies_and_what_is_clean():
     report = LeakageReport(
         20,

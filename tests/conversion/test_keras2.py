@@ -53,3 +53,26 @@ def test_a_file_of_keras_2_without_lambdas(tmp_path):
     x = np.ones((2, 5, 1), "float32")
     again, before = (keras.ops.convert_to_numpy(m(x)) for m in (migrate_lambdas(path), saved))
     np.testing.assert_array_equal(again, before)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+def test_hard_sigmoid_has_the_slope_of_keras_2(tmp_path):
+    """Keras 3 has another function of this name."""
+
+    def build(activation):
+        lstm = keras.layers.LSTM(3, recurrent_activation=activation)
+        return keras.Sequential([keras.Input((5, 1)), lstm, keras.layers.Dense(2, activation)])
+
+    saved = build("hard_sigmoid")
+    saved.save(tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        file.attrs["keras_version"] = "2.15.0"
+    migrate_lambdas(tmp_path / "old.h5").save(tmp_path / "new.keras")
+    old = build(lambda x: keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0))
+    old.set_weights(saved.get_weights())
+    x = np.linspace(-9.0, 9.0, 20, dtype="float32").reshape(4, 5, 1)
+    again, before = (
+        keras.ops.convert_to_numpy(m(x))
+        for m in (keras.saving.load_model(tmp_path / "new.keras"), old)
+    )
+    np.testing.assert_allclose(again, before, rtol=1e-5)

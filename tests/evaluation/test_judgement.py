@@ -81,7 +81,7 @@ def test_totals_equal_a_loop():
         report.scorecards()
 
 
-@pytest.mark.filterwarnings("ignore:At the end of .* values are missing")
+@pytest.mark.filterwarnings("ignore:Values are missing at the end")
 def test_levels_of_a_total_are_those_of_sample_paths(model):
     report = compare(model, TRAIN, HELD, baselines=["naive"], by="sql", total=True)
     windows, losses, held, values = JudgedWindows("held", HELD), [], [], TABLE["units"].to_numpy()

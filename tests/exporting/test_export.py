@@ -153,8 +153,11 @@ def test_a_saved_model_of_a_model_that_masks(tmp_path):
     wanted = forecast(model, table, future=table[:3, 1:2])
     np.testing.assert_allclose(serve(**x)["forecast"][0], wanted, rtol=1e-4, atol=1e-5)
     empty = tf.constant(np.full_like(x["past"], np.nan))
+    infinite = np.array(x["past"])
+    infinite[0, 1, 0] = np.inf
     for name, values, says in (
         ("past", empty, "past has no value of .0. in its rows to forecast from"),
+        ("past", infinite, "past holds an infinite value"),
         ("future", x["future"] * np.nan, "future holds a missing or infinite value"),
         ("static", x["static"] * np.inf, "static holds a missing or infinite value"),
     ):
@@ -352,3 +355,34 @@ def test_names_in_an_onnx_file(names, tmp_path):
     x = {"past": np.full((3, 2), 5.0, "float32"), "static": np.ones((3, 2), "float32")}
     [out] = session.run(["forecast"], x)
     assert out.tolist() == [[4.0, 4.0]] * 3
+
+
+def test_an_onnx_file_has_no_constant_that_nothing_reads(tmp_path):
+    """Loops of jax2onnx have some, and onnxruntime warns of each when the file is loaded."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    numbers = [
+        onnx.numpy_helper.from_array(np.float32([at]), name) for at, name in enumerate("abcd")
+    ]
+    result = helper.make_tensor_value_info("inner", kind, [1])
+    # A branch reads a constant of its own, "a", and one of the graph around it, "c".
+    branch = helper.make_graph(
+        [helper.make_node("Add", ["a", "c"], ["inner"])], "branch", [], [result], numbers[:2]
+    )
+    nodes = [
+        helper.make_node("IsNaN", ["past"], ["missing"]),
+        helper.make_node("ReduceMax", ["d"], ["top"]),
+        helper.make_node("Equal", ["top", "d"], ["same"]),
+        helper.make_node("If", ["same"], ["more"], then_branch=branch, else_branch=branch),
+        helper.make_node("Where", ["missing", "more", "past"], ["out"]),
+    ]
+    shapes = [helper.make_tensor_value_info(name, kind, ["n", 5]) for name in ("past", "out")]
+    unread = onnx.numpy_helper.from_array(np.float32([9]), "e")
+    graph = helper.make_graph(nodes, "net", shapes[:1], shapes[1:], [*numbers[2:], unread])
+    path = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph), str(path))
+    FORMATS["onnx"].describe(path, {**DESCRIPTION, "inputs": {"past": {}}})
+    graph = onnx.load(path).graph
+    [branches] = [node.attribute for node in graph.node if node.op_type == "If"]
+    assert [entry.name for entry in graph.initializer] == ["c", "d"]
+    assert [entry.name for each in branches for entry in each.g.initializer] == ["a", "a"]

@@ -1,5 +1,6 @@
 """Columns are matched by name: their order does not matter, and none is missed without a word."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,10 +48,27 @@ def test_columns_of_an_array_are_counted():
         forecast(model, np.ones((20, 3)))
 
 
+@pytest.mark.parametrize("shape", [(None,), (None, 1)])
+def test_a_model_of_one_column_and_windows_without_names_reads_its_target(shape):
+    windows = WindowedSeries(4, target_columns="units", time_column="day")
+    body = [keras.layers.Cropping1D((3, 0)), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input(shape), keras.layers.Reshape((4, 1)), *body])
+    shop = PAST[PAST["shop"] == PAST["shop"].iloc[0]]
+    plain = shop[["day", "units"]]
+    wanted = forecast(model, plain, windows)
+    assert wanted["units"].item() == plain["units"].iloc[-1]
+    for wider in (plain.assign(note="text", price=1.0), shop.assign(price=1.0)[shop.columns[::-1]]):
+        pd.testing.assert_frame_equal(forecast(model, wider, windows), wanted)
+    with pytest.raises(ValueError, match=r"series lacks \['units'\]"):
+        forecast(model, plain.rename(columns={"units": "other"}), windows)
+
+
 def test_a_frame_without_names_to_match_goes_by_position():
     model = RecurrentPreset(units=(2,), features=2).build(window=4, outputs=2)
     frame = pd.DataFrame({"a": np.arange(20.0), "b": np.arange(20.0)[::-1]})
     ahead = forecast(model, frame, WindowedSeries(4))
     assert ahead.columns.tolist() == ["step", "a", "b"]
+    with pytest.raises(ValueError, match=r"give \(4, 3\), of the columns \['a', 'b', 'note'\]\."):
+        forecast(model, frame.assign(note=1.0), WindowedSeries(4))
     values = forecast(model, frame.to_numpy(), WindowedSeries(4))
     np.testing.assert_allclose(ahead[["a", "b"]], values, rtol=1e-5)

@@ -186,6 +186,45 @@ def test_values_missing_at_the_end_are_named(missing, late):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         forecast(net, silent)
-    said = [str(each.message) for each in caught if "are missing for more" in str(each.message)]
+    said = [str(each.message) for each in caught if "are missing at the end" in str(each.message)]
     assert len(said) == late
-    assert all("At the end of 1 of 1 series, the first the series, values" in of for of in said)
+    assert all("in the last window: of target 'y'. The forecast" in of for of in said)
+
+
+@pytest.mark.parametrize(
+    ("late", "says"),
+    [
+        ({"south": ["price"]}, "of target 'price' in 1 of 3 series, the first series 'south'"),
+        (
+            {"north": ["price", "units"], "south": ["price"]},
+            "of target 'units' in 1 of 3 series, the first series 'north'; "
+            "of target 'price' in 2 of 3 series, the first series 'north'",
+        ),
+        ({}, None),
+    ],
+)
+def test_a_target_that_is_late_is_named_beside_one_that_is_not(late, says):
+    """The band of one target is too narrow, whatever is known of the others."""
+    days = pd.date_range("2024-01-01", periods=40)
+    table = pd.concat(
+        pd.DataFrame({"zone": zone, "day": days, "units": np.arange(40.0), "price": 7.0 - size})
+        for size, zone in enumerate(["east", "north", "south"])
+    )
+    windows = WindowedSeries(
+        16,
+        2,
+        target_columns=["units", "price"],
+        id_column="zone",
+        time_column="day",
+        missing="mask_targets",
+    )
+    net = RecurrentPreset(units=(2,), window_norm="last").build(windows.build(table))
+    for zone, columns in late.items():
+        table.loc[(table["zone"] == zone) & (table["day"] >= days[36]), columns] = np.nan
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        forecast(net, table)
+    said = [str(each.message) for each in caught if "are missing at the end" in str(each.message)]
+    assert [of.partition("last window: ")[2].partition(". The")[0] for of in said] == [says] * bool(
+        late
+    )

@@ -124,7 +124,7 @@ def test_a_batch_warns_once_however_often_it_searches(tmp_path):
         made = BatchForecaster(tmp_path / "model.keras", incomplete="nan")(table)
     assert made["problem"].notna().tolist() == [False] * 6 + [True] * 2
     (said,) = [str(each.message) for each in caught if each.category is UserWarning]
-    assert said.startswith("At the end of 1 of 3 series, the first series 'a', values are missing")
+    assert "of target 'units' in 1 of 3 series, the first series 'a'" in said
 
 
 @pytest.mark.filterwarnings("ignore:the last window of .* far outside")

@@ -129,7 +129,7 @@ def test_copies_and_pickles_hold_the_series_once(targets):
         (None, ValueError, "state must be a dict from state\\(\\). Received: state=None"),
         ({"seed": ...}, ValueError, "must be a dict from state"),
         ({"total": 5}, ValueError, "total=5, and this dataset has total=48"),
-        ({"batch": 6}, ValueError, "must be < 6, the batches in an epoch. Received: 6"),
+        ({"batch": 7}, ValueError, "must be <= 6, the batches in an epoch. Received: 7"),
         ({"epoch": 1, "batch": -1}, ValueError, "must be >= 0"),
         ({"epoch": 1.5}, TypeError, "must be an integer"),
     ],
@@ -141,6 +141,13 @@ def test_a_state_that_cannot_be_gone_on_from_changes_nothing(change, error, says
     with pytest.raises(error, match=says):
         dataset.restore(state)
     assert dataset.state() == before
+
+
+def test_a_state_after_the_last_batch_is_the_next_epoch():
+    """A loop that counts batches for itself saves it before it calls ``next_epoch``."""
+    dataset = WindowedSeries(3, batch_size=8, shuffle=True, seed=1).build(distinct(51))
+    dataset.restore({**dataset.state(), "epoch": 2, "batch": len(dataset)})
+    assert (dataset.state()["epoch"], dataset.state()["batch"]) == (3, 0)
 
 
 def test_restore_refuses_the_state_of_other_windows():

@@ -274,7 +274,7 @@ def backtest(
                 )
             levels = done.levels
             if follow and fold.validation is not None:
-                moved = Levels.after(moved, done, judged, fold.validation.num_windows)
+                moved = Levels.after(moved, done, judged)
             yield fold, judged, done
 
     runs = []
@@ -378,7 +378,9 @@ def _predicted(model: keras.Model, judged: JudgedWindows, total: bool) -> Fold:
         if total and model_of.totals is not None:
             of_totals.append(model_of.totals(block, forecasts[-1], slice(None)))
     totals = np.concatenate(of_totals) if of_totals else None
-    return Fold(np.concatenate(forecasts), model_of.levels, totals)
+    scores = getattr(Interface(model, None).last_layer, "scores", None)
+    count = 0 if scores is None else scores.count
+    return Fold(np.concatenate(forecasts), model_of.levels, totals, count)
 
 
 def _part(keys: Mapping[str, int], scales: Array, judged: JudgedWindows, done: Fold) -> Part:

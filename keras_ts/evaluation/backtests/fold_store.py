@@ -30,6 +30,7 @@ class Fold(NamedTuple):
     predictions: Array
     levels: tuple[float, ...] | None
     totals: Array | None = None  # None unless the backtest is of totals, and the model has paths
+    num_errors: int = 0  # The held-out errors of its intervals.
 
 
 class FoldStore:
@@ -101,12 +102,13 @@ class FoldStore:
                 raise ValueError(f"its predictions have the shape {predictions.shape}")
             if totals is not None and totals.shape != (len(totals), 1, *predictions.shape[2:]):
                 raise ValueError(f"its totals have the shape {totals.shape}")
-        return Fold(predictions, levels or None, totals)
+        return Fold(predictions, levels or None, totals, int(file.get("num_errors", 0)))
 
     def save(self, number: int, fold: Fold) -> None:
         """Keep a fold's predictions."""
         arrays: dict[str, Any] = {} if fold.totals is None else {"totals": fold.totals}
         arrays |= {"predictions": fold.predictions, "levels": np.array(fold.levels or ())}
+        arrays |= {"num_errors": np.array(fold.num_errors)}
         with replacing(self._path(number)) as path:
             np.savez(path, **arrays)
 

@@ -167,10 +167,8 @@ class Levels(NamedTuple):
     values: Array  # (coverages, steps, targets)
 
     @classmethod
-    def after(
-        cls, before: "Levels | None", done: Fold, judged: JudgedWindows, count: int
-    ) -> "Levels":
-        """Return the levels after a fold that ``count`` windows calibrated."""
+    def after(cls, before: "Levels | None", done: Fold, judged: JudgedWindows) -> "Levels":
+        """Return the levels after a fold."""
         # Computed only from what a folder keeps, so that a resumed backtest has the same levels.
         pairs = pairs_of(done.levels or ())
         coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
@@ -188,7 +186,9 @@ class Levels(NamedTuple):
         # With one origin per series, no distance is known: the least, the horizon, is taken.
         gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
-        return cls(coverage, moved(values, missed, coverage, gaps, count, judged.geometry.gap))
+        return cls(
+            coverage, moved(values, missed, coverage, gaps, done.num_errors, judged.geometry.gap)
+        )
 
     def put_into(self, model: keras.Model) -> keras.Model:
         """Return a calibrated model whose intervals have these levels."""

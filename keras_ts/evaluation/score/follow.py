@@ -47,9 +47,9 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     has a value of each target at its time or later, so a closed day delays nothing. A warning names
     the series that delay origins because ``actual`` has no value of them. Origins that the model
     has followed are ignored, so the same files may be passed each morning. Pass more mornings than
-    the horizon has steps, or no origin is ever complete. If nothing new has come, the copy equals
-    ``model``. The intervals in ``forecasts`` are taken to be those of ``model`` as it is, so follow
-    each morning, and forecast with the result.
+    the horizon has steps, plus the days by which rows may be late, or no origin is ever complete.
+    If nothing new has come, the copy equals ``model``. The intervals in ``forecasts`` are taken to
+    be those of ``model`` as it is, so follow each morning, and forecast with the result.
 
     The moved levels are saved with the model, beside the weights. A scorecard still holds, and says
     since when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.

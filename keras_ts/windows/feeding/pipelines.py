@@ -121,11 +121,11 @@ def batches(
     return dataset
 
 
-def to_tf(source: Source) -> "tf.data.Dataset":
-    """Return a ``tf.data.Dataset``; each full pass over it is the next epoch, from 0."""
+def to_tf(source: Source, first: int) -> "tf.data.Dataset":
+    """Return a ``tf.data.Dataset``; each full pass over it is the next epoch, from ``first``."""
     import tensorflow as tf
 
-    passes = tf.Variable(0, dtype=tf.int64, trainable=False)
+    passes = tf.Variable(first, dtype=tf.int64, trainable=False)
 
     # A pass counts with its last batch, which is never read ahead. So a pass that was only begun,
     # or read ahead and thrown away, does not use up an epoch.
@@ -139,8 +139,8 @@ def to_tf(source: Source) -> "tf.data.Dataset":
     return counted.apply(tf.data.experimental.assert_cardinality(source.sampler.batches))
 
 
-def to_grain(source: Source) -> Any:
-    """Return a ``grain.MapDataset`` of the batches; each repetition is the next epoch."""
+def to_grain(source: Source, first: int) -> Any:
+    """Return a ``grain.MapDataset``; each repetition is the next epoch, from ``first``."""
     grain = _checks.needed("grain", "to_grain")
 
     class Batches(grain.MapDataset):  # type: ignore[name-defined]
@@ -155,7 +155,7 @@ def to_grain(source: Source) -> Any:
                 raise IndexError(f"batch {index} is out of range; an epoch has {len(self)}.")
             # A negative number counts from the end of the first epoch.
             epoch, batch = divmod(index if index >= 0 else index + len(self), len(self))
-            return source.read(epoch, *source.sampler.bounds(batch))
+            return source.read(first + epoch, *source.sampler.bounds(batch))
 
     return Batches()
 

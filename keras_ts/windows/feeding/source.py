@@ -176,11 +176,12 @@ def checked_state(state: Any, sampler: BatchSampler, batches: int) -> tuple[int,
     epoch, batch, seed = (
         _checks.integer(f"state['{name}']", state[name], 0) for name in ("epoch", "batch", "seed")
     )
-    if batch >= batches:
+    if batch > batches:
         raise ValueError(
-            f"state['batch'] must be < {batches}, the batches in an epoch. Received: {batch}."
+            f"state['batch'] must be <= {batches}, the batches in an epoch. Received: {batch}."
         )
-    return epoch, batch, seed
+    # A loop that counts for itself may be at the end of an epoch, the start of the next.
+    return epoch + batch // batches, batch % batches, seed
 
 
 @dataclass(frozen=True)

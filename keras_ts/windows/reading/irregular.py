@@ -19,6 +19,7 @@ from keras_ts.windows.spec import WindowSpec
 # Seconds of a day, and of each unit with its names in pandas and polars.
 _DAY = 86400
 _UNITS = (_DAY, "D", "d"), (3600, "h", "h"), (60, "min", "m"), (1, "s", "s")
+_JITTER = "The times jitter."
 _MASK = 'Insert the missing rows, or pass missing="mask" for a model that masks them.'
 _SECOND = np.timedelta64(1, "s")
 _IN_POLARS = {"round": "round", "floor": "truncate"}
@@ -125,11 +126,15 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
             f"frequency is {str(frequency)!r}, and this step is "
             f"{f'{steps} times that' if whole else 'no whole multiple of it'}"
         )
+    cure = cure_of(panel, number, spec, whole)
+    if not cure.startswith(_JITTER):  # To count jittered rows is wrong wherever one is missing.
+        cure += (
+            ' Or pass missing="drop" to leave out the windows that cross a gap, or missing="keep" '
+            "to count rows instead of time."
+        )
     raise ValueError(
         f"time_column={spec.time_column!r} has {len(gaps)} irregular step"
-        f"{'s' * (len(gaps) > 1)}{seen}. {cure_of(panel, number, spec, whole)} Or pass "
-        'missing="drop" to leave out the windows that cross a gap, or missing="keep" to count rows '
-        "instead of time."
+        f"{'s' * (len(gaps) > 1)}{seen}. {cure}"
     )
 
 
@@ -242,7 +247,7 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
             zone = str(clock.zones[min(number, len(clock.zones) - 1)].info)
             for place, there in enumerate(["tz_convert", "convert_time_zone"]):
                 calls[place] = f"{there}('UTC').dt.{calls[place]}.dt.{there}({zone!r})"
-        return f"The times jitter. Round them: {line(*calls)}"
+        return f"{_JITTER} Round them: {line(*calls)}"
     if step is None or spec is None:
         return "Resample them to a regular step, or leave that series out."
     ids = ", ".join(map(shown, _of_series(spec)))

@@ -40,15 +40,16 @@ def test_folds_come_back_as_they_were(tmp_path):
     assert not store.has(0)
     predictions = np.random.default_rng(0).normal(size=(4, 2, 1))
     store.save(0, Fold(predictions, None))
-    store.save(1, Fold(np.stack([predictions, predictions + 1], axis=-1), (0.1, 0.5), TOTALS))
+    quantiles = np.stack([predictions, predictions + 1], axis=-1)
+    store.save(1, Fold(quantiles, (0.1, 0.5), TOTALS, num_errors=9))
     again = FoldStore(str(tmp_path / "new" / "folder"))
     again.begin(SETTINGS)
     assert again.seed == 3
     for fold, levels in enumerate((None, (0.1, 0.5))):
         assert again.has(fold)
-        loaded, given, totals = again.load(fold, (4, 2, 1))
+        loaded, given, totals, count = again.load(fold, (4, 2, 1))
         np.testing.assert_array_equal(loaded if levels is None else loaded[..., 0], predictions)
-        assert given == levels
+        assert (given, count) == ((levels, 9) if levels else (None, 0))
         assert np.array_equal(totals, TOTALS) if levels else totals is None
 
 

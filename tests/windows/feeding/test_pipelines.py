@@ -1,7 +1,6 @@
 """The batches of every epoch through tf.data, which keeps nothing when it is done."""
 
 import gc
-import itertools
 import weakref
 
 import keras
@@ -51,14 +50,70 @@ def test_passes_of_tf_data_that_overlap_keep_their_epochs():
     np.testing.assert_array_equal(np.concatenate(begun), joined(list(dataset))[0])
 
 
-@only_tensorflow
-def test_to_tf_after_restore_goes_through_whole_epochs():
+def ways(kind, dataset):
+    """Return two passes over a dataset: the epoch at which it is, and the next."""
+    if kind == "to_grain":
+        stream = pytest.importorskip("grain") and dataset.to_grain().repeat(2)
+        numbers = range(len(dataset))
+        return [[stream[i + epoch * len(dataset)] for i in numbers] for epoch in range(2)]
+    if kind == "to_tf":
+        if BACKEND != "tensorflow":
+            pytest.skip("needs the TensorFlow backend")
+        stream = dataset.to_tf()
+        assert len(stream) == len(dataset)
+        return [list(stream), list(stream)]
+    if kind == "DataLoader":
+        data = pytest.importorskip("torch.utils.data")
+        passes = data.DataLoader(dataset, batch_size=None)
+    else:
+        passes = [dataset[i] for i in range(len(dataset))]
+    first = list(passes)
+    dataset.next_epoch()
+    return [first, list(passes) if kind == "DataLoader" else [*map(dataset.__getitem__, range(26))]]
+
+
+@pytest.mark.parametrize("kind", ["to_tf", "to_grain", "DataLoader", "by number"])
+@pytest.mark.parametrize("batch", [None, 0, 5, 26])
+def test_every_reader_begins_at_the_first_batch_of_the_datasets_epoch(kind, batch):
+    """Two epochs on, fresh, or restored at a batch; the 26th is the last of its epoch."""
     windows = WindowedSeries(2, batch_size=4, shuffle=True, seed=1)
-    dataset, again = windows.build(distinct(103)), windows.build(distinct(103))
-    again.restore({**dataset.state(), "batch": 5})
-    for (x, y), (want_x, want_y) in itertools.zip_longest(again.to_tf(), dataset):
-        np.testing.assert_array_equal(x, want_x)
-        np.testing.assert_array_equal(y, want_y)
+    oracle, dataset = windows.build(distinct(103)), windows.build(distinct(103))
+    if batch is not None:
+        dataset.restore({**oracle.state(), "epoch": 2, "batch": batch})
+    oracle.restore({**oracle.state(), "epoch": dataset.epoch})
+    for read in ways(kind, dataset):
+        for (x, y), (want_x, want_y) in zip(read, oracle, strict=True):
+            np.testing.assert_array_equal(x, want_x)
+            np.testing.assert_array_equal(y, want_y)
+        oracle.next_epoch()
+
+
+@only_tensorflow
+def test_next_epoch_moves_a_later_to_tf_and_not_an_earlier_one():
+    dataset = WindowedSeries(2, batch_size=4, shuffle=True, seed=1).build(distinct(100))
+    earlier, first = dataset.to_tf(), dataset[0][0]
+    dataset.next_epoch()
+    np.testing.assert_array_equal(next(iter(earlier))[0], first)
+    np.testing.assert_array_equal(next(iter(dataset.to_tf()))[0], dataset[0][0])
+
+
+@only_tensorflow
+def test_fit_on_to_tf_reads_the_epochs_one_after_the_other():
+    """A fresh stream gives what fit reads of the dataset; that of a restored one, its rest."""
+    windows = WindowedSeries(4, batch_size=8, shuffle=True, seed=1)
+    weights = []
+    for begin, stream in ((0, False), (0, True), (2, False), (2, True)):
+        dataset = windows.build(np.sin(distinct(60)))
+        dataset.restore({**dataset.state(), "epoch": begin})
+        model = compiled(4)
+        for variable in model.variables:
+            variable.assign(keras.ops.ones_like(variable))
+        data = dataset.to_tf() if stream else dataset
+        model.fit(data, epochs=2, verbose=0, shuffle=False)
+        weights.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    np.testing.assert_array_equal(weights[0], weights[1])
+    np.testing.assert_array_equal(weights[2], weights[3])
+    assert (weights[0] != weights[2]).any()
 
 
 def read_through(kind, series):
@@ -101,17 +156,6 @@ def test_an_iterator_alone_keeps_its_dataset():
     )
     gc.collect()
     assert [int(y[0]) for y in iterator] == list(range(5, 500))
-
-
-def test_to_grain_after_restore_goes_through_whole_epochs():
-    windows = WindowedSeries(2, batch_size=4, shuffle=True, seed=1)
-    dataset, again = windows.build(distinct(103)), windows.build(distinct(103))
-    again.restore({**dataset.state(), "batch": 5})
-    stream = again.to_grain()
-    assert len(stream) == len(dataset)
-    for (x, y), (want_x, want_y) in itertools.zip_longest(stream, dataset):
-        np.testing.assert_array_equal(x, want_x)
-        np.testing.assert_array_equal(y, want_y)
 
 
 @given(window_settings())
