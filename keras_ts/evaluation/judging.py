@@ -177,7 +177,7 @@ class Judge:
             coverages={
                 name: coverage_of(
                     round(levels[-1] - levels[0], 12),
-                    tallies[name].covered[:, scored],
+                    tallies[name].covered[:, scored].sum(axis=2),
                     all_origins,
                 )
                 for name, levels in first.levels.items()
@@ -188,6 +188,7 @@ class Judge:
             total=self._total,
             _tallies=tallies,
             _joint=skills,
+            _origins=all_origins,
             _levels=first.levels,
             _weights=weights or {},
             _labels=judged.labels,

@@ -13,7 +13,7 @@ from keras_ts._backends import versions
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
-from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
 from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
@@ -85,6 +85,7 @@ class ComparisonReport(Report):
     total: bool
     _tallies: dict[str, Tally]
     _joint: Skills  # on all targets
+    _origins: Origins  # of all windows that were judged
     _levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
     _weights: Mapping[str, Weights]  # of each model; empty for a backtest
     _labels: Sequence[Any]
@@ -124,13 +125,12 @@ class ComparisonReport(Report):
         Returns:
             A dict of columns of equal length, which has ``to_frame``: ``name``, ``step`` (from 1),
             ``series`` (its id or number), ``target`` (the name or number of its column) or
-            ``inputs`` (the least number of inputs in the class: 8 for 8 to 11) with ``windows``
-            (how many windows the class has, counted once for each target); and the metrics of
-            ``table``. For series and targets also ``skill``, ``skill_low``, ``skill_high`` and
-            ``verdict`` (``"too few windows"`` or ``"too few series"`` where there is none). The
-            skill on a series is over the best baseline of the table. The skill on a target is over
-            the baseline that is best on this target, named in the column ``best``; on a target
-            without a scale, since it is constant in train, both use MAE.
+            ``inputs`` (the least number in the class: 8 for 8 to 11) with ``windows`` (how many,
+            counted for each target); and the metrics of ``table``. By inputs also ``coverage_low``
+            and ``coverage_high``, the coverage's 95 % interval; for series and targets ``skill``,
+            ``skill_low``, ``skill_high`` and ``verdict`` (or ``"too few windows"``, ``"too few
+            series"``). The skill is over the best baseline of the table; on a target over the best
+            one there, in the column ``best``, by MAE if the target is constant in train.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -153,6 +153,7 @@ class ComparisonReport(Report):
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()
             },
+            **(class_coverages(tallies, places, self._origins) if by == "inputs" else {}),
             **(self._verdicts_on(places) if by == "series" else {}),
             **(self._verdicts_on_targets() if by == "target" else {}),
         )
@@ -177,7 +178,6 @@ class ComparisonReport(Report):
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
-        # Its size grows with the horizon and the number of forecasters, but not of series.
         names = self.table["name"].tolist()
         tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
         # The rows are those of this model and of the baselines, which have no verdict.

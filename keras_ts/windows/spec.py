@@ -146,6 +146,13 @@ class WindowSpec(_checks.Settings):
         for name in COLUMN_SETTINGS[1:]:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
+        listed: Any = self.id_column
+        if isinstance(listed, list | tuple):
+            raise TypeError(
+                "id_column must be a str or None: join several columns into one, such as "
+                'table["id"] = table["region"] + "/" + table["product"]. Received: '
+                f"id_column={_checks.shown(listed)}."
+            )
         for name in ("id_column", "time_column"):
             _checks.instance(name, getattr(self, name), str | None)
         _check_apart(checked, self.id_column, self.time_column)

@@ -79,3 +79,5 @@ def test_bands_hold_before_and_after_a_net_sees_a_season():
     assert scores["inputs"][:2].tolist() == [12, 14]
     assert np.abs(scores["coverage"][:2] - 0.8).max() < 0.06
     assert scores["width"][1] < 0.5 * scores["width"][0]
+    low, high = scores["coverage_low"][:2], scores["coverage_high"][:2]
+    assert ((low < 0.8) & (high > 0.8) & (high - low < 0.25)).all()

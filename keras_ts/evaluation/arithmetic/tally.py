@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.arithmetic.coverage import coverage_of
+from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.scores.metrics import QUANTILE, RATIOS, of_sums
 
 # The most numbers in the sums over origins: beyond it, only evenly spaced origins are summed.
@@ -33,8 +35,10 @@ class Tally:
         # target adds 0, so that the ratio of two forecasters' sums is that of their means.
         self.by_seed = np.full((1, windows), np.nan)
         self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
-        # How many targets of each window the outer quantiles hold, and how many there are.
-        self.covered = np.zeros((2, windows if levels else 0))
+        # How many targets of each window and column the outer quantiles hold, and how many there
+        # are; and the class of both by number of inputs.
+        self.covered = np.zeros((2, windows if levels else 0, columns))
+        self.classes_of = np.zeros(self.covered.shape[1:], np.int8)
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
@@ -62,6 +66,7 @@ class Tally:
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         joint.by_target = _on_targets(tallies, axis=2)
         joint.covered = np.concatenate([tally.covered for tally in tallies], axis=1)
+        joint.classes_of = np.concatenate([tally.classes_of for tally in tallies])
         for by, name in {key: None for tally in tallies for key in tally._sums}:
             if name in QUANTILE and not alike:
                 continue
@@ -122,7 +127,8 @@ class Tally:
                         classes.ravel(), of_class, minlength=self._classes
                     )
                 if name == "coverage":
-                    self.covered[place, windows] = sums
+                    self.covered[place, windows] = summands.sum(axis=1)
+                    self.classes_of[windows] = 0 if classes is None else classes
                 if name == self._measure and place == 0:
                     judged = counted.any(axis=(1, 2))
                     self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
@@ -196,6 +202,27 @@ class Tally:
 
     def _total(self, name: str, by: str) -> Array:
         return self._sums.setdefault((by, name), np.zeros((2, self._shape(by))))
+
+
+def class_coverages(
+    tallies: Sequence[Tally], classes: IntArray, origins: Origins
+) -> dict[str, Array]:
+    """Return the 95 % intervals of the coverage in classes of inputs, one tally after another."""
+    # ``origins`` are those of windows with a value. Without quantiles an interval is NaN.
+    ends = np.full((2, len(tallies), len(classes)), np.nan)
+    for row, tally in enumerate(tallies):
+        if tally.levels and len(tally.levels) > 1:
+            some = tally.covered[1].any(axis=1)
+            for column, place in enumerate(classes.tolist()):
+                own = np.where(tally.classes_of[some] == place, tally.covered[:, some], 0.0)
+                covered = own.sum(axis=2)
+                there = covered[1] > 0
+                asked = round(tally.levels[-1] - tally.levels[0], 12)
+                found = coverage_of(asked, covered[:, there], origins.at(there))
+                ends[:, row, column] = found.low, found.high
+    if np.isnan(ends).all():
+        return {}
+    return {"coverage_low": ends[0].ravel(), "coverage_high": ends[1].ravel()}
 
 
 def _on_targets(tallies: Sequence[Tally], axis: int) -> dict[str, Array]:

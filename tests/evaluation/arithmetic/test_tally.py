@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.evaluation.arithmetic.tally import Tally
+from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
+from keras_ts.evaluation.arithmetic.verdict import Origins
 
 
 @given(st.integers(0, 999), st.integers(1, 9))
@@ -43,6 +44,38 @@ def test_windows_of_a_class_are_those_with_a_value_of_a_target():
         losses = {"mae": np.ones((len(rows), 2, 2))}
         tally.add(rows, np.zeros(len(rows), int), losses, present[rows], classes[rows])
     assert [values.tolist() for values in tally.classes()] == [[1, 3], [3, 2]]
+
+
+@pytest.mark.parametrize("opened", [1, 150])
+def test_the_interval_of_a_class_holds_its_true_coverage(opened):
+    """Series open at one time or within 150, and share some of their luck."""
+    rng, limits, truth = np.random.default_rng(0), np.array([1.036, 1.282, 1.645]), [0.7, 0.8, 0.9]
+    series, age = (each.ravel() for each in np.indices((24, 40)))
+    classes, held, widths = np.searchsorted([4, 16], age, side="right"), [], []
+    for _ in range(100):
+        times = rng.integers(opened, size=24)[series] + age
+        shared = rng.normal(size=times.max() + 5)
+        noise = np.sqrt(0.2) * shared[times[:, None] + np.arange(5)]
+        own = np.lib.stride_tricks.sliding_window_view(rng.normal(size=(24, 44)), 5, axis=1)
+        noise += np.sqrt(0.8) * own.reshape(-1, 5)
+        inside = (np.abs(noise) <= limits[classes, None]).astype(float)[..., None]
+        tally = Tally(len(age) + 1, 24, 5, 1, classes=3, levels=(0.1, 0.5, 0.9))
+        losses = {"coverage": inside, "mae": inside}
+        present = np.ones(inside.shape, bool)
+        # The first window has no value.
+        tally.add(1 + np.arange(len(age)), series, losses, present, classes[:, None])
+        point = Tally(len(age) + 1, 24, 5, 1, classes=3)
+        places = np.array([0, 2])
+        ends = class_coverages([tally, point], places, Origins.of(series, times, 5))
+        low, high = ends["coverage_low"], ends["coverage_high"]
+        assert np.isnan([low[2:], high[2:]]).all()
+        share = tally.metric("coverage", "inputs")[places]
+        assert ((low[:2] <= share) & (share <= high[:2])).all()
+        held.append((low[:2] <= truth[::2]) & (truth[::2] <= high[:2]))
+        widths.append(high[:2] - low[:2])
+    assert np.mean(held, axis=0).min() >= 0.9
+    assert np.mean(widths, axis=0).max() < 0.3
+    assert class_coverages([point], places, Origins.of(series, times, 5)) == {}
 
 
 def test_a_metric_that_nobody_added_is_nan():

@@ -37,6 +37,7 @@ CASES = [
     ({"target_columns": 1.5}, None, TypeError, "takes column names or numbers"),
     ({"target_columns": "a", "id_column": "a"}, None, ValueError, "both name 'a'"),
     ({"id_column": 3}, None, TypeError, "id_column must be a str or None"),
+    ({"id_column": ["a", "b"]}, None, TypeError, "join several columns into one"),
     ({}, np.arange(3.0), ValueError, "span 6 positions, and the longest of 1 series has 3"),
     ({}, [np.arange(3.0), np.arange(5.0)], ValueError, "the longest of 2 series has 5"),
     ({}, [], ValueError, "series is an empty list"),
