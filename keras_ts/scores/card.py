@@ -129,7 +129,7 @@ class Scorecard(Report):
     def _metrics(self) -> list[str]:
         """Return the metrics to show, without a width that averages series of all sizes."""
         by = self.values["by"]
-        hidden = "width" if by == "mase" else None
+        hidden = "width" if by in METRICS and METRICS[by].scaled else None
         names = [name for name in METRICS if name in self.table and name != hidden]
         return printed(names if by in METRICS else [by, *names], [by])
 

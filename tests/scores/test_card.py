@@ -10,6 +10,7 @@ import pytest
 from judged_models import changed, judged
 from keras_ts import WindowedSeries, save_model, scorecard
 from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
+from keras_ts.scores.metrics import METRICS
 from keras_ts.scores.schema import _ENTRIES, checked
 from keras_ts.windows.carried import Carried
 
@@ -246,10 +247,12 @@ def test_the_card_says_what_its_measures_are(card):
     assert "MASE by steps 7 apart" in str(weekly)
 
 
-def test_widths_of_series_of_all_sizes_are_not_averaged(card):
+@pytest.mark.parametrize("by", [name for name, metric in METRICS.items() if metric.scaled])
+def test_widths_of_series_of_all_sizes_are_not_averaged(card, by):
     """By MASE a panel is judged where a store sells 20 units and another one 3000."""
     assert "wide on average" in card.to_markdown()
-    panel = replace(card, values={**card.values, "by": "mase"})
+    table = {**card.values["table"], by: card.values["table"]["mase"]}
+    panel = replace(card, values={**card.values, "by": by, "table": table})
     for text in (str(panel), panel.to_markdown()):
         assert "width" not in text
         assert "wide on average" not in text
