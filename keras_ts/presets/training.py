@@ -23,6 +23,7 @@ from keras_ts.presets.initial_fit.parts import fit_level, fit_linear, fit_spread
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire, within_bounds
+from keras_ts.windows.arithmetic.geometry import in_pieces
 from keras_ts.windows.arithmetic.scale import merged
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of, end_backups
@@ -103,10 +104,13 @@ def warn_beyond_bounds(preset: Any, train: WindowDataset) -> None:
     source = in_time_order(train)
     panel, targets = source.panel, list(source.panel.columns.targets)
     rows = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
+    begins, ends = merged(*rows).T
+    # In pieces, since a store may have more rows than fit in memory.
+    run, done, sizes = in_pieces(ends - begins, 1 << 20)
     for name, side, beyond in (("minimum", "below", np.less), ("maximum", "above", np.greater)):
         bound, count, first = getattr(preset, name), 0, 0
-        for begin, end in () if bound is None else merged(*rows):
-            values = panel.values[begin:end].reshape(end - begin, -1)[:, targets]
+        for begin, size in () if bound is None else zip(begins[run] + done, sizes, strict=True):
+            values = panel.values[begin : begin + size].reshape(size, -1)[:, targets]
             found = begin + np.flatnonzero(beyond(values, bound).any(axis=1))
             first = first if count or not len(found) else int(found[0])
             count += len(found)
