@@ -58,11 +58,11 @@ class _WindowLoss(keras.losses.Loss):
         return _repeated(losses, unreduced)
 
     def get_config(self) -> dict[str, Any]:
-        """Return name, reduction and dtype, which Keras's own losses leave out."""
+        """Return name and reduction, and the dtype, which Keras's own losses leave out."""
         return {**super().get_config(), "dtype": self.dtype}
 
     def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-        """Return each window's loss, 1 or 0 if it counts, and zeros of the unreduced shape."""
+        """Return each window's loss, 1 if it counts, else 0, and zeros of the unreduced shape."""
         raise NotImplementedError
 
 
@@ -146,10 +146,10 @@ class MaskedLoss(_WindowLoss):
 
     Args:
         loss: A loss by its Keras name, a Keras loss, or a function of targets and outputs. It must
-            be a mean over the last axis in which no target changes the part of another, and 0 where
+            be a mean over the last axis, of terms that depend on one target each, and 0 where
             targets equal outputs, as ``"mae"``, ``"mse"``, ``"huber"`` and ``"log_cosh"`` are.
         reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean.
-            ``loss`` itself keeps its default reduction.
+            That of ``loss`` itself stays at its default, and has no effect.
         name: Name of the loss.
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
 
@@ -163,8 +163,8 @@ class MaskedLoss(_WindowLoss):
     Raises:
         TypeError: ``loss`` is none of these.
         ValueError: ``loss`` already leaves out missing targets, is no mean over the last axis, is
-            not 0 where targets equal outputs, or has a reduction; or the shapes of targets,
-            outputs, weights and mask do not fit each other.
+            not 0 where targets equal outputs, or has a reduction of its own; or the shapes of
+            targets, outputs, weights and mask do not fit each other.
     """
 
     def __init__(
@@ -263,7 +263,7 @@ def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
     if isinstance(known, keras.losses.Loss):
         if known.reduction not in ("sum_over_batch_size", "mean"):
             raise ValueError(
-                "loss must not have a reduction: pass it to MaskedLoss. Received: "
+                "loss must keep its default reduction: pass reduction= to MaskedLoss. Received: "
                 f"{type(known).__name__} with reduction={known.reduction!r}."
             )
         return known.call
@@ -300,7 +300,7 @@ def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
     means = np.array(single, np.float64).reshape(-1, targets.shape[-1]).mean(axis=1)
     if by_step.shape != targets.shape[:-1] or not np.allclose(by_step.ravel(), means, 1e-4, 1e-6):
         raise ValueError(
-            "loss must be a mean over the last axis in which no target changes another's part, so "
+            "loss must be a mean over the last axis, of terms that depend on one target each, so "
             f"that some can be left out. {what}."
         )
     if not np.allclose(equal, 0.0, atol=1e-6):

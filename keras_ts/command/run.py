@@ -21,7 +21,7 @@ from keras_ts.plotting.curves import plot_history
 from keras_ts.plotting.forecast import plot_forecast
 from keras_ts.presets.catalog import choose_preset, from_preset, preset_names, suggested_period
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.presets.recipe import Recipe
+from keras_ts.presets.gate import rehearsal_updates
 from keras_ts.saving.save import save_model
 from keras_ts.scores.report import percent
 from keras_ts.windows.dataset import WindowDataset
@@ -34,9 +34,9 @@ beats the best of them, loses to it, or cannot be told from it. Its 80 % predict
 calibrated on the part before that. The command writes forecast.csv, the trained model.keras,
 pictures and, with --id, the scores of each series, scores.csv.
 
-A target may be missing anywhere; with --time, rows may be missing, too. With --future, a plan holds
-the columns known ahead in the rows that are forecast: the file goes on after its last values, with
-rows that have no target, or --plan names a file of these rows.
+A target may be missing anywhere; with --time, rows may be missing, too. With --future, a plan gives
+these columns for the rows to forecast. The plan is either the rows without a target at the end of
+FILE, or the file that --plan names.
 """
 _EXAMPLE = """example:
   python -m keras_ts forecast sales.csv --target units --time day --id store \\
@@ -66,7 +66,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     add("--id", metavar="NAME", help="the column that tells series apart (default: none)")
     add("--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead")
-    add("--plan", type=Path, metavar="FILE", help="the rows known ahead (default: in FILE itself)")
+    add("--plan", type=Path, metavar="FILE", help="the rows to forecast (default: in FILE itself)")
     add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")
     add(
         "--calendar", metavar="CYCLE", nargs="+", default=[], type=_cycle,
@@ -99,7 +99,7 @@ _LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
 # Shares of the rows to calibrate on and to judge on; each part holds a horizon or more.
 _CALIBRATED, _JUDGED = 0.15, 0.2
 _TIMED_STEPS = 3
-# How many series are named that have no forecast, and that have the lowest skill.
+# The most series to name: without a forecast, and with the lowest skill.
 _NAMED, _WORST = 5, 3
 
 
@@ -122,8 +122,8 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         period = season if arguments.period or season > 1 else None
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
-        # Fail before the training: compare refuses a season that reaches back beyond the rows, and
-        # forecast a plan that lacks rows.
+        # Fail before the training: ``compare`` refuses a season that reaches back beyond the rows,
+        # and ``forecast`` refuses a plan that lacks rows.
         compare(None, train, held_out, period=period)
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -139,18 +139,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         f"{train.num_windows:,} to train on, {calibration.num_windows:,} to calibrate the interval "
         f"on, {held_out.num_windows:,} to judge on."
     )
-    recipe = preset.recipe
-    assert recipe is not None
-    steps = recipe.steps_for(len(train))
-    epochs = recipe.epochs_for(steps, Interface.of(trial).known_ahead)
-    seconds = _seconds(recipe, trial, train, steps, epochs)
-    duration = f"{max(round(seconds), 1)} s"
-    if seconds >= 90:
-        duration = f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-    say(
-        f"\nTraining for {epochs} epochs of {steps} batches takes about {duration} on "
-        f"{keras.backend.backend()}."
-    )
+    _say_how_long(preset, trial, train)
     keras.utils.set_random_seed(arguments.seed)
     train.reset()
     model = preset.fit(train, validation_data=calibration)
@@ -216,35 +205,52 @@ def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
     if arguments.time is not None:
         rows = np.unique(panel.table[arguments.time].to_numpy())
         length = len(rows)
+        what = f"there are {length} dates"
     else:
         length = int(panel.lengths.max())
+        what = f"the longest series has {length} rows"
     judged = max(round(_JUDGED * length), arguments.horizon)
     calibrated = max(round(_CALIBRATED * length), arguments.horizon)
     if judged + calibrated + arguments.horizon >= length:
         raise ValueError(
-            f"--horizon {arguments.horizon}: the longest series has {length} rows, and the parts "
-            f"to calibrate on and to judge on take {calibrated} and {judged} of them. That leaves "
-            "too few to train on: shorten the horizon."
+            f"--horizon {arguments.horizon}: {what}, and the parts to calibrate on and to judge on "
+            f"take {calibrated} and {judged} of them. That leaves too few to train on: shorten the "
+            "horizon."
         )
     borders = [-(judged + calibrated), -judged]
     return [rows[border] for border in borders] if arguments.time is not None else borders
 
 
-def _seconds(
-    recipe: Recipe, trial: keras.Model, train: WindowDataset, steps: int, epochs: int
-) -> float:
-    """Return the seconds that training takes, measured on a model that is thrown away."""
+def _say_how_long(preset: RecurrentPreset, trial: keras.Model, train: WindowDataset) -> None:
+    """Say how long training takes, measured on a model that is thrown away."""
+    if preset.cell == "linear":
+        say("\nA linear regression is solved, not trained.")
+        return
+    recipe = preset.recipe
+    assert recipe is not None
+    steps = recipe.steps_for(len(train))
+    epochs = recipe.epochs_for(steps, Interface.of(trial).known_ahead)
+    before = rehearsal_updates(preset, train, epochs)
     recipe.compile(trial, steps)
     batch, begin = train[0], time.perf_counter()
     trial.train_on_batch(*batch)
     compiled = time.perf_counter()  # The first step is mostly compiling.
     for _ in range(_TIMED_STEPS):
         trial.train_on_batch(*batch)
-    return compiled - begin + (time.perf_counter() - compiled) / _TIMED_STEPS * steps * epochs
+    a_step = (time.perf_counter() - compiled) / _TIMED_STEPS
+    seconds = compiled - begin + a_step * (before + steps * epochs)
+    duration = f"{max(round(seconds), 1)} s"
+    if seconds >= 90:
+        duration = f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    weighed = f", after {before:,} that weigh the net against a linear regression,"
+    say(
+        f"\nTraining for {epochs} epochs of {steps} batches{weighed * (before > 0)} takes about "
+        f"{duration} on {keras.backend.backend()}."
+    )
 
 
 def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:
-    """Say which series could not be forecast, and how many steps a plan closes."""
+    """Say which series could not be forecast, and for how many steps the plan lacks values."""
     missing = ahead[arguments.target].isna()
     if arguments.id is not None:
         skipped = missing.groupby(ahead[arguments.id], sort=False).transform("all")
@@ -258,8 +264,8 @@ def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:
         missing &= ~skipped
     if missing.any():
         say(
-            f"\n{int(missing.sum()):,} steps have no forecast: the plan has no row for them, or no "
-            "value, and so they are closed."
+            f"\n{int(missing.sum()):,} steps have no forecast: the plan lacks their row or a value "
+            "in it, and such a step counts as closed."
         )
 
 

@@ -41,8 +41,9 @@ from keras_ts.scores.report import percent, unscaled_note
 # If more targets than this are zero, the report says so: a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
 _UNSCALED = (
-    "No series here has a row before the border, so MASE does not exist, and MAE is judged. "
-    "Where a window has no value, baselines read the median of the other series' means."
+    "No series here has a change before the border to scale MASE by, so MASE does not exist, and "
+    "MAE is judged. Where a window has no value, baselines read the median of the other series' "
+    "means."
 )
 
 
@@ -63,7 +64,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        # A verdict on a distribution needs the climatology, which beats nets on pure chance.
+        # A verdict on a distribution needs the climatology: it beats nets on series of pure noise.
         distribution = total or by in QUANTILE
         self._baselines, self._left_out = baselines_of(baselines, period, sequence, distribution)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
@@ -141,10 +142,10 @@ class Judge:
             raise NoVerdictError(f"by={by!r} is NaN at every target: there is nothing to judge.")
         if not counted.any():
             steps, cure = (
-                ("", "") if period is None else (f" in {period} rows", "a shorter period=, or ")
+                ("", "") if period is None else (f" over {period} rows", "a shorter period=, or ")
             )
             raise NoVerdictError(
-                f'by="{by}" needs a series that changes{steps} in train. There, every series is '
+                f'by="{by}" needs a series that changes in train{steps}. There, every series is '
                 f'missing, too short or constant: pass {cure}by="mae".'
             )
         places = [np.flatnonzero(part.scored) for part in judgements]
@@ -214,9 +215,9 @@ class Judge:
 def _points_note(baselines: Sequence[str]) -> str:
     """Return why baselines have no quantiles, and what to do, in words for a report."""
     return (
-        f"No quantiles of {', '.join(baselines)}: they need errors at every step on the last third "
-        "of each series' training windows, so some series must have three windows: pass a smaller "
-        "min_inputs= or window=, or a later border."
+        f"No quantiles of {', '.join(baselines)}: they need an error at every step on the last "
+        "third of some series' training windows. One series with three windows or more is enough: "
+        "pass a smaller min_inputs= or window=, or a later border."
     )
 
 
@@ -225,11 +226,14 @@ def _nothing_judged(judgements: Sequence[Judgement]) -> str:
     first = judgements[0]
     lacking = [name for name in first.lacking if any(part.lacking[name] for part in judgements)]
     if not lacking:
-        return "validation must have a window without a missing value to judge on. It has none."
+        return (
+            f"validation must have {first.judged.judgeable}, which every baseline forecasts. "
+            "It has none."
+        )
     what = f"totals of {first.summed} steps" if first.summed else "targets"
     return (
-        f"There are no {what} that all forecast: they are missing in {' and '.join(lacking)}. "
-        "Judge on windows of the same origins and horizon."
+        f"There are no {what} with a forecast by all: forecasts are missing in "
+        f"{' and '.join(lacking)}. Judge on windows of the same origins and horizon."
     )
 
 
@@ -308,8 +312,8 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
     more = int(np.delete(judged - scaled, unscaled).sum())
     if more:
         yield (
-            f"MASE leaves out {more} of {int(judged.sum())} targets, constant in train where other "
-            "targets or folds of their series are not; WAPE does not."
+            f"MASE leaves out {more} of {int(judged.sum())} values, and WAPE none: their targets "
+            "are constant in train, unlike other targets or folds of their series."
         )
 
 
@@ -319,7 +323,7 @@ def single_time_note(origins: Origins) -> list[str]:
         return []
     judged = "Each series is judged at a single time"
     if origins.num_times > 1:
-        few = f", fewer than twice the {origins.overlap} in a row whose targets overlap"
+        few = f", too few where the targets of {origins.overlap} in a row overlap"
         judged = (
             f"The series are judged at {origins.num_times} origins{few * (origins.overlap > 1)}"
         )

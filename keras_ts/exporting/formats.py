@@ -18,8 +18,8 @@ Format = Literal["tf_saved_model", "onnx", "litert", "openvino"]
 Run = Callable[[list[Array]], list[Array]]
 
 _NOT_FINITE = (
-    "The forecast is not finite: the inputs are larger than those that the model can square. "
-    "Divide the series by a number, before training too."
+    "The forecast is not finite: the inputs are so large that their squares overflow. Divide the "
+    "series by a number, before training and before each request."
 )
 _FIXED = "From the TensorFlow backend, recurrent layers need unroll=True and a fixed window."
 _TRACED = (
@@ -93,7 +93,7 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the file's names, which are the model's, or at least in its order."""
+    """Return the inputs by the file's names: the model's, or others in the same order."""
     inputs = dict(zip(names, arrays, strict=True))
     if set(file_names) <= set(inputs):
         return {name: inputs[name] for name in file_names}
@@ -167,10 +167,8 @@ def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
         checks.append(tf.debugging.Assert(finite, [f"{role} holds an infinite value."]))
     if entry.get("present") is not None:
         needed = entry["present"]
-        text = (
-            f"{role} has no value of {needed['columns']} in "
-            f"{'one of its rows' if needed['in_one_row'] else 'its rows'} to forecast from."
-        )
+        least = "a row with a value" if needed["in_one_row"] else "a value"
+        text = f"{role} must have {least} of each of {needed['columns']} to forecast from."
         checks.append(tf.debugging.Assert(_present(tf, values, columns, needed), [text]))
     with tf.control_dependencies(checks):
         return tf.identity(values)
@@ -228,7 +226,7 @@ def _drop_unread(graph: Any) -> set[str]:
 
 
 def _describe_openvino(path: Path, description: dict[str, Any]) -> None:
-    """Name the output by its role, and write the runtime information."""
+    """Name the inputs and the output by their roles, and write the runtime information."""
     import openvino
 
     model = openvino.Core().read_model(path)

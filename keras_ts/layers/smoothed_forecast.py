@@ -54,14 +54,15 @@ class SmoothedForecast(SeriesLayer):
       and 1. Half a slope of discount 1 beside a level is Theta's forecast (Hyndman and Billah,
       "Unmasking the Theta method", 2003). One share goes to no trend.
     - The forecast: the sum of levels, each times its share, and of trends, each times its share.
-      Both kinds of shares are a softmax of a dense layer, which begins at 0: at first, all levels
-      have equal shares, and the 15 trends have two thirds together.
+      Both kinds of shares are a softmax of a dense layer, whose weights begin at 0. Without
+      ``backtest_steps`` only the bias of no trend begins at 2: at first, all levels have equal
+      shares, and the 15 trends have two thirds together.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
-      the window itself, from every origin with five values up to it. A pair's share is then
-      in proportion to ``e^-16``, with ``e`` the root of its mean squared error, times its share by
-      the dense layers.
-      So the layer forecasts well before any training, and for any number of series; and the net
-      learns how far to trust the backtest of a window (the 16 becomes 0.8 to 320).
+      the window itself, from every origin with five values up to it. A pair's share is then in
+      proportion to ``r^-16``, with ``r`` the root of its mean squared error, times its share by
+      the dense layers. So the layer forecasts well before any training, and for any number of
+      series; and the net learns how far to trust the backtest of a window (the 16 becomes 0.8 to
+      320).
 
     Example:
 
@@ -85,8 +86,9 @@ class SmoothedForecast(SeriesLayer):
             Defaults to False.
         backtest_steps: Steps on which candidates are tried at each origin of a window. Defaults to
             None: they are not tried.
-        sampling_rate: Rows from a step of the window to the next; ``steps`` and ``gap`` count rows,
-            and ``h`` may then have a fraction: ``d (1 - d^h) / (1 - d)``. Defaults to 1.
+        sampling_rate: Rows from a step of the window to the next. ``steps`` and ``gap`` count rows,
+            so ``h`` may have a fraction; ``d + d^2 + ... + d^h`` is then ``d (1 - d^h) / (1 - d)``.
+            Defaults to 1.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -98,9 +100,9 @@ class SmoothedForecast(SeriesLayer):
     Output shape:
         Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
         ``(batch, units + 2 + 18 * features)``: the state of the net, the logarithm of the number of
-        steps, the logarithm of their mean change, the inverse hyperbolic sine of levels and of
-        slopes times 5, and with ``unit`` one number more for each feature, its size. Float32 under
-        a half-precision policy.
+        steps, the logarithm of their mean change, ``arcsinh(level)`` of each level, ``arcsinh(5
+        slope)`` of each slope, and with ``unit`` one number more for each feature, its size.
+        Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.

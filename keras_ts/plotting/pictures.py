@@ -1,7 +1,8 @@
 """Reads frames or arrays into the picture that ``plot_forecast`` draws.
 
 The columns of a forecast are recognised by their order, so nobody has to name them: ids and
-timestamps, if there are any, then ``step``, then the targets and quantiles such as ``units_0.1``.
+timestamps, if there are any, then ``step``, then ``sample`` if there are sample paths, then the
+targets and quantiles such as ``units_0.1``.
 """
 
 from collections.abc import Sequence
@@ -111,7 +112,8 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             past = history.filter(history[id_column] == label)
             future = ahead.filter(ahead[id_column] == label)
         if time_column is not None:
-            past = past.sort(time_column)  # Local times would mix up the hour that comes twice.
+            # Sorted before ``_moments`` drops the zone: local times show an hour twice.
+            past = past.sort(time_column)
         samples, future = None, future.sort(time_column or "step")
         if sampled:
             future = future.sort("step", "sample")

@@ -55,8 +55,8 @@ class RecurrentPreset(PresetSettings):
     - The recurrent layers read all columns of ``past`` side by side, and the static columns at
       every step. One dense layer then forecasts all steps.
     - A small dense net, the same for all steps, turns a step's columns known ahead into an effect
-      on the forecast of that step alone. The effect is in units of the training part; for a panel
-      with ``window_norm``, in units of the window.
+      on the forecast of that step alone. The effect is a multiple of the target's standard
+      deviation in the training part; for a panel with ``window_norm``, of the window's scale.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
     - With ``smoothing="mixed"``, quantiles begin as this forecast plus quantiles of its errors
@@ -71,8 +71,8 @@ class RecurrentPreset(PresetSettings):
       latest error of the untrained model are large and of one sign. In daily rows with ``"week"``
       and ``"year"`` it may also be the n-th weekday of a month, and for a single series a phase of
       any cycle. In a panel, two thirds of the series must show it, and its effect is in units of
-      the root mean square of the window. Errors that other columns known ahead explain, by ridge
-      regression, are no event.
+      the root mean square of the window. First a ridge regression on the other columns known ahead
+      is subtracted from the errors, so that a yearly promotion is no event.
     - If windows have ``missing="mask"``, ``"mask_targets"`` or ``"keep"``, a step at which
       no target has a value is masked. At other steps a missing value becomes the column's last
       value in the window; if there is none yet, its level in the window (with ``window_norm``) or
@@ -98,8 +98,9 @@ class RecurrentPreset(PresetSettings):
         memory: Number of last steps of the window that the recurrent layers read. Smoothing, the
             linear map and ``window_norm`` read all. Refused in sequence to sequence. Defaults to
             None: all steps.
-        features: Columns of the series. Defaults to None: the dataset's columns, or without a
-            dataset a plain series, ``(window,)``, to which ``ExpandSeries`` gives an axis.
+        features: Number of columns of the series. Defaults to None: the dataset's columns, or
+            without a dataset a plain series, ``(window,)``, to which ``ExpandSeries`` gives an
+            axis.
         output_scale: Factor that brings the last layer's output to the units of the series: a
             number, or one per output. Defaults to None: no factor.
         window_norm: Statistic that normalizes each window and brings the outputs back to its level:
@@ -147,18 +148,20 @@ class RecurrentPreset(PresetSettings):
     ) -> WindowedSeries:
         """Choose the windows on which to train this preset, for your table.
 
-        - ``window``: the recipe's, by the number of rows of the longest series before ``at``. If
-          the recipe has a ``window_share``, as for ``smooth_gru``, and a single series has a season
-          that is longer than this window, at most 672 rows long and seen three times before ``at``,
-          the window is an eighth longer than that season.
+        - ``window``: the recipe's, by the number of rows of the longest series before ``at``. For a
+          single series, a recipe with a ``window_share``, such as that of ``smooth_gru``, may make
+          it longer. It is an eighth longer than the season, if that exceeds this window, has at
+          most 672 rows and is seen three times before ``at``. ``gap`` plus ``horizon`` must be less
+          than the window, and ``sampling_rate`` 1.
         - ``missing``: ``"raise"`` for one series without missing values and without columns known
           ahead, else ``"mask_targets"``.
-        - For several series, ``min_inputs`` is two periods and a row, but at most the rows of the
-          shortest series, so that short series are trained on and forecast, too. It is less if the
-          series of median length would have too few origins: it gets a period of them, or half of
-          its rows before the horizon if that is less. It is 4 or more, and at most the window.
-          ``weighting`` is the preset's period, or ``"inverse_scale"`` without one, so that large
-          series do not drown small ones. ``remainder`` is ``"pad"``.
+        - For several series, if missing inputs are masked, ``min_inputs`` is two periods and a row,
+          but at most the rows of the shortest series, so that short series are trained on and
+          forecast, too. It is less if the series of median length would have too few origins: it
+          gets a period of them, or half of its rows before the horizon if that is less. It is 4 or
+          more, but no more than the window or than the longest series has before its targets.
+        - For several series, ``weighting`` is the preset's period, or ``"inverse_scale"`` without
+          one, so that large series do not drown small ones. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind.
           ``unseen`` is ``"mean"`` if there are categories and ``categories`` does not name them.
 
@@ -269,11 +272,11 @@ class RecurrentPreset(PresetSettings):
                 net in a subfolder, and ``fine_tune`` trains each further. The model has no
                 ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
-                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's, also
-                for a rate that decays. ``shuffle`` defaults to False, since the dataset shuffles
-                its windows. ``verbose`` defaults to None: one line for each net, updated in place,
-                shows the steps, the time left and the losses; in a file, only its last state. 0, 1
-                and 2 mean the same as in Keras.
+                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's, and a
+                rate that decays falls over these updates. ``shuffle`` defaults to False, since the
+                dataset shuffles its windows. ``verbose`` defaults to None: one line for each net,
+                updated in place, shows the steps, the time left and the losses; in a file, only its
+                last state. 0, 1 and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.
@@ -341,12 +344,12 @@ class RecurrentPreset(PresetSettings):
                 - A function from the symbolic tensor of the columns to that of the features.
 
                 If windows may lack values, a layer with an argument ``mask`` in its ``call``, such
-                as Keras's recurrent layers, gets the mask. Any other core, and any model, gets one
-                more column (``MaskAsColumn``): 1 at steps with values; all columns are 0 at others.
-                In sequence to sequence a core that looks ahead is refused. The core reads the last
-                ``memory`` steps. ``cell``, ``bidirectional`` and ``dropout`` have no effect, and
-                ``units`` only by its last number, the width of the net for columns known ahead.
-                Defaults to None: the recurrent layers.
+                as Keras's recurrent layers, gets the mask. Any other core, and any model, gets it
+                as one more column (``MaskAsColumn``), 1 at steps with values. At other steps all
+                columns are 0. In sequence to sequence a core that looks ahead is refused. The core
+                reads the last ``memory`` steps. ``cell``, ``bidirectional`` and ``dropout`` have no
+                effect. Of ``units`` only the last number counts, the width of the net for columns
+                known ahead. Defaults to None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Number of values forecast at once: steps times targets. Defaults to None: 1.
             target: With ``window_norm`` and several features, the index of the target, the feature

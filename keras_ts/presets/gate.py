@@ -67,6 +67,17 @@ def gated_fit(
     return model
 
 
+def rehearsal_updates(preset: Any, train: WindowDataset, epochs: int) -> int:
+    """Return the batches that choose the share of a net before its fit; 0 if it has none."""
+    if not is_gated(preset, train, None):
+        return 0
+    return _rehearsed(epochs) * preset.recipe.steps_for(len(_parts(train)[0]))
+
+
+def _rehearsed(epochs: int) -> int:
+    return max(round(_EPOCHS * epochs), 1)
+
+
 def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> keras.Model:
     """Return a model like the one that a fit returns, with other weights."""
     if not is_gated(preset, train, core):
@@ -180,7 +191,7 @@ def _train(
     finally:
         random.setstate(state)
     read = in_stretches(early, preset.recipe.steps_for(len(early)))
-    count = max(round(_EPOCHS * epochs), 1)
+    count = _rehearsed(epochs)
     every = -(-count // _RATES)
     settings: dict[str, Any] = {"shuffle": False, "verbose": 0}
     if shown is not None:

@@ -9,8 +9,8 @@ The docstring of ``RecurrentPreset`` says what the model does. The reasons:
   would need a form for each. In a window without a value the net has read nothing, so with
   ``min_inputs=0`` the head gets the static columns.
 - All steps share the net of columns known ahead: a promotion does on the fifth day what it does on
-  the first. For a single series its effect is in units of the training part: a window without a
-  promotion has a small scale, and would shrink the promotion that follows it.
+  the first. For a single series its effect is a multiple of the training part's standard deviation:
+  a window without a promotion has a small scale, and would shrink the promotion that follows it.
 - With smoothing, the weights of the head begin at 0, so that the untrained model forecasts as
   smoothing does. The linear map is frozen (``initial_fit.parts``): trained beside the net, it would
   fit noise. Cycles longer than the window are read at the last step to forecast: the sines and

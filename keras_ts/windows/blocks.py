@@ -114,6 +114,15 @@ class WindowBlocks:
         return self._source.spec.handling.partial
 
     @property
+    def judgeable(self) -> str:
+        """What a window must be to be judged, in words for an error."""
+        inputs = f"{'a value' if self.masks else 'all values'} of each target among its inputs and "
+        return (
+            f"a window with {'' if self.unseen else inputs}"
+            f"{'a value' if self.partial else 'all values'} to forecast"
+        )
+
+    @property
     def count(self) -> int:
         """Number of windows."""
         return self.ranges.total

@@ -35,8 +35,9 @@ class WindowWeights:
             parts.append(self.of_windows[windows])
         if self.of_series is not None:
             of_series = self.of_series[self.ranges.series_of(windows)]
-            # Windows without a value look the same in every series, and get the same forecast.
-            # Series of small scale would decide it by their weight, so all get the median weight.
+            # Windows without a value differ only by columns other than the targets, so series alike
+            # in these get the same forecast. Those of small scale would decide it by their weight,
+            # so all get the median weight.
             if unknown is not None:
                 of_series = np.where(unknown, np.median(self.of_series), of_series)
             parts.append(of_series)

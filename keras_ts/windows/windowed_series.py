@@ -202,9 +202,9 @@ class WindowedSeries(WindowSpec):
 
         Raises:
             TypeError: A border has a time zone, and the time column has none.
-            ValueError: A border is outside the series, or is a local time that occurs twice; a part
-                gets no window; or a later part has a category that the first part lacks, unless
-                ``unseen="mean"``.
+            ValueError: A border leaves no row on one side, or is a local time that occurs twice; a
+                part gets no window; or a later part has a category that the first part lacks,
+                unless ``unseen="mean"``.
         """
         context = _checks.boolean("context", context)
         cut = Cut(self, series, sample_weight)

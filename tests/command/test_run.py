@@ -29,6 +29,8 @@ def folder(tmp_path_factory):
     table.loc[[3, 50, 51], "sold"] = np.nan
     table.to_csv(path / "sales.csv", index=False)
     table[:9].to_csv(path / "short.csv", index=False)
+    turns = table[:18].assign(city=["Oulu", "Turku"] * 9)  # Two series of nine rows each.
+    turns.to_csv(path / "dates.csv", index=False)
     planned = table.copy()
     planned.loc[193:, "sold"] = np.nan
     planned = planned.drop(index=[60, 196])  # Closed, on a day of the plan too.
@@ -66,6 +68,7 @@ MISTAKES = [
     ("sales.csv", "--target sold --static promotion", "static_columns='promotion' changes"),
     ("sales.csv", "--target sold --calendar moon", "calendar"),
     ("short.csv", "--target sold", "the longest series has 9 rows"),
+    ("dates.csv", "--target sold --time day --id city", "there are 18 dates, and the parts to"),
     ("empty.csv", "--target sold", "cannot be read as a CSV file"),
     ("nameless.csv", "--target sold --time day --id city", "--id city has no value in line 5"),
     ("sales.csv", "--target sold --future sold", "two options name the column sold"),
@@ -108,7 +111,7 @@ def test_mistakes_are_one_line_and_status_2(
 def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     options = (
         "--target sold --time day --id city --future promotion --static type --calendar week "
-        "--period 7 --window 14 --horizon 7 --epochs 1 --minimum -1"
+        "--period 7 --window 14 --horizon 7 --epochs 1 --minimum -99"
     )
     files, frames = [], []
     read_csv, opened = pd.read_csv, Frames.__init__
@@ -133,7 +136,7 @@ def test_a_panel_with_dates_and_a_plan(folder, monkeypatch, capsys, tmp_path):
     assert re.search(r"Training for 1 epochs of \d+ batches takes about \d+ s on", printed)
     assert "seasonal naive" in printed
     assert "A season is 7 rows, by --period: MASE is scaled by it." in printed
-    assert "2 steps have no forecast: the plan has no row for them" in printed
+    assert "2 steps have no forecast: the plan lacks their row" in printed
     assert re.search("beats|loses to|cannot be told from", printed)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "forecast.csv", "forecast_1_Turku.png", "forecast_2_007.png", "history.png", "model.keras",
@@ -184,6 +187,34 @@ def test_the_season_of_the_verdict_does_not_depend_on_the_preset(
     options = f"--target sold --time day --horizon 7 {options}"
     with pytest.raises(JudgedError, match=str(period)):
         call(monkeypatch, folder, "sales.csv", options, "--out", tmp_path)
+
+
+class FittedError(Exception):
+    """Stops the command where it would train."""
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--preset linear", "\nA linear regression is solved, not trained."),
+        ("--preset smooth_gru --epochs 6", r"6 epochs of 8 batches, after 15 that weigh .* takes"),
+        ("--preset gru_32x2 --epochs 6", r"6 epochs of \d batches takes about"),
+    ],
+)
+def test_how_long_training_takes(monkeypatch, capsys, tmp_path, options, says):
+    def fit(*_, **__):
+        raise FittedError
+
+    monkeypatch.setattr("keras_ts.command.run.RecurrentPreset.fit", fit)
+    days = pd.date_range("2024-01-01", periods=400)
+    table = pd.DataFrame({"day": days, "sold": np.sin(np.arange(400) / 5)})
+    table.to_csv(tmp_path / "long.csv", index=False)
+    options = f"--target sold --time day --horizon 7 --window 14 {options}"
+    with pytest.raises(FittedError):
+        call(monkeypatch, tmp_path, "long.csv", options, "--out", tmp_path)
+    printed = capsys.readouterr().out
+    assert re.search(says, printed)
+    assert ("takes about" in printed) == ("linear" not in options)
 
 
 def test_ids_like_na_and_local_times_are_read(monkeypatch, capsys, tmp_path):

@@ -224,7 +224,7 @@ def test_targets_of_a_fold_before_which_a_series_is_constant_are_counted(series)
     folds = report.table["fold"]
     without = int(np.isnan(report.scales).sum()) // 2
     assert 0 < without < len(folds) // 2
-    assert f"MASE leaves out {2 * without} of {report.scales.size} targets" in str(report)
+    assert f"MASE leaves out {2 * without} of {report.scales.size} values" in str(report)
     assert "leaves out" not in str(run(series, n_splits=3, by="mase", baselines=["naive"]))
 
 

@@ -396,5 +396,5 @@ def test_misuse_is_told():
         compare(other, train, validation)
     empty = WindowedSeries(5, missing="keep")
     parts = empty.split(np.concatenate([series, np.full(20, np.nan)]), at=110)
-    with pytest.raises(ValueError, match="missing value to judge on"):
+    with pytest.raises(ValueError, match="all values of each target among its inputs and all"):
         compare(None, *parts)

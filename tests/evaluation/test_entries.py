@@ -104,7 +104,7 @@ def test_by_chooses_the_measure_of_the_verdict():
     constant = [np.ones(60)] * 7
     with pytest.raises(ValueError, match='by="mase" needs a series that changes in train'):
         compare(None, *WindowedSeries(6).split(constant, at=-20), by="mase")
-    with pytest.raises(ValueError, match=r"changes in 40 rows in train.*a shorter period="):
+    with pytest.raises(ValueError, match=r"changes in train over 40 rows.*a shorter period="):
         compare(None, train, held, by="mase", period=40)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, backtest, compare, course_series, from_preset
+from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.windows import blocks
 
@@ -53,7 +54,7 @@ def test_a_metric_may_leave_targets_out():
 @pytest.mark.parametrize(("rows", "step", "said"), [
     (4, 1, "Each series is judged at a single time, so"),
     # The targets of four neighbours overlap.
-    (9, 1, "The series are judged at 6 origins, fewer than twice the 4 in a row whose"),
+    (9, 1, "The series are judged at 6 origins, too few where the targets of 4 in a row"),
     (11, 1, None),
     (11, 4, "The series are judged at 2 origins, so"),
     (15, 4, None),  # Origins a horizon apart share no target.
@@ -177,8 +178,8 @@ def test_baselines_forecast_points_where_training_has_no_errors_for_quantiles(or
     for column in QUANTILE:
         assert np.isfinite(report.table[column]).tolist() == [True] + 7 * [False]
     names = ", ".join(points.table["name"])
-    assert f"No quantiles of {names}: they need errors at every step on the last" in str(report)
-    assert "must have three windows: pass a smaller min_inputs= or window=" in str(report)
+    assert f"No quantiles of {names}: they need an error at every step on the last" in str(report)
+    assert "with three windows or more is enough: pass a smaller min_inputs=" in str(report)
     assert "No quantiles" not in str(points)
     with pytest.raises(ValueError, match=r'by="sql" judges quantiles\. No quantiles of naive,'):
         compare(model, train, held, by="sql")
@@ -228,3 +229,29 @@ def test_a_season_that_timestamps_suggest_is_named_unless_somebody_decided():
         compare(None, *replace(windows, time_column=None).split(table[["load"]], at=-60)),
     ):
         assert "suggest" not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("settings", "inputs", "ahead"),
+    [
+        ({"missing": "keep"}, "all values of each target among its inputs and ", "all values"),
+        ({"missing": "mask"}, "a value of each target among its inputs and ", "all values"),
+        ({"missing": "mask_targets"}, "a value of each target among its inputs and ", "a value"),
+        ({"missing": "mask_targets", "min_inputs": 0}, "", "a value"),
+    ],
+)
+def test_a_window_that_can_be_judged_is_put_in_words(settings, inputs, ahead):
+    judged = JudgedWindows("held", WindowedSeries(5, 2, **settings).build(course_series(60)))
+    assert judged.judgeable == f"a window with {inputs}{ahead} to forecast"
+
+
+def test_without_a_window_to_judge_a_baseline_may_be_the_reason():
+    """No window lacks a value, and the season of each reaches back over the days that are lost."""
+    days = pd.date_range("2024-01-01", periods=60).delete(range(40, 45))
+    frame = pd.DataFrame({"day": days, "sold": course_series(55)})
+    windows = WindowedSeries(3, 2, time_column="day", missing="drop")
+    train, held = windows.split(frame.iloc[:46], at="2024-02-18")
+    assert held.num_windows > 0
+    with pytest.raises(ValueError, match=r"to forecast, which every baseline forecasts\."):
+        compare(None, train, held, period=12)
+    assert compare(None, train, held).windows == held.num_windows

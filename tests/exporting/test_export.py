@@ -156,7 +156,7 @@ def test_a_saved_model_of_a_model_that_masks(tmp_path):
     infinite = np.array(x["past"])
     infinite[0, 1, 0] = np.inf
     for name, values, says in (
-        ("past", empty, "past has no value of .0. in its rows to forecast from"),
+        ("past", empty, "past must have a value of each of .0. to forecast from"),
         ("past", infinite, "past holds an infinite value"),
         ("future", x["future"] * np.nan, "future holds a missing or infinite value"),
         ("static", x["static"] * np.inf, "static holds a missing or infinite value"),

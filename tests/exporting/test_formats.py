@@ -2,6 +2,7 @@
 
 import ast
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 
 from export_helpers import WORK
 from keras_ts import save_model
-from keras_ts.exporting.formats import FORMATS, _matched, _present
+from keras_ts.exporting.formats import FORMATS, _checked, _matched, _present
 from keras_ts.forecasting.rollout import _TRIED
 
 NAN = np.nan
@@ -73,3 +74,19 @@ def test_values_to_forecast_from(window, in_one_row, each):
         needed = {"columns": ["b", "a"], "in_one_row": one_row, "every": 2}
         result = _present(tf, tf.constant([whole, window]), ["a", "b"], needed)
         assert bool(result) == wanted
+
+
+@pytest.mark.parametrize(("one_row", "least"), [(True, "a row with a value"), (False, "a value")])
+def test_a_request_without_such_values_says_which_are_needed(one_row, least):
+    tf = pytest.importorskip("tensorflow")
+    needed = {"columns": ["a", "b"], "in_one_row": one_row, "every": 1}
+    entry = {
+        "shape": [None, 2, 2], "columns": ["a", "b"], "may_be_missing": ["a", "b"],
+        "present": needed,
+    }  # fmt: skip
+    says = rf"past must have {least} of each of \['a', 'b'\] to forecast from"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=says):
+        _checked(tf, "past", tf.constant([[[1.0, NAN], [2.0, NAN]]]), entry)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=says) if one_row else nullcontext():
+        _checked(tf, "past", tf.constant([[[1.0, NAN], [NAN, 2.0]]]), entry)
+    _checked(tf, "past", tf.constant([[[NAN, NAN], [1.0, 2.0]]]), entry)

@@ -16,7 +16,7 @@ from keras_ts import (
     from_preset,
 )
 from keras_ts.presets import gate
-from keras_ts.presets.gate import blended
+from keras_ts.presets.gate import blended, rehearsal_updates
 from keras_ts.presets.training import members_of
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
@@ -199,3 +199,20 @@ def test_other_fits_have_no_line(part):
     chosen = from_preset("gru_32x2") if part == "another preset" else preset()
     assert not gate.is_gated(chosen, WINDOWS.build(series), core)
     assert gate.is_gated(preset(), WINDOWS.build(SERIES), None)
+
+
+@pytest.mark.parametrize(("epochs", "rehearsed"), [(1, 1), (4, 2), (5, 2)])
+def test_the_batches_before_a_fit_are_those_that_it_trains_on(monkeypatch, epochs, rehearsed):
+    counted, fit = [], keras.Model.fit
+
+    def counting(model, read, **arguments):
+        counted.append((arguments["epochs"] - arguments.get("initial_epoch", 0)) * len(read))
+        return fit(model, read, **arguments)
+
+    monkeypatch.setattr(keras.Model, "fit", counting)
+    train = WINDOWS.build(SERIES)
+    fitted(train, epochs=epochs)
+    early = len(gate._parts(train)[0])
+    assert sum(counted[:-1]) == rehearsal_updates(preset(), train, epochs) == rehearsed * early
+    assert counted[-1] == epochs * len(train)
+    assert rehearsal_updates(from_preset("gru_32x2"), train, epochs) == 0

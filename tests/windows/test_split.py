@@ -195,7 +195,8 @@ def test_a_part_without_a_window_says_which_length_is_in_the_way(settings, conte
         (np.datetime64("NaT", "ns"), "is a missing timestamp"),
         ("21.01.2024", r"is not a timestamp that can be read: .* Write it as 2024-05-31"),
         (pd.Timedelta("1D"), "is not a timestamp that can be read"),
-        ("2024-02-01T00:00", "is outside the series, which runs from 2024-01-01"),
+        ("2024-02-01T00:00", "leaves no row from it on: the series run from 2024-01-01 to"),
+        ("2024-01-01", "leaves no row before it: the series run from 2024-01-01 to"),
     ],
 )
 def test_bad_timestamps(at, says):
@@ -237,5 +238,5 @@ def test_a_date_written_as_a_number_is_told_of():
 
 def test_what_a_series_runs_from_and_to_is_written_without_a_fraction():
     days = pd.date_range("2024-01-01 12:00", periods=30, freq="12h")
-    with pytest.raises(ValueError, match=r"runs from 2024-01-01T12:00:00 to 2024-01-16\.$"):
+    with pytest.raises(ValueError, match=r"run from 2024-01-01T12:00:00 to 2024-01-16\.$"):
         WindowedSeries(3, time_column="t").split(pd.DataFrame({"t": days, "v": 1.0}), "2025")

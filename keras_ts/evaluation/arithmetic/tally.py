@@ -31,8 +31,8 @@ class Tally:
         levels: tuple[float, ...] | None = None,
         target_measures: Sequence[str] = (),  # measures with errors for each target, too
     ) -> None:
-        # For each seed and window, the sum of its losses over the number of its targets. A missing
-        # target adds 0, so that the ratio of two forecasters' sums is that of their means.
+        # For each seed and window, the sum of its losses divided by steps times columns, missing
+        # targets included: the ratio of two forecasters' sums is then that of their means.
         self.by_seed = np.full((1, windows), np.nan)
         self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
         # How many targets of each window and column the outer quantiles hold, and how many there
@@ -157,7 +157,7 @@ class Tally:
         return self.levels, below / count, up_to / count
 
     def metric(self, name: str, by: str | None = None) -> Array:
-        """Return a metric over all targets, or for each step or series; NaN without losses."""
+        """Return a metric over all, or by step, series, target or inputs; NaN without losses."""
         if ("step", name) not in self._sums:
             return np.full(self._shape(by) if by else (), np.nan)
         total, count = self._total(name, by or "step")
@@ -174,7 +174,7 @@ class Tally:
         return self._total(name, "series")
 
     def promise(self, name: str) -> dict[str, Array]:
-        """Return mean and 95 % range, over origins, of a metric of the first h steps."""
+        """Return mean and 95 % range over origins of a metric from step 1 up to each step."""
         totals, counts = self._total(name, "origin").cumsum(axis=2)
         means, course = of_sums(name, totals, counts), np.full((3, self.steps), np.nan)
         for step, column in enumerate(means.T):
@@ -192,7 +192,7 @@ class Tally:
         return np.flatnonzero(self._total("mae", "series")[1])
 
     def classes(self) -> tuple[IntArray, IntArray]:
-        """Return the classes of inputs that have windows, and how many, counted by target."""
+        """Return the classes of inputs that occur, and how often, in all windows and targets."""
         counts = self._total("windows", "inputs")[0].astype(np.int64)
         return np.flatnonzero(counts), counts[counts > 0]
 

@@ -26,7 +26,8 @@ from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model may have.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
-# The levels at which sample paths and baselines are judged where no model says which.
+# The levels of sample paths where no other forecaster has levels, and of baselines where there is
+# no model.
 USUAL_LEVELS = (0.1, 0.5, 0.9)
 _MOST_WINDOWS = 10_000
 # A window's mean absolute step counts as at least this share of the mean step of its series.
@@ -46,8 +47,8 @@ class Forecaster(NamedTuple):
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
     # For a baseline, which forecasts points: makes quantiles from a block and its points.
     around: Callable[[Block, Array], Array] | None = None
-    # For a model or table with sample paths: makes the quantiles of the total of some steps,
-    # (windows, 1, targets, levels), from a block and its quantiles.
+    # For a model with error paths, a table of paths or of totals, and the climatology: makes the
+    # total of some steps, (windows, 1, targets[, levels]), from a block and its forecasts.
     totals: Callable[[Block, Array, slice], Array] | None = None
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
@@ -71,11 +72,12 @@ class Forecaster(NamedTuple):
 class SignedErrors:
     """Makes quantiles for baselines that read the same windows."""
 
-    # At level ``p`` a baseline forecasts its point plus a signed error, by step and target: the
-    # error of rank ``p (n + 1)``, rounded up and at most ``n``, among its ``n`` errors on the last
-    # third of each series' training windows, once fitted to the windows before. Errors are divided
-    # by the window's mean absolute step, or by a tenth of its series' mean step if that is more: a
-    # window without a sale says little about the next step.
+    # A baseline is fitted to the first two thirds of each series' training windows, and forecasts
+    # the last third. Its errors there, each divided by its window's scale, are pooled over series.
+    # Of the ``n`` errors of a step and target, level ``p`` takes the one of rank ``p (n + 1)``,
+    # rounded up and at most ``n``; times the judged window's scale, it is added to the point. The
+    # scale is the window's mean absolute step, or a tenth of its series' mean step if that is more:
+    # a window without a sale says little about the next step.
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ class SignedErrors:
         return quantiles
 
     def _summed(self, values: Array) -> Array:
-        """Return values at the judged steps, or their totals; NaN where one is missing."""
+        """Return values, NaN where one is missing; or the total of those that are there."""
         there = np.isfinite(values)
         return totals(values, there) if self._total else np.where(there, values, np.nan)
 
@@ -128,7 +130,7 @@ class SignedErrors:
 
 
 def _scales(block: Block, floors: Array) -> Array:
-    """Return each window's mean absolute step, or its series' floor, ``(windows, targets)``."""
+    """Return the larger of each window's mean absolute step and its series' floor."""
     return np.maximum(window_scales(block.past_as_read), floors[block.series])
 
 

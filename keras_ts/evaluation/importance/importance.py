@@ -166,7 +166,7 @@ class _Measured:
         usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
         if not usable.any():
             raise ValueError(
-                "validation must have a window without a missing value to judge on"
+                f"validation must have {judged.judgeable}"
                 + (", in a series that is not constant" if by == "mase" else "")
                 + ". It has none."
             )

@@ -1,7 +1,7 @@
 """``Clock``: the timestamps of a panel, and their time zones.
 
-Timestamps with a time zone are NumPy's here, in UTC. Users get them with their offset: a clock that
-is put back shows an hour twice, and only the offset tells ``split`` which of the two.
+Timestamps with a time zone are NumPy's here, in UTC. Users get them with their UTC offset. When a
+clock is put back it shows an hour twice, and ``split`` needs the offset to know which one is meant.
 
 Timestamps that continue a series get their offset from the library of its column. Libraries
 differ: pytz, and so pandas 2, has no summer time after 2037, polars none after 2100.
@@ -71,7 +71,8 @@ class Zone:
         """Return the first and the second UTC time at which the clock shows each local time."""
         # They are equal for a local time that occurs once. A skipped one is read first by the
         # offset before the change, then by the offset after it.
-        # Local time is less than a day from UTC, so a day before or after is past any change.
+        # Local time is less than a day from UTC. So of a change at ``local``, the UTC time a day
+        # less lies before it, and that a day more after it.
         around = np.concatenate([local - _DAY, local + _DAY])
         before, after = np.split(self.shown(around) - around, 2)
         first, second = local - before, local - after
@@ -105,7 +106,7 @@ class Clock:
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
     def stamps(self, flat: IntArray, times: Array | None = None) -> Array:
-        """Return the timestamps at flat positions, or ``times`` given for them, with offsets."""
+        """Return timestamps at flat positions, or ``times`` there; of a zone, with UTC offsets."""
         times = self.times[flat] if times is None else times
         if not self.zones:
             return times
@@ -135,8 +136,8 @@ class Clock:
     def fitted(self, found: Frequencies) -> Frequencies:
         """Return each series' frequency in its panel, given ``found``, that of the series alone."""
         # A short series may fit several frequencies. A series that fits the one of the longest
-        # series gets that one. A series of 24-hour days counts as the longest, since a change of
-        # its clock ruled out local days.
+        # series gets that one. Series in a time zone whose rows are 24 hours apart come before
+        # longer ones: a change of the clock has shown that theirs are not local days.
         names = [str(kind) for kind in found.kinds]
         if not names or names == [self.expected or names[0]]:
             return found
@@ -149,7 +150,7 @@ class Clock:
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, frequencies: Frequencies) -> Array:
-        """Return the number of every row's step since 1970, by the frequency of its series."""
+        """Return each row's steps since 1970, or 0 for numbers, by the frequency of its series."""
         parts = [
             (rows, frequency.numbers(self.times[rows], self.shown[rows]))
             for frequency, rows in frequencies.rows(self.offsets)
@@ -215,8 +216,9 @@ class Clock:
         if (places == 0).all() or (places == np.diff(self.offsets)).all():
             ends = np.concatenate([self.offsets[:-1], self.offsets[1:] - 1])
             first, last = ends[[self.times[ends].argmin(), self.times[ends].argmax()]]
+            lacking = "before it" if (places == 0).all() else "from it on"
             raise ValueError(
-                f"at={at!r} is outside the series, which runs from {self.written(first)} to "
+                f"at={at!r} leaves no row {lacking}: the series run from {self.written(first)} to "
                 f"{self.written(last)}."
             )
         return places
