@@ -34,9 +34,12 @@ def test_a_hole_before_the_last_rows_does_not_matter(model):
     ("broken", "says"),
     [
         (PAST.drop(index=range(30, 51)), "series 'east' is too short: .* and it has 4"),
-        (PAST.assign(units=PAST["units"].where(PAST.index != 52)), r"position 22 \(2024-01-23"),
+        (
+            PAST.assign(units=PAST["units"].where(PAST.index != 52)),
+            r"value at position 22 \(2024-01-23",
+        ),
         (PAST.assign(units=PAST["units"].where(PAST.index != 54)), "plan .* as future= instead"),
-        (PAST.drop(index=52), r"gap at position 22 \(2024-01-24.* of series 'east'"),
+        (PAST.drop(index=52), r"gap before position 22 \(2024-01-24.* of series 'east'"),
     ],
 )
 def test_a_series_that_lacks_them(model, broken, says):
