@@ -11,9 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_ts.command.table import UserError, say
+from keras_ts.command.table import CLOCK_CHANGES, UserError, say
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
+from keras_ts.evaluation.forecasters.baselines import LinearRegression, default_baselines
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.interface import Interface
@@ -120,14 +121,21 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         preset, season, (train, calibration, held_out) = _prepared(arguments, panel)
         # The scale of errors does not depend on the preset, so that runs can be compared.
         period = season if arguments.period or season > 1 else None
+        baselines = None
+        if preset.cell == "linear":  # The linear regression is the model itself.
+            usual = default_baselines(period)
+            baselines = [each for each in usual if not isinstance(each, LinearRegression)]
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
         # Fail before the training: ``compare`` refuses a season that reaches back beyond the rows,
         # and ``forecast`` refuses a plan that lacks rows.
-        compare(None, train, held_out, period=period)
+        compare(None, train, held_out, period=period, baselines=baselines)
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
-        raise UserError(" ".join(str(error).split())) from None
+        text = " ".join(str(error).split())
+        # The zone that the error asks for would be written as two offsets.
+        cure = f" In a CSV file, {CLOCK_CHANGES}." * ("tz_localize" in text)
+        raise UserError(f"{text}{cure}") from None
     source = "--period" if arguments.period else "the frequency of the rows"
     say(
         f"A season is {period} rows, by {source}: MASE is scaled by it."
@@ -150,7 +158,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     except ValueError as error:
         raise UserError(" ".join(str(error).split())) from None
     say(f"\nErrors over all {arguments.horizon} steps, on rows that the model has not seen:")
-    report = compare(model, train, held_out, period=period)
+    report = compare(model, train, held_out, period=period, baselines=baselines)
     say(str(report))
     report.plot(filepath=arguments.out / "verdict.png")
     if arguments.id is not None:

@@ -11,6 +11,11 @@ import numpy as np
 
 # The most ids that an error names.
 _NAMED = 3
+# How times are written whose clock changes: a file has one offset, or none.
+CLOCK_CHANGES = (
+    "write local times without an offset, with one row, the mean, for an hour that the clock "
+    "repeats; or, where rows are hours or less and no --calendar goes by local hours, UTC"
+)
 
 
 class UserError(Exception):
@@ -246,7 +251,7 @@ def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
 def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
     return UserError(
         f"--time {arguments.time} mixes offsets from UTC, such as those of winter and summer: "
-        "write the local times without their offset."
+        f"{CLOCK_CHANGES}."
     )
 
 

@@ -208,9 +208,11 @@ class History:
         lacking, plan = missing.any(axis=1), ""
         if self.windows.planned and lacking[-1]:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
+        first = int((lacking | gaps).argmax())
+        what = "a gap before" if gaps[first] else "a missing or infinite value at"
         return (
-            "The last window of the series has a missing value or a gap at "
-            f"{panel.place(int(rows[(lacking | gaps).argmax()]))}, so it is incomplete",
+            f"The last window of the series has {what} {panel.place(int(rows[first]))}, so it is "
+            "incomplete",
             '. Fill it in, build a preset on windows with missing="mask", which masks it, or pass '
             f'incomplete="nan" for rows of NaN.{plan}',
         )

@@ -189,6 +189,20 @@ def test_the_season_of_the_verdict_does_not_depend_on_the_preset(
         call(monkeypatch, folder, "sales.csv", options, "--out", tmp_path)
 
 
+@pytest.mark.parametrize(("preset", "left_out"), [("linear", 1), ("smooth_gru", 0)])
+def test_a_linear_model_is_not_judged_beside_itself(
+    folder, monkeypatch, capsys, tmp_path, preset, left_out
+):
+    """The command has no option to take the baseline "linear regression" out."""
+    options = f"--target sold --time day --horizon 7 --window 14 --epochs 1 --preset {preset}"
+    assert call(monkeypatch, folder, "sales.csv", options, "--out", tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert ("\nlinear regression " in printed) == (not left_out)
+    assert "\nseasonal naive " in printed
+    assert "both forecast the same" not in printed
+    assert "leave it out of baselines=" not in printed
+
+
 class FittedError(Exception):
     """Stops the command where it would train."""
 
@@ -215,6 +229,24 @@ def test_how_long_training_takes(monkeypatch, capsys, tmp_path, options, says):
     printed = capsys.readouterr().out
     assert re.search(says, printed)
     assert ("takes about" in printed) == ("linear" not in options)
+
+
+def test_an_hour_that_the_clock_repeats(monkeypatch, capsys, tmp_path):
+    """Each of the two errors says how a file is written that the command reads."""
+    hours = pd.date_range("2024-10-20", periods=400, freq="h", tz="Europe/Berlin")
+    zoned = pd.DataFrame({"hour": hours, "sold": np.sin(np.arange(400) / 4)})
+    local = zoned.assign(hour=hours.tz_localize(None))
+    mean = local.groupby("hour", as_index=False).mean()
+    utc = zoned.assign(hour=hours.tz_convert("UTC"))
+    says = "write local times without an offset, with one row, the mean, for an hour that"
+    options = "--target sold --time hour --horizon 6 --window 24 --preset linear"
+    for name, table, message in [
+        ("zoned", zoned, says), ("local", local, says), ("mean", mean, ""), ("utc", utc, ""),
+    ]:  # fmt: skip
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        status = call(monkeypatch, tmp_path, f"{name}.csv", options, "--out", tmp_path / name)
+        assert status == (2 if message else 0)
+        assert message in capsys.readouterr().err
 
 
 def test_ids_like_na_and_local_times_are_read(monkeypatch, capsys, tmp_path):

@@ -212,7 +212,7 @@ def test_offsets_of_summer_and_winter_are_told_apart(read, monkeypatch):
     """Mixed in a file; in a plan beside the file; and as pandas 2, which only warns, reads them."""
     summer = [t.assign(day=t["day"].astype(str) + "T00:00:00+02:00") for t in (PAST, PLAN)]
     winter = [t.assign(day=t["day"].astype(str) + "T00:00:00+01:00") for t in (PAST, PLAN)]
-    mixed = "^--time day mixes offsets from UTC.* write the local times without their offset"
+    mixed = "^--time day mixes offsets from UTC.* write local times without an offset"
     series, _ = read(BESIDE, winter[0], plan=winter[1])
     assert series["day"][0] == pd.Timestamp("2023-01-27T23:00:00Z")
     with pytest.raises(UserError, match=mixed):

@@ -98,9 +98,9 @@ def spoiled(table):
     return pd.concat([table, again]), {
         0: "is too short: .* it has 3$",
         1: "repeats time at position",
-        2: "a gap at .*2024-01-24",
-        3: "a missing value or a gap at .*2024-01-22",
-        4: "a missing value or a gap at .*2024-01-22",
+        2: "a gap before .*2024-01-24",
+        3: "a missing or infinite value at .*2024-01-22",
+        4: "a missing or infinite value at .*2024-01-22",
         5: "has 1 missing timestamp",
         6: "'size' changes within a series",
         7: "the series has|irregular|gap|frequency|regular step",
