@@ -181,8 +181,8 @@ class Judge:
                     tallies[name].covered[:, scored].sum(axis=2),
                     all_origins,
                 )
-                for name, levels in first.levels.items()
-                if levels and len(levels) > 1
+                for name in self._models
+                if (levels := tallies[name].levels) and len(levels) > 1
             },
             windows=int(scored.sum()),
             judged_on=on,

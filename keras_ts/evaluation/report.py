@@ -62,7 +62,7 @@ class ComparisonReport(Report):
         verdicts: A dict from the name of each model to what it does to the best baseline:
             ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, where windows or series are
             too few for an interval, ``"is not judged beside"``.
-        coverages: A dict from the name of each Keras model that forecasts quantiles to a tuple:
+        coverages: A dict from each model, or table of forecasts, that has quantiles to a tuple:
             ``asked`` (the share of values that should lie within its outer quantiles), ``share``
             (the share that did), ``low`` and ``high`` (the 95 % interval of ``share``), and
             ``independent`` (the number of independent values with as wide an interval).

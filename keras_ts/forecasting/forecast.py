@@ -5,7 +5,7 @@ batch forecast can name series that cannot be forecast without running the model
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -22,7 +22,12 @@ from keras_ts.forecasting.history import History
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
 from keras_ts.forecasting.samples import Sampling, keys_of
-from keras_ts.forecasting.uneven import warn_of_ended
+from keras_ts.forecasting.uneven import (
+    late_columns,
+    shorter_series,
+    silent_at_the_end,
+    warn_of_ended,
+)
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import missing_rows
@@ -214,6 +219,8 @@ class Prepared:
         values = np.full(shape, np.nan, at_least_float32(model))
         progress, refuse = ProgressBar(len(history.chosen), "series"), self.incomplete == "raise"
         far, late = plan.far(), dict[int, list[int]]()
+        parts = panel.columns.by_part()
+        unplanned = [at for at, name in enumerate(parts["past"]) if name not in parts["future"]]
         for part, inputs in self.parts():
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
             if refuse and unknown.any():
@@ -224,15 +231,16 @@ class Prepared:
                     'longer window or horizon, or pass incomplete="nan" for NaN there.'
                 )
             far = far or plan.far_within(part, inputs["past"])
-            for window, place in _silent(inputs["past"], panel.columns.targets):
+            for window, place in silent_at_the_end(inputs["past"], unplanned):
                 late.setdefault(place, []).append(int(part.chosen[window]))
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
             _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
             values[part.chosen] = made
         self.notes.extend([far] if far else [])
+        self.notes.extend(shorter_series(history))
         if late:
-            self.notes.append(_late(late, history))
+            self.notes.append(late_columns(late, history))
         values = values[:, : plan.steps]
         if history.interface.quantiles is not None and (crossed := crossing(values)).any():
             self.notes.append(
@@ -285,38 +293,6 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
             "column by a number, before training too."
         )
     return cast
-
-
-def _silent(past: Array, targets: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the windows and targets that end in a gap more than twice as long as any other."""
-    rows = past.reshape(*past.shape[:2], -1)[..., list(targets)]
-    known: Any = np.isfinite(rows)
-    windows, places = np.nonzero(~known[:, -1])
-    known, steps = known[windows, :, places], np.arange(known.shape[1])
-    latest = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
-    gaps = np.where(latest < 0, 0, steps - latest)  # A gap before the first value is none.
-    others = np.where(steps <= latest[:, -1:], gaps, 0).max(axis=1)
-    silent = gaps[:, -1] > 2 * np.maximum(others, 1)
-    return list(zip(windows[silent].tolist(), places[silent].tolist(), strict=True))
-
-
-def _late(late: dict[int, list[int]], history: History) -> str:
-    """Return the warning of the numbers of the series in which each target is late."""
-    panel, total = history.panel, len(history.panel.lengths)
-    targets = panel.columns.by_part()["target"]
-    named = [
-        f"of target {_checks.shown(targets[place])}"
-        + f" in {len(late[place])} of {total} series, the first {panel.series(late[place][0])}"
-        * (not panel.single)
-        for place in sorted(late)
-    ]
-    more = [f"of {len(named) - 3} more targets"] if len(named) > 3 else []
-    return (
-        "Values are missing at the end, for more than twice as long as elsewhere in the last "
-        f"window: {'; '.join(named[:3] + more)}. The forecast goes on from the last value, and "
-        "intervals do not allow for that. If the values are late, leave out these rows, and "
-        "forecast more steps; a model of quantiles needs a horizon that long."
-    )
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:

@@ -1,13 +1,14 @@
-"""Warns of series that ended, and of totals over other times or fewer steps than others."""
+"""Warns of series that ended, are short or late, and of totals over unlike times or steps."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_ts._checks import shown
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.forecasting.history import History
 from keras_ts.forecasting.plan import Plan
 from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.clock import as_written
@@ -36,6 +37,56 @@ def warn_of_ended(plan: Plan) -> None:
             "series that ended.",
             stacklevel=3,
         )
+
+
+def silent_at_the_end(past: Array, columns: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the windows and columns that end in a gap more than twice as long as any other."""
+    rows = past.reshape(*past.shape[:2], -1)[..., list(columns)]
+    known: Any = np.isfinite(rows)
+    windows, places = np.nonzero(~known[:, -1])
+    known, steps = known[windows, :, places], np.arange(known.shape[1])
+    latest = np.maximum.accumulate(np.where(known, steps, -1), axis=1)
+    gaps = np.where(latest < 0, 0, steps - latest)  # A gap before the first value is none.
+    others = np.where(steps <= latest[:, -1:], gaps, 0).max(axis=1)
+    silent = gaps[:, -1] > 2 * np.maximum(others, 1)
+    found = np.array(columns)[places[silent]]
+    return list(zip(windows[silent].tolist(), found.tolist(), strict=True))
+
+
+def shorter_series(history: History) -> Iterator[str]:
+    """Yield a warning if masked series are shorter than windows that were whole in training."""
+    windows, lengths = history.windows, history.panel.lengths
+    short = history.chosen[lengths[history.chosen] < windows.geometry.reach]
+    if windows.handling.masked and windows.min_inputs is None and len(short):
+        first, reach = int(short[0]), windows.geometry.reach
+        begin = f"The series has {lengths[first]} rows,"
+        if not history.panel.single:
+            named = history.panel.series(first)
+            begin = f"{len(short)} of {len(lengths)} series, the first {named}, have"
+        yield (
+            f"{begin} fewer than the {reach} rows of a window. The model was trained on windows "
+            "within a series, and intervals do not allow for shorter ones. Train with "
+            "min_inputs=, or pass more of the past."
+        )
+
+
+def late_columns(late: dict[int, list[int]], history: History) -> str:
+    """Return the warning of the numbers of the series in which each column is late."""
+    panel, total = history.panel, len(history.panel.lengths)
+    names, targets = panel.columns.by_part()["past"], panel.columns.targets
+    named = [
+        f"of {'target' if place in targets else 'column'} {shown(names[place])}"
+        + f" in {len(late[place])} of {total} series, the first {panel.series(late[place][0])}"
+        * (not panel.single)
+        for place in sorted(late)
+    ]
+    more = [f"of {len(named) - 3} more columns"] if len(named) > 3 else []
+    return (
+        "Values are missing at the end, for more than twice as long as elsewhere in the last "
+        f"window: {'; '.join(named[:3] + more)}. The forecast goes on from the last value, and "
+        "intervals do not allow for that. If the values are late, leave out these rows, and "
+        "forecast more steps; a model of quantiles needs a horizon that long."
+    )
 
 
 def warn_of_times_left_out(

@@ -22,6 +22,20 @@ def parts():
     return WindowedSeries(20, 2).split(course_series(600), at=400)
 
 
+def test_the_interval_of_a_table_is_judged_at_its_own_level(parts):
+    """A band of 40 %, its lower half, is not read as a bad one of 80 %."""
+    train, held = parts
+    rows = align(held, held.to_numpy()[1] + 0.5, 1.0)
+    half = {name: values for name, values in rows.items() if name != "prediction_0.9"}
+    report = compare({"whole": rows, "half": half}, train, held)
+    assert {name: held.asked for name, held in report.coverages.items()} == {
+        "whole": 0.8,
+        "half": 0.4,
+    }
+    assert "The 80 % interval of whole held 100.0 % of values" in str(report)
+    assert "The 40 % interval of half held" in str(report)
+
+
 @pytest.fixture(scope="module")
 def noisy(parts):
     """Forecasts two units away from the values, in turn above and below."""

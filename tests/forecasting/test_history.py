@@ -1,6 +1,7 @@
 """Only the last rows of a series are read; one that lacks them is named, or gives rows of NaN."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -231,3 +232,36 @@ def test_a_target_that_is_late_is_named_beside_one_that_is_not(late, says):
     assert [of.partition("last window: ")[2].partition(". The")[0] for of in said] == [says] * bool(
         late
     )
+
+
+def told(model, series, **given):
+    """Return the warnings of a forecast."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        forecast(model, series, **given)
+    return [str(each.message) for each in caught if each.category is UserWarning]
+
+
+def test_a_column_that_is_silent_is_named_and_one_known_ahead_is_not():
+    """A forecast that reads a dead thermometer is wrong, with the band of a live one."""
+    days = pd.date_range("2024-01-01", periods=42)
+    table = pd.DataFrame({"day": days, "y": np.arange(42.0), "temp": 1.0, "open": 1.0})
+    names = {"target_columns": "y", "future_columns": "open", "time_column": "day"}
+    windows = WindowedSeries(16, 2, **names, missing="mask")
+    net = RecurrentPreset(units=(2,), window_norm="last").build(windows.build(table))
+    past, plan = table[:40], table[["day", "open"]][40:]
+    (said,) = told(net, past.assign(temp=past["temp"].where(past.index < 36)), future=plan)
+    assert "in the last window: of column 'temp'. The forecast" in said
+    shut = past.assign(open=past["open"].where(past.index < 36))
+    assert not told(net, shut, future=plan)
+
+
+def test_a_masked_series_shorter_than_a_window_is_named():
+    windows = WindowedSeries(16, 2, target_columns="y", time_column="day", missing="mask")
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=40), "y": np.arange(40.0)})
+    preset = RecurrentPreset(units=(2,), window_norm="last")
+    net = preset.build(windows.build(table))
+    assert told(net, table[:15])[0].startswith("The series has 15 rows, fewer than the 16 rows of")
+    assert not told(net, table[:16])
+    young = preset.build(replace(windows, min_inputs=4).build(table))
+    assert not told(young, table[:15])

@@ -151,6 +151,7 @@ def test_masked_windows_train_without_a_missing_target(targets):
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
+@pytest.mark.filterwarnings("ignore:.* fewer than the 24 rows of a window")
 @pytest.mark.parametrize("columns", [None, 2])
 @pytest.mark.parametrize("calendar", [None, [12]])
 def test_a_series_shorter_than_a_window_is_forecast_as_with_missing_rows_in_front(

@@ -174,6 +174,7 @@ def of_shops():
 
 
 @pytest.mark.filterwarnings("ignore:.*Nothing is forecast of such series")
+@pytest.mark.filterwarnings("ignore:.* fewer than the 14 rows of a window")
 @settings(max_examples=4, deadline=None)
 @given(
     lengths=st.lists(st.integers(2, 20), min_size=3, max_size=3),
