@@ -139,6 +139,7 @@ def model():
     return keras.Model(inputs, keras.ops.sum(phases, axis=2))
 
 
+@pytest.mark.filterwarnings("ignore:.* rows of a window. The model was trained on windows")
 @settings(max_examples=25)
 @given(case=panels(), alone=st.booleans())
 def test_forecasts_know_no_rows_in_front(model, case, alone):
