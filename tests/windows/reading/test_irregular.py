@@ -99,6 +99,12 @@ IRREGULAR = {
         "They are regular without their zone",
         "6 hours",
     ),
+    "jitter of few rows": (
+        pd.date_range("2024-01-02", periods=300, freq="10min")
+        + pd.to_timedelta(3 * (np.arange(300) % 50 == 7), "s"),
+        "The times jitter. Round",
+        "10 minutes",
+    ),
     "jitter by nearly half a step": (
         jittered(pd.date_range("2024-01-02", periods=300, freq="10min"), 0.8, -0.4),
         "The times jitter. Round",
