@@ -2,10 +2,9 @@
 
 Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the call
 indices of inner models (which Keras 2 counts from 1), and on compile settings. It computes
-``hard_sigmoid`` otherwise. It restores no
-optimizer state from ``.h5`` files, and none from ``.keras`` files of Keras 2, which hold no
-variable for the learning rate. A setting that cannot be translated stays as it is, and Keras raises
-its own error.
+``hard_sigmoid`` otherwise. It restores no optimizer state from ``.h5`` files, and none from
+``.keras`` files of Keras 2, which hold no variable for the learning rate. A setting that cannot be
+translated stays as it is, and Keras raises its own error.
 """
 
 import copy

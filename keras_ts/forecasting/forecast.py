@@ -219,8 +219,6 @@ class Prepared:
         values = np.full(shape, np.nan, at_least_float32(model))
         progress, refuse = ProgressBar(len(history.chosen), "series"), self.incomplete == "raise"
         far, late = plan.far(), dict[int, list[int]]()
-        parts = panel.columns.by_part()
-        unplanned = [at for at, name in enumerate(parts["past"]) if name not in parts["future"]]
         for part, inputs in self.parts():
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
             if refuse and unknown.any():
@@ -231,7 +229,7 @@ class Prepared:
                     'longer window or horizon, or pass incomplete="nan" for NaN there.'
                 )
             far = far or plan.far_within(part, inputs["past"])
-            for window, place in silent_at_the_end(inputs["past"], unplanned):
+            for window, place in silent_at_the_end(inputs["past"], panel.columns.own):
                 late.setdefault(place, []).append(int(part.chosen[window]))
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)

@@ -20,7 +20,8 @@ from keras_ts.windows.spec import WindowSpec
 def matched(series: Any, interface: Interface) -> Any:
     """Return a series with the model's columns, in their order; unchanged if it has no names."""
     carried = interface.carried
-    needed = _alone(interface) if carried is None or carried.columns is None else carried.read
+    held = None if carried is None or carried.columns is None else carried.read
+    needed = _alone(interface) if held is None else held
     if isinstance(series, Panel):
         with_columns(interface.windows, series, among=needed)
         series = source_of(series, interface.windows)
@@ -38,7 +39,7 @@ def matched(series: Any, interface: Interface) -> Any:
         ]
     if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
-    if carried is None or carried.columns is None:
+    if held is None:
         return series
     # The columns of a panel on disk cannot be reordered.
     varying = [name for name in series.settings.names if name not in series.settings.static]

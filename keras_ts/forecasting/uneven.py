@@ -73,17 +73,17 @@ def shorter_series(history: History) -> Iterator[str]:
 def late_columns(late: dict[int, list[int]], history: History) -> str:
     """Return the warning of the numbers of the series in which each column is late."""
     panel, total = history.panel, len(history.panel.lengths)
-    names, targets = panel.columns.by_part()["past"], panel.columns.targets
+    names, targets = panel.columns.past, panel.columns.targets
     named = [
         f"of {'target' if place in targets else 'column'} {shown(names[place])}"
         + f" in {len(late[place])} of {total} series, the first {panel.series(late[place][0])}"
         * (not panel.single)
         for place in sorted(late)
     ]
-    more = [f"of {len(named) - 3} more columns"] if len(named) > 3 else []
+    more = [f"of {len(named) - _MOST} more columns"] if len(named) > _MOST else []
     return (
         "Values are missing at the end, for more than twice as long as elsewhere in the last "
-        f"window: {'; '.join(named[:3] + more)}. The forecast goes on from the last value, and "
+        f"window: {'; '.join(named[:_MOST] + more)}. The forecast goes on from the last value, and "
         "intervals do not allow for that. If the values are late, leave out these rows, and "
         "forecast more steps; a model of quantiles needs a horizon that long."
     )

@@ -101,6 +101,8 @@ def trained(
 
 def warn_beyond_bounds(preset: Any, train: WindowDataset) -> None:
     """Warn of targets in the rows of a training part that a preset's bounds let no forecast be."""
+    if preset.minimum is None and preset.maximum is None:
+        return
     source = in_time_order(train)
     panel, targets = source.panel, list(source.panel.columns.targets)
     rows = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)

@@ -371,14 +371,15 @@ def _seed_of(seed: int, number: int) -> int:
 
 
 def _predicted(model: keras.Model, judged: JudgedWindows, total: bool) -> Fold:
-    model_of = of_model("the model", Interface.of(model, judged.dataset), judged)
+    interface = Interface.of(model, judged.dataset)
+    model_of = of_model("the model", interface, judged)
     forecasts, of_totals = [], []
     for block in judged.blocks():
         forecasts.append(model_of.forecast(block))
         if total and model_of.totals is not None:
             of_totals.append(model_of.totals(block, forecasts[-1], slice(None)))
     totals = np.concatenate(of_totals) if of_totals else None
-    scores = getattr(Interface(model, None).last_layer, "scores", None)
+    scores = getattr(interface.last_layer, "scores", None)
     count = 0 if scores is None else scores.count
     return Fold(np.concatenate(forecasts), model_of.levels, totals, count)
 

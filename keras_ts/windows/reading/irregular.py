@@ -222,13 +222,14 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
             return f"They are regular {name}: {line(of_pandas, of_polars)}"
     if whole:
         return _MASK
+    usual = np.median(np.diff(times))
     months = np.diff(times.astype("M8[M]").astype(np.int64))
-    monthly = (months > 0).all() and np.median(np.diff(times)) > np.timedelta64(26, "D")
+    monthly = (months > 0).all() and usual > np.timedelta64(26, "D")
     starts = bool((times == times.astype("M8[M]")).all())
     if monthly and not starts:
         start = line("to_period('M').dt.to_timestamp()", "month_start()")
         return f"Give each row the start of its month: {start}"
-    apart = np.diff(times) / np.median(np.diff(times))
+    apart = np.diff(times) / usual
     # Few rows that stray by up to a tenth of a step are rounded; others are mistakes.
     if known and (np.abs(apart - np.rint(apart)) > 0.1).any():
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
