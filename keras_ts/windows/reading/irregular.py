@@ -230,8 +230,10 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
         start = line("to_period('M').dt.to_timestamp()", "month_start()")
         return f"Give each row the start of its month: {start}"
     apart = np.diff(times) / usual
-    # Few rows that stray by up to a tenth of a step are rounded; others are mistakes.
-    if known and (np.abs(apart - np.rint(apart)) > 0.1).any():
+    # Few rows that stray by up to a tenth of a step are rounded; others are mistakes. Steps of
+    # several days are not: rounding counts them from 1970, and would move every row.
+    stray = (np.abs(apart - np.rint(apart)) > 0.1).any() or usual > np.timedelta64(1, "D")
+    if known and stray:
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
     # Another sensor's rows, which lack the targets, lie between theirs, and so do another target's.
     rated = np.isfinite(panel.values.reshape(len(panel.values), -1)[rows, panel.columns.targets])

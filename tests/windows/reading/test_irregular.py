@@ -378,3 +378,12 @@ def test_another_sensors_clock_is_brought_to_that_of_the_target(share):
     assert windows.build(means).frequency == "10 minutes"
     assert means["y"].notna().sum() == 200
     assert len(means) <= 201
+
+
+def test_a_row_off_steps_of_weeks_is_not_rounded():
+    """Rounding counts steps of 14 days from 1970, and would move every row."""
+    times = pd.date_range("2024-01-03", periods=60, freq="14D").to_series().reset_index(drop=True)
+    times[20] += pd.Timedelta(days=1)
+    message = refused(table(times))
+    assert "Each row must lie on the steps of its series" in message
+    assert "round" not in message
