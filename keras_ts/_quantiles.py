@@ -66,6 +66,11 @@ def outer_levels(share: float) -> tuple[float, float]:
     return low, round(1 - low, 12)
 
 
+def outer_coverage(levels: Sequence[float]) -> float:
+    """Return the share of values that should lie within the outer levels: 0.8 for 0.1 and 0.9."""
+    return round(levels[-1] - levels[0], 12)
+
+
 def pairs_of(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
     """Return the places of each symmetric pair of levels by its coverage, the narrowest first."""
     pairs = {}
@@ -73,7 +78,7 @@ def pairs_of(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
         distances = [abs(level + other - 1) for other in levels]
         high = distances.index(min(distances))
         if level < 0.5 < levels[high] and distances[high] < NEAR:
-            pairs[round(levels[high] - level, 12)] = (low, high)
+            pairs[outer_coverage((level, levels[high]))] = (low, high)
     return dict(sorted(pairs.items()))
 
 

@@ -1,1 +1,1 @@
-"""Scores in one form: what they mean, how they print, draw and become a card, what a file keeps."""
+"""Metrics, the reports that print them, model cards, and the checks of a saved scorecard."""

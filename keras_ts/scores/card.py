@@ -25,12 +25,12 @@ from keras_ts.windows.carried import Carried
 
 # The most rows in the table of errors by step; a longer one is hard to read.
 _MOST_STEPS = 14
-# It has a digest of all other lines, so that a card that somebody changed is not replaced.
+# ``save_model`` replaces a card only if the digest in this line is that of all other lines.
 _MARKER = (
     "<!-- keras_ts.save_model wrote this card (digest {}), and replaces it only while nothing in "
     "it is changed. -->"
 )
-# It also finds the marker of a card without a digest.
+# Also matches a marker without a digest.
 _MARKED = re.compile(r"^<!-- keras_ts\.save_model wrote this card.*-->\n", re.MULTILINE)
 
 
@@ -47,7 +47,7 @@ class Scorecard(Report):
         remarks: Sentences that say how the model differs from the one that was judged; empty if it
             does not.
         carried: The windows, columns, frequency and quantiles of the model.
-        quantiles: The quantiles or calibrated bounds on the last axis of its forecasts, or None.
+        quantiles: The levels of the quantiles or bounds on the last axis of its forecasts, or None.
         values: The entries of ``to_dict`` but for ``ok``.
     """
 
@@ -60,7 +60,9 @@ class Scorecard(Report):
 
     def __post_init__(self) -> None:
         columns = self.values["table"].items()
-        table = {name: np.array(own, None if name == "name" else float) for name, own in columns}
+        table = {
+            name: np.array(cells, None if name == "name" else float) for name, cells in columns
+        }
         object.__setattr__(self, "table", table)
         super().__post_init__()
 
@@ -68,15 +70,17 @@ class Scorecard(Report):
         """Return the scorecard as plain values, which JSON takes.
 
         Returns:
-            ``ok``; ``model``, its name in the report; ``sentence`` and ``verdict``; ``targets``,
-            a sentence on each target whose best baseline the model does not beat; ``by``, the
-            metric of the verdict, and ``period``; ``best``, the best baseline; ``table``, as in the
-            report; ``steps``, the error of ``model`` and ``baseline`` at each step; ``coverage``:
-            the share of values that the outer interval was ``asked`` to hold, the ``share`` that it
-            held and its ``width``; ``promised``: the ``mean`` over origins of the error over the
-            first 1, 2, ... steps and its quantiles 0.025 (``low``) and 0.975 (``high``), of
-            the coverage too; ``judged_on``; ``versions``; ``format``, a number; ``notes``; digests
-            of ``weights`` and ``intervals``; ``folds`` of a backtest, else None.
+            A dict of ``ok``; ``model``, its name in the report; ``verdict`` and ``sentence``;
+            ``targets``, a sentence on each target whose best baseline the model does not beat;
+            ``by``, the metric of the verdict; ``period``; ``best``, the best baseline; ``table``,
+            the rows of the model and the baselines; ``steps``, the error of ``model`` and best
+            ``baseline``, and the model's ``coverage``, at each step; ``coverage``, the share of
+            values that the outer interval was ``asked`` to hold, the ``share`` that it held, and
+            its mean ``width``; ``promised``, the number of ``origins``, and of the ``errors`` and
+            the ``coverage`` over the first 1, 2, ... steps the ``mean`` over origins and the
+            quantiles 0.025 (``low``) and 0.975 (``high``); ``judged_on``; ``versions``;
+            ``format``, a number; ``notes``; the digests of ``weights`` and ``intervals``; and
+            ``folds``, the number in a backtest, else None.
         """
         return {"ok": self.ok, **copy.deepcopy(self.values)}
 
@@ -88,9 +92,9 @@ class Scorecard(Report):
         Args:
             picture: A file beside the card to show in it, such as ``plot`` draws. Defaults to None.
         """
-        head, body = [*_head(self)], ["", *_body(self, picture)]
-        marker = _MARKER.format(_digest("\n".join([*head, *body])))
-        return "\n".join([*head, marker, *body])
+        head, body = "\n".join(_head(self)), f"\n{_body(self, picture)}\n"
+        marker = _MARKER.format(_digest(f"{head}\n{body}"))
+        return f"{head}\n{marker}\n{body}"
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the errors at each step of the model and of the best baseline."""
@@ -100,12 +104,12 @@ class Scorecard(Report):
 
     def pages(self) -> Iterator[Page]:
         """Yield a few lines, without a table."""
-        values, own = self.values, self._own()
+        values, row = self.values, self._row()
         by_steps = "" if values["period"] is None else f" by steps {values['period']} apart"
         scores = [
-            f"{heading(metric)}{by_steps * POINT[metric].scaled} {number(own[metric])}"
+            f"{heading(metric)}{by_steps * POINT[metric].scaled} {number(row[metric])}"
             for metric in printed(POINT)
-            if metric in own
+            if metric in row
         ]
         targets = len(self.carried.table_columns()["target"])
         over = f": means over {targets} targets, whatever their units"
@@ -121,21 +125,21 @@ class Scorecard(Report):
         ]
         yield Page({}, lines)
 
-    def _own(self) -> dict[str, Any]:
+    def _row(self) -> dict[str, Any]:
         """Return the model's row of the table."""
-        row = self.values["table"]["name"].index(self.values["model"])
-        return {column: cells[row] for column, cells in self.values["table"].items()}
+        place = self.values["table"]["name"].index(self.values["model"])
+        return {column: cells[place] for column, cells in self.values["table"].items()}
 
     def _metrics(self) -> list[str]:
-        """Return the metrics to show, without a width that averages series of all sizes."""
+        """Return the metrics to show, without the width if the verdict is by a scaled metric."""
         by = self.values["by"]
         hidden = "width" if by in METRICS and METRICS[by].scaled else None
         names = [name for name in METRICS if name in self.table and name != hidden]
         return printed(names if by in METRICS else [by, *names], [by])
 
     def _times_the_error(self, below: float) -> Iterator[str]:
-        """Yield a sentence on a skill below a bound, since a negative skill is hard to read."""
-        skill = self._own()["skill"]
+        """Yield a negative skill as a ratio of errors, which is easier to read, if it is lower."""
+        skill = self._row()["skill"]
         if skill is not None and skill < below:
             metric, best = heading(self.values["by"]), self.values["best"]
             yield f"Its {metric} is {number(1 - skill)} times that of {best}."
@@ -205,7 +209,7 @@ def _head(card: Scorecard) -> Iterator[str]:
         yield "    metrics:"
         names = {metric: heading(metric) for metric in card._metrics()}
         for metric, name in {**names, "skill": f"skill over {values['best']}"}.items():
-            score = card._own()[metric]
+            score = card._row()[metric]
             if score is not None:
                 value = repr(score)
                 if "." not in value:  # YAML takes ``1e-07`` for a text.
@@ -215,8 +219,8 @@ def _head(card: Scorecard) -> Iterator[str]:
     yield "---"
 
 
-def _body(card: Scorecard, picture: str | None) -> list[str]:
-    """Return the paragraphs below the head, each with an empty line behind it."""
+def _body(card: Scorecard, picture: str | None) -> str:
+    """Return the paragraphs below the head."""
     values, windows = card.values, card.carried.windows
     metric, judged = heading(values["by"]), values["judged_on"]
     rows = _several(windows.horizon, "row")
@@ -254,7 +258,7 @@ def _body(card: Scorecard, picture: str | None) -> list[str]:
         "## Limits",
         "\n".join(f"- {_escaped(limit)}" for limit in _limits(card, rows)),
     ]
-    return ["\n\n".join(filter(None, paragraphs)), ""]
+    return "\n\n".join(filter(None, paragraphs))
 
 
 def _settings(card: Scorecard) -> Iterator[list[str]]:
@@ -346,13 +350,13 @@ def _limits(card: Scorecard, rows: str) -> Iterator[str]:
 
 
 def _after(card: Scorecard) -> str:
-    """Return the gap before the forecast in words, if there is one."""
+    """Return the gap before the forecast in words, or an empty text."""
     gap = card.carried.windows.gap
     return f", after a gap of {_several(gap, 'row')}" if gap else ""
 
 
 def _table(rows: Iterable[list[str]], side: str = "---:") -> str:
-    """Return a table whose first row is its head; ``side`` aligns all columns but the first."""
+    """Return a Markdown table, its head first; ``side`` aligns all columns but the first."""
     head, *body = rows
     sides = [":---", *[side] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, sides, *body))
@@ -361,9 +365,9 @@ def _table(rows: Iterable[list[str]], side: str = "---:") -> str:
 def _escaped(text: str) -> str:
     """Return a text that Markdown shows as it is, even at the beginning of a line."""
     text = re.sub(r"([\\`*_{}\[\]<>#|~&!$@])", r"\\\1", printable(text).strip())
-    # Addresses become links without any sign around them.
+    # Markdown makes links of bare addresses.
     text = re.sub(r":(?=//)|(?<=www)\.", r"\\\g<0>", text, flags=re.IGNORECASE)
-    # An item of a list, numbered or not, or the line under a heading.
+    # At the beginning of a line: an item of a list, numbered or not, or the line under a heading.
     return re.sub(r"^(\d+)(?=[.)])|^(?=[-+=])", r"\1\\", text)
 
 

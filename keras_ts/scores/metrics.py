@@ -1,8 +1,8 @@
-"""The columns of scores: each has a heading, a loss per target, and a way to average it.
+"""The metrics, which are columns of scores: each has a heading, a loss, and a way to average it.
 
 To add a metric, add it to ``POINT`` or ``QUANTILE``: every report, file and card then has it,
 and with ``measure=True`` a verdict may use it.
-``y`` is the actual value and ``f`` the forecast. Plain NumPy, without a framework.
+``y`` is the actual value, ``f`` the forecast, and ``q`` a quantile at level ``p``. Plain NumPy.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ def pinball_losses(actual: Array, quantiles: Array, levels: Sequence[float]) -> 
 
 
 def interval_scores(actual: Array, low: Array, high: Array, share: float) -> Array:
-    """Return ``(high - low) + 2 / (1 - share) d``, with the distance ``d`` from the interval."""
+    """Return ``(high - low) + 2 / (1 - share) d``; ``d`` is how far ``y`` lies outside."""
     # Winkler, *A decision-theoretic approach to interval estimation*, Journal of the American
     # Statistical Association 67 (1972).
     outside = np.maximum(low - actual, 0.0) + np.maximum(actual - high, 0.0)
@@ -48,13 +48,13 @@ class Metric(NamedTuple):
     rooted: bool = False  # True if the column is the root of the mean loss.
     scaled: bool = False  # True if a series without a scale is left out.
     common: bool = False  # True if it uses only the levels that all forecasters have.
-    numerator: str | None = None  # The metric to divide by this one: the ratio of mean losses.
+    numerator: str | None = None  # If set, the column is this metric's mean loss over its own.
     article: str = "a"  # The article of its heading.
 
 
-# The losses of a point, ``(y, f, scale)``. The last axis of a scale has the mean absolute change
-# over a period of train, ``mean |y[t] - y[t - period]|``, and the mean squared one: Hyndman and
-# Koehler, *Another look at measures of forecast accuracy*, Int. Journal of Forecasting 22 (2006).
+# Losses of a point forecast, from ``(y, f, scale)``. The last axis of ``scale`` holds, over train,
+# the mean of ``|y[t] - y[t - period]|`` and that of its square: Hyndman and Koehler, *Another look
+# at measures of forecast accuracy*, International Journal of Forecasting 22 (2006).
 POINT = {
     "mae": Metric("MAE", lambda y, f, scale: np.abs(y - f), measure=True, article="an"),
     "rmse": Metric("RMSE", lambda y, f, scale: np.square(y - f), rooted=True),
@@ -62,7 +62,7 @@ POINT = {
         "MASE", lambda y, f, scale: np.abs(y - f) / scale[..., 0], measure=True, scaled=True
     ),
     "smape": Metric("sMAPE", lambda y, f, scale: symmetric_percentages(y, f)),
-    # The sum of absolute errors over the sum of absolute values.
+    # The sum of absolute errors over the sum of absolute values: its loss is the divisor.
     "wape": Metric("WAPE", lambda y, f, scale: np.abs(y), printed=False, numerator="mae"),
     # The M5 competition's: Makridakis and others, International Journal of Forecasting 38 (2022).
     "rmsse": Metric(
@@ -71,8 +71,8 @@ POINT = {
     ),
     "bias": Metric("bias", lambda y, f, scale: f - y, printed=False),
 }  # fmt: skip
-# Losses of quantiles, ``(y, q, levels, scale)``. The last axis of ``q`` holds the quantiles, and
-# the outer ones bound the interval.
+# Losses of quantiles, from ``(y, q, levels, scale)``. The last axis of ``q`` holds the quantiles,
+# and the outer ones bound the interval.
 QUANTILE = {
     "pinball": Metric("pinball", lambda y, q, levels, _: pinball_losses(y, q, levels), common=True),
     "coverage": Metric(
@@ -90,7 +90,7 @@ QUANTILE = {
     ),
 }  # fmt: skip
 METRICS = POINT | QUANTILE
-# For each ratio, the metric whose mean loss is divided by the mean loss of the ratio.
+# By the name of each ratio, the metric in its numerator.
 RATIOS = {name: metric.numerator for name, metric in METRICS.items() if metric.numerator}
 
 
@@ -102,8 +102,7 @@ def heading(name: str) -> str:
 def all_losses(
     actual: Array, predicted: Array, scale: Array, levels: Sequence[float] | None = None
 ) -> dict[str, Array]:
-    """Return the losses of each metric in ``POINT`` and, with levels, in ``QUANTILE``."""
-    # With levels, ``predicted`` has a last axis of quantiles, whose median is the point forecast.
+    """Return the losses of ``POINT`` and, with levels on the last axis, of ``QUANTILE``."""
     losses = point_losses(actual, points_of(predicted, levels), scale)
     if levels is not None:
         losses |= quantile_losses(actual, predicted, scale, levels, levels)
@@ -112,8 +111,7 @@ def all_losses(
 
 def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
     """Return the losses of each metric in ``POINT``."""
-    # A series without a change over a period of train has a scale of NaN. The square of an error
-    # above 1e154 is infinite, and so are then RMSE and RMSSE.
+    # The square of an error above 1e154 is infinite, and so are then RMSE and RMSSE.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return {name: metric.losses(actual, point, scale) for name, metric in POINT.items()}
 
@@ -121,7 +119,7 @@ def point_losses(actual: Array, point: Array, scale: Array) -> dict[str, Array]:
 def quantile_losses(
     actual: Array, quantiles: Array, scale: Array, levels: Sequence[float], common: Sequence[float]
 ) -> dict[str, Array]:
-    """Return losses by metric in ``QUANTILE``; those of ``common`` levels need two of them."""
+    """Return the losses of ``QUANTILE``; some use only the ``common`` levels, and need two."""
     shared = quantiles[..., [list(levels).index(level) for level in common]]
     return {
         name: metric.losses(actual, shared, common, scale)

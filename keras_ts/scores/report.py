@@ -1,7 +1,6 @@
-"""``Report``: scores in columns, and the one set of methods that print them.
+"""``Report``, the base of all reports: scores in columns, and the methods that print them.
 
-``compare``, ``backtest``, ``score`` and ``importance`` each return a ``Report`` with further
-attributes, such as what was judged; ``scorecard`` reads one from a file.
+``compare``, ``backtest``, ``score``, ``importance`` and ``scorecard`` return subclasses of it.
 """
 
 import html
@@ -16,13 +15,14 @@ from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
 from keras_ts.windows.arithmetic.labels import distinct_rows, label_column
 from keras_ts.windows.reading.clock import as_written
 
+# Numbers from here on are printed with a power of ten.
 _HUGE = 1e6
-# A longer table prints this many rows of each end.
+# A table of more than twice as many rows prints so many of each end.
 _SHOWN = 15
 
 
 class Page(NamedTuple):
-    """A printed table, its first ``left`` columns aligned left, and the sentences below it."""
+    """A table to print, with its first ``left`` columns aligned left, and sentences below it."""
 
     columns: Mapping[str, Sequence[Any]]
     sentences: Sequence[str]
@@ -30,7 +30,7 @@ class Page(NamedTuple):
 
     @property
     def cells(self) -> list[list[str]]:
-        """The rows as text, the heading first; numbers have four digits."""
+        """The rows as text, the headings first; numbers have four digits."""
         texts = [
             [cell if isinstance(cell, str) else number(cell) for cell in column]
             for column in self.columns.values()
@@ -63,10 +63,10 @@ class Page(NamedTuple):
 
 
 class Table(dict[str, Array]):
-    """A dict of columns of equal length that prints as a table, a long one by its two ends."""
+    """A dict of columns of equal length that prints as a table."""
 
     def single_columns(self) -> dict[str, Array]:
-        """Return the columns; one with an axis for several targets is several."""
+        """Return the columns; one with an axis of several targets is split into ``name_0``, ..."""
         columns: dict[str, Array] = {}
         for name, values in self.items():
             if np.ndim(values) == 1:
@@ -88,7 +88,7 @@ class Table(dict[str, Array]):
         return frames.DataFrame(self.single_columns())
 
     def _pages(self) -> list[Page]:
-        # Empty if somebody has put in what is no column.
+        # No page if a user has added an entry that is no column of the same length.
         lengths = {np.shape(values)[:1] for values in self.values()}
         if len(lengths) != 1 or () in lengths:
             return []
@@ -108,7 +108,7 @@ class Table(dict[str, Array]):
 
 
 class Report:
-    """Scores in columns of equal length, and pages that print them."""
+    """Scores in columns of equal length; subclasses yield the pages that print them."""
 
     table: dict[str, Array]
 
@@ -135,7 +135,6 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """Return the tables and the sentences for a notebook."""
         return "".join(page.html() for page in self.pages())
 
 
@@ -145,11 +144,11 @@ class Rows(NamedTuple):
     columns: Mapping[str, Array]
     actual: Array  # (rows[, targets])
     predicted: Array  # (rows[, targets][, levels])
-    scales: Array  # (rows[, targets], 2), of absolute and of squared steps
+    scales: Array  # (rows[, targets], 2), as in ``metrics.POINT``
     levels: Sequence[float] | None
 
     def only(self, rows: Array) -> "Rows":
-        """Return some of the rows."""
+        """Return the rows at places, or where a mask is True."""
         return self._replace(
             columns={name: values[rows] for name, values in self.columns.items()},
             actual=self.actual[rows],
@@ -158,16 +157,17 @@ class Rows(NamedTuple):
         )
 
     def totals(self, by: Sequence[str]) -> "Rows":
-        """Return the totals of the rows that are equal in some columns."""
-        # Steps without a value are left out. Scales are multiplied by the number of steps.
+        """Return the totals of the rows that are equal in the columns ``by``."""
+        # Rows without an actual value are left out. The scale of absolute errors is multiplied by
+        # the number of rows in a total, that of squared errors by the square of this number.
         first, numbers = distinct_rows([grouped(self.columns[name])[1] for name in by])
         order = np.argsort(numbers, kind="stable")
         starts = np.cumsum(np.bincount(numbers)) - np.bincount(numbers)
-        there = np.isfinite(self.actual)
+        observed = np.isfinite(self.actual)
 
         def summed(values: Array) -> Array:
-            wide = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
-            return np.add.reduceat(np.where(wide, values, 0.0)[order], starts, axis=0)
+            mask = observed.reshape(*observed.shape, *[1] * (values.ndim - observed.ndim))
+            return np.add.reduceat(np.where(mask, values, 0.0)[order], starts, axis=0)
 
         count = summed(np.ones(self.actual.shape))
         return self._replace(
@@ -178,8 +178,8 @@ class Rows(NamedTuple):
         )
 
     def scores(self, by: str | None = None) -> Table:
-        """Return the scores of all rows, or of those with each value of a column."""
-        # Targets that are not finite are left out. Values come as they appear, steps in order.
+        """Return the scores of all rows, or of the rows with each value of a column."""
+        # The values of the column come in order of appearance, but steps are sorted.
         if by == "step" and (np.diff(self.columns[by]) < 0).any():
             return self.only(np.argsort(self.columns[by], kind="stable")).scores(by)
         rows, scores = len(self.actual), Table()
@@ -191,15 +191,14 @@ class Rows(NamedTuple):
         observed = np.isfinite(self.actual).reshape(shape)
         scaled = ~np.isnan(self.scales).any(axis=-1).reshape(shape)
         for metric, loss in all_losses(*self[1:]).items():
-            loss = loss.reshape(shape)
             # A NaN forecast makes a score NaN, but scaled losses leave out rows without a scale.
             counted = observed & scaled if METRICS[metric].scaled else observed
-            total = np.bincount(group, np.where(counted, loss, 0).sum(axis=1), count)
-            number = np.bincount(group, counted.sum(axis=1), count)
-            totals[metric] = total
+            losses = np.where(counted, loss.reshape(shape), 0).sum(axis=1)
+            total = totals[metric] = np.bincount(group, losses, count)
+            divisor = np.bincount(group, counted.sum(axis=1), count)
             if metric in RATIOS:
-                total, number = totals[RATIOS[metric]], total
-            scores[metric] = of_sums(metric, total, number)
+                total, divisor = totals[RATIOS[metric]], total
+            scores[metric] = of_sums(metric, total, divisor)
         return scores
 
 
@@ -211,14 +210,14 @@ def grouped(column: Array) -> tuple[Array, IntArray]:
 
 
 def printed(metrics: Iterable[str], more: Sequence[str] = ()) -> list[str]:
-    """Return the metrics that a page shows: the usual ones, one's own, and ``more``."""
+    """Return the metrics that a page shows: the usual ones, a user's own, and ``more``."""
     return [
         name for name in metrics if name in more or name not in METRICS or METRICS[name].printed
     ]
 
 
 def unscaled_note(series: Sequence[Any]) -> list[str]:
-    """Return a sentence that names the series without a scale for MASE, if there are any."""
+    """Return a sentence that names the series without a scale for MASE, if there is one."""
     if not len(series):
         return []
     left_out = f"MASE leaves out {len(series)} series, missing or constant in train; WAPE does not."
@@ -238,8 +237,8 @@ def percent(share: float | None) -> str:
 
 
 def one_decimal(value: float) -> str:
-    """Return a number with one decimal, or with four digits and its power if it is huge."""
-    # Adding 0.0 takes the sign off a zero.
+    """Return a number with one decimal, or with four digits and a power of ten if it is huge."""
+    # Adding 0.0 turns -0.0 into 0.0.
     return f"{round(value, 1) + 0.0:.1f}" if abs(value) < _HUGE else f"{value:.4g}"
 
 
@@ -247,7 +246,7 @@ def interval(low: float | None, high: float | None, instead: str) -> str:
     """Return a skill's interval, whose lower end may be infinite; ``instead`` if it has none."""
     if high is None or np.isnan(high):
         return instead
-    if high == -np.inf:  # The other error is 0.
+    if high == -np.inf:  # The error of the best baseline is 0.
         return "-"
     no_end = low is None or not np.isfinite(low)
     return f"below {percent(high)}" if no_end else f"{percent(low)} to {percent(high)}"

@@ -1,10 +1,10 @@
 """Checks the entries of a scorecard, which may come from an untrusted file, and compares tasks.
 
-The models of a backtest have other weights than the saved model. So only the task (how windows are
-cut, and which columns they have) shows if the scores can belong to the saved model.
+A task is how windows are cut, and which columns they have. The models of a backtest have other
+weights than the saved model, so only the task shows if the scores can belong to that model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,12 @@ FORMAT = 1
 # The limits of a text and of a list, such as one value for each step.
 LONGEST_TEXT, _LONGEST_LIST = 1000, 100_000
 _COUNTS = ("horizon", "window", "gap", "sampling_rate")
-# A scorecard stays small on a table of any width.
+# The most names of columns, and their longest text: a scorecard of any table stays small.
 _MOST_NAMES, _LONGEST_NAME = 1000, 100
 
 # What each entry must be: a type, a list of one, or a dict of entries; in a tuple if it may be None
-# or, in an older file, absent. Any float may be None. ``table`` may have any columns, so that a new
-# one needs no line here.
+# or, in an older file, absent. Any float may be None. ``table`` may have any columns, so a new
+# metric needs no line here.
 _COURSE = {"mean": [float], "low": [float], "high": [float]}
 _ENTRIES: dict[str, Any] = {
     "format": int, "model": str, "by": str, "period": (int,), "folds": (int,), "best": str,
@@ -42,11 +42,11 @@ _ENTRIES: dict[str, Any] = {
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries of an untrusted scorecard that this version knows."""
+    """Return the entries of a scorecard that this version knows, or raise an error."""
     if _checks.integer("format", values.get("format"), 1) > FORMAT:
         raise ValueError("it comes from a newer keras_ts: install that version.")
     read: dict[str, Any] = _read("scorecard", values, _ENTRIES)
-    # The card shows it without escapes, so it must be a plain name.
+    # The model card shows ``by`` without escapes, so it must be a plain name.
     if not read["by"].isidentifier():
         raise ValueError(f"by must be the name of a metric. Received: {_checks.shown(read['by'])}.")
     promised = [read["promised"]["errors"], read["promised"]["coverage"] or {}]
@@ -62,7 +62,7 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(name: str, value: Any, kind: Any) -> Any:
-    """Return an entry that is of a kind as in ``_ENTRIES``, or raise an error that names it."""
+    """Return an entry if it is of its kind in ``_ENTRIES``, or raise an error that names it."""
     if isinstance(kind, tuple):
         return None if value is None else _read(name, value, kind[0])
     if kind is float:
@@ -83,14 +83,14 @@ def _read(name: str, value: Any, kind: Any) -> Any:
         names = [_read("a column", column, str) for column in value]
         kind = {column: [str if column == "name" else float] for column in names}
         value = dict(zip(names, value.values(), strict=True))
-    missing = [key for key, own in kind.items() if key not in value and not isinstance(own, tuple)]
-    if missing:
-        raise ValueError(f"{name} lacks {missing[0]!r}.")
-    return {key: _read(key, value.get(key), own) for key, own in kind.items()}
+    for key, part in kind.items():
+        if key not in value and not isinstance(part, tuple):
+            raise ValueError(f"{name} lacks {key!r}.")
+    return {key: _read(key, value.get(key), part) for key, part in kind.items()}
 
 
 def printable(text: str) -> str:
-    """Return a text in one line, without signs that control a terminal, such as colours."""
+    """Return a text with a space for each control character, such as a newline or a colour."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -105,36 +105,34 @@ def plain(value: Any) -> Any:
 
 def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
     """Return the task of windows as plain values, with the names of columns by role if known."""
-    # Columns of 0 and 1 for categories are named by the column of text that they were made from.
-    id_column = windows.id_column
-    names = None
-    if columns is not None:
-        parts = columns.by_part().items()
-        names = {}
-        for part, columns_of in parts:
-            given = collapsed(columns_of, windows.categories)
-            more = [f"and {len(given) - _MOST_NAMES} more"] * (len(given) > _MOST_NAMES)
-            names[part] = [*map(_name, given[:_MOST_NAMES]), *more]
+
+    def names_of(part: Sequence[Any]) -> list[str]:
+        # Columns of 0 and 1 for categories are named by the column of text that they encode.
+        names = collapsed(part, windows.categories)
+        more = [f"and {len(names) - _MOST_NAMES} more"] * (len(names) > _MOST_NAMES)
+        return [*map(_name, names[:_MOST_NAMES]), *more]
+
+    id_column, parts = windows.id_column, None if columns is None else columns.by_part()
     return {
         **{name: getattr(windows, name) for name in _COUNTS},
         "id_column": None if id_column is None else _name(id_column),
-        "columns": names,
+        "columns": parts and {part: names_of(names) for part, names in parts.items()},
     }
 
 
-def differences(judged: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[str, str]:
-    """Return as text the settings of each of two tasks in which they differ; "" for none."""
-    pairs = [(name, judged[name], own[name]) for name in (*_COUNTS, "id_column")]
-    if None not in (judged["columns"], own["columns"]):
+def differences(judged: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str]:
+    """Return as text the settings that differ between two tasks, of each task; "" for none."""
+    pairs = [(name, judged[name], other[name]) for name in (*_COUNTS, "id_column")]
+    if None not in (judged["columns"], other["columns"]):
         pairs += [
             (f"columns[{part!r}]", judged["columns"][part] or [], names)
-            for part, names in own["columns"].items()
+            for part, names in other["columns"].items()
         ]
     pairs = [pair for pair in pairs if pair[1] != pair[2]]
-    ours, theirs = (
+    first, second = (
         ", ".join(f"{pair[0]}={_checks.shown(pair[place])}" for pair in pairs) for place in (1, 2)
     )
-    return ours, theirs
+    return first, second
 
 
 def _name(column: Any) -> str:

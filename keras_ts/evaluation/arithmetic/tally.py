@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_ts._quantiles import outer_coverage
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.verdict import Origins
@@ -217,7 +218,7 @@ def class_coverages(
                 own = np.where(tally.classes_of[some] == place, tally.covered[:, some], 0.0)
                 covered = own.sum(axis=2)
                 there = covered[1] > 0
-                asked = round(tally.levels[-1] - tally.levels[0], 12)
+                asked = outer_coverage(tally.levels)
                 found = coverage_of(asked, covered[:, there], origins.at(there))
                 ends[:, row, column] = found.low, found.high
     if np.isnan(ends).all():

@@ -1,1 +1,1 @@
-"""Yesterday's forecast beside the rows that came."""
+"""Judges earlier forecasts, and moves intervals, by the rows that came since."""

@@ -29,14 +29,14 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     An interval that contained 80 % of values in spring contains fewer once sales vary more. Each
     morning, ``follow`` compares earlier forecasts with the rows that came. If values missed the
     intervals more often than asked for, the intervals widen; if less often, they narrow. Nothing is
-    trained, and of a forecast only the bounds change.
+    trained, and only the bounds of a forecast change.
 
     ``calibrate`` sets each margin so that a share of ``1 - coverage`` of the held-out errors
     exceeds it. This share is the level of the margin. For each coverage, step and target, an origin
-    adds to the level 0.05 times the difference between the share of misses asked for and the share
-    observed over all series. The new margin is the held-out error at the new level, at most the
-    largest. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so each
-    counts only for its new part: daily forecasts move the level of step 7 by a seventh.
+    adds to the level 0.05 times the share of misses asked for less the share observed over all
+    series. The new margin is the held-out error that the new share of errors exceeds, at most the
+    largest error. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so
+    each counts only for its new part: a daily forecast moves the level of step 7 by a seventh.
 
     The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
     origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, as long
@@ -46,13 +46,14 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     An origin counts once, when the rows of all its steps have come. A row has come if its series
     has a value of each target at its time or later, so a closed day delays nothing. A warning names
     the series that delay origins because ``actual`` has no value of them. Origins that the model
-    has followed are ignored, so the same files may be passed each morning. Pass more mornings than
-    the horizon has steps, plus the days by which rows may be late, or no origin is ever complete.
-    If nothing new has come, the copy equals ``model``. The intervals in ``forecasts`` are taken to
-    be those of ``model`` as it is, so follow each morning, and forecast with the result.
+    has followed are ignored, so the same files may be passed each morning. Pass the forecasts of
+    more mornings than the horizon has steps, and of one more for each day that rows may be late;
+    with fewer, no origin is ever complete. If nothing new has come, the copy equals ``model``. The
+    intervals in ``forecasts`` are taken to be those of ``model`` as it is, so call ``follow`` each
+    morning, and forecast with the result.
 
     The moved levels are saved with the model, beside the weights. A scorecard still holds, and says
-    since when the intervals follow. ``calibrate`` and ``fine_tune`` begin anew.
+    since when the intervals follow. ``calibrate`` and ``fine_tune`` begin with unmoved levels.
 
     Example:
 
@@ -64,9 +65,9 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     >>> train, held_out = windows.split(table[:1200], at="2023-01-01")
     >>> model = calibrate(from_preset("linear").fit(train), held_out, coverage=0.8)
     >>> ahead = forecast(model, table[:1200])
-    >>> table.loc[1200, "units"] = 500.0  # The next day misses the band,
+    >>> table.loc[1200, "units"] = 500.0  # A value outside the interval of that day.
     >>> moved = follow(model, ahead, table[:1201])
-    >>> after = forecast(moved, table[:1200])  # which is wider from now on.
+    >>> after = forecast(moved, table[:1200])
     >>> bool((after["units_0.9"] > ahead["units_0.9"]).all())
     True
 
@@ -83,9 +84,9 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
     Raises:
         TypeError: ``model`` is not a Keras model, or a table not a frame.
-        ValueError: The model is not calibrated, or was by keras_ts 0.2, which kept no errors;
-            ``forecasts`` lacks the bounds, a target, the column ``step`` or a regular step, or goes
-            past the horizon; or the tables cannot be matched, as for ``score``.
+        ValueError: The model is not calibrated, or was calibrated by keras_ts 0.2, which kept no
+            errors; ``forecasts`` lacks the bounds, a target or the column ``step``, has irregular
+            times, or goes past the horizon; or the tables cannot be matched, as for ``score``.
 
     Source:
         Gibbs and Candes, "Adaptive Conformal Inference Under Distribution Shift", NeurIPS 2021.
@@ -116,7 +117,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     if matched.fields.step is None:
         raise ValueError(
             "forecasts lacks the column 'step', which says how far ahead each row was forecast: "
-            "pass what forecast(model, ...) gave, whole."
+            "pass the whole frame that forecast(model, ...) returned."
         )
     if len(matched.names.targets) != targets:
         raise ValueError(
@@ -128,7 +129,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
     moments, regular = keys.moments(matched.rows, interface.frequency, zone)
     if not regular:
         raise ValueError(
-            "The times of forecasts have no regular step, so their origins cannot be numbered. "
+            "The times of forecasts are not regular, so their origins cannot be numbered. "
             f"The first forecast is of {keys.example()}."
         )
     if steps.max() > horizon:
@@ -137,7 +138,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
             "model."
         )
     origins, codes = np.unique(moments - steps, return_inverse=True)
-    # A row without values is a plan, and has not come; one target may come later than another.
+    # A row of ``actual`` without values is a plan, and has not come. Targets may come one by one.
     outstanding, series_known = np.zeros(codes.shape, bool), np.zeros(codes.shape, bool)
     for counted, bound in zip(matched.counted.T, np.moveaxis(low, 1, 0), strict=True):
         known, later = keys.later_than(matched.rows, counted)
@@ -173,7 +174,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
 
 
 def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:
-    """Warn of series without a row that alone delay origins: their ids may be wrong."""
+    """Warn of series without a row whose forecasts are ``held_up``: their ids may be wrong."""
     keys, rows = matched.keys, matched.rows
     if held_up.any():
         ids = [keys.labels[number] for number in np.unique(keys.series[held_up])]

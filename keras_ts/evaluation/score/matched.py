@@ -1,4 +1,4 @@
-"""Forecasts matched with the rows that came, for ``score`` and ``follow``."""
+"""Matches forecasts with the rows that came since, for ``score`` and ``follow``."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -34,14 +34,14 @@ class Keys:
             return np.full(len(self.series), -1)
         other._times.check_alike(self._times)
         rows = Rows(other.series, other._times.values)
-        other._refuse_twice(rows)
+        other._check_distinct(rows)
         series = places_of(self.labels, other.labels)[self.series]
         return rows.locate(series, self._times.values)
 
     def later_than(
         self, other: "Keys", counted: BoolArray | None = None
     ) -> tuple[BoolArray, BoolArray]:
-        """Return which rows have a series of another table, and which are later than it there."""
+        """Return which rows are of a series in ``other``, and which come after its last row."""
         # Rows of the other table that are not ``counted`` are ignored.
         numbers, times = other.series, other._times.values
         if counted is not None:
@@ -56,12 +56,11 @@ class Keys:
         return known, known & (self._times.values > last[series])
 
     def refuse_twice(self, origins: IntArray) -> None:
-        """Refuse two forecasts from one origin for the same id and time."""
+        """Refuse two rows with one id, time and origin."""
         series_and_origin = self.series * (origins.max() + 1) + origins
-        self._refuse_twice(Rows(series_and_origin, self._times.values))
+        self._check_distinct(Rows(series_and_origin, self._times.values))
 
-    def _refuse_twice(self, rows: Rows) -> None:
-        """Refuse two rows of the same key, such as one id and time."""
+    def _check_distinct(self, rows: Rows) -> None:
         row = rows.twice
         if row is None:
             return
@@ -78,24 +77,22 @@ class Keys:
     def example(self, row: int = 0) -> str:
         """Return the id and the time of a row in words."""
         time = as_written(self._times.values[row])
-        return (
-            str(time) if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
-        )
+        return time if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
 
     @property
     def zone(self) -> str | None:
-        """The name of the time zone of its times, or None."""
+        """The name of the times' zone, or None."""
         return None if self._times.zone is None else str(self._times.zone.info)
 
     def time(self, row: int) -> str:
-        """Return the time of a row as people write it, by the clock of its zone."""
+        """Return the time of a row as people write it, in the times' zone."""
         times, zone = self._times.values[row : row + 1], self._times.zone
         return as_written((times if zone is None else zone.shown(times))[0])
 
     def origins(
         self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
     ) -> IntArray:
-        """Return a number for the origin of each row, the same for all series."""
+        """Return the number of each row's origin, from 0 on, in time order, alike in all series."""
         # Steps are counted in ``frequency``; if None, in the frequency of both tables' times.
         if fields.origin is not None:
             return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
@@ -105,19 +102,19 @@ class Keys:
         return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
     def overlap(self, origins: IntArray) -> int:
-        """Return of how many origins in a row targets overlap, at most."""
+        """Return the largest number of origins in a row whose targets overlap."""
         times, count = np.unique(self._times.values, return_inverse=True)[1], int(origins.max()) + 1
         first, last = np.full(count, times.max()), np.zeros(count, np.int64)
         np.minimum.at(first, origins, times)
         np.maximum.at(last, origins, times)
-        # The first target of an origin and of all later ones, which is in order.
+        # The first target of each origin and all later ones: it never decreases.
         first = np.minimum.accumulate(first[::-1])[::-1]
         return int((np.searchsorted(first, last, side="right") - np.arange(count)).max())
 
     def moments(
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
-        """Return each row's time as a number of steps, and True if these are regular."""
+        """Return each row's time as a number of steps, and True if times are regular."""
         # A day begins at midnight of the time zone ``by``; if None, of the other table's zone.
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
@@ -139,16 +136,16 @@ class Keys:
         frequency: str | None = None,
         gap: int = 0,
     ) -> IntArray:
-        """Return the step of each row: from the table's column, or by counting from the origin."""
+        """Return the step of each row, from the table's column or counted from the origin."""
         if fields.step is not None:
             return table.steps(fields.step)
         given = None if fields.origin is None else table.times(fields.origin)
         if given is not None and given.kind == self._times.kind:
             since = self._since(given.values, other, frequency) - gap
-            # Other numbers are those of runs, or name the first day of a forecast as its origin.
+            # Else the column numbers runs, or its origin is the first day of a forecast.
             if ((since >= 1) & (since == np.rint(since))).all():
                 return since.astype(np.int64)
-        # Without a frequency, a step is a row of the table.
+        # Without such an origin, the rows of a series and origin are steps 1, 2, ...
         order = np.lexsort((self._times.values, origins, self.series))
         runs = np.stack([self.series[order], origins[order]])
         begins = np.r_[True, (np.diff(runs) != 0).any(axis=0)]
@@ -158,7 +155,7 @@ class Keys:
         return steps
 
     def _since(self, origins: Array, other: "Keys", frequency: str | None) -> Array:
-        """Return how many steps of its series each row lies after its origin; NaN if irregular."""
+        """Return the steps from each row's origin to the row, NaN in a series without frequency."""
         theirs = places_of(other.labels, self.labels)[other.series]
         series = np.concatenate([self.series, self.series, theirs[theirs >= 0]])
         times = np.concatenate([self._times.values, origins, other._times.values[theirs >= 0]])
@@ -195,7 +192,7 @@ def _clock(
 
 
 class Names(NamedTuple):
-    """The columns of ``actual``: the id and time that match forecasts, and the targets."""
+    """The columns of ``actual``: ids and times, by which forecasts are matched, and targets."""
 
     id: str | None
     time: str
@@ -203,14 +200,14 @@ class Names(NamedTuple):
 
     @classmethod
     def of(cls, ahead: ForecastTable, came: ForecastTable, windows: WindowSpec | None) -> "Names":
-        """Return the names in the model's windows, or else those that the tables suggest."""
+        """Return the names in the windows, or else those that the tables suggest."""
         shared = [name for name in ahead.columns if name in came.columns and name != "step"]
         if windows is not None and windows.time_column is not None:
+            keys = [windows.id_column, windows.time_column]
             chosen = windows.target_columns
             targets = chosen if isinstance(chosen, tuple) else (chosen,)
             if chosen is None:
-                named = (windows.id_column, windows.time_column)
-                targets = tuple(name for name in shared if name not in named)
+                targets = tuple(name for name in shared if name not in keys)
             return cls(windows.id_column, windows.time_column, tuple(map(str, targets)))
         if "step" in ahead.columns:
             # A table of ``forecast``: keys, the step, and then the targets.
@@ -243,9 +240,9 @@ class Matched(NamedTuple):
     fields: Fields
     keys: Keys  # of the forecasts
     rows: Keys  # of ``actual``, the table of rows that came
-    counted: BoolArray  # which targets in ``actual`` are finite, ``(rows, targets)``
-    come: BoolArray  # whether a forecast's row came
-    values: Array  # the actual value of each forecast, ``(forecasts, targets)``
+    counted: BoolArray  # which targets in ``actual`` are finite, ``(rows of actual, targets)``
+    come: BoolArray  # True for a forecast whose row is in ``actual``
+    values: Array  # the actual value of each forecast, ``(forecasts, targets)``; NaN if none
     forecasts: Array  # ``(forecasts, targets[, quantiles])``
     origins: IntArray  # the number of each forecast's origin, from 0 on
     steps: IntArray
@@ -260,7 +257,7 @@ class Matched(NamedTuple):
             windows = WindowSpec(1, **actual.settings)
         names = Names.of(ahead, came, windows)
         if carried is not None and carried.columns is not None:  # In the order of the model.
-            ordered = [str(carried.columns.past[place]) for place in carried.columns.targets]
+            ordered = map(str, carried.columns.by_part()["target"])
             shared = tuple(name for name in ordered if name in names.targets)
             names = names._replace(targets=shared or names.targets)
         fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)

@@ -36,13 +36,13 @@ class ScoreReport(Report):
     Returned by ``score``.
 
     Attributes:
-        table: A dict of columns of equal length: the one that ``by`` names, ``mae``, ``rmse``,
-            ``mase`` (NaN without ``train``), ``smape`` (in per cent) and the further columns of
-            ``ComparisonReport.table``. If no row has come yet, the scores of all rows together
-            are NaN, and with ``by`` the table has no row.
-        promised: ``"as promised"`` if the error lies within what the model's scorecard promised,
-            ``"better"`` below it, and ``"worse"`` above it. None if there is no scorecard or
-            nothing to compare with it; the last sentence of the printed report says why.
+        table: A dict of columns of equal length: ``step`` or ``series``, as ``by`` says, ``mae``,
+            ``rmse``, ``mase`` (NaN without ``train``), ``smape`` (in per cent) and the further
+            metrics of ``ComparisonReport.table``. If no row has come yet, the scores are NaN; with
+            ``by``, the table has no row.
+        promised: ``"as promised"`` if the error lies in the range that the model's scorecard
+            promised, ``"better"`` below it, and ``"worse"`` above it. None without a scorecard or
+            without an error to compare; the last sentence of the printed report says why.
     """
 
     table: dict[str, Array]
@@ -61,8 +61,7 @@ class ScoreReport(Report):
         Returns:
             A dict of columns of equal length, as in ``table``, which has ``to_frame``.
         """
-        _check_by(by, self._total)
-        return self._rows.scores(by)
+        return self._rows.scores(_checked_by(by, self._total))
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the mean absolute error at each step for which rows have come."""
@@ -82,10 +81,9 @@ class ScoreReport(Report):
         yield Page(columns, self._sentences)
 
 
-def _check_by(by: Any, total: bool) -> None:
-    """Refuse a ``by`` other than "step" and "series"; totals have no steps."""
-    if by is not None:
-        _checks.choice("by", by, ("step", "series")[total:])
+def _checked_by(by: Any, total: bool) -> str | None:
+    """Return ``by`` if it is None, "series" or, unless totals are scored, "step"."""
+    return None if by is None else _checks.choice("by", by, ("step", "series")[total:])
 
 
 def score(
@@ -105,12 +103,12 @@ def score(
     come yet, the report says so, its scores are NaN, and ``promised`` is None.
 
     With ``filepath``, the report says if the forecasts are as good as the model's scorecard
-    promised. The scorecard has the range of the mean error over the first 1, 2, ... steps at 95 %
-    of the held-out origins. The mean error over the steps that have come should lie in the range
-    for as many steps. With several origins, such as the last two weeks, the mean of their errors is
-    compared with the mean of their ranges, each origin weighted by its last step. A range holds for
-    single origins, which vary more than their mean, so ``"worse"`` is seldom a false alarm: one bad
-    day is not enough.
+    promised. The scorecard has the range in which the mean error over the first 1, 2, ... steps lay
+    at 95 % of the held-out origins. The mean error over the steps that have come should lie in the
+    range for as many steps. With several origins, such as the last two weeks, the mean of their
+    errors is compared with the mean of their ranges, each origin weighted by its last step. A range
+    holds for single origins, which vary more than their mean, so ``"worse"`` is seldom a false
+    alarm: one bad day is not enough.
 
     The scorecard promises the error of all series over the first steps of a forecast. So an origin
     is compared only up to the first step that lacks the rows of some series. (For a MASE, one
@@ -120,8 +118,9 @@ def score(
     five times the last step that has come: origins closer than a horizon share steps, so their
     errors vary too little.
 
-    Of quantiles from twice as many origins as overlap, or more, the report says what share of
-    values the outer ones held, with its 95 % interval, as ``compare`` does.
+    If ``forecasts`` has quantiles, the report says what share of values the outer ones held, with
+    its 95 % interval, as ``compare`` does. That takes at least three origins, and twice as many as
+    have a target in common.
 
     Example:
 
@@ -152,7 +151,7 @@ def score(
         total: True to score the total of each forecast's steps, as ``compare`` does, once the row
             of its last step has come. Sample paths from ``forecast(..., num_samples=...)`` give the
             quantiles 0.1, 0.5 and 0.9 of each total; several origins need a column ``origin``, as
-            in ``aggregate``. Any other table gives the sum of its points. Defaults to False.
+            in ``aggregate``. Any other table gives the sums of its points. Defaults to False.
 
     Returns:
         A ``ScoreReport``.
@@ -162,7 +161,7 @@ def score(
         ValueError: The columns are not clear, two rows have the same id and time, or no forecast
             has a row in ``actual``, unless all forecasts are later than their series there.
     """
-    _check_by(by, _checks.boolean("total", total))
+    by = _checked_by(by, _checks.boolean("total", total))
     carried = None if filepath is None else load_carried(filepath)
     card = None if filepath is None else scorecard(filepath)
     period = season_of(period, None if card is None else card.values["period"]) or 1
@@ -171,78 +170,72 @@ def score(
         if not total:
             raise ValueError(
                 "forecasts has a column 'sample', so it holds sample paths: pass total=True to "
-                "score their totals. To score single steps, forecast without num_samples; for sums "
-                'over series, leave quantiles=None out of aggregate(paths, "series").'
+                "score their totals. To score single steps, forecast without num_samples; to score "
+                'sums over series, pass aggregate(paths, "series") without quantiles=None.'
             )
         samples = Samples.of(forecasts)
         refuse_infinite("forecasts", np.stack([*samples.values.values()], axis=1), "row")
         forecasts = samples.medians()
     matched = Matched.of(forecasts, actual, carried)
-    names, fields, keys, come = matched.names, matched.fields, matched.keys, matched.come
-    values, origins, steps = matched.values, matched.origins, matched.steps
+    names, keys, come = matched.names, matched.keys, matched.come
+    values, origins, levels = matched.values, matched.origins, matched.fields.levels
     labels = np.array(keys.labels, dtype=object)[keys.series]
-    forecast = matched.forecasts if samples is None else samples.of_targets(fields.values)
+    forecast = matched.forecasts if samples is None else samples.of_targets(matched.fields.values)
     # A step without a forecast, such as a closed day, is left out.
     lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
-    made = Rows(
-        {"series": labels, "origin": origins, "step": steps},
+    rows = Rows(
+        {"series": labels, "origin": origins, "step": matched.steps},
         np.where(lacks, np.nan, values),
         forecast,
         _scales(table_of(train), names, labels, values.shape, period),
-        fields.levels,
+        levels,
     )
     promised, sentence = None, ""
     if total:
         # A closed last day gets no row, so a forecast has also ended once a later row has come.
         known, later = keys.later_than(matched.rows)
-        past = come | (known & ~later)
-        there, come, sentence = _totals(made, past, samples is not None, card is not None)
+        ended = _ended(rows, come | (known & ~later))
         counts = {
-            "forecasts are of totals that have not ended yet": ~come,
-            "steps lack a value or a forecast, and are left out": ~np.isfinite(made.actual[come]),
+            "forecasts are of totals that have not ended yet": ~ended,
+            "steps lack a value or a forecast, and are left out": ~np.isfinite(rows.actual[ended]),
         }
+        sentence = "The scores are of the total of all steps of a forecast."
+        if card is not None:
+            sentence += " The scorecard promises errors of single steps, none of totals."
+        if levels is not None:
+            sentence += (
+                " Quantiles of single steps do not sum to quantiles of their total: for these, use "
+                "calibrate(..., joint=True), and pass what forecast(..., num_samples=...) returns."
+            )
+        points = rows._replace(predicted=points_of(rows.predicted, levels), levels=None)
+        scored = points.only(ended).totals(_KEYS)
+        if samples is not None:
+            found = np.quantile(scored.predicted, _LEVELS, axis=-1, method="hazen")
+            scored = scored._replace(predicted=np.moveaxis(found, 0, -1), levels=_LEVELS)
     else:
-        there = made.only(come)
+        scored = rows.only(come)
         counts = {
             "forecasts have no row in actual yet": ~come,
             "values are missing in rows that came, and count nowhere": ~np.isfinite(values[come]),
             "forecasts are missing, and count nowhere": (lacks & np.isfinite(values))[come],
         }
         if card is not None:
-            promised, sentence = judged(card, made)
-    scaled_by = None if train is None else period
-    notes = _notes(there, counts, names.targets, scaled_by)
-    held = coverage(there, keys.overlap(origins))
+            promised, sentence = judged(card, rows)
+    notes = _notes(scored, counts, names.targets, None if train is None else period)
+    held = coverage(scored, keys.overlap(origins))
     sentences = [*notes, *held, *filter(None, [sentence])]
-    return ScoreReport(there.scores(by), promised, by, total, there, sentences)
+    return ScoreReport(scored.scores(by), promised, by, total, scored, sentences)
 
 
-def _totals(
-    made: Rows, past: BoolArray, drawn: bool, promised: bool
-) -> tuple[Rows, BoolArray, str]:
-    """Return totals of the forecasts that have ended, the rows of these, and a text."""
-    # ``drawn``: forecasts are sample paths. ``promised``: there is a scorecard.
-    keys = [grouped(made.columns[name])[1] for name in _KEYS]
-    first, numbers = distinct_rows(keys)
-    last = np.zeros(len(first), made.columns["step"].dtype)
-    np.maximum.at(last, numbers, made.columns["step"])
+def _ended(rows: Rows, past: BoolArray) -> BoolArray:
+    """Return True for the rows of forecasts whose last step is ``past``."""
+    steps = rows.columns["step"]
+    first, numbers = distinct_rows([grouped(rows.columns[name])[1] for name in _KEYS])
+    last = np.zeros(len(first), steps.dtype)
+    np.maximum.at(last, numbers, steps)
     ended = np.zeros(len(first), bool)
-    ended[numbers[past & (made.columns["step"] == last[numbers])]] = True
-    come = ended[numbers]
-    sentences = ["The scores are of the total of all steps of a forecast."]
-    if promised:
-        sentences.append("The scorecard promises errors of single steps, none of totals.")
-    if made.levels is not None:
-        sentences.append(
-            "Quantiles of single steps do not sum to quantiles of their total: for these, use "
-            "calibrate(..., joint=True), and pass what forecast(..., num_samples=...) returns."
-        )
-        made = made._replace(predicted=points_of(made.predicted, made.levels), levels=None)
-    rows = made.only(come).totals(_KEYS)
-    if drawn:
-        found = np.quantile(rows.predicted, _LEVELS, axis=-1, method="hazen")
-        rows = rows._replace(predicted=np.moveaxis(found, 0, -1), levels=_LEVELS)
-    return rows, come, " ".join(sentences)
+    ended[numbers[past & (steps == last[numbers])]] = True
+    return ended[numbers]
 
 
 def _notes(
@@ -259,8 +252,7 @@ def _notes(
             over = f"Over {count} forecasts of {targets}{of_series}, {steps} steps ahead at most."
         yield over
     else:
-        outstanding = next(iter(left_out.values()))
-        left_out = {}
+        outstanding, left_out = next(iter(left_out.values())), {}
         what = "has its row in actual" if "step" in rows.columns else "is of a total that has ended"
         yield f"None of the {outstanding} forecasts of {targets} {what}."
     yield from (f"{count} {what}." for what, count in left_out.items() if count)
@@ -272,12 +264,12 @@ def _notes(
 
 
 def _scales(train: Any, names: Names, labels: Array, shape: tuple[int, ...], period: int) -> Array:
-    """Return the scales of each row and target; NaN without a training part."""
+    """Return the scales ``(rows, targets, 2)``, NaN for a series that ``train`` lacks."""
     if train is None:
         return np.full((*shape, 2), np.nan)
     if isinstance(train, WindowDataset):
-        judged = JudgedWindows("train", train)
-        panel, scales = judged.panel, judged.scales(period)
+        windows = JudgedWindows("train", train)
+        panel, scales = windows.panel, windows.scales(period)
     else:
         table = ForecastTable("train", train)
         keys = Keys(table, names.id, names.time)

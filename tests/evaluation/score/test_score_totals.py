@@ -33,7 +33,7 @@ def test_totals_are_those_of_forecasts_whose_last_row_came():
     with pytest.raises(ValueError, match="holds sample paths: pass total=True"):
         score(paths, came)
     with pytest.raises(
-        ValueError, match=r'leave quantiles=None out of aggregate\(paths, "series"\)'
+        ValueError, match=r'pass aggregate\(paths, "series"\) without quantiles=None'
     ):
         score(aggregate(paths, "series", quantiles=None), came)
     endless = paths.assign(units=paths["units"].where(paths.index != 7, np.inf))
