@@ -111,6 +111,35 @@ def many_series(rng, sizes, origins=20):
     return errors * np.exp(sizes * rng.normal(size=(3000, 1)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("origins", "horizon", "correlation"), [(100, 1, 0.9), (100, 6, 0.5), (400, 14, 0.9)]
+)
+def test_a_plain_block_bootstrap_is_too_narrow(origins, horizon, correlation):
+    """Percentiles of blocks of a horizon hold the true skill, 0, less often than our interval."""
+    rng, held = np.random.default_rng(0), {"ours": [], "plain": []}
+    for _ in range(400):
+        errors, others = series_errors(rng, "errors", origins, horizon, correlation)
+        found = one(errors, others, horizon)
+        low, high = plain_interval(rng, errors, others, horizon)
+        if not np.isnan(found.low):
+            held["ours"].append(found.low <= 0 <= found.high)
+        held["plain"].append(low <= 0 <= high)
+    ours, plain = np.mean(held["ours"]), np.mean(held["plain"])
+    print(f"{ours:.3f} held by ours, {plain:.3f} by plain blocks")  # noqa: T201
+    assert ours >= 0.95 - 2 * SLACK
+    assert plain < ours - 2 * SLACK
+
+
+def plain_interval(rng, errors, others, length, draws=400):
+    """Return the percentiles of the skill over blocks of neighbours on a circle."""
+    count = len(errors)
+    starts = rng.integers(count, size=(draws, -(-count // length), 1))
+    drawn = ((starts + np.arange(length)) % count).reshape(draws, -1)[:, :count]
+    skills = 1 - errors[drawn].mean(axis=1) / others[drawn].mean(axis=1)
+    return np.quantile(skills, [0.025, 0.975])
+
+
 # The least that is found among independent errors.
 POWER = [(100, 0.9, 0.13), (100, 0.8, 0.52), (400, 0.9, 0.5), (400, 0.8, 0.97)]
 
