@@ -1,12 +1,8 @@
-"""Computes margins of prediction intervals, and intervals of a measured coverage. Plain NumPy.
+"""Margins of prediction intervals, and the uncertainty of a measured coverage. Plain NumPy.
 
-The margins are those of split conformal prediction, from held-out errors.
-
-Values outside an interval come in runs, because windows overlap and large errors last. So 500
-values are worth fewer independent ones: the number for which the measured share inside would be as
-uncertain. Its variance is estimated from sums over stretches of time as long as these runs
-(``lasting``), and from sums over series; the larger one counts. If stretches are too few, that of
-sums over series counts, and what series share at one time is added.
+Margins are those of split conformal prediction. The variance of a coverage is estimated from sums
+over stretches of time, because errors of neighbouring windows are correlated, and from sums over
+series. The larger estimate counts.
 """
 
 import math
@@ -16,22 +12,21 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, lasting, together
+from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins, lasting, shared_excess
 from keras_ts.scores.report import percent, whole_percent
 
 _NORMAL = 1.959964
-# ``differing_halves`` cuts each half of the time into four stretches: fewer show no spread, and
-# more are shorter than the runs of large errors in a volatile time.
+# ``differing_halves`` cuts each half of the time into this many stretches.
 _STRETCHES = 4
-# The quantile 0.9875 of Student's t with 6 degrees of freedom: nominally a test at 2.5 %, since
-# variances from short stretches are too small; in practice chance passes it in at most 5 %.
+# The two-sided 2.5 % limit of Student's t with 6 degrees of freedom. Variances from short stretches
+# are too small: in simulations, equal halves exceed this limit in up to 5 % of cases.
 _LIMIT = 2.969
 # The largest correlation of series at one time: beyond it, they count as one series.
 _MOST_SHARED = 0.95
 
 
 def windows_needed(coverage: float) -> int:
-    """Return the smallest number of windows for which the margin of this coverage exists."""
+    """Return the smallest number of scores from which ``margins`` computes this coverage."""
     count = max(math.floor(coverage / (1 - coverage)) - 1, 1)
     while _rank(count, coverage) > count:
         count += 1
@@ -39,8 +34,7 @@ def windows_needed(coverage: float) -> int:
 
 
 def margins(scores: Array, coverage: float) -> Array:
-    """Return, for each step, the margin that holds a new error with probability ``coverage``."""
-    # Scores are ``(windows, ...)``, in units of their windows' scales; NaN is left out.
+    """Return the ``(...)`` margins of ``(windows, ...)`` scores; NaN is left out."""
     # A new exchangeable score is at most the ``ceil((n + 1) * coverage)``-th smallest of ``n`` with
     # a probability of at least ``coverage``: Lei and others, 2018, theorem 2.2.
     for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
@@ -51,11 +45,11 @@ def margins(scores: Array, coverage: float) -> Array:
 
 def class_margins(scores: Array, classes: IntArray, number: int, coverage: float) -> Array:
     """Return the margins of each class, ``(classes, steps, targets)``."""
-    return np.stack([margins(own, coverage) for own in by_class(scores, classes, number)])
+    return np.stack([margins(part, coverage) for part in by_class(scores, classes, number)])
 
 
 def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
-    """Yield, for each class, the scores with NaN for windows and targets of other classes."""
+    """Yield, for each class, the scores, NaN for windows and targets of other classes."""
     for place in range(number):
         yield np.where((classes == place)[:, None], scores, np.nan)
 
@@ -63,9 +57,8 @@ def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
 def joined_classes(
     scores: Array, classes: IntArray, bounds: tuple[int, ...], coverage: float
 ) -> tuple[int, ...]:
-    """Return the bounds of classes that have enough scores at each step."""
-    # ``bounds`` are the least numbers of known inputs, by class. A class with too few scores is
-    # joined to the next one, and the last to the one before it.
+    """Join each class with too few scores to the next one, the last to the one before it."""
+    # ``bounds`` are the smallest numbers of known inputs of the classes, before and after.
     begins, begin = [], 0
     for place in range(len(bounds)):
         inside = (classes >= begin) & (classes <= place)
@@ -77,43 +70,42 @@ def joined_classes(
 
 
 def ranked(scores: Array, levels: Sequence[float]) -> Array:
-    """Return the ``ceil((n + 1) * level)``-th smallest score, at most the ``n``-th, by level."""
-    # From ``(windows, ...)`` to ``(..., levels)``. NaN is ignored, and returned if nothing is left.
+    """Return ``(..., levels)`` quantiles of ``(windows, ...)`` scores, leaving out NaN."""
+    # Of ``n`` scores it is the ``ceil((n + 1) * level)``-th smallest, at most the ``n``-th; NaN if
+    # there are none.
     if not len(scores):
         return np.full((*scores.shape[1:], len(levels)), np.nan)
     counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)
     places = np.array(
         [[max(min(_rank(n, level), n) - 1, 0) for level in levels] for n in counts.tolist()]
     )
-    # NaN is put last.
     ordered = np.partition(scores, np.unique(places), axis=0)
     of_levels = np.moveaxis(places[column.reshape(scores.shape[1:])], -1, 0)
     return np.moveaxis(np.take_along_axis(ordered, of_levels, axis=0), 0, -1)
 
 
 def floors(scales: Array) -> Array:
-    """Return the smallest scale above 0 of each target, or 1."""
-    # It replaces the scale of a constant window, which is 0 and would leave no width.
+    """Return the smallest scale above 0 of each target, or 1, to replace scales of 0."""
     positive = np.where(scales > 0, scales, np.inf).min(axis=0)
     return np.where(np.isfinite(positive), positive, 1.0)
 
 
 def _rank(count: int, coverage: float) -> int:
-    # Rounded, since a floating-point error must not push a whole number up: 0.8 * 5 is 4.
+    # Rounded first, so that ``ceil`` does not raise a whole number with a rounding error.
     return math.ceil(round((count + 1) * coverage, 9))
 
 
 class Coverage(NamedTuple):
-    """The share of values within an interval, with its own 95 % interval by Wilson (1927)."""
+    """A measured coverage with its 95 % interval by Wilson (1927)."""
 
-    asked: float  # the share that the interval should contain
-    share: float  # the share that it contained
+    asked: float  # the nominal share
+    share: float  # the measured share
     low: float
     high: float
     independent: float  # how many independent values would leave ``share`` as uncertain
 
     def sentence(self, name: str) -> str:
-        """Return in a sentence what share of values the interval of a model held."""
+        """Say in a sentence what share of values the interval of the model ``name`` held."""
         asked = whole_percent(self.asked)
         beside = f"which cannot be told from {asked}"
         if not self.low <= self.asked <= self.high:
@@ -126,7 +118,7 @@ class Coverage(NamedTuple):
 
 
 def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
-    """Return a coverage with its interval, from the values of windows: inside, and in all."""
+    """Return a coverage with its interval, from each window's numbers of values inside and all."""
     inside, count = covered
     total = count.sum()
     share = float(inside.sum() / total)
@@ -141,19 +133,18 @@ def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
         by_series = np.bincount(origins.series, residuals)
         between = _variance(by_series, len(by_series))
         if stretches < FEWEST and between > 0:
-            # What series share at one time does not show in the spread between them.
+            # The spread between series lacks the errors that all of them share at one time.
             units = min(len(by_series), max(len(times), 2))
             variance = between * (1 + _shared(residuals, origins))
         elif between > variance:
             units, variance = len(by_series), between
     independent = float(units)
     if variance > 0:
-        # Few units estimate the variance badly, so Student's t replaces the normal distribution:
-        # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
+        # The quantile 0.975 of Student's t, by Cornish and Fisher's expansion in 1 / freedom.
         terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))
         student = sum(term / (units - 1) ** power for power, term in terms)
         independent = share * (1 - share) / variance * (_NORMAL / student) ** 2
-    # A value that several windows forecast counts once at most.
+    # Forecasts of the same value by several windows count as one.
     distinct = total * (len(times) + overlap - 1) / (len(times) * overlap)
     independent = min(max(independent, 1.0), float(distinct))
     z = _NORMAL**2 / independent
@@ -164,31 +155,32 @@ def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
 
 
 def _shared(residuals: Array, origins: Origins) -> float:
-    """Return the variance of a sum that series share, over the variance between series."""
-    # With ``s`` series of one time and a correlation of ``r``, the sum of the series varies as
-    # ``1 + (s - 1) r`` of single ones, and the shared part is ``s r / (1 - r)`` of the other.
+    """Return the variance by shocks that series share, over the variance between series."""
+    # If ``s`` series have correlation ``r``, the variance of their sum is ``1 + (s - 1) r`` times
+    # the sum of their variances, and the variance between them shows ``1 - r`` of that sum.
     series = len(residuals) / origins.num_times
-    alike = np.sum(np.bincount(origins.times, residuals) ** 2) / np.sum(residuals**2) - 1
-    more = max(together(residuals, origins), float(alike), 0.0)
-    correlation = min(more / max(series - 1, 1.0), _MOST_SHARED)
+    at_times = np.sum(np.bincount(origins.times, residuals) ** 2) / np.sum(residuals**2) - 1
+    excess = max(shared_excess(residuals, origins), float(at_times), 0.0)
+    correlation = min(excess / max(series - 1, 1.0), _MOST_SHARED)
     return series * correlation / (1 - correlation)
 
 
 def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
-    """Return the shares within an interval in both halves, if a t-test finds them different."""
-    # The test of Ibragimov and Müller, Journal of Business & Economic Statistics 2010.
+    """Return the coverages in both halves of the time, if a t-test finds them different."""
+    # ``times`` is ``(2, times)``: the numbers of values inside, and of all values. The test is that
+    # of Ibragimov and Müller, Journal of Business & Economic Statistics 2010.
     times = times[:, times[1] > 0]
     middle = times.shape[1] // 2
     if middle < _STRETCHES:
         return None
     halves = times[:, :middle], times[:, middle:]
     shares = [float(inside.sum() / count.sum()) for inside, count in halves]
+    # Residuals are taken from the share of their half, so that a change between the halves does not
+    # look like errors that last.
     residuals = [
         (inside - share * count) / count.sum()
         for (inside, count), share in zip(halves, shares, strict=True)
     ]
-    # The residuals are taken from each half's own share, so that a change between the halves does
-    # not look like a long run.
     lengths, biases = lasting(np.concatenate(residuals)[None], overlap)
     if middle // int(lengths[0]) < _STRETCHES:
         return None
@@ -200,7 +192,7 @@ def differing_halves(times: Array, overlap: int) -> tuple[float, float] | None:
 
 
 def _variance(residuals: Array, parts: int) -> float:
-    """Return the variance of a sum of residuals, from the sums of neighbouring parts."""
+    """Return the variance of a sum of residuals, from the sums of ``parts`` stretches."""
     begins = np.arange(parts) * len(residuals) // parts
     sums = np.add.reduceat(residuals, begins)
     return float(np.sum(sums**2)) * parts / (parts - 1)

@@ -1,4 +1,4 @@
-"""The skills of forecasters over the best baseline, on all targets or on each target."""
+"""The skill of each forecaster over the best baseline, on all targets or on each one."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -23,25 +23,26 @@ class Skills(NamedTuple):
 def skills_over(
     best: str, errors: Mapping[str, Array], models: Sequence[str], by: str, origins: Origins
 ) -> Skills:
-    """Return the skills over the best baseline, or model if all are, from ``(seeds, windows)``."""
-    # Windows that are not judged, or have no error, are NaN; ``origins`` lacks them.
-    judged = np.isfinite(errors[best][0])
-    errors = {name: by_seed[:, judged] for name, by_seed in errors.items()}
-    other, baselines = errors[best].mean(axis=0), [name for name in errors if name not in models]
-    rivals = {name: skill(errors[name], other, origins) for name in baselines or models}
+    """Return the skills over ``best`` from ``(seeds, windows)`` errors; it may be a model."""
+    # Windows without an error are NaN; ``origins`` lacks them.
+    present = np.isfinite(errors[best][0])
+    errors = {name: by_seed[:, present] for name, by_seed in errors.items()}
+    of_best, baselines = errors[best].mean(axis=0), [name for name in errors if name not in models]
+    rivals = {name: skill(errors[name], of_best, origins) for name in baselines or models}
     skills = dict(rivals)
     for name in models:
-        # The best may be just the luckiest of several equally good ones.
+        # The best may be just the luckiest of several equally good rivals, which are counted.
         others = [rival for key, rival in rivals.items() if key not in (name, best)]
         close = 1 + sum(rival.verdict == "cannot be told from" for rival in others)
-        value, low, *_ = skills[name] = skill(errors[name], other, origins, close)
-        # A rival without an interval is close within twice the reach of the model's interval.
+        value, low, *_ = skills[name] = skill(errors[name], of_best, origins, close)
+        # A rival without an interval counts if its error is within twice the reach of the model's
+        # interval, on the scale of logarithms.
         reach = (1 - low) * (1 - low)
         few = sum(
             bool(o.few) and (1 - o.value) * (1 - value) * (1 - value) <= reach for o in others
         )
         if few:
-            skills[name] = skill(errors[name], other, origins, close + few)
+            skills[name] = skill(errors[name], of_best, origins, close + few)
     rooted = is_rooted(by)
     skills = {name: skills[name].rooted() if rooted else skills[name] for name in errors}
     return Skills(by, best, skills, origins)
@@ -56,16 +57,14 @@ def skills_on_targets(
         return [joint]
     judged, found = np.isfinite(rival.errors), []
     for target in range(rival.columns):
-        present = {by: np.isfinite(own[target, 0, judged]) for by, own in rival.by_target.items()}
+        present = {by: np.isfinite(of[target, 0, judged]) for by, of in rival.by_target.items()}
         by = next((by for by, of in present.items() if of.any()), None)
         if by is None:
             none = Skill(np.nan, np.nan, np.nan, "windows")
             found.append(joint._replace(best="", of=dict.fromkeys(tallies, none)))
             continue
-        errors = {name: own.by_target[by][target][:, judged] for name, own in tallies.items()}
-        means = {
-            n: own.metric(by, "target")[target] for n, own in tallies.items() if n not in models
-        }
+        errors = {name: tally.by_target[by][target][:, judged] for name, tally in tallies.items()}
+        means = {n: t.metric(by, "target")[target] for n, t in tallies.items() if n not in models}
         origins = joint.origins.at(present[by])
         found.append(skills_over(min(means, key=means.__getitem__), errors, models, by, origins))
     return found

@@ -1,4 +1,4 @@
-"""Sums losses block by block, for their means over all targets, each step, series and origin."""
+"""Sums losses block by block: over all targets, and by step, series, target, inputs and origin."""
 
 import copy
 from collections.abc import Sequence
@@ -11,15 +11,13 @@ from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.scores.metrics import QUANTILE, RATIOS, of_sums
 
-# The most numbers in the sums over origins: beyond it, only evenly spaced origins are summed.
+# At most this many sums by origin and step are kept, of evenly spaced origins.
 _MOST_NUMBERS = 1 << 22
 
 
 class Tally:
     """Sums of one forecaster's losses; memory grows only with steps, series and windows."""
 
-    # With the ``times`` of the windows' origins, numbered from 0 without a gap, the losses of the
-    # measure and of the coverage are also summed by time and step.
     def __init__(
         self,
         windows: int,
@@ -27,25 +25,26 @@ class Tally:
         steps: int,
         columns: int,
         measure: str = "mae",
-        times: IntArray | None = None,
+        times: IntArray | None = None,  # of the windows' origins, numbered from 0 without a gap
         classes: int = 1,
         levels: tuple[float, ...] | None = None,
         target_measures: Sequence[str] = (),  # measures with errors for each target, too
     ) -> None:
-        # For each seed and window, the sum of its losses divided by steps times columns, missing
-        # targets included: the ratio of two forecasters' sums is then that of their means.
+        # Each window's sum of losses, divided by steps times columns, also if targets are missing:
+        # the ratio of two forecasters' sums over windows is then that of their mean losses.
         self.by_seed = np.full((1, windows), np.nan)
         self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
-        # How many targets of each window and column the outer quantiles hold, and how many there
-        # are; and the class of both by number of inputs.
+        # How many targets of each window and column lie between the outer quantiles, how many there
+        # are, and the class of each window and column by number of inputs.
         self.covered = np.zeros((2, windows if levels else 0, columns))
         self.classes_of = np.zeros(self.covered.shape[1:], np.int8)
         self.steps, self.targets, self.columns = steps, steps * columns, columns
         self._measure, self._series, self._classes = measure, series, classes
         self._sums: dict[tuple[str, str], Array] = {}
-        # How many targets lie below each quantile, how many up to it, and how many there are.
+        # How many targets lie below each quantile, how many at or below it, and how many there are.
         self.levels, self._below = levels, np.zeros((3, len(levels or ())))
-        self._origins: IntArray | None = None  # the place of each window's origin; -1 if left out
+        # The place of each window's origin in the sums by origin; -1 if it is left out.
+        self._origins: IntArray | None = None
         if times is not None:
             count, most = int(times.max()) + 1, max(_MOST_NUMBERS // steps, 2)
             chosen = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
@@ -55,10 +54,10 @@ class Tally:
 
     @classmethod
     def joined(cls, tallies: Sequence["Tally"]) -> "Tally":
-        """Return the sums of one forecaster over parts of the same series that share no origin."""
+        """Return one forecaster's sums over the parts of its series, which share no origin."""
         first = tallies[0]
         sizes = first._series, first.steps, first.columns
-        # The whole has quantiles only if all parts have the same levels.
+        # Quantiles are joined only if all parts have the same levels.
         alike = all(tally.levels == first.levels for tally in tallies)
         levels = first.levels if alike else None
         joint = cls(0, *sizes, first._measure, classes=first._classes, levels=levels)
@@ -102,7 +101,7 @@ class Tally:
         series: IntArray,
         losses: dict[str, Array],
         present: BoolArray | None = None,
-        classes: IntArray | None = None,  # (windows, targets), the class by number of inputs
+        classes: IntArray | None = None,  # (windows, targets), by number of inputs
     ) -> None:
         """Add losses ``(windows, steps, targets)`` by metric; leave out NaN and missing targets."""
         if classes is not None and present is not None:
@@ -114,28 +113,25 @@ class Tally:
             if present is not None:
                 counted &= present
             values = np.where(counted, loss, 0.0)
-            by_series, by_step, by_target = (
-                self._total(name, by) for by in ("series", "step", "target")
-            )
+            if name == self._measure:
+                means = values.sum(axis=(1, 2)) / self.targets
+                self.by_seed[0, windows] = np.where(counted.any(axis=(1, 2)), means, np.nan)
+            if name in self.by_target:
+                means = np.where(counted.any(axis=1), values.sum(axis=1) / self.steps, np.nan)
+                self.by_target[name][:, 0, windows] = means.T
+            if name == "coverage":
+                self.covered[:, windows] = values.sum(axis=1), counted.sum(axis=1)
+                self.classes_of[windows] = 0 if classes is None else classes
             for place, summands in enumerate((values, counted)):
-                sums = summands.sum(axis=(1, 2))
-                by_series[place] += np.bincount(series, sums, minlength=self._series)
-                by_step[place] += summands.sum(axis=(0, 2))
-                by_target[place] += summands.sum(axis=(0, 1))
+                self._total(name, "series")[place] += np.bincount(
+                    series, summands.sum(axis=(1, 2)), minlength=self._series
+                )
+                self._total(name, "step")[place] += summands.sum(axis=(0, 2))
+                self._total(name, "target")[place] += summands.sum(axis=(0, 1))
                 if classes is not None:
-                    of_class = summands.sum(axis=1).ravel()
                     self._total(name, "inputs")[place] += np.bincount(
-                        classes.ravel(), of_class, minlength=self._classes
+                        classes.ravel(), summands.sum(axis=1).ravel(), minlength=self._classes
                     )
-                if name == "coverage":
-                    self.covered[place, windows] = summands.sum(axis=1)
-                    self.classes_of[windows] = 0 if classes is None else classes
-                if name == self._measure and place == 0:
-                    judged = counted.any(axis=(1, 2))
-                    self.by_seed[0, windows] = np.where(judged, sums / self.targets, np.nan)
-                if name in self.by_target and place == 0:
-                    means = np.where(counted.any(axis=1), values.sum(axis=1) / self.steps, np.nan)
-                    self.by_target[name][:, 0, windows] = means.T
                 if self._origins is not None and name in (self._measure, "coverage"):
                     none = np.zeros((2, self._num_origins, self.steps))
                     by_origin = self._sums.setdefault(("origin", name), none)[place]
@@ -147,27 +143,26 @@ class Tally:
                     by_origin += added.reshape(by_origin.shape)
 
     def add_quantiles(self, actual: Array, quantiles: Array, present: BoolArray) -> None:
-        """Count the targets below each quantile, and those at most as large."""
+        """Count the targets below each quantile, and those at or below it."""
         wide, values = present[..., None], actual[..., None]
         for place, beyond in enumerate((quantiles > values, quantiles >= values, wide)):
             self._below[place] += (wide & beyond).sum(axis=(0, 1, 2))
 
     def below(self) -> tuple[tuple[float, ...] | None, Array, Array]:
-        """Return the levels, and the shares of targets below, and at most, each quantile."""
-        below, up_to, count = self._below
-        return self.levels, below / count, up_to / count
+        """Return the levels, and the shares of targets below, and at or below, each quantile."""
+        below, at_most, count = self._below
+        return self.levels, below / count, at_most / count
 
     def metric(self, name: str, by: str | None = None) -> Array:
         """Return a metric over all, or by step, series, target or inputs; NaN without losses."""
         if ("step", name) not in self._sums:
             return np.full(self._shape(by) if by else (), np.nan)
         total, count = self._total(name, by or "step")
-        if by is None:
-            total, count = total.sum(), count.sum()
         if name in RATIOS:
             # Both losses are counted at the same targets.
-            over = self._total(RATIOS[name], by or "step")[0]
-            total, count = (over if by else over.sum()), total
+            total, count = self._total(RATIOS[name], by or "step")[0], total
+        if by is None:
+            total, count = total.sum(), count.sum()
         return of_sums(name, total, count)
 
     def totals(self, name: str) -> Array:
@@ -175,7 +170,7 @@ class Tally:
         return self._total(name, "series")
 
     def promise(self, name: str) -> dict[str, Array]:
-        """Return mean and 95 % range over origins of a metric from step 1 up to each step."""
+        """Return mean and 95 % range over origins of a metric over steps 1 to each step."""
         totals, counts = self._total(name, "origin").cumsum(axis=2)
         means, course = of_sums(name, totals, counts), np.full((3, self.steps), np.nan)
         for step, column in enumerate(means.T):
@@ -208,17 +203,17 @@ class Tally:
 def class_coverages(
     tallies: Sequence[Tally], classes: IntArray, origins: Origins
 ) -> dict[str, Array]:
-    """Return the 95 % intervals of the coverage in classes of inputs, one tally after another."""
-    # ``origins`` are those of windows with a value. Without quantiles an interval is NaN.
+    """Return the 95 % intervals of the coverage in each class of inputs, tally by tally."""
+    # ``origins`` are those of windows with a value. A tally without quantiles has NaN.
     ends = np.full((2, len(tallies), len(classes)), np.nan)
     for row, tally in enumerate(tallies):
         if tally.levels and len(tally.levels) > 1:
-            some = tally.covered[1].any(axis=1)
+            present = tally.covered[1].any(axis=1)
+            asked = outer_coverage(tally.levels)
             for column, place in enumerate(classes.tolist()):
-                own = np.where(tally.classes_of[some] == place, tally.covered[:, some], 0.0)
-                covered = own.sum(axis=2)
+                in_class = tally.classes_of[present] == place
+                covered = np.where(in_class, tally.covered[:, present], 0.0).sum(axis=2)
                 there = covered[1] > 0
-                asked = outer_coverage(tally.levels)
                 found = coverage_of(asked, covered[:, there], origins.at(there))
                 ends[:, row, column] = found.low, found.high
     if np.isnan(ends).all():

@@ -1,9 +1,9 @@
 """The theta method, for many windows at once.
 
-A forecast is a weighted mean of two lines: the window's trend, and exponential smoothing of the
-window with its departures from the trend multiplied by theta. The baseline ``Theta`` names the
-sources. With ``x[1..n]`` a window, ``A + B t`` its least-squares line, ``a`` the smoothing weight
-and ``w = 1 - 1 / theta`` in ``[0, 1]``:
+A forecast is a weighted mean of the window's trend, and of exponential smoothing of the window with
+its departures from the trend multiplied by theta. The baseline ``Theta`` names the sources. With
+``x[1..n]`` a window, ``A + B t`` its least-squares line, ``a`` the smoothing weight and
+``w = 1 - 1 / theta`` in ``[0, 1]``:
 
 - ``l[t] = a x[t] + (1 - a) l[t - 1]``
 - ``m[t] = l[t - 1] + w ((1 - a)^(t - 1) A + (1 - (1 - a)^t) / a B)``, the one-step forecast
@@ -20,13 +20,12 @@ from keras_ts._typing import Array, IntArray
 _WEIGHTS = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99])
 # By chance, an autocorrelation exceeds this many standard errors one time in ten.
 _LIMIT = 1.2816
-_AT_ONCE = 4096
+_AT_ONCE = 4096  # Windows that fit into the processor's cache.
 
 
 def theta(windows: Array, starts: IntArray, ahead: Array, period: int | None) -> Array:
     """Return forecasts ``(windows, steps)`` of ``(windows, inputs)``, finite from ``starts`` on."""
-    # ``ahead`` counts steps from the last input, ``period`` the inputs in a season, if there is
-    # one. Parts of ``_AT_ONCE`` windows stay in the processor's cache.
+    # ``ahead`` counts steps from the last input, ``period`` the inputs in a season.
     made, inputs = [np.empty((0, len(ahead)))], windows.shape[1]
     for begin in range(0, len(windows), _AT_ONCE):
         part, begins = windows[begin : begin + _AT_ONCE], starts[begin : begin + _AT_ONCE]
@@ -49,7 +48,7 @@ def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array
     live = np.arange(windows.shape[1]) >= starts[:, None]
     values = np.where(live, windows, np.nan)
     grows = np.nanmin(values, axis=1, keepdims=True) > 0
-    # A mean over one period about each step; for an even period, the ends count half.
+    # A centred mean over one period; for an even period, both ends count half.
     weights = np.ones(period + 1 - period % 2)
     if period % 2 == 0:
         weights[[0, -1]] = 0.5
@@ -59,14 +58,11 @@ def _season(windows: Array, starts: IntArray, period: int) -> tuple[Array, Array
     trend[:, reach : values.shape[1] - reach] = around @ (weights / period)
     with np.errstate(divide="ignore", invalid="ignore"):
         departures = np.where(grows, values / trend, values - trend)
-    phases = np.empty((len(values), period))
-    for phase in range(period):
-        shown = departures[:, phase::period]
-        count = np.isfinite(shown).sum(axis=1)
-        phases[:, phase] = np.where(np.isfinite(shown), shown, 0.0).sum(axis=1) / np.maximum(
-            count, 1
-        )
-        phases[count == 0, phase] = np.nan
+        phases = np.empty((len(values), period))
+        for phase in range(period):
+            found = departures[:, phase::period]
+            known = np.isfinite(found)
+            phases[:, phase] = np.where(known, found, 0.0).sum(axis=1) / known.sum(axis=1)
     # A season needs a value at each phase, and an autocorrelation that is more than chance.
     shows = np.isfinite(phases).all(axis=1) & _repeats(values, live, period)
     mean = phases.mean(axis=1, keepdims=True)
@@ -81,7 +77,7 @@ def _repeats(values: Array, live: Array, period: int) -> Array:
     count = live.sum(axis=1)
     mean = np.nansum(values, axis=1) / count
     rest = np.where(live, values - mean[:, None], 0.0)
-    # Padded, the transform does not run in a circle.
+    # Padding keeps the end of a window from being correlated with its beginning.
     spectrum = np.fft.rfft(rest, 2 * rest.shape[1])
     covariances = np.fft.irfft(np.abs(spectrum) ** 2)[:, : period + 1]
     variance = covariances[:, :1]
@@ -95,7 +91,7 @@ def _repeats(values: Array, live: Array, period: int) -> Array:
 def _optimised(values: Array, starts: IntArray, ahead: Array) -> Array:
     """Return the forecasts of windows without a season."""
     inputs = values.shape[1]
-    # Less the last value, so that sums of squares lose no digits where the level is high.
+    # Subtracting the last value keeps digits of the sums of squares where the level is high.
     base = values[:, -1:]
     values = values - base
     live = np.arange(inputs) >= starts[:, None]
@@ -103,7 +99,7 @@ def _optimised(values: Array, starts: IntArray, ahead: Array) -> Array:
     intercept, slope = _line(np.where(live, values, 0.0), live, count)
     if (starts == starts[0]).all():
         starts = starts[:1]
-    # By the number of a window's steps before: (1 - a)^t and (1 - (1 - a)^(t + 1)) / a.
+    # Row t holds (1 - a)^t and (1 - (1 - a)^(t + 1)) / a.
     powers = (1 - _WEIGHTS) ** np.arange(inputs + 1)[:, None]
     sums = np.cumsum(powers, axis=0)
     level = np.zeros((len(values), len(_WEIGHTS)))
@@ -117,7 +113,7 @@ def _optimised(values: Array, starts: IntArray, ahead: Array) -> Array:
         with_sum += error * sums[ages]
         level += _WEIGHTS * error
     ages = inputs - starts
-    # The sums over a window of p^2, p q and q^2, p a power and q a sum of them.
+    # The sums over a window of p^2, p q and q^2, where p is a power and q a sum of powers.
     pp, pq, qq = (
         (np.cumsum(first * second, axis=0))[ages - 1]
         for first, second in ((powers, powers), (powers, sums), (sums, sums))

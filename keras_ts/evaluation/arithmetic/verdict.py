@@ -1,23 +1,12 @@
-"""Tests with an interval if one forecaster's error is smaller than another's. Plain NumPy.
+"""Tests whether one forecaster's mean error is smaller than another's. Plain NumPy.
 
-Errors of neighbouring origins are correlated, because their targets overlap and because large
-errors come in runs. So the bootstrap draws blocks of neighbours, not single errors: it is the
-moving-block bootstrap of Künsch, *The jackknife and the bootstrap for general stationary
+Errors of neighbouring origins are correlated. So for one series, the interval of the skill comes
+from the moving-block bootstrap of Künsch, *The jackknife and the bootstrap for general stationary
 observations*, Annals of Statistics 17 (1989), on a circle, so that each origin is equally likely.
-
-A block is as long as the differences of both errors stay correlated. ``lasting`` estimates that by
-the rule of Politis and White, *Automatic block-length selection for the dependent bootstrap*,
-Econometric Reviews 23 (2004), with the correction of Patton, Politis and White, Econometric Reviews
-28 (2009), for blocks on a circle. Fewer than six blocks do not show the spread between blocks, so
-there is no interval.
+In a panel, the bootstrap draws series, and shocks that several series share widen the interval.
 
 The interval is computed for the logarithm of the ratio of both mean errors, which treats both
-forecasters alike. It is studentized: each draw's distance is divided by the draw's own standard
-error. So it reaches its coverage with fewer origins than an interval of percentiles does.
-
-In a panel, the bootstrap draws whole series, and shocks that several series share at one time widen
-the interval. Very many series are first pooled at random into a thousand groups: the sums of groups
-vary as much, and a draw of them is cheaper.
+forecasters alike. It is studentized, and so needs fewer origins than an interval of percentiles.
 """
 
 from dataclasses import dataclass
@@ -30,7 +19,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 
 DRAWS = 1000
 CONFIDENCE = 0.95
-# Of two equal forecasters, one wins all of five blocks in 2 of 32 cases: too often by chance.
+# The fewest blocks for an interval: one of two equal forecasters wins all of five in 2 of 32 cases.
 FEWEST = 6
 # More than twice this many series are pooled into this many groups, which show the same spread.
 GROUPS = 1000
@@ -38,11 +27,11 @@ GROUPS = 1000
 _AT_ONCE = 1 << 20
 # Mean errors that differ by a smaller share count as equal.
 _ROUNDING = 1e-5
-# The rule's length is best for estimating a variance. An interval needs less bias, so longer
-# blocks: 2 is the smallest of the factors 1, 1.5, 2, 2.5 and 3 whose intervals cover 95 %.
+# Blocks are longer by this factor than is best for estimating a variance, since an interval needs
+# less bias. It is the smallest of 1, 1.5, 2, 2.5 and 3 with which intervals cover 95 %.
 _FACTOR = 2
-# Blocks are assumed to miss at least this share, over the root of the number of origins, of the
-# variance of shocks.
+# Few errors often look uncorrelated by luck, which makes the variance of shocks too small: by a
+# sixth with sixty origins, in simulations. The least bias is this over the root of their number.
 _LEAST_BIAS = 0.8
 # This many lags always count: among a few dozen errors, no correlation stands out from chance.
 _LAGS = 2
@@ -53,18 +42,18 @@ ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 class Skill(NamedTuple):
     """One minus a forecaster's mean error over another's, with its 95 % interval, NaN for none."""
 
-    value: Any  # a number, or ``(series,)`` for the skills on single series; so are low and high
+    value: Any  # as ``low`` and ``high`` a number, or ``(series,)`` for skills on single series
     low: Any
     high: Any
     few: str = ""  # what is too few for an interval: "windows" or "series"
-    stretch: Any = 1  # neighbouring windows that are drawn together
+    stretch: Any = 1  # the length of a block
 
     @property
     def verdict(self) -> Any:
-        """The verdict as ``ComparisonReport.verdicts`` has it, of each series."""
-        says = ["beats", "loses to", "is not judged beside"]
+        """The verdict as in ``ComparisonReport.verdicts``, or an array of those on each series."""
+        verdicts = ["beats", "loses to", "is not judged beside"]
         cases = [self.low > 0, self.high < 0, np.isnan(self.low)]
-        verdict = np.select(cases, says, "cannot be told from")
+        verdict = np.select(cases, verdicts, "cannot be told from")
         return verdict if verdict.ndim else verdict.item()
 
     def rooted(self) -> "Skill":
@@ -75,12 +64,12 @@ class Skill(NamedTuple):
 
 @dataclass(frozen=True)
 class Origins:
-    """The origins whose errors are compared, ``(count,)``, numbered from 0 without gaps."""
+    """Series and times ``(count,)`` of errors' origins, both numbered from 0 without gaps."""
 
     series: IntArray
     times: IntArray
-    overlap: int  # neighbouring times whose targets overlap
-    neighbours: int  # neighbouring origins of one series whose targets overlap
+    overlap: int  # the number of neighbouring times whose targets overlap
+    neighbours: int  # the number of neighbouring origins of one series whose targets overlap
 
     @classmethod
     def of(cls, series: IntArray, times: Array, overlap: int) -> "Origins":
@@ -92,9 +81,9 @@ class Origins:
         step = float(np.median(steps)) if len(steps) else 1.0
         return cls(series, times, int(np.ceil(overlap * step)), overlap)
 
-    def at(self, judged: BoolArray) -> "Origins":
-        """Return the origins where ``judged`` is True, numbered anew."""
-        return Origins.of(self.series[judged], self.times[judged], self.neighbours)
+    def at(self, chosen: BoolArray) -> "Origins":
+        """Return the origins where ``chosen`` is True, numbered anew."""
+        return Origins.of(self.series[chosen], self.times[chosen], self.neighbours)
 
     @cached_property
     def num_series(self) -> int:
@@ -108,17 +97,17 @@ class Origins:
 
     @property
     def at_one_time(self) -> bool:
-        """True if times are too few, for how many overlap, to say anything of other times."""
+        """True if there are fewer times than three, or than twice ``overlap``."""
         return self.num_times < max(2 * self.overlap, 3)
 
     def too_few(self, skill: Skill) -> str:
-        """Return why a skill has no interval: how much there is, and how much it takes."""
+        """Say why a skill has no interval: how many series or origins there are and it takes."""
         if skill.few == "series":
             return f"there are {self.num_series} series, and an interval takes {FEWEST}"
         there = f"there are {self.num_times} origins"
         if skill.stretch > 1:
-            whole = self.num_times // skill.stretch
-            there += f", {whole} stretch{'es' * (whole != 1)} of {skill.stretch}"
+            count = self.num_times // skill.stretch
+            there += f", {count} stretch{'es' * (count != 1)} of {skill.stretch}"
         share = "series share errors that last" if self.num_series > 1 else "errors last"
         # The length is estimated, unless it is that of targets that overlap.
         more = "; more origins may show longer ones" * (skill.stretch > self.overlap)
@@ -126,9 +115,8 @@ class Origins:
 
     @cached_property
     def pooled(self) -> "Origins":
-        """The same origins, with groups of series for series if there are very many."""
-        # Groups are random, so the sum over groups varies as that over series does. A thousand
-        # groups show its spread to 2 %.
+        """The origins, with random groups of series instead of very many series."""
+        # Sums over random groups vary as sums over series do. A thousand show the spread to 2 %.
         if self.num_series <= 2 * GROUPS:
             return self
         groups = np.random.default_rng(0).permutation(self.num_series) % GROUPS
@@ -136,15 +124,15 @@ class Origins:
 
     @cached_property
     def order(self) -> IntArray:
-        """``(count,)``, the places of the origins, series by series and in time order."""
+        """The places of the origins, ``(count,)``, series by series and in time order."""
         return np.argsort(self.series * self.num_times + self.times, kind="stable")
 
 
 def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Skill:
     """Return the skill of a forecaster over another one, from paired errors ``(count,)``."""
-    # With several seeds, the errors are ``(seeds, count)``, and the variance between seeds widens
+    # With several seeds, ``errors`` are ``(seeds, count)``, and the variance between seeds widens
     # the interval. The other forecaster is the luckiest of ``rivals`` equally good ones, which
-    # makes the skill too low. So the upper end is raised: each rival gets an equal share of 2.5 %.
+    # makes the skill too low. So the upper end has an error of 2.5 % over ``rivals``.
     if origins.num_series == 1:
         single = skills_by_series(errors, others, origins, rivals)
         few = "windows" if np.isnan(single.low[0]) else ""
@@ -165,9 +153,9 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     shared, stretches, length = _shocks(rows[0], groups)
     spread = spreads[0]
     if stretches < FEWEST:
-        moved = spread**2 * together(rows[0], origins)
-        # With few stretches, shared shocks look like a better forecaster. Series that do not differ
-        # at all are one series.
+        moved = spread**2 * shared_excess(rows[0], origins)
+        # Over few stretches, large shared shocks look like a better forecaster. Series that do not
+        # differ at all count as one.
         if max(shared, moved, _ROUNDING**2) > spread**2:
             return Skill(value, np.nan, np.nan, "windows", length)
         spread = np.sqrt(spread**2 + max(moved - shared, 0.0))
@@ -199,12 +187,11 @@ def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int
 
 
 def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:
-    """Return values, ends and lengths of stretches from ``([seeds, ]series, count)`` errors."""
+    """Return values, ends and lengths of blocks by series, from ``(seeds, series, count)``."""
     errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
-    # From few errors, ``lasting`` estimates too long blocks as often as too short ones. So where
-    # targets overlap, six blocks suffice that are at least as long as the overlap and five sixths
-    # of the estimate.
+    # From few errors, the estimate is too long as often as too short. So where targets overlap, six
+    # blocks suffice if they have at least the length of the overlap and 5 / 6 of the estimate.
     lengths, biases = lasting(shares, overlap)
     shorter = shares.shape[1] // FEWEST
     if overlap > 1:
@@ -213,7 +200,6 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
         lengths = np.where(fits, shorter, lengths)
     low = np.where(errors.shape[1] // lengths < FEWEST, np.nan, 1 - ratios)
     high = low.copy()
-    # A ratio of 0 has no logarithm, and one that never changes has no spread.
     drawn = ~np.isnan(low) & errors.any(axis=1) & others.any(axis=1) & shares.any(axis=1)
     for length in np.unique(lengths[drawn]).tolist():
         rows = drawn & (lengths == length)
@@ -226,25 +212,25 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
 
 
 def _compared(errors: Array, others: Array) -> tuple[Array, Array]:
-    """Return each row's ratio of sums, and each pair's difference of its shares in both sums."""
+    """Return each row's ratio of sums, and each error's share of its sum less the other's."""
     total, other = errors.sum(axis=1), others.sum(axis=1)
     ratios = np.where(total == other, 1.0, np.inf)
     np.divide(total, other, out=ratios, where=other > 0)
     # The same forecasts in single and in double precision are equally good.
     ratios[np.abs(ratios - 1) <= _ROUNDING] = 1.0
-    ours = errors / np.where(total > 0, total, 1.0)[:, None]
-    shares = ours - others / np.where(other > 0, other, 1.0)[:, None]
+    of_total = errors / np.where(total > 0, total, 1.0)[:, None]
+    shares = of_total - others / np.where(other > 0, other, 1.0)[:, None]
     # A rounding error is not a difference.
-    shares[np.abs(shares) <= 1e-12 * ours] = 0.0
+    shares[np.abs(shares) <= 1e-12 * of_total] = 0.0
     return ratios, shares
 
 
 def _with_luck(distances: Array, by_seed: Array) -> Array:
-    """Return ``(rows, DRAWS)`` distances with the luck of seeds, from ``(seeds, rows, count)``."""
+    """Add the luck of seeds, from ``(seeds, rows, count)`` errors, to ``(rows, DRAWS)``."""
     seeds = len(by_seed)
     if seeds == 1:
         return distances
-    # The mean over seeds is judged: its variance is that between seeds over their number.
+    # The variance of the mean over seeds is the variance between seeds over their number.
     logs = np.log(np.maximum(by_seed.sum(axis=-1), np.finfo(float).tiny))
     spread = np.sqrt(logs.var(axis=0, ddof=1) / seeds)
     draws = np.random.default_rng(2).standard_t(seeds - 1, size=DRAWS)
@@ -254,23 +240,21 @@ def _with_luck(distances: Array, by_seed: Array) -> Array:
 def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
     """Return the ends of the intervals of skills, from ``(rows, DRAWS)`` distances."""
     levels = [CONFIDENCE, 1 - (1 - CONFIDENCE) / rivals]
-    reach, more = np.quantile(distances, levels, method="higher", axis=1)
+    up, down = np.quantile(distances, levels, method="higher", axis=1)
     ratio = np.log(ratios)
     with np.errstate(over="ignore"):  # With few errors, the lower end may be -infinity.
-        return 1 - np.exp(ratio + reach), 1 - np.exp(ratio - more)
+        return 1 - np.exp(ratio + up), 1 - np.exp(ratio - down)
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
     """Return the variance by shocks that series share, and the stretches' number and length."""
-    # This variance sums, over pairs of series, their covariance within stretches of time: Cameron,
-    # Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business &
-    # Economic Statistics 29 (2011).
+    # The variance is the sum over pairs of series of their covariance within stretches of time:
+    # Cameron, Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business
+    # & Economic Statistics 29 (2011).
     count = origins.num_times
     if origins.at_one_time:
         return 0.0, 1, origins.overlap
     lengths, biases = lasting(np.bincount(origins.times, shares)[None], origins.overlap)
-    # Few errors often look uncorrelated by luck, which makes their variance too small: with sixty
-    # origins by a sixth, in simulations. The luck falls with the root of their number.
     length, bias = int(lengths[0]), max(float(biases[0]), _LEAST_BIAS / count**0.5)
     # A variance needs several stretches, even if these are short. A thousand show it to 5 %.
     stretches = min(max(count // length, min(count // origins.overlap, FEWEST)), GROUPS)
@@ -278,18 +262,17 @@ def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
     cells = origins.series * stretches + origins.times * stretches // count
     number = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
     sums = np.bincount(cells, shares, shape[0] * shape[1]).reshape(shape)
-    # Less each series' mean: a series that is better at all times has no shock.
+    # Each series' mean is subtracted: a series that is better at all times has no shock.
     rest = sums - sums.sum(axis=1, keepdims=True) * number / number.sum(axis=1, keepdims=True)
     pairs = float(np.sum(rest.sum(axis=0) ** 2) - np.sum(rest**2))
     shared = max(pairs, 0.0) * stretches / (stretches - 1) * (1 + 2 * bias)
     return shared, count // length, length
 
 
-def together(shares: Array, origins: Origins) -> float:
-    """Return how much shocks that several series share add to the variance, as a share of it."""
-    # Few stretches of time hardly show such shocks. But series that share them have errors that
-    # move together from one origin to the next. This assumes that shared errors stay correlated as
-    # long as all others.
+def shared_excess(shares: Array, origins: Origins) -> float:
+    """Return the variance that shocks shared by series add, over the variance without them."""
+    # Errors of series that share shocks move together from one origin to the next. It is assumed
+    # that shared errors stay correlated as long as others.
     same = np.diff(origins.series[origins.order]) == 0
     moves = np.diff(shares[origins.order])[same]
     sums = np.bincount(origins.times[origins.order][1:][same], moves)
@@ -298,8 +281,8 @@ def together(shares: Array, origins: Origins) -> float:
 
 
 def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
-    """Return the standard errors ``(rows,)`` of log ratios, and the distances of the draws."""
-    # Losses are ``(2, rows, count)``; distances are studentized, ``(rows, DRAWS)``.
+    """Return standard errors ``(rows,)`` of log ratios, and studentized distances of draws."""
+    # Losses are ``(2, rows, count)``, distances ``(rows, DRAWS)``.
     rows, count = losses.shape[1:]
     blocks = count // length
     totals = losses.sum(axis=-1)
@@ -329,11 +312,13 @@ def _drawn(losses: Array, length: int) -> tuple[Array, Array]:
 
 def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
     """Return the lengths ``(series,)`` of blocks to draw, and the biases of their variances."""
-    # The differences are ``(series, count)``, in time order; ``overlap`` is the least length.
-    # With the autocovariances ``R(k)``, the rule's length is ``(1.5 c^2 n)^(1/3)`` with
-    # ``c = sum |k| R(k) / sum R(k)``. A variance estimated from blocks of ``length`` is too small
-    # by a share of about ``c / length``. The sums end where the autocorrelations do: before the
-    # first five or more lags in a row that are no larger than chance makes them.
+    # The differences of errors are ``(series, count)``, in time order; ``overlap`` is the least
+    # length. With autocovariances ``R(k)`` and ``c = sum |k| R(k) / sum R(k)``, the length is
+    # ``(1.5 c^2 n)^(1/3)``: Politis and White, *Automatic block-length selection for the dependent
+    # bootstrap*, Econometric Reviews 23 (2004), for a circle as corrected by Patton, Politis and
+    # White, Econometric Reviews 28 (2009). A variance from such blocks is too small by a share of
+    # about ``c / length``. The sums end before five or more lags in a row whose autocorrelations
+    # are no larger than by chance.
     count = differences.shape[-1]
     # Blocks grow at least at this rate, however independent the errors look.
     least = min(max(overlap, int(np.ceil(count ** (1 / 3)))), count)
@@ -356,7 +341,7 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
         bend = 2 * (lags * weighted).sum(axis=1)
         # Covariances about the sample's own mean leave out the variance of that mean.
         covariances = sampled + np.maximum(long_run, 0.0)[:, None] / count
-    # Elsewhere, neighbours are no more alike than other errors.
+    # In other rows, neighbouring errors are not correlated.
     related = (variances[:, 0] > 0) & (bend > 0)
     reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=related & (long_run > 0))
     lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)
@@ -365,7 +350,7 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
 
 
 def _before_small(large: BoolArray, run: int) -> IntArray:
-    """Return, for each row, how many lags come before the first ``run`` that are not large."""
+    """Return for each row how many lags come before the first ``run`` in a row not large."""
     lags = large.shape[1]
     if lags < run:
         return np.full(len(large), lags)
