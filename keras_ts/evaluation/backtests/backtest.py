@@ -1,8 +1,4 @@
-"""Backtests a model: trains it anew for each fold of a series, and judges its later forecasts.
-
-One split judges a model on one stretch of time. Folds judge it on several, each with a model that
-was trained on what came before.
-"""
+"""``backtest``: trains a fresh model on each fold of a series, and judges its later forecasts."""
 
 import os
 import random
@@ -74,14 +70,14 @@ def backtest(
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
-    test part. A fold's model sees no value later than its training part. Only interval levels, with
-    ``follow``, and models, where ``refit`` keeps them, pass from fold to fold. Before each fold,
-    the random numbers of Keras, Python and NumPy are seeded from the number of the fold and the
-    seed of ``windows``, so its forecasts are the same whatever ran before. The random state is not
-    restored afterwards.
+    test part. A fold's model sees no value later than its training part. Nothing passes from fold
+    to fold but the levels of intervals, with ``follow``, and models, with ``refit``. Before each
+    fold, the random numbers of Keras, Python and NumPy are seeded from the number of the fold and
+    the seed of ``windows``, so its forecasts are the same whatever ran before. The random state is
+    not restored afterwards.
 
-    The baselines are those of ``compare``, and one verdict covers all folds. They are fitted on the
-    training and validation parts of each fold together, since they need no early stopping.
+    The baselines are those of ``compare``, and one verdict covers all folds. Baselines are fitted
+    on the training and validation parts of each fold together, since they need no early stopping.
 
     With ``targets="sequence"`` only the last step of a window is judged, as in ``compare``.
 
@@ -134,10 +130,10 @@ def backtest(
             ``coverage`` is calibrated on them. Defaults to None: none are held out.
         coverage: Share of values that a prediction interval should contain, or an increasing list
             of shares, as for ``calibrate``. Each fold is calibrated on its own validation part,
-            even if an earlier fold trained its model. Defaults to None: no intervals are added.
+            even if its model is that of an earlier fold. Defaults to None: no intervals are added.
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
         refit: True to train on every fold, False to train on the first one alone, or ``k`` to train
-            on every ``k``-th fold and keep that model for the folds between. Defaults to True.
+            on every ``k``-th fold, whose model also forecasts the next ``k - 1``. Defaults to True.
         period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
             changes over ``period`` rows; 1 for no season. Defaults to None: that of a preset, if it
             has one.
@@ -218,8 +214,8 @@ def backtest(
     judge = Judge([_MODEL], period, baselines, metrics, by, windows.targets == "sequence", total)
     stores: list[FoldStore | None] = [None] * seeds
     if folder is not None:
-        further = (Path(path_text("folder", folder), f"seed_{n}") for n in range(1, seeds))
-        stores = [FoldStore(path) for path in (folder, *further)]
+        root = Path(path_text("folder", folder))
+        stores = [FoldStore(root / f"seed_{n}" if n else root) for n in range(seeds)]
     seed = windows.seed
     if seed is None:
         seed = random.getrandbits(32)
@@ -228,7 +224,7 @@ def backtest(
     trainer = Trainer(build, fit_arguments)
 
     def trained(windows: WindowedSeries, seed: int, store: FoldStore | None) -> Iterator[_Made]:
-        """Yield the parts of each fold, and what its model of one seed forecasts."""
+        """Yield each fold, its judged windows, and what the model of one seed forecasts."""
         datasets = folds_of(windows, series, sizes, sample_weight)
         levels, shared, moved = None, None, None
         for number in range(n_splits):
@@ -279,18 +275,18 @@ def backtest(
 
     runs = []
     for number, store in enumerate(stores):
-        own_seed = _seed_of(seed, _RUNS + number) if number else seed
-        own_windows = replace(windows, seed=own_seed) if number else windows
-        runs.append(trained(own_windows, own_seed, store))
+        run_seed = _seed_of(seed, _RUNS + number) if number else seed
+        run_windows = replace(windows, seed=run_seed) if number else windows
+        runs.append(trained(run_windows, run_seed, store))
     bar = progress_bar(n_splits, "fold", fit_arguments.get("verbose") in (None, "auto"))
     parts: list[Part] = []
-    wide = False
+    many = False  # whether the linear regression reads the past of the target alone
     for number, made in enumerate(zip(*runs, strict=True)):
-        # Seeded again, since training a fold draws random numbers, and reading a kept one does not.
+        # Seeded again, so that baselines do not depend on whether the fold was read from a folder.
         keras.utils.set_random_seed(_seed_of(seed, number))
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)
-        scales, wide = before.scales(period or 1), wide or too_many(before)
+        scales, many = before.scales(period or 1), many or too_many(before)
         # A model's NaN is refused as a failure; ``of_array`` would leave it out as missing.
         forecasters = [
             of_array(
@@ -305,7 +301,7 @@ def backtest(
             parts.append(_part(keys, scales, judged, done))
         bar.update(number + 1)
     try:
-        notes = covariates_note(judged.beyond_targets(), judge.baselines, wide)
+        notes = covariates_note(judged.beyond_targets(), judge.baselines, many)
         notes += season_note(asked, carried, baselines, judged)
         outcome: ComparisonReport | NoVerdictError = judge.report(notes)
     except NoVerdictError as error:
@@ -314,7 +310,7 @@ def backtest(
 
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
-    """Return the windows of all folds, which a preset may choose, or raise an error."""
+    """Return the windows of all folds, which a preset may choose."""
     is_preset = isinstance(build, RecurrentPreset)
     if isinstance(build, str):
         raise TypeError(
@@ -354,7 +350,7 @@ def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> Windowe
 
 
 def _every(refit: Any, n_splits: int) -> int:
-    """Return the number of folds that share a model."""
+    """Return after how many folds a model is trained anew."""
     if isinstance(refit, bool | np.bool_):
         return 1 if refit else n_splits
     if not hasattr(refit, "__index__"):
@@ -366,7 +362,7 @@ def _every(refit: Any, n_splits: int) -> int:
 
 
 def _seed_of(seed: int, number: int) -> int:
-    """Return the seed of a fold, or of a further run."""
+    """Return the seed of a fold, or of the run of a further seed."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
@@ -385,9 +381,9 @@ def _predicted(model: keras.Model, judged: JudgedWindows, total: bool) -> Fold:
 
 
 def _part(keys: Mapping[str, int], scales: Array, judged: JudgedWindows, done: Fold) -> Part:
-    """Return a fold's table, what was forecast, and the scales of each value."""
+    """Return a fold with its table, which begins with a column for each key."""
     table = judged.table(points_of(done.predictions, done.levels))
-    table = {**{name: np.full(len(table["step"]), key) for name, key in keys.items()}, **table}
+    table = {name: np.full(len(table["step"]), key) for name, key in keys.items()} | table
     series = judged.ranges.series_of(np.arange(judged.count))
     scales = np.repeat(scales[series], judged.geometry.horizon, axis=0)
     return Part(table, done, scales.reshape(*table["actual"].shape, 2))

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -29,31 +28,22 @@ class Fold(NamedTuple):
 
     predictions: Array
     levels: tuple[float, ...] | None
-    totals: Array | None = None  # None unless the backtest is of totals, and the model has paths
-    num_errors: int = 0  # The held-out errors of its intervals.
+    totals: Array | None = None  # None unless totals are judged, and the model has error paths
+    num_errors: int = 0  # how many held-out errors the model's intervals come from
 
 
 class FoldStore:
-    """The finished folds, with the settings and a digest of the data they were made from."""
+    """A folder of finished folds, with the settings and a digest of the data of the backtest."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(path_text("folder", folder))
-        if self._folder.exists() and not self._folder.is_dir():
-            raise NotADirectoryError(f"folder={str(folder)!r} is a file: name a folder.")
         path = self._folder / _SETTINGS
         self._earlier = _settings(path) if path.is_file() else None
-        if self._earlier is None and (done := self._kept("fold")):
+        if self._earlier is None and (done := self._kept("fold") + self._kept("model")):
             raise ValueError(
                 f"folder={str(folder)!r} holds {done[0].name} without {_SETTINGS}, which says what "
                 "backtest it belongs to. Name another folder, or remove this one."
             )
-        if self._earlier is not None and "key" not in self._earlier:
-            warnings.warn(
-                f"folder={str(folder)!r} holds a backtest of keras_ts 0.2, with settings that "
-                "cannot be compared with these: its folds are trained anew.",
-                stacklevel=3,
-            )
-            self._earlier = None
 
     @property
     def seed(self) -> int | None:
@@ -66,8 +56,6 @@ class FoldStore:
         settings = json.loads(json.dumps(settings))
         if self._earlier is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            for old in self._kept("fold") + self._kept("model"):
-                old.unlink()
             with replacing(self._folder / _SETTINGS) as path:
                 path.write_text(json.dumps(settings, indent=1), encoding="utf-8")
             return
@@ -113,7 +101,7 @@ class FoldStore:
             np.savez(path, **arrays)
 
     def load_model(self, first: int) -> list[Array] | None:
-        """Return the model that the folds from ``first`` on share, or None without a file."""
+        """Return the variables of the model trained on fold ``first``, or None without a file."""
         path = self._path(first, "model")
         if not path.is_file():
             return None
@@ -122,7 +110,7 @@ class FoldStore:
             return [file[f"arr_{place}"] for place in range(len(file))]
 
     def save_model(self, folds: range, variables: list[Array]) -> None:
-        """Write the model that some folds share, and remove their results of an earlier model."""
+        """Keep the model of some folds, and remove other models and these folds' predictions."""
         for fold in folds:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
@@ -169,7 +157,7 @@ def _arrays(path: Path) -> dict[str, Array]:
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return arguments as plain values by place, and the places of code, shown by its class."""
+    """Return plain values of arguments by place, and the places that hold code."""
     values: dict[str, Any] = {}
     opaque: list[str] = []
 
@@ -212,9 +200,8 @@ def digest(panel: FlatSeries, sample_weight: Any) -> str:
         for begin in range(0, len(array), _BLOCK):
             hasher.update(np.ascontiguousarray(array[begin : begin + _BLOCK]).tobytes())
     hasher.update(repr((panel.labels, panel.columns.by_part())).encode())
-    weights = sample_weight
-    if weights is not None:
-        parts = weights if isinstance(weights, list | tuple) else [weights]
-        weights = [np.asarray(part).tolist() for part in parts]
-    hasher.update(repr(weights).encode())
+    if sample_weight is not None:
+        parts = sample_weight if isinstance(sample_weight, list | tuple) else [sample_weight]
+        sample_weight = [np.asarray(part).tolist() for part in parts]
+    hasher.update(repr(sample_weight).encode())
     return hasher.hexdigest()

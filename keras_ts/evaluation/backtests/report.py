@@ -35,7 +35,7 @@ class BacktestReport(Report):
             several seeds, there is one row for each of them, and a column ``seed`` (from 0).
         scales: The scale of each value of ``actual``, for MASE: the mean absolute difference
             between values one row (or ``period`` rows) apart, in its series and target, before the
-            fold's test part. NaN where there is none.
+            fold's test part. NaN without a change there.
         comparison: The ``ComparisonReport`` of the model and the baselines over all folds, as
             ``compare`` returns it; or None if there is no verdict, since a forecast is not finite
             or nothing can be judged. The printed report says why.
@@ -44,7 +44,7 @@ class BacktestReport(Report):
     table: dict[str, Array]
     scales: Array
     comparison: ComparisonReport | None
-    _rows: Rows  # those of ``table``, or their totals
+    _rows: Rows  # the rows of ``table``, or their totals
     _total: bool
     _reason: NoVerdictError | None  # why there is no verdict
     _trained: Sequence[int]  # the folds on which a model was trained
@@ -65,7 +65,7 @@ class BacktestReport(Report):
         return self._judged().best
 
     def scorecards(self) -> list[dict[str, Any]]:
-        """Return what ``save_model(model, filepath, report=report)`` keeps of the verdict."""
+        """Return the verdict as ``save_model(model, filepath, report=report)`` keeps it."""
         return self._judged().scorecards()
 
     def _judged(self) -> ComparisonReport:
@@ -101,21 +101,19 @@ class BacktestReport(Report):
         scores, overall = self.scores("fold"), self.scores()
         columns: dict[str, Sequence[Any]] = {"fold": [*map(str, scores["fold"]), "all"]}
         columns |= {heading(m): [*scores[m], *overall[m]] for m in printed(overall)}
-        times = ""
+        seeds = ""
         if "seed" in self.table:
-            times = f" with each of {self.table['seed'].max() + 1} seeds"
-        trained = f"Trained on every fold{times}."
+            seeds = f" with each of {self.table['seed'].max() + 1} seeds"
+        sentences = [f"Trained on every fold{seeds}."]
         if len(self._trained) < len(scores["fold"]):
             folds = ", ".join(map(str, self._trained))
-            trained = (
-                f"Trained on fold{'s' * (len(self._trained) > 1)} {folds}{times}. The other folds "
+            sentences = [
+                f"Trained on fold{'s' * (len(self._trained) > 1)} {folds}{seeds}. The other folds "
                 "are judged with the latest model before them."
-            )
-        sentences = [trained]
+            ]
         if self.comparison is None:
             actual = self.table["actual"]
-            missing = int(np.sum(~np.isfinite(actual)))
-            if missing:
+            if missing := int(np.sum(~np.isfinite(actual))):
                 sentences.append(
                     f"{missing} of {actual.size} targets are missing, and count nowhere."
                 )
@@ -176,12 +174,12 @@ def plot_backtest(
     errors = np.full((len(folds), len(steps)), np.nan)
     found = rows._replace(columns={"place": fold * len(steps) + step}).scores("place")
     errors.flat[found["place"]] = found[by]
-    whole = rows.scores("step")[by]
-    return plot_folds(steps, errors, whole, heading(by), best, ax=ax, filepath=filepath)
+    overall = rows.scores("step")[by]
+    return plot_folds(steps, errors, overall, heading(by), best, ax=ax, filepath=filepath)
 
 
 class Part(NamedTuple):
-    """A fold of one seed: its table, what its model forecast, and the scale of each value."""
+    """A fold of one seed, with the scale of each value of its table."""
 
     table: dict[str, Array]
     done: Fold
@@ -194,7 +192,7 @@ def joined(
     trained: Sequence[int],
     total: bool = False,
 ) -> BacktestReport:
-    """Return the report of all folds."""
+    """Return the report of all folds and seeds."""
     levels = parts[0].done.levels
     columns = {
         name: np.concatenate([part.table[name] for part in parts]) for name in parts[0].table
@@ -203,11 +201,9 @@ def joined(
     rows = Rows(columns, columns["actual"], points, scales, None)
     made = [part.done.predictions for part in parts]
     if levels:
-        quantiles = np.concatenate(made).reshape(*points.shape, len(levels))
-        named = zip(output_names("prediction", levels), np.moveaxis(quantiles, -1, 0), strict=True)
-        columns |= dict(named)
+        quantiles = np.moveaxis(np.concatenate(made).reshape(*points.shape, len(levels)), -1, 0)
+        columns |= zip(output_names("prediction", levels), quantiles, strict=True)
     if total:
-        # The total of each window's steps, with quantiles if models have quantiles of totals.
         rows = rows.totals([key for key in ("fold", "seed", "series", "origin") if key in columns])
         made = [part.done.totals for part in parts if part.done.totals is not None]
     if levels and made:

@@ -1,7 +1,4 @@
-"""Trains the models of a backtest: a fresh one for each fold, or for each group of folds.
-
-``Levels`` passes interval levels from fold to fold, moved as by ``follow``.
-"""
+"""Trains the models of a backtest, and passes the levels of intervals from fold to fold."""
 
 import copy
 import weakref
@@ -27,8 +24,7 @@ from keras_ts.windows.training_backup import TrainingBackup
 
 Build = Callable[[WindowDataset], keras.Model]
 
-# These keep the best loss of an earlier fit, some of them only on older versions of Keras, so each
-# fit gets an unused copy.
+# These may keep the best loss of an earlier fit, so each fit gets an unused copy.
 _WATCHING = (
     keras.callbacks.EarlyStopping,
     keras.callbacks.ModelCheckpoint,
@@ -65,9 +61,9 @@ class Trainer:
     def shared(
         self, fold: FoldParts, numbers: range, store: FoldStore | None
     ) -> Callable[[], keras.Model] | None:
-        """Return a function that returns the trained model of some folds; None if all are done."""
-        # The function restores the model's variables. So no fold depends on earlier ones, even if
-        # predicting changes the model, and a resumed backtest equals one without interruption.
+        """Return a function that returns the model of some folds; None if all are finished."""
+        # The function restores the variables as they were after training, so that no fold depends
+        # on earlier ones, even if calibrating or predicting changes the model.
         if store is not None and all(store.has(number) for number in numbers):
             return None
         trained = None if store is None else store.load_model(numbers.start)
@@ -161,15 +157,14 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
 
 
 class Levels(NamedTuple):
-    """The levels of intervals after a fold, with which the next fold begins."""
+    """The levels, moved as by ``follow``, with which the intervals of the next fold begin."""
 
     coverage: tuple[float, ...]
     values: Array  # (coverages, steps, targets)
 
     @classmethod
     def after(cls, before: "Levels | None", done: Fold, judged: JudgedWindows) -> "Levels":
-        """Return the levels after a fold."""
-        # Computed only from what a folder keeps, so that a resumed backtest has the same levels.
+        """Return the levels after a fold, from only what a folder keeps of it."""
         pairs = pairs_of(done.levels or ())
         coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
         windows, horizon, targets = judged.shape
@@ -183,7 +178,6 @@ class Levels(NamedTuple):
             np.tile(np.arange(1, horizon + 1), windows),
             horizon,
         )
-        # With one origin per series, no distance is known: the least, the horizon, is taken.
         gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
         values = unmoved(coverage, horizon, targets) if before is None else before.values
         return cls(

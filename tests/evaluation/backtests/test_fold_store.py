@@ -60,8 +60,8 @@ def test_other_settings_are_refused(tmp_path):
     with pytest.raises(ValueError, match="with more=None, and this one has more=1"):
         FoldStore(tmp_path).begin({**SETTINGS, "more": 1})
     assert json.loads((tmp_path / "backtest.json").read_text())["epochs"] == 2
-    with pytest.raises(NotADirectoryError, match="name a folder"):
-        FoldStore(tmp_path / "backtest.json")
+    with pytest.raises(FileExistsError, match=r"backtest\.json"):
+        FoldStore(tmp_path / "backtest.json").begin(SETTINGS)
     with pytest.raises(TypeError, match="folder must be a str or a Path"):
         FoldStore(3)
 

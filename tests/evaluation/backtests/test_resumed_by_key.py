@@ -3,7 +3,6 @@
 import json
 
 import keras
-import numpy as np
 import pytest
 
 from backtest_helpers import build, equal, run
@@ -55,15 +54,11 @@ def test_code_is_resumed_with_a_key_alone(place, series, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept")  # Of Keras.
-def test_folds_of_an_older_version_are_trained_anew(series, tmp_path):
-    first = run(series, folder=tmp_path)
+def test_folds_of_an_older_version_are_refused(series, tmp_path):
+    run(series, folder=tmp_path)
     path = tmp_path / "backtest.json"
     settings = json.loads(path.read_text())
     del settings["key"]  # Up to 0.2 there was a digest of the code in its place.
-    path.write_text(json.dumps({**settings, "epochs": 60}))
-    for name in ("fold_0.npz", "fold_9.npz"):
-        np.savez(tmp_path / name, predictions=np.zeros((29, 2, 1)), levels=())
-    with pytest.warns(UserWarning, match="of keras_ts 0.2, .* its folds are trained anew"):
-        assert equal(first.table, run(series, folder=tmp_path).table)
-    assert not (tmp_path / "fold_9.npz").exists()
-    assert equal(first.table, run(series, folder=tmp_path).table)
+    path.write_text(json.dumps(settings))
+    with pytest.raises(ValueError, match="holds a backtest with key=None, and this one has key="):
+        run(series, folder=tmp_path)
