@@ -1,8 +1,8 @@
-"""Trains a copy of a model further: the one routine behind ``fine_tune`` and ``calibrate``.
+"""Trains a copy of a model further, for ``fine_tune`` and ``calibrate``.
 
-A calibrated model is not compiled, since no loss applies to the interval ends that it returns. Its
-``ConformalInterval`` keeps as plain values what the net inside was compiled with, so that the net
-can be trained again after a reload. ``settings_of`` describes a compiled model by the same values.
+A calibrated model is not compiled, since no loss applies to the interval ends that it returns. But
+its ``ConformalInterval`` keeps the compile settings of the net inside, as ``settings_of`` returns
+them, so that the net can be trained further after a reload.
 """
 
 import copy
@@ -29,14 +29,13 @@ from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
 
 EPOCHS = 5
-# Further training runs at this share of the highest learning rate that the model was compiled with,
-# or at ``_RATE`` if that is unknown or 0. docs/compare/method.md compares other shares.
+# The learning rate is this share of the highest one that the model was compiled with, or ``_RATE``
+# if that is unknown or 0. docs/compare/method.md compares other shares.
 _SHARE = 0.1
 _RATE = 1e-4
 # Updates at which a schedule is asked for its rate, since the highest may follow a warm-up.
 _UPDATES = (0, *(1 << power for power in range(24)))
 
-# What to do about windows that do not fit the model.
 CURE = "Build the datasets with the model's own windows: load_windows(filepath).build(table)."
 NOT_COMPILED = (
     "model cannot be trained: it is not compiled, or what it was compiled with cannot be saved, "
@@ -45,7 +44,7 @@ NOT_COMPILED = (
 
 
 def settings_of(model: keras.Model) -> dict[str, Any] | None:
-    """Return compile settings as JSON values; None if not compiled or if they cannot be saved."""
+    """Return compile settings as JSON values; None without any, or if they cannot be saved."""
     if not model.compiled:
         return None
     try:
@@ -67,21 +66,21 @@ def trained_further(
     epochs: int | None = None,
     learning_rate: float | None = None,
 ) -> keras.Model:
-    """Return a copy of a model, trained further on a dataset and compiled as ``settings`` say."""
+    """Return a copy of a model, trained further on a dataset and compiled by ``settings``."""
     judged = JudgedWindows(name, train)
     interface = Interface.of(model, train, cure=CURE)
     interface.check_columns(judged.panel.columns)
     if not model.trainable_weights:
-        again = solved_again(interface, train)
-        if again is None or (epochs, learning_rate) != (None, None):
+        solved = solved_again(interface, train)
+        if solved is None or (epochs, learning_rate) != (None, None):
             raise ValueError(
                 "model has no weights to train: it is frozen, so train some of its layers; or it "
                 "is solved in closed form, so leave out epochs and learning_rate."
             )
-        for layer in _keras_private.layers_within(again, WindowedInput):
+        for layer in _keras_private.layers_within(solved, WindowedInput):
             layer.carried = layer.carried.trained_further(train, joined(spans_of(judged)))
-        again.compile(**_objects(settings))
-        return again
+        solved.compile(**_objects(settings))
+        return solved
     members, parts = members_of(model), blended(model)
     if members or parts:
 
@@ -97,20 +96,19 @@ def trained_further(
             copied.set_weights(line.get_weights())
             tuned = blend(net, copied, share, bounds)
         else:
-            tuned = mean_of([again(each) for each in members], bounds)
+            tuned = mean_of([again(member) for member in members], bounds)
         tuned.compile(**_objects(settings))
         return tuned
-    # A new optimizer trains the copy at ``learning_rate``. Afterwards the copy is compiled with the
-    # rate in ``settings`` again, of which the next call takes its share.
+    # The copy is trained at ``learning_rate``, and then compiled with the rate in ``settings``, of
+    # which further training takes its share again.
     epochs = EPOCHS if epochs is None else _checks.integer("epochs", epochs, 1)
     if learning_rate is None:
         learning_rate = _small_rate(settings["optimizer"])
     else:
         learning_rate = _checks.positive("learning_rate", learning_rate)
-    # Made before the copy: cloning compiles it too, and would fail with a less clear error.
-    arguments = _objects(
-        {**settings, "optimizer": _with_rate(settings["optimizer"], learning_rate)}
-    )
+    # Made before the copy, since cloning also compiles, and would fail with a less clear error.
+    optimizer = _with_rate(settings["optimizer"], learning_rate)
+    arguments = _objects({**settings, "optimizer": optimizer})
     copied = _copied(model, train)
     # A symbolic call creates the weights of a subclass.
     inputs = keras.tree.map_structure(
@@ -169,7 +167,7 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
 
 
 def _objects(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ``compile`` that ``settings_of`` wrote down."""
+    """Return the arguments of ``compile`` from what ``settings_of`` returned."""
     try:
         # Keras changes the dict that it deserializes.
         arguments = keras.saving.deserialize_keras_object(copy.deepcopy(settings))
@@ -193,7 +191,7 @@ def _with_rate(optimizer: dict[str, Any], rate: float) -> dict[str, Any]:
 
 
 def _small_rate(optimizer: dict[str, Any]) -> float:
-    """Return the rate of further training: a share of the highest rate in the settings."""
+    """Return the default learning rate of further training: a share of the highest so far."""
     settings = optimizer["config"]
     while "inner_optimizer" in settings:
         settings = settings["inner_optimizer"]["config"]

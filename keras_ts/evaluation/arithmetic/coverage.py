@@ -26,26 +26,17 @@ _MOST_SHARED = 0.95
 
 
 def windows_needed(coverage: float) -> int:
-    """Return the smallest number of scores from which ``margins`` computes this coverage."""
+    """Return the smallest number of scores whose margin promises this coverage."""
     count = max(math.floor(coverage / (1 - coverage)) - 1, 1)
     while _rank(count, coverage) > count:
         count += 1
     return count
 
 
-def margins(scores: Array, coverage: float) -> Array:
-    """Return the ``(...)`` margins of ``(windows, ...)`` scores; NaN is left out."""
-    # A new exchangeable score is at most the ``ceil((n + 1) * coverage)``-th smallest of ``n`` with
-    # a probability of at least ``coverage``: Lei and others, 2018, theorem 2.2.
-    for count in np.unique(np.sum(~np.isnan(scores), axis=0)).tolist():
-        if _rank(count, coverage) > count:
-            raise ValueError(f"{count} scores are fewer than coverage={coverage} needs.")
-    return ranked(scores, (coverage,))[..., 0]
-
-
 def class_margins(scores: Array, classes: IntArray, number: int, coverage: float) -> Array:
     """Return the margins of each class, ``(classes, steps, targets)``."""
-    return np.stack([margins(part, coverage) for part in by_class(scores, classes, number)])
+    parts = by_class(scores, classes, number)
+    return np.stack([ranked(part, (coverage,))[..., 0] for part in parts])
 
 
 def by_class(scores: Array, classes: IntArray, number: int) -> Iterator[Array]:
@@ -72,7 +63,8 @@ def joined_classes(
 def ranked(scores: Array, levels: Sequence[float]) -> Array:
     """Return ``(..., levels)`` quantiles of ``(windows, ...)`` scores, leaving out NaN."""
     # Of ``n`` scores it is the ``ceil((n + 1) * level)``-th smallest, at most the ``n``-th; NaN if
-    # there are none.
+    # there are none. A new exchangeable score is at most the ``ceil((n + 1) * level)``-th smallest
+    # with a probability of at least ``level``: Lei and others, 2018, theorem 2.2.
     if not len(scores):
         return np.full((*scores.shape[1:], len(levels)), np.nan)
     counts, column = np.unique(np.sum(~np.isnan(scores), axis=0), return_inverse=True)

@@ -312,15 +312,11 @@ def backtest(
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
     """Return the windows of all folds, which a preset may choose."""
     is_preset = isinstance(build, RecurrentPreset)
-    if isinstance(build, str):
-        raise TypeError(
-            "build must be a function or a preset, not the name of a preset. Pass "
-            f"from_preset({_checks.shown(build)})."
-        )
     if not is_preset and (isinstance(build, keras.Model) or not callable(build)):
         raise TypeError(
             "build must be a function that takes a fold's training part and returns a fresh, "
-            f"compiled model, or a preset. Received: {type(build).__name__}."
+            "compiled model, or a preset, such as from_preset(name) returns. Received: "
+            f"{build if isinstance(build, str) else type(build).__name__}."
         )
     if isinstance(windows, WindowedSeries):
         return windows

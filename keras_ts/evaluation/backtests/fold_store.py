@@ -38,8 +38,13 @@ class FoldStore:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(path_text("folder", folder))
         path = self._folder / _SETTINGS
-        self._earlier = _settings(path) if path.is_file() else None
-        if self._earlier is None and (done := self._kept("fold") + self._kept("model")):
+        self._earlier: dict[str, Any] | None = None
+        if path.is_file():
+            with _reading(path):
+                settings = json.loads(path.read_text(encoding="utf-8"))
+                _checks.integer("seed", settings["seed"], 0)
+            self._earlier = settings
+        elif done := self._kept("fold") + self._kept("model"):
             raise ValueError(
                 f"folder={str(folder)!r} holds {done[0].name} without {_SETTINGS}, which says what "
                 "backtest it belongs to. Name another folder, or remove this one."
@@ -127,26 +132,15 @@ class FoldStore:
         return self._folder / f"{kind}_{fold}.npz"
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        _checks.integer("seed", settings["seed"], 0)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{str(path)!r} does not hold the settings of a backtest ({short(error)}), which say "
-            "what backtest the folds belong to. Name another folder, or remove this one."
-        ) from None
-    return settings
-
-
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{str(path)!r} is broken ({short(error)}). Remove that file, and the same call "
-            "writes it again."
+            f"{str(path)!r} is broken ({short(error)}). Remove "
+            f"{'its folder' if path.name == _SETTINGS else 'that file'}, and the same call writes "
+            "it again."
         ) from None
 
 

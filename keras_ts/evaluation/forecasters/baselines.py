@@ -1,7 +1,7 @@
 """The baselines that a model has to beat in ``compare``, one class each.
 
 To add a baseline, add a class here and a line in ``default_baselines`` below; failing tests name
-the other places. One with own quantiles needs a branch of ``of_baseline`` in ``forecaster.py``.
+the other places. If it makes quantiles itself, ``of_baseline`` in ``forecaster.py`` needs a branch.
 """
 
 from collections.abc import Sequence
@@ -32,14 +32,15 @@ class Baseline:
 
     Attributes:
         name: Its name in the table of ``compare``.
-        sequences: True if it forecasts ``targets="sequence"``; else it is left out there.
+        sequences: True if it forecasts ``targets="sequence"``. Otherwise ``compare`` leaves it out
+            there.
     """
 
     name: ClassVar[str]
     sequences: ClassVar[bool] = True
 
     def fit(self, train: WindowDataset) -> Self:
-        """Learn from a training part, and return the baseline; most have nothing to learn.
+        """Learn from a training part, if there is anything to learn, and return the baseline.
 
         Args:
             train: The training part, a ``WindowDataset``.
@@ -87,10 +88,10 @@ class Drift(Baseline):
     name = "drift"
 
     def forecast(self, validation: JudgedWindows, block: Block) -> Array:
-        """Return the last value and as many mean steps as lie between it and the target."""
+        """Return the last value plus a mean step for each position from there to the target."""
         past, rate = block.past, validation.geometry.sampling_rate
         present = np.isfinite(block.past_as_read)
-        # How far the first and the last known value lie from the first and the last input.
+        # The distances of the first and last known value from the first and last input.
         first = rate * present.argmax(axis=1)[:, None]
         last = rate * present[:, ::-1].argmax(axis=1)[:, None]
         between = rate * (past.shape[1] - 1) - first - last
@@ -131,7 +132,6 @@ class Median(Baseline):
 
     def learn(self, train: JudgedWindows) -> None:
         """Choose for each target the candidate with the smallest MASE in the training part."""
-        # Medians of few values differ between phases by chance, so the training part decides.
         scales, part = train.scales(1)[..., 0], train.spread(_MOST_WINDOWS)
         errors, zeros = np.zeros((3, len(train.columns))), np.zeros(len(train.columns))
         for block in part.blocks():
@@ -158,7 +158,7 @@ class Median(Baseline):
         error_by_phase = np.zeros_like(error)
         for phase in np.unique(-back % self.period).tolist():
             of_phase, phase_error, count = _medians(past[:, -back % self.period == phase])
-            # A single value says nothing about its phase, and is forecast by the window's median.
+            # A single value of a phase is forecast by the window's median.
             error_by_phase += np.where(count == 1, np.abs(of_phase - of_window), phase_error)
             of_phase = np.where(count > 1, of_phase, of_window)
             by_phase[:, ahead % self.period == phase] = of_phase[:, None]
@@ -168,7 +168,7 @@ class Median(Baseline):
 
 def _medians(values: Array) -> tuple[Array, Array, IntArray]:
     """Return medians over axis 1, sums of leave-one-out absolute errors, and counts."""
-    # Missing values are sorted last, and left out.
+    # Missing values are sorted to the end.
     ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=1)
     places = np.arange(values.shape[1])[:, None]
     count = np.isfinite(ordered).sum(axis=1)[:, None]
@@ -339,7 +339,7 @@ class Climatology(Baseline):
 
 def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -> Array:
     """Return quantiles ``(series + 1, targets, levels)`` of means over ``steps`` rows."""
-    # The last entry serves series that are not in ``train``.
+    # The last entry is for series that are not in ``train``.
     begin, end = train.rows
     made = np.full((len(begin) + 1, len(train.columns), len(levels)), np.nan)
     for block in in_blocks(end - begin, _MOST_ROWS):
@@ -347,8 +347,10 @@ def _past_quantiles(train: JudgedWindows, steps: int, levels: Sequence[float]) -
         rows = run_positions(begin[block], lengths)
         series = np.repeat(np.arange(block.start, block.stop), lengths)
         within = series[: 1 - steps or None] == series[steps - 1 :]
+        if not within.any():
+            continue
         values = train.panel.values[rows].reshape(len(rows), -1)[:, train.columns]
-        for target, column in enumerate(values.T.astype(np.float64) if within.any() else []):
+        for target, column in enumerate(values.T.astype(np.float64)):
             present = np.isfinite(column)
             runs = (np.where(present, column, 0.0), present)
             sums, counts = (sliding_window_view(run, steps).sum(axis=1) for run in runs)

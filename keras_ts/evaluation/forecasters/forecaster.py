@@ -1,7 +1,6 @@
-"""``Forecaster``: a model, baseline or table in one form: its name, windows and forecasts.
+"""``Forecaster``: the one form in which models, baselines and tables are judged.
 
 Models and the baselines of keras_ts forecast a block at a time, so that memory stays bounded.
-Functions, other people's baselines and tables forecast all windows at once.
 """
 
 import copy
@@ -26,18 +25,18 @@ from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model may have.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
-# The levels of sample paths where no other forecaster has levels, and of baselines where there is
-# no model.
+# The levels at which sample paths and baselines are judged if no model or table has levels.
 USUAL_LEVELS = (0.1, 0.5, 0.9)
+# Errors for quantiles of baselines come from at most this many training windows.
 _MOST_WINDOWS = 10_000
 # A window's mean absolute step counts as at least this share of the mean step of its series.
 _FLOOR = 0.1
-# The sample paths of a total, and the most windows whose paths are in memory at once.
+# How many sample paths a total has, and for how many windows they are in memory at once.
 PATHS, _AT_ONCE = 500, 1024
 
 
 class Forecaster(NamedTuple):
-    """A forecaster and the windows that it reads, in the order of the windows that are scored."""
+    """A forecaster with the windows that it reads, in the same order for all forecasters."""
 
     name: str
     judged: JudgedWindows
@@ -45,25 +44,24 @@ class Forecaster(NamedTuple):
     levels: tuple[float, ...] | None = None
     # What a NaN forecast leaves out of the scores; with "nothing", it is refused.
     lacks: Literal["nothing", "windows", "targets"] = "nothing"
-    # For a baseline, which forecasts points: makes quantiles from a block and its points.
+    # Makes quantiles from a block and its points, for a baseline that forecasts points.
     around: Callable[[Block, Array], Array] | None = None
-    # For a model with error paths, a table of paths or of totals, and the climatology: makes the
-    # total of some steps, (windows, 1, targets[, levels]), from a block and its forecasts.
+    # Makes the total of some steps, (windows, 1, targets[, levels]), from a block and its
+    # forecasts, for models with error paths, tables of paths or totals, and the climatology.
     totals: Callable[[Block, Array, slice], Array] | None = None
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
         """Return the forecaster of some steps, or of their total."""
-        # ``around`` or ``totals`` makes the quantiles of a total; without them, a total is the sum
-        # of the points. Steps without a value are left out of a total.
+        # Without ``totals``, a total is the sum of the points. It leaves out steps without a value.
         if not total:
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
-        levels = None if self.around else self.levels
 
         def forecast(block: Block) -> Array:
-            made, there = self.forecast(block), np.isfinite(block.actual[:, steps])
+            made = self.forecast(block)
             if self.totals is not None:
                 return self.totals(block, made, steps)
-            return totals(points_of(made, levels)[:, steps], there)
+            points = made if self.around else points_of(made, self.levels)
+            return totals(points[:, steps], np.isfinite(block.actual[:, steps]))
 
         has_levels = self.around is not None or self.totals is not None
         return self._replace(forecast=forecast, levels=self.levels if has_levels else None)
@@ -74,10 +72,10 @@ class SignedErrors:
 
     # A baseline is fitted to the first two thirds of each series' training windows, and forecasts
     # the last third. Its errors there, each divided by its window's scale, are pooled over series.
-    # Of the ``n`` errors of a step and target, level ``p`` takes the one of rank ``p (n + 1)``,
-    # rounded up and at most ``n``; times the judged window's scale, it is added to the point. The
-    # scale is the window's mean absolute step, or a tenth of its series' mean step if that is more:
-    # a window without a sale says little about the next step.
+    # The quantile of level ``p`` is the point plus, times the judged window's scale, the error of
+    # rank ``p (n + 1)``, rounded up and at most ``n``, of the ``n`` errors of its step and target.
+    # The scale is the window's mean absolute step, or a tenth of its series' mean step if that is
+    # more: a window without a sale says little about the next step.
 
     def __init__(
         self,
@@ -93,7 +91,7 @@ class SignedErrors:
         self._floors = _floors(train.scales(1)[..., 0])
         self._floors_judged = _floors(train.scales_for(judged, 1)[..., 0])
         self._judged = judged
-        self.points: list[str] = []  # the baselines that have no errors to make quantiles of
+        self.points: list[str] = []  # the names of baselines that lack errors for quantiles
 
     def around(self, baseline: Baseline) -> Callable[[Block, Array], Array] | None:
         """Return ``Forecaster.around`` for a baseline; None if a judged target lacks errors."""
@@ -101,9 +99,8 @@ class SignedErrors:
         fitted.learn(self._earlier)
         errors = [np.empty((0, *self._late.shape[1:]))[:, self._steps]]
         for block in self._late.blocks():
-            forecast = fitted.forecast(self._late, block)
-            error = (block.actual - forecast) / _scales(block, self._floors)[:, None]
-            errors.append(error[:, self._steps])
+            error = block.actual - fitted.forecast(self._late, block)
+            errors.append((error / _scales(block, self._floors)[:, None])[:, self._steps])
         of_levels = ranked(self._summed(np.concatenate(errors)), self.levels)
         lacking = np.isnan(of_levels[..., 0])
         if lacking.any() and self._some_judged(lacking):
@@ -117,12 +114,12 @@ class SignedErrors:
         return quantiles
 
     def _summed(self, values: Array) -> Array:
-        """Return values, NaN where one is missing; or the total of those that are there."""
+        """Return the total of values over steps if totals are judged, else the values."""
         there = np.isfinite(values)
         return totals(values, there) if self._total else np.where(there, values, np.nan)
 
     def _some_judged(self, lacking: BoolArray) -> bool:
-        """Return True if a target without errors, ``(steps, targets)``, has a value to judge."""
+        """Return True if a target that lacks errors, ``(steps, targets)``, has a judged value."""
         return any(
             bool((np.isfinite(self._summed(block.actual[:, self._steps])) & lacking).any())
             for block in self._judged.blocks()
@@ -138,7 +135,7 @@ def _floors(scales: Array) -> Array:
     """Return the least scale of each series, ``(series, targets)``, from its mean absolute step."""
     known = np.isfinite(scales)
     count = np.maximum(known.sum(axis=0), 1)
-    # A series that is missing or constant in train gets the mean scale of the others.
+    # A series without a scale gets the mean scale of the others.
     mean = np.where(known, scales, 0.0).sum(axis=0) / count
     return _FLOOR * np.where(known, scales, np.where(mean > 0, mean, 1.0))
 
@@ -146,7 +143,7 @@ def _floors(scales: Array) -> Array:
 def path_totals(
     interface: Interface, judged: JudgedWindows
 ) -> Callable[[Block, Array, slice], Array] | None:
-    """Return a function that makes quantiles of totals; None for a model without error paths."""
+    """Return ``Forecaster.totals`` of a model; None if it has no error paths."""
     # The quantiles equal those of ``aggregate(forecast(..., num_samples=500, seed=0), "step")``,
     # except that steps without an actual value are left out.
     if paths_of(interface) is None or interface.quantiles is None:
@@ -195,7 +192,7 @@ def of_array(
     usual: tuple[float, ...] = USUAL_LEVELS,
 ) -> Forecaster:
     """Return forecasts of all windows, ``(windows, steps, targets[, levels])``, as a forecaster."""
-    # Without levels, a fourth axis holds sample paths; their quantiles at ``usual`` are judged.
+    # Without levels, a fourth axis holds sample paths, judged by their quantiles at ``usual``.
 
     def in_block(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
@@ -220,8 +217,8 @@ def of_array(
 def of_baseline(
     baseline: Any, train: JudgedWindows, judged: JudgedWindows, errors: SignedErrors | None
 ) -> Forecaster:
-    """Fit a baseline (ours, a function or another object), and return it as a forecaster."""
-    # If models have quantiles, ``errors`` makes quantiles for the baselines of keras_ts, too.
+    """Fit a baseline (of keras_ts, a function or another object) and return it as a forecaster."""
+    # Baselines of keras_ts that forecast points get quantiles from ``errors``.
     name = name_of(baseline)
     if isinstance(baseline, Climatology):
         baseline.learn(train)
@@ -258,7 +255,7 @@ def of_baseline(
 def _of_climatology(
     baseline: Climatology, judged: JudgedWindows, levels: tuple[float, ...]
 ) -> Forecaster:
-    """Return the climatology as a forecaster with quantiles of past values or totals."""
+    """Return the climatology as a forecaster with quantiles, also of totals."""
 
     def of(block: Block, steps: int) -> Array:
         made = baseline.quantiles(judged, block, steps, levels or (0.5,))
@@ -280,7 +277,7 @@ def _of_climatology(
 
 
 def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ...]:
-    """Return the levels that all forecasters with quantiles have; () if none has any."""
+    """Return the levels that all forecasters with levels have in common."""
     first, *others = [known for known in levels if known is not None] or [()]
     return tuple(level for level in first if all(level in other for other in others))
 
@@ -288,12 +285,12 @@ def common_levels(levels: Iterable[tuple[float, ...] | None]) -> tuple[float, ..
 def baselines_of(
     baselines: Any, period: int | None, sequence: bool, total: bool = False
 ) -> tuple[list[Any], list[str]]:
-    """Return the baselines that an argument asks for, and a sentence on each that is left out."""
+    """Return the baselines of the argument, and a sentence on each usual one left out."""
     usual = default_baselines(period, total or baselines is not None)
     if baselines is None:
-        out = [baseline for baseline in usual if sequence and not baseline.sequences]
-        notes = [f"{baseline.name} is left out: it forecasts no sequences." for baseline in out]
-        return [baseline for baseline in usual if baseline not in out], notes
+        left = [baseline for baseline in usual if sequence and not baseline.sequences]
+        notes = [f"{baseline.name} is left out: it forecasts no sequences." for baseline in left]
+        return [baseline for baseline in usual if baseline not in left], notes
     if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
@@ -325,7 +322,6 @@ def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:
             "functions of (train, validation). Models go into models. Received: "
             f"{_checks.shown(baseline)}."
         )
-    name_of(baseline)
     return baseline
 
 

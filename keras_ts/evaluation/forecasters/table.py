@@ -1,7 +1,6 @@
-"""Reads a table of forecasts.
+"""Reads a table of forecasts, as ``forecast``, ``WindowDataset.align`` or another library returns.
 
-``forecast`` returns such a table, and so do ``WindowDataset.align`` and other libraries. Their
-columns have different names, which ``Fields`` finds.
+``Fields`` finds its columns, which have different names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +32,8 @@ class Fields(NamedTuple):
     time: str | None
     origin: str | None
     step: str | None
-    values: tuple[tuple[str, ...], ...]  # for each target its columns, one for each level
-    levels: tuple[float, ...] | None  # None for a point
+    values: tuple[tuple[str, ...], ...]  # for each target, a column for each level
+    levels: tuple[float, ...] | None  # None for point forecasts
 
     @classmethod
     def of(
@@ -57,7 +56,7 @@ class Fields(NamedTuple):
             "step": first([_STEP]),
         }
         rest = [column for column in columns if column not in (*keys.values(), _FOLD)]
-        # A table of statsforecast names the actual values like the target.
+        # In a table of statsforecast, which has a cutoff, the target's name is that of the actual.
         actual = {*_ACTUAL, *targets} if "cutoff" in columns else set(_ACTUAL) - set(targets)
         if "prediction" in rest:
             points = ["prediction"]
@@ -85,7 +84,7 @@ class Fields(NamedTuple):
 def _with_levels(
     point: str, columns: Sequence[str], points: Sequence[str]
 ) -> tuple[tuple[float, ...] | None, tuple[str, ...]]:
-    """Return the levels of a forecast, or None, and their columns, the lowest first."""
+    """Return the levels of a target's forecasts, or None, and their columns, lowest first."""
     by_level = {0.5: point, **level_columns(point, columns, points)}
     if len(by_level) == 1:
         return None, (point,)
@@ -96,13 +95,13 @@ def _with_levels(
 class Times(NamedTuple):
     """Timestamps, in UTC if they have a time zone, or numbers."""
 
-    name: str  # the table that they belong to, for an error
+    name: str  # the table's name, for an error
     values: Array
     zoned: bool
     zone: Zone | None = None
 
     def check_alike(self, other: "Times") -> None:
-        """Refuse times of another kind, which would match nothing or wrong times."""
+        """Refuse times of another kind, which would match wrong times or none."""
         if self.kind != other.kind:
             raise TypeError(
                 f"The times of {self.name} are {self.kind}, and those of {other.name} are "
@@ -111,7 +110,7 @@ class Times(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """Their kind in words."""
+        """What the times are, in words."""
         if self.values.dtype.kind != "M":
             return "numbers"
         return "dates with a time zone" if self.zoned else "dates without a time zone"
@@ -196,33 +195,33 @@ class ForecastTable:
         return ForecastTable(self.name, self._table[rows].to_native())
 
     def paths(self, fields: Fields) -> IntArray:
-        """Return the rows of sample paths, ``(forecasts, samples)``; refuse a missing sample."""
+        """Return the rows of each forecast's samples, ``(forecasts, samples)``, or refuse them."""
         samples = self.numbers(SAMPLE)[:, 0]
         names = [name for name in (fields.id, fields.time, fields.origin, fields.step) if name]
         codes = np.stack([self.ids(name)[1] for name in names])
         count, order = len(np.unique(samples)), np.lexsort([samples, *codes])
         if len(order) % count == 0:
             rows = order.reshape(-1, count)
-            alike = (codes[:, rows] == codes[:, rows[:, :1]]).all()
-            if alike and (samples[rows] == samples[rows[0]]).all() and fields.levels is None:
+            one_key = (codes[:, rows] == codes[:, rows[:, :1]]).all()
+            if one_key and (samples[rows] == samples[rows[0]]).all() and fields.levels is None:
                 return rows
         first, places = distinct_rows([*codes])
         found = np.bincount(places)
         distinct = np.bincount(places[distinct_rows([places, samples])[0]])
-        said = ""
+        example = ""
         for place in np.flatnonzero((found != count) | (distinct != count))[:1]:
             at = ", ".join(f"{name} {self._table[name][int(first[place])]}" for name in names)
-            said = f" At {at} it has {found[place]} rows, of {distinct[place]} of {count} samples."
+            example = f" At {at} it has {found[place]} rows: {distinct[place]} of {count} samples."
         raise ValueError(
             f"{self.name} has a column {SAMPLE!r}, so it must hold each sample once at every step "
-            f"of every series and origin, and no quantiles.{said} Several origins need a column "
+            f"of every series and origin, and no quantiles.{example} Several origins need a column "
             "'origin' or 'step'."
         )
 
     def forecasts(self, fields: Fields) -> Array:
-        """Return the forecasts, ``(rows, targets[, quantiles])``; refuse quantiles that cross."""
+        """Return forecasts ``(rows, targets[, levels])``; refuse quantiles that cross."""
         values = np.stack([self.matrix(names) for names in fields.values], axis=1)
-        if "prediction" in fields.values[0]:  # One column with an axis of targets.
+        if "prediction" in fields.values[0]:  # Each column has an axis of targets.
             values = values.reshape(len(values), len(fields.levels or (0,)), -1).swapaxes(1, 2)
         refuse_infinite(self.name, values, "row")
         if fields.levels is None:
@@ -256,7 +255,7 @@ class ForecastTable:
 
 
 def refuse_infinite(name: str, forecasts: Array, part: str) -> None:
-    """Refuse infinite forecasts in the rows or windows of an array; NaN means no forecast."""
+    """Refuse infinite forecasts, and name the first row or window that has one."""
     infinite = np.isinf(forecasts).reshape(len(forecasts), -1)
     if infinite.any():
         raise NoVerdictError(

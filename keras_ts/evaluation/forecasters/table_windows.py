@@ -1,8 +1,7 @@
-"""Assigns each forecast of a table to a window and a step.
+"""Assigns each forecast of a table to a window, by series and origin, and to a step.
 
-A forecast belongs to the window of its series and origin, and to the step from the origin to its
-target. A table has a column of origins or of steps, or the forecasts of a single origin for each
-series.
+The origin comes from a column of origins or of steps. Without both, a table must hold the forecasts
+of a single origin for each series.
 """
 
 from typing import Any, NamedTuple
@@ -18,16 +17,15 @@ from keras_ts.windows.arithmetic.labels import Rows, places_of
 
 
 class OnWindows(NamedTuple):
-    """A table's forecasts of windows, NaN where it has none, its levels or None, and last step."""
+    """A table's forecasts by window and step, NaN where it has none."""
 
     forecasts: Array  # (windows, steps, targets[, levels or samples])
     levels: tuple[float, ...] | None
-    last_step: int  # from 1, of the windows that are judged; may lie beyond their horizon
+    last_step: int  # the last step forecast, from 1; may lie beyond the horizon of the windows
 
 
 def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     """Return a table's forecasts for windows."""
-    # Sample paths have no levels, and an axis of samples in their place.
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(target) for target in panel.columns.by_part()["target"]]
     names = [column for column in read.columns if column != SAMPLE]
@@ -51,25 +49,26 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     panel_rows = Rows(numbers, times)
 
     def flat(column: str) -> IntArray:
-        """Return the flat position of each time in its series, -1 if it has no such row."""
+        """Return the flat position of each row's time in its series, -1 if it is not there."""
         given = read.times(column)
         panel_times.check_alike(given)
         return panel_rows.locate(series, given.values)
 
     target = flat(fields.time)
     present: BoolArray = target >= 0
+    steps = None if fields.step is None else read.steps(fields.step)
     if fields.origin is not None:
         origin, before = flat(fields.origin), np.zeros(len(series), bool)
-        if fields.step is not None:
-            # An origin before its series has no row, so its place is counted back from the target.
+        if steps is not None:
+            # No row of its series is at such an origin, so steps are counted back from the target.
             first = times[panel.offsets[np.maximum(series, 0)]]
             before = read.times(fields.origin).values < first
-            origin = np.where(before, target - gap - read.steps(fields.step), origin)
+            origin = np.where(before, target - gap - steps, origin)
         present = present & (before | (origin >= 0))
         known = read.times(fields.time).values <= read.times(fields.origin).values
         _refuse_known(name, rows[known & finite])
-    elif fields.step is not None:
-        origin = target - gap - read.steps(fields.step)
+    elif steps is not None:
+        origin = target - gap - steps
     elif horizon == 1:
         origin = target - gap - 1
     else:
@@ -80,8 +79,8 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     if not finite.any():
         raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < horizon)
-    if fields.origin is not None and fields.step is not None:
-        _refuse_other_steps(name, read.steps(fields.step), step + 1, usable)
+    if fields.origin is not None and steps is not None:
+        _refuse_other_steps(name, steps, step + 1, usable)
     if not usable.any():
         ids = ""
         if (series < 0).all() and fields.id is not None:
@@ -108,7 +107,7 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
 
 
 def _refuse_known(name: str, rows: IntArray) -> None:
-    """Refuse forecasts, ``(forecasts[, samples])``, of a row at or before their origin."""
+    """Refuse forecasts at or before their origin, by their rows ``(forecasts, samples)``."""
     if rows.size:
         raise ValueError(
             f"{name} has forecasts at or before their origin in {rows.size} rows, the first of "
@@ -118,7 +117,7 @@ def _refuse_known(name: str, rows: IntArray) -> None:
 
 
 def _refuse_other_steps(name: str, steps: IntArray, found: IntArray, usable: BoolArray) -> None:
-    """Refuse a column of steps that disagrees with the steps found from origin to target."""
+    """Refuse a column of steps that disagrees with the columns of origins and targets."""
     wrong = np.flatnonzero(usable & (steps != found))
     if len(wrong):
         raise ValueError(
@@ -130,7 +129,7 @@ def _refuse_other_steps(name: str, steps: IntArray, found: IntArray, usable: Boo
 
 
 def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
-    """Refuse a table whose forecasts equal the actual values: a wrong column was read."""
+    """Refuse forecasts that equal the actual values: they come from a wrong column."""
     both = np.isfinite(forecasts) & np.isfinite(actual)
     values = actual[both]
     if len(values) > 1 and (forecasts[both] == values).all() and (values != values[0]).any():
@@ -159,7 +158,7 @@ def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntAr
 def _one_run(
     name: str, judged: JudgedWindows, series: IntArray, target: IntArray, present: BoolArray
 ) -> IntArray:
-    """Return the first target of each row's series, for a table without origins and steps."""
+    """Return the first target of each row's series; refuse forecasts of several origins."""
     none = np.iinfo(np.int64).max
     first = np.full(len(judged.labels), none)
     np.minimum.at(first, series[present], target[present])

@@ -1,8 +1,7 @@
 """``importance``: by how much a model's error grows when a column is shuffled among windows.
 
-This is the permutation importance of Breiman, *Random forests*, Machine Learning 45 (2001), for
-windows: a window gets all values of a column from another window, and its errors before and after
-this exchange are compared as ``compare`` compares two forecasters.
+This is the permutation importance of Breiman, *Random forests*, Machine Learning 45 (2001). The
+errors with and without shuffling are compared as ``compare`` compares two forecasters.
 """
 
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ from keras_ts.windows.blocks import Block, finite
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.roles import parts_of
 
-# With this many noise columns, the chance that at least one seems to matter exceeds a fifth.
+# Of this many columns of noise, at least one seems to matter with a chance of over a fifth.
 _MANY = 10
 
 
@@ -65,10 +64,10 @@ def importance(
     - A static column: its value, from another series.
     - A column of text: the columns of all its categories together.
 
-    In a panel, columns that vary get values from another window of the same series. A window of
-    another series would also bring its level, and so destroy more than the column's course. Missing
-    values move with their column. But at a step known ahead for which the other window has no
-    value, a window keeps its own.
+    In a panel, all but static columns get values from another window of the same series. A window
+    of another series would also bring its level, and so destroy more than the column's course.
+    Missing values move with their column. But at a step known ahead for which the other window has
+    no value, a window keeps its own.
 
     The mean of several permutations is compared with the errors of the original windows, in the
     way in which ``compare`` compares two forecasters: a block bootstrap over origins, or over the
@@ -117,8 +116,8 @@ def importance(
         model: The model.
         validation: A part that the model was not trained on. Every window counts, whatever the
             order and the weights of the dataset. With ``targets="sequence"`` only the last step of
-            a window is judged. Windows with a missing value among the targets or their past are
-            left out, as in ``compare``.
+            a window is judged. As in ``compare``, windows are left out that lack targets, or past
+            values of targets that baselines need.
         columns: The columns to shuffle, each a name as in ``validation.columns`` (``"calendar"``
             for the calendar, the column of the table for one of text), or a list of names to
             shuffle together. Defaults to None: every column by itself.
@@ -136,7 +135,7 @@ def importance(
     Raises:
         TypeError: ``model`` is not a Keras model, or ``validation`` is not a ``WindowDataset``.
         ValueError: The model does not fit the windows, its predictions are not finite, a column is
-            unknown or named twice, or no window can be judged.
+            unknown, or no window can be judged.
     """
     judged = JudgedWindows("validation", validation)
     cure = "Build validation with the model's own windows."
@@ -179,7 +178,7 @@ class _Measured:
         self._errors = np.zeros(self.num_windows)
         self._counted = 0
         self._increases = np.zeros((len(shuffled), self.num_windows))
-        # What shuffling each changed: 0 nothing, 1 an input, 2 a prediction, 3 a point or median.
+        # What changed, by ``ShuffledColumns``: 0 nothing, 1 an input, 2 a quantile, 3 a point.
         self._changed = np.zeros(len(shuffled), np.int64)
 
     @property
@@ -188,8 +187,8 @@ class _Measured:
         return float(self._errors.sum() * np.prod(self._judged.shape[1:]) / self._counted)
 
     def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
-        """Measure the errors, and by how much shuffling each item changes them."""
-        # All items share the permutations, so that each permutation reads a block's donors once.
+        """Measure the errors, and by how much shuffling changes them."""
+        # All columns share the permutations, so that the other windows of a block are read once.
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series
@@ -218,7 +217,7 @@ class _Measured:
                     bar.add(len(block.series))
 
     def rows(self) -> list[Row]:
-        """Return each item's increase of the error, with an interval and a verdict."""
+        """Return the increase of the error with an interval and a verdict, column by column."""
         rows = []
         for place, columns in enumerate(self._shuffled):
             if (changed := self._changed[place]) < 3:
@@ -226,10 +225,11 @@ class _Measured:
                 none = 0.0 if changed else np.nan
                 rows.append(Row(columns, Skill(none, none, none), verdict))
                 continue
-            # A window without another window of its series was not shuffled, and says nothing.
-            kept = np.flatnonzero(~(self._alone & columns.varies))
-            errors, origins = self._errors[kept], self._judged.origins_of(kept)
-            rows.append(Row(columns, skill(errors + self._increases[place, kept], errors, origins)))
+            # Windows without another window of their series were not shuffled, and do not count.
+            shuffled = np.flatnonzero(~(self._alone & columns.varies))
+            errors, origins = self._errors[shuffled], self._judged.origins_of(shuffled)
+            increased = errors + self._increases[place, shuffled]
+            rows.append(Row(columns, skill(increased, errors, origins)))
         return rows
 
     def notes(self) -> list[str]:
@@ -270,7 +270,7 @@ class _Measured:
         return targets if judged.partial else targets & finite(block.actual)
 
     def _predictions(self, name: str, block: Block, present: BoolArray) -> Array:
-        """Return a model's predictions, 0 where no target is present."""
+        """Return the model's predictions, 0 where no target is present."""
         predicted = self._judged.predictions(name, self._model, self._quantiles, block)
         return where_present(name, predicted, present)
 
@@ -282,7 +282,7 @@ class _Measured:
 
 
 def _other_series(series: IntArray, generator: np.random.Generator) -> IntArray:
-    """Return an array that maps each series to another; one without windows maps to itself."""
+    """Map each series to another one by number; a series without windows maps to itself."""
     with_windows = np.unique(series)
     others = np.arange(int(with_windows.max()) + 1)
     others[with_windows] = with_windows[donors(np.zeros_like(with_windows), generator)]

@@ -44,21 +44,21 @@ _SENTENCES = {
 
 @dataclass(frozen=True)
 class ShuffledColumns:
-    """Columns shuffled together: all come from one other window, static ones from one series."""
+    """Columns shuffled together: a window gets all their values from one other window."""
 
     name: Any  # as in the table; for several columns, their names joined
     label: str  # the name in a sentence
     part: str  # "future", "past", "target", "calendar", "static", or several: "past + future"
-    places: dict[str, tuple[int, ...]]  # on the last axis of each part of the inputs
+    places: dict[str, tuple[int, ...]]  # by part of the inputs, on its last axis
 
     @property
     def varies(self) -> bool:
-        """True if a column varies over time, so that it gets values within its series."""
+        """True if a column varies over time: its values come from windows of the same series."""
         return "past" in self.places
 
     @classmethod
     def together(cls, columns: Sequence["ShuffledColumns"]) -> "ShuffledColumns":
-        """Return columns as one, which are then shuffled together."""
+        """Return several ``ShuffledColumns`` as one."""
         if len(columns) == 1:
             return columns[0]
         return cls(
@@ -72,7 +72,7 @@ class ShuffledColumns:
         )
 
     def put(self, inputs: Any, donors: dict[str, Array]) -> tuple[Any, BoolArray]:
-        """Return inputs with these columns from other windows, and which windows changed."""
+        """Return inputs with these columns from ``donors``, and which windows changed."""
         parts = parts_of(inputs)
         changed = np.zeros(len(parts["past"]), dtype=bool)
         for part, chosen in self.places.items():
@@ -82,8 +82,8 @@ class ShuffledColumns:
             wide = values[..., None] if part == "past" and values.ndim == 2 else values
             before, other = wide[..., places], donors[part].reshape(wide.shape)[..., places]
             if part == "future":
-                # A column known ahead needs a value at every step with a target: the window keeps
-                # its own if the other one has none.
+                # A model needs a value known ahead at every step with a target, so the window's
+                # value stays if the other window has none.
                 other = np.where(np.isfinite(other), other, before)
             same = (before == other) | ((before != before) & (other != other))
             changed |= ~same.reshape(len(same), -1).all(axis=1)
@@ -92,17 +92,17 @@ class ShuffledColumns:
 
 
 def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColumns]:
-    """Return the columns of a panel to shuffle: those in ``names``, or each one."""
+    """Return what to shuffle: the items of ``names``, or else each column of the panel."""
     roles, by_part, columns = panel.columns, panel.columns.by_part(), []
     for name in collapsed(roles.read, panel.categories):
-        places = [roles.past.index(made) for made in expanded([name], panel.categories)]
+        places = [roles.past.index(column) for column in expanded([name], panel.categories)]
         within, is_target = _within(roles, places), places[0] in roles.targets
         part = "target" if is_target else list(within)[-1]
         label = f"{_label(name)} (its own past)" if is_target else _label(name)
         columns.append(ShuffledColumns(name, label, part, within))
     for part in panel.by_series:
         for name in collapsed(by_part[part], panel.categories):
-            places = [by_part[part].index(made) for made in expanded([name], panel.categories)]
+            places = [by_part[part].index(item) for item in expanded([name], panel.categories)]
             columns.append(ShuffledColumns(name, _label(name), part, {part: tuple(places)}))
     if cycles := range(len(roles.read), len(roles.past)):
         within = _within(roles, cycles)
@@ -123,11 +123,6 @@ def shuffled_columns(panel: FlatSeries, names: Any = None) -> list[ShuffledColum
                 f"columns must name some of {list(by_name)}. Received: "
                 f"{_checks.shown(unknown[0] if unknown else group)}."
             )
-        twice = [name for place, name in enumerate(group) if name in group[:place]]
-        if twice or [set(other) for other in groups].count(set(group)) > 1:
-            raise ValueError(
-                f"columns names {_checks.shown(twice[0] if twice else group)} twice. Name it once."
-            )
     return [ShuffledColumns.together([by_name[name] for name in group]) for group in groups]
 
 
@@ -142,9 +137,9 @@ def _label(name: Any) -> str:
 
 
 def donors(groups: IntArray, generator: np.random.Generator) -> IntArray:
-    """Return for each item the number of another item of its group, drawn at random."""
-    # The items of a group stand in a random circle, and each gets the next one. So no item is
-    # drawn twice, and only an item alone in its group is drawn for itself.
+    """Return for each item the place of another item of its group, drawn at random."""
+    # Each item of a group gets the next one in a random circle. So no item is drawn twice, and an
+    # item gets itself only if it is alone in its group.
     order = np.lexsort([generator.random(len(groups)), groups])
     ordered = groups[order]
     begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
@@ -163,7 +158,7 @@ class Row:
         self.columns, self.skill = columns, skill
         # An increase is minus a skill, so its lower end is minus the skill's upper end.
         self.increase, self.low, self.high = 0 - skill.value, 0 - skill.high, 0 - skill.low
-        self.verdict, self.interval = verdict or "", ""  # A given verdict has no interval.
+        self.verdict, self.interval = verdict or "", ""
         if verdict is None:
             verdict = MATTERS if self.low > 0 else MISLEADS if self.high < 0 else NOISE
             self.verdict = TOO_FEW.format(skill.few) if skill.few else verdict
@@ -213,7 +208,7 @@ class ImportanceReport(Report):
             self.table["high"],
             ["" if row.interval else row.verdict for row in self._rows],
             f"increase of the {heading(self.by)} when shuffled",
-            {1: "matters", -1: "misleads", 0: "cannot be told from noise"},
+            {1: MATTERS, -1: MISLEADS, 0: NOISE},
             ax=ax,
             filepath=filepath,
         )
@@ -239,7 +234,6 @@ class ImportanceReport(Report):
             if labels:
                 listed = " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
                 yield (singular if len(labels) == 1 else plural).format(listed)
-        # If an interval is missing, say what it takes to get one.
         skills = [row.skill for row in self._rows]
         stretch = max((skill.stretch for skill in skills if skill.few == "windows"), default=0)
         if stretch:

@@ -108,8 +108,8 @@ def test_sample_paths_that_lack_one_are_refused(drawn):
     few = paths[~((paths["origin"] == DAYS[64]) & (paths["sample"] >= 46))]
     place = "id 0, day 2024-03-06 00:00:00, origin 2024-03-05 00:00:00, step 1"
     for wrong, said in [
-        (few, rf"At {place} it has 46 rows, of 46 of {PATHS} samples\. Several"),
-        (paths.drop(columns=["origin", "step"]), rf"has {2 * PATHS} rows, of {PATHS} of {PATHS} s"),
+        (few, rf"At {place} it has 46 rows: 46 of {PATHS} samples\. Several"),
+        (paths.drop(columns=["origin", "step"]), rf"has {2 * PATHS} rows: {PATHS} of {PATHS} s"),
     ]:
         with pytest.raises(ValueError, match=f"must hold each sample once at every step .*{said}"):
             compare({"model": model, "paths": wrong}, train, held, total=True)

@@ -68,9 +68,6 @@ def test_places():
         ([[]], ValueError, r"Received: \[\]"),
         ([], TypeError, r"a list of names.*Received: \[\]"),
         ("units", TypeError, "Received: 'units'"),
-        (["units", "units"], ValueError, r"columns names \['units'\] twice"),
-        ([["units", "kind", "units"]], ValueError, "columns names 'units' twice. Name it once"),
-        ([["units", "kind"], ["kind", "units"]], ValueError, "'units', 'kind'.* twice"),
         (3, TypeError, "Received: 3"),
     ],
 )
