@@ -2,7 +2,7 @@
 
 Margins are those of split conformal prediction. The variance of a coverage is estimated from sums
 over stretches of time, because errors of neighbouring windows are correlated, and from sums over
-series. The larger estimate counts.
+series. The larger estimate counts, or that over series if there are fewer than six stretches.
 """
 
 import math
@@ -132,7 +132,8 @@ def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
             units, variance = len(by_series), between
     independent = float(units)
     if variance > 0:
-        # The quantile 0.975 of Student's t, by Cornish and Fisher's expansion in 1 / freedom.
+        # Few units estimate the variance badly, so Student's t replaces the normal distribution:
+        # its quantile 0.975, by Cornish and Fisher's expansion in 1 / freedom.
         terms = enumerate((_NORMAL, 2.372, 2.823, 2.556, 1.593))
         student = sum(term / (units - 1) ** power for power, term in terms)
         independent = share * (1 - share) / variance * (_NORMAL / student) ** 2

@@ -30,8 +30,8 @@ class Tally:
         levels: tuple[float, ...] | None = None,
         target_measures: Sequence[str] = (),  # measures with errors for each target, too
     ) -> None:
-        # Each window's sum of losses, divided by steps times columns, also if targets are missing:
-        # the ratio of two forecasters' sums over windows is then that of their mean losses.
+        # By seed and window, the sum of losses over steps times columns, even if targets are
+        # missing: the ratio of two forecasters' sums is then that of their mean losses.
         self.by_seed = np.full((1, windows), np.nan)
         self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
         # How many targets of each window and column lie between the outer quantiles, how many there
@@ -58,17 +58,17 @@ class Tally:
         first = tallies[0]
         sizes = first._series, first.steps, first.columns
         # Quantiles are joined only if all parts have the same levels.
-        alike = all(tally.levels == first.levels for tally in tallies)
-        levels = first.levels if alike else None
+        same_levels = all(tally.levels == first.levels for tally in tallies)
+        levels = first.levels if same_levels else None
         joint = cls(0, *sizes, first._measure, classes=first._classes, levels=levels)
-        if alike:
+        if same_levels:
             joint._below = np.sum([tally._below for tally in tallies], axis=0)
         joint.by_seed = np.concatenate([tally.by_seed for tally in tallies], axis=1)
         joint.by_target = _on_targets(tallies, axis=2)
         joint.covered = np.concatenate([tally.covered for tally in tallies], axis=1)
         joint.classes_of = np.concatenate([tally.classes_of for tally in tallies])
         for by, name in {key: None for tally in tallies for key in tally._sums}:
-            if name in QUANTILE and not alike:
+            if name in QUANTILE and not same_levels:
                 continue
             parts = [tally._sums[by, name] for tally in tallies if (by, name) in tally._sums]
             if by == "origin":
@@ -133,8 +133,8 @@ class Tally:
                         classes.ravel(), summands.sum(axis=1).ravel(), minlength=self._classes
                     )
                 if self._origins is not None and name in (self._measure, "coverage"):
-                    none = np.zeros((2, self._num_origins, self.steps))
-                    by_origin = self._sums.setdefault(("origin", name), none)[place]
+                    zeros = np.zeros((2, self._num_origins, self.steps))
+                    by_origin = self._sums.setdefault(("origin", name), zeros)[place]
                     origins, chosen = self._origins[windows], self._origins[windows] >= 0
                     # bincount takes a third of the time of np.add.at.
                     flat = (origins[chosen, None] * self.steps + np.arange(self.steps)).ravel()
@@ -213,9 +213,9 @@ def class_coverages(
             for column, place in enumerate(classes.tolist()):
                 in_class = tally.classes_of[present] == place
                 covered = np.where(in_class, tally.covered[:, present], 0.0).sum(axis=2)
-                there = covered[1] > 0
-                found = coverage_of(asked, covered[:, there], origins.at(there))
-                ends[:, row, column] = found.low, found.high
+                counted = covered[1] > 0
+                coverage = coverage_of(asked, covered[:, counted], origins.at(counted))
+                ends[:, row, column] = coverage.low, coverage.high
     if np.isnan(ends).all():
         return {}
     return {"coverage_low": ends[0].ravel(), "coverage_high": ends[1].ravel()}

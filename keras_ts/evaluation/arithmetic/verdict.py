@@ -33,7 +33,7 @@ _FACTOR = 2
 # Few errors often look uncorrelated by luck, which makes the variance of shocks too small: by a
 # sixth with sixty origins, in simulations. The least bias is this over the root of their number.
 _LEAST_BIAS = 0.8
-# This many lags always count: among a few dozen errors, no correlation stands out from chance.
+# ``lasting`` sums at least this many lags: among a few dozen errors, no correlation stands out.
 _LAGS = 2
 # The columns of a skill in a table, and their names in ``Skill``.
 ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
@@ -42,7 +42,7 @@ ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 class Skill(NamedTuple):
     """One minus a forecaster's mean error over another's, with its 95 % interval, NaN for none."""
 
-    value: Any  # as ``low`` and ``high`` a number, or ``(series,)`` for skills on single series
+    value: Any  # a number, or ``(series,)`` for skills on single series, like ``low`` and ``high``
     low: Any
     high: Any
     few: str = ""  # what is too few for an interval: "windows" or "series"
@@ -101,7 +101,7 @@ class Origins:
         return self.num_times < max(2 * self.overlap, 3)
 
     def too_few(self, skill: Skill) -> str:
-        """Say why a skill has no interval: how many series or origins there are and it takes."""
+        """Say why a skill has no interval, with the numbers of series or origins."""
         if skill.few == "series":
             return f"there are {self.num_series} series, and an interval takes {FEWEST}"
         there = f"there are {self.num_times} origins"
@@ -132,7 +132,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     """Return the skill of a forecaster over another one, from paired errors ``(count,)``."""
     # With several seeds, ``errors`` are ``(seeds, count)``, and the variance between seeds widens
     # the interval. The other forecaster is the luckiest of ``rivals`` equally good ones, which
-    # makes the skill too low. So the upper end has an error of 2.5 % over ``rivals``.
+    # makes the skill too low. So the upper end is raised: its 2.5 % are divided by ``rivals``.
     if origins.num_series == 1:
         single = skills_by_series(errors, others, origins, rivals)
         few = "windows" if np.isnan(single.low[0]) else ""
@@ -190,8 +190,8 @@ def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Ar
     """Return values, ends and lengths of blocks by series, from ``(seeds, series, count)``."""
     errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
-    # From few errors, the estimate is too long as often as too short. So where targets overlap, six
-    # blocks suffice if they have at least the length of the overlap and 5 / 6 of the estimate.
+    # From few errors, the estimated length is too long as often as too short. So where targets
+    # overlap, six blocks of at least the overlap and 5 / 6 of the estimated length suffice.
     lengths, biases = lasting(shares, overlap)
     shorter = shares.shape[1] // FEWEST
     if overlap > 1:

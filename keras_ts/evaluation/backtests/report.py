@@ -199,15 +199,16 @@ def joined(
     }
     points, scales = columns["prediction"], np.concatenate([part.scales for part in parts])
     rows = Rows(columns, columns["actual"], points, scales, None)
-    made = [part.done.predictions for part in parts]
+    predictions = [part.done.predictions for part in parts]
     if levels:
-        quantiles = np.moveaxis(np.concatenate(made).reshape(*points.shape, len(levels)), -1, 0)
+        quantiles = np.concatenate(predictions).reshape(*points.shape, len(levels))
+        quantiles = np.moveaxis(quantiles, -1, 0)
         columns |= zip(output_names("prediction", levels), quantiles, strict=True)
     if total:
         rows = rows.totals([key for key in ("fold", "seed", "series", "origin") if key in columns])
-        made = [part.done.totals for part in parts if part.done.totals is not None]
-    if levels and made:
-        predicted = np.concatenate(made).reshape(*rows.actual.shape, len(levels))
+        predictions = [part.done.totals for part in parts if part.done.totals is not None]
+    if levels and predictions:
+        predicted = np.concatenate(predictions).reshape(*rows.actual.shape, len(levels))
         rows = rows._replace(predicted=predicted, levels=levels)
     comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
     return BacktestReport(columns, scales[..., 0], comparison, rows, total, reason, trained)

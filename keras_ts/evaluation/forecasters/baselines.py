@@ -137,8 +137,8 @@ class Median(Baseline):
         for block in part.blocks():
             scaled = np.abs(self._candidates(part, block) - block.actual)
             errors += np.nansum(scaled / scales[block.series][:, None], axis=(1, 2))
-            there = np.isfinite(block.actual)
-            zeros += ((block.actual == 0) - there / 2).sum(axis=(0, 1))
+            # Above 0 if more than half of the targets that have a value are 0.
+            zeros += ((block.actual == 0) - np.isfinite(block.actual) / 2).sum(axis=(0, 1))
         errors[2, zeros <= 0] = np.inf
         self._choice = errors.argmin(axis=0)
 

@@ -57,10 +57,10 @@ class Forecaster(NamedTuple):
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
 
         def forecast(block: Block) -> Array:
-            made = self.forecast(block)
+            forecasts = self.forecast(block)
             if self.totals is not None:
-                return self.totals(block, made, steps)
-            points = made if self.around else points_of(made, self.levels)
+                return self.totals(block, forecasts, steps)
+            points = forecasts if self.around else points_of(forecasts, self.levels)
             return totals(points[:, steps], np.isfinite(block.actual[:, steps]))
 
         has_levels = self.around is not None or self.totals is not None
@@ -72,10 +72,10 @@ class SignedErrors:
 
     # A baseline is fitted to the first two thirds of each series' training windows, and forecasts
     # the last third. Its errors there, each divided by its window's scale, are pooled over series.
-    # The quantile of level ``p`` is the point plus, times the judged window's scale, the error of
-    # rank ``p (n + 1)``, rounded up and at most ``n``, of the ``n`` errors of its step and target.
-    # The scale is the window's mean absolute step, or a tenth of its series' mean step if that is
-    # more: a window without a sale says little about the next step.
+    # The quantile of level ``p`` is the point plus the judged window's scale times the error of
+    # rank ``p (n + 1)``, rounded up and at most ``n``, among the ``n`` errors of that step and
+    # target. A window's scale is its mean absolute step, or a tenth of its series' mean step if
+    # that is more: a window without a sale says little about the next step.
 
     def __init__(
         self,
@@ -115,8 +115,8 @@ class SignedErrors:
 
     def _summed(self, values: Array) -> Array:
         """Return the total of values over steps if totals are judged, else the values."""
-        there = np.isfinite(values)
-        return totals(values, there) if self._total else np.where(there, values, np.nan)
+        present = np.isfinite(values)
+        return totals(values, present) if self._total else np.where(present, values, np.nan)
 
     def _some_judged(self, lacking: BoolArray) -> bool:
         """Return True if a target that lacks errors, ``(steps, targets)``, has a judged value."""
@@ -151,16 +151,15 @@ def path_totals(
     sampling, all_keys = Sampling.of(interface, PATHS, 0), keys_of(judged.panel)
     assert sampling is not None
 
-    def quantiles(block: Block, made: Array, steps: slice) -> Array:
+    def quantiles(block: Block, forecasts: Array, steps: slice) -> Array:
         clock, first = judged.panel.clock, block.origins + judged.ahead[0]
         begins, keys = None if clock is None else clock.times[first], all_keys[block.series]
-        there, parts = np.isfinite(block.actual[:, steps]), []
-        for begin in range(0, len(made), _AT_ONCE):
+        present, parts = np.isfinite(block.actual[:, steps]), []
+        for begin in range(0, len(forecasts), _AT_ONCE):
             part = slice(begin, begin + _AT_ONCE)
-            samples = sampling.draw(
-                made[part], keys[part], None if begins is None else begins[part]
-            )
-            parts.append(_levels_of(totals(samples[:, steps], there[part]), sampling.quantiles))
+            moments = None if begins is None else begins[part]
+            samples = sampling.draw(forecasts[part], keys[part], moments)
+            parts.append(_levels_of(totals(samples[:, steps], present[part]), sampling.quantiles))
         return np.concatenate(parts)
 
     return quantiles
@@ -197,20 +196,20 @@ def of_array(
     def in_block(block: Block, values: Array) -> Array:
         return values[block.begin : block.begin + len(block.series)]
 
-    def summed(block: Block, made: Array, steps: slice) -> Array:
-        there = np.isfinite(block.actual[:, steps])
-        return _levels_of(totals(in_block(block, forecasts)[:, steps], there), usual)
+    def summed(block: Block, _: Array, steps: slice) -> Array:
+        present = np.isfinite(block.actual[:, steps])
+        return _levels_of(totals(in_block(block, forecasts)[:, steps], present), usual)
 
     if levels is None and forecasts.ndim == 4:
-        made = of_array(name, _levels_of(forecasts, usual), usual, judged)
-        return made._replace(totals=summed)
+        quantiles = _levels_of(forecasts, usual)
+        return of_array(name, quantiles, usual, judged)._replace(totals=summed)
     return Forecaster(
         name,
         judged,
         lambda block: in_block(block, forecasts),
         levels,
         lacks="targets",
-        totals=None if totals_of is None else lambda block, made, steps: in_block(block, totals_of),
+        totals=None if totals_of is None else lambda block, _, steps: in_block(block, totals_of),
     )
 
 
@@ -240,8 +239,7 @@ def of_baseline(
     else:
         forecasts = baseline(train.dataset, judged.dataset)
     if isinstance(forecasts, Mapping) or hasattr(forecasts, "columns"):
-        made = on_windows(f"what {name} returns", forecasts, judged)
-        return of_array(name, made.forecasts, made.levels, judged)
+        return of_array(name, *on_windows(f"what {name} returns", forecasts, judged)[:2], judged)
     values = _checks.numeric(keras.ops.convert_to_numpy(forecasts), f"what {name} returns")
     if values.shape[:1] != (judged.count,):
         raise ValueError(
@@ -258,13 +256,13 @@ def _of_climatology(
     """Return the climatology as a forecaster with quantiles, also of totals."""
 
     def of(block: Block, steps: int) -> Array:
-        made = baseline.quantiles(judged, block, steps, levels or (0.5,))
-        return made if levels else made[..., 0]
+        quantiles = baseline.quantiles(judged, block, steps, levels or (0.5,))
+        return quantiles if levels else quantiles[..., 0]
 
-    def totals_of(block: Block, made: Array, steps: slice) -> Array:
-        there = np.isfinite(block.actual[:, steps])
-        means = of(block, there.shape[1])
-        return totals(np.repeat(means, there.shape[1], axis=1), there)
+    def totals_of(block: Block, _: Array, steps: slice) -> Array:
+        present = np.isfinite(block.actual[:, steps])
+        count = present.shape[1]
+        return totals(np.repeat(of(block, count), count, axis=1), present)
 
     return Forecaster(
         baseline.name,
@@ -291,7 +289,7 @@ def baselines_of(
         left = [baseline for baseline in usual if sequence and not baseline.sequences]
         notes = [f"{baseline.name} is left out: it forecasts no sequences." for baseline in left]
         return [baseline for baseline in usual if baseline not in left], notes
-    if isinstance(baselines, str | Mapping) or not isinstance(baselines, list | tuple):
+    if not isinstance(baselines, list | tuple):
         raise TypeError(
             'baselines must be a list, such as ["naive", my_function]. '
             f"Received: {_checks.shown(baselines)}."

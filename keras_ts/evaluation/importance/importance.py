@@ -158,10 +158,9 @@ class _Measured:
     ) -> None:
         self._model, self._quantiles = interface.model, interface.quantiles
         self._shuffled = shuffled
-        shape = len(judged.labels), judged.shape[2]
-        self._scales = (
-            judged.scales(interface.period or 1)[..., 0] if by == "mase" else np.ones(shape)
-        )
+        self._scales = np.ones((len(judged.labels), judged.shape[2]))
+        if by == "mase":
+            self._scales = judged.scales(interface.period or 1)[..., 0]
         usable = np.concatenate([self._judgeable(judged, block) for block in judged.blocks()])
         if not usable.any():
             raise ValueError(
@@ -212,8 +211,8 @@ class _Measured:
                         increases = self._absolute(block, moved, present) - errors
                         self._increases[place, rows] += increases / repeats
                         before, after = (points_of(p, self._quantiles) for p in (original, moved))
-                        found = 3 if (after != before).any() else 1 + (moved != original).any()
-                        self._changed[place] = max(self._changed[place], found)
+                        change = 3 if (after != before).any() else 1 + (moved != original).any()
+                        self._changed[place] = max(self._changed[place], change)
                     bar.add(len(block.series))
 
     def rows(self) -> list[Row]:
@@ -222,8 +221,8 @@ class _Measured:
         for place, columns in enumerate(self._shuffled):
             if (changed := self._changed[place]) < 3:
                 verdict = (NEVER_CHANGES, UNUSED, UNUSED_BY_MEDIAN)[changed]
-                none = 0.0 if changed else np.nan
-                rows.append(Row(columns, Skill(none, none, none), verdict))
+                increase = 0.0 if changed else np.nan
+                rows.append(Row(columns, Skill(increase, increase, increase), verdict))
                 continue
             # Windows without another window of their series were not shuffled, and do not count.
             shuffled = np.flatnonzero(~(self._alone & columns.varies))
