@@ -1,7 +1,6 @@
-"""Past one machine's memory and time: panels on disk, and forecasts in the workers of an engine.
+"""Panels larger than memory, kept on disk; forecasts in the workers of Spark or Ray.
 
-It is imported by its own name, ``import keras_ts.scale`` or ``from keras_ts.scale import ...``, and
-imports no engine.
+``import keras_ts`` leaves this package out: ``from keras_ts.scale import ...``.
 """
 
 from keras_ts.scale.batch_forecaster import BatchForecaster

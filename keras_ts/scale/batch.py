@@ -1,4 +1,4 @@
-"""``Batch``: whole series that an engine hands to a worker; ``failing`` finds those that fail."""
+"""``Batch``: the series that an engine hands to a worker; ``failing``: those that raise errors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Batch:
     """Whole series in one frame, sorted by id and time."""
 
     table: Any  # The rows, a narwhals frame.
-    windows: WindowedSeries  # The windows, which name the columns of ids and times.
+    windows: WindowedSeries  # Its settings name the columns of ids and times.
     plan_column: str | None  # The column that is True in the rows known ahead, or None.
     # True if the times were Python's dates in an object column of pandas, as Spark has them.
     dated: bool
@@ -53,7 +53,7 @@ class Batch:
                 )
         times, dated = table[windows.time_column], False
         if times.implementation.is_pandas_like() and times.to_native().dtype == object:
-            first = times.drop_nulls().head(1).to_list()  # Without rows, it is taken for dates.
+            first = times.drop_nulls().head(1).to_list()  # An empty column counts as dates.
             dated = all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
         if dated:
             native = times.to_native().astype("datetime64[us]")
@@ -77,7 +77,7 @@ class Batch:
         return np.diff(self.offsets)
 
     def parted(self, numbers: IntArray) -> tuple[Any, Any]:
-        """Return the rows of some series; and their rows known ahead, or None without any."""
+        """Return the past rows of some series; and those known ahead, None without plan column."""
         table = self.table
         if len(numbers) < len(self.lengths):
             flags: BoolArray = np.zeros(len(self.lengths), bool)
@@ -90,7 +90,7 @@ class Batch:
 
     def without_past(self) -> dict[int, str]:
         """Return, by number, why series that have only rows known ahead cannot be forecast."""
-        if self.plan_column is None or not len(self.table):
+        if self.plan_column is None:
             return {}
         past = ~self.table[self.plan_column].to_numpy()
         rows = np.add.reduceat(past, self.offsets[:-1], dtype=np.int64)
@@ -101,14 +101,14 @@ class Batch:
         }
 
     def forecast_of_all(
-        self, ahead: Any, forecast: IntArray, each: dict[str, Array], problems: dict[int, str]
+        self, ahead: Any, numbers: IntArray, each: dict[str, Array], problems: dict[int, str]
     ) -> Any:
-        """Return the forecasts of some series with rows of NaN for the others, and the reasons."""
-        # ``each`` numbers the rows of a series, as ``rows_of_a_series`` does.
+        """Return ``ahead``, the forecasts of the series ``numbers``, with NaN for the others."""
+        # ``each`` holds the steps and samples of one series; ``problems`` the reasons for NaN.
         import narwhals as nw
 
         every = np.arange(len(self.lengths))
-        others = np.setdiff1d(every, forecast)
+        others = np.setdiff1d(every, numbers)
         # Ids come from the whole batch: pandas leaves a concatenated column of texts in chunks,
         # which Spark refuses.
         count = len(each["step"])
@@ -121,16 +121,16 @@ class Batch:
         ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
         backend, table = table.implementation, table.drop(self.windows.id_column)
         # If integer times are missing, ``forecast`` returns floats, since NumPy has no missing
-        # integers. Except in pandas, they become integers: an engine needs one type in all batches.
+        # integers. An engine needs one type in all batches, so all but pandas get integers again.
         name = self.windows.time_column
         kind, floats = self.table[name].dtype, table[name].dtype.is_float()
         if kind.is_integer() and floats and not table.implementation.is_pandas_like():
             times = nw.when(~nw.col(name).is_nan()).then(nw.col(name)).otherwise(None)
             table = table.with_columns(times.cast(kind).alias(name))
         if len(others):
-            numbers = {name: np.tile(column, len(others)) for name, column in each.items()}
-            empty = nw.from_dict(numbers, backend=backend)
-            order = np.argsort(np.repeat(np.concatenate([forecast, others]), count), kind="stable")
+            tiled = {name: np.tile(column, len(others)) for name, column in each.items()}
+            empty = nw.from_dict(tiled, backend=backend)
+            order = np.argsort(np.repeat(np.concatenate([numbers, others]), count), kind="stable")
             table = nw.maybe_reset_index(nw.concat([table, empty], how="diagonal")[order])
             floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
             table = table.with_columns(nw.col(floats).fill_null(float("nan")))
@@ -142,17 +142,17 @@ class Batch:
         return native
 
 
-# Items tried alone before the search. If each of them fails, the whole batch is wrong.
+# Series tried alone before the search. If each of them fails, the whole batch is refused.
 _TRIED = 32
 
 
 def failing(
     numbers: IntArray, sizes: IntArray, attempt: Callable[[IntArray], object]
 ) -> dict[int, str]:
-    """Return the error of each item at which ``attempt`` fails, by the item's number."""
-    # A part that fails is halved, down to single items: k failing ones of n items take about ``2 *
-    # k * log2(n)`` attempts. Each part is tried together with an item that does not fail alone: a
-    # series of one row, for instance, needs another series, which has a frequency.
+    """Return the error of each series for which ``attempt`` fails, by the number of the series."""
+    # A part that fails is halved, down to single series: k failing ones of n take about ``2 * k *
+    # log2(n)`` attempts. Each part is tried together with one series that succeeds alone, since a
+    # series of one row, for instance, takes its frequency from another.
     order = numbers[np.argsort(-sizes, kind="stable")]
     tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]
     errors: list[Exception] = []
@@ -173,7 +173,8 @@ def failing(
         part = parts.pop()
         error = _error(attempt, np.sort(np.concatenate([good, part]))) if len(part) else None
         if error is not None and len(part) == 1:
-            # Tried again alone: the error of a larger part counts rows in that part.
+            # The series is tried alone, so that an error which names rows counts those of the
+            # series.
             failed[int(part[0])] = str(_error(attempt, part) or error)
         elif error is not None:
             parts += np.array_split(part, 2)

@@ -34,15 +34,15 @@ class BatchForecaster:
     """A function from a batch of whole series to a frame of their forecasts, made for engines.
 
     Ray Data's ``map_groups`` and Spark's ``applyInPandas`` and ``applyInArrow`` call it in their
-    workers. Of the model, only the path is copied to them; each worker process loads the model at
-    its first batch, and keeps it.
+    workers. Workers receive only the path of the model. Each worker process loads the model at its
+    first batch, and keeps it.
 
-    A batch must hold whole series, in any order of rows. So rows are grouped by a column ``bucket``
+    A batch must hold whole series, in any order of rows. So group the rows by a column ``bucket``
     that is computed from the id: ``pmod(xxhash64(id), buckets)`` in Spark,
     ``pandas.util.hash_array(ids) % buckets`` in Ray. Python's own hash of a text differs between
-    processes. A call costs some milliseconds, and the model forecasts up to 1,024 series at once,
-    so buckets of 2,000 to 10,000 series are fast, and one for each series is slow:
-    ``buckets = series // 4000``, but at least a few times as many as workers.
+    processes. Buckets of 2,000 to 10,000 series are fast; one bucket for each series is slow, since
+    each call costs some milliseconds. Take ``buckets = series // 4000``, but at least a few times
+    as many as workers.
 
     The forecasts are those of ``forecast``. A series that cannot be forecast gets rows of NaN, with
     the reason in the column ``problem``, and the others are forecast. Such series are found by
@@ -73,18 +73,18 @@ class BatchForecaster:
     >>> folder.cleanup()
 
     Args:
-        filepath: What ``load_model`` takes. A local path is made absolute, and must exist both here
-            and, with the same contents, on each worker: a worker refuses a file that was replaced,
-            since otherwise one run would mix the forecasts of two models. An address with ``://``
-            is opened by the workers alone.
+        filepath: What ``load_model`` takes. A local path is made absolute, and must exist here and
+            on each worker, with the same contents: a worker refuses a file that was replaced, since
+            one run would mix the forecasts of two models. Only the workers open an address with
+            ``://``.
         windows: As in ``forecast``. Defaults to None: those that the model carries. They must name
             an ``id_column`` and a ``time_column``, by which rows are sorted.
         steps: As in ``forecast``. Defaults to None: the horizon.
         future: The name of a column of the batch that is False in the past rows of each series, and
             True in the rows known ahead that follow. Needed if the windows have ``future_columns``.
             With ``missing="mask_targets"``, each series needs a row at the last step, with missing
-            values if it is closed: open series may be in other batches. A series with only rows
-            known ahead is not forecast here; with ``min_inputs=0``, ``forecast`` can.
+            values if that day is closed. A series with only rows known ahead is not forecast;
+            ``forecast`` can do that, with ``min_inputs=0``.
         incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
             "raise" raises an error, which ends the job. Defaults to "nan".
         num_samples: As in ``forecast``. Defaults to None: no sample paths.
@@ -96,7 +96,8 @@ class BatchForecaster:
 
     Output:
         A frame of the same library with the columns of ``forecast`` and ``problem``, one row for
-        each series and step, sorted by both. ``problem`` is null for a series that was forecast.
+        each series, step and sample path, sorted by them. ``problem`` is null for a series that was
+        forecast.
         The timestamps of a series are null if reading it raised an error.
 
     Raises:
@@ -134,7 +135,7 @@ class BatchForecaster:
         carried = windows or self._file.windows()
         if carried is not None:
             self._check(carried)
-        # Ray asks a function for its name. Spark counts its parameters, and would count ``self``.
+        # Ray reads the name of a function. Spark counts its parameters, and would count ``self``.
         self.__name__ = type(self).__name__
         batch = inspect.Parameter("batch", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.__signature__ = inspect.Signature([batch])
@@ -146,7 +147,7 @@ class BatchForecaster:
         """Return the forecasts of all series of a batch."""
         interface = self._interface()
         sorted_batch = Batch.of(batch, interface.windows, self._future)
-        # Preparing no series raises those errors that concern the whole batch.
+        # Without any series, only errors that concern the whole batch are raised.
         self._prepared(interface, sorted_batch, np.empty(0, np.int64))
         every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
         problems: dict[int, str] = {}
@@ -158,7 +159,8 @@ class BatchForecaster:
         def run(numbers: IntArray) -> None:
             self._prepared(interface, sorted_batch, numbers).forecast()
 
-        # The first search only prepares, which raises most errors; the second runs the model.
+        # The first search only prepares the windows, which raises most errors; the second runs the
+        # model.
         searches: list[Any] = []
         if self._incomplete == "nan":
             problems, searches = sorted_batch.without_past(), [run, prepare]
@@ -184,8 +186,8 @@ class BatchForecaster:
     def schema(self, frame: Any) -> str:
         """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.
 
-        It loads the model, and so refuses before the job what each worker would refuse: missing
-        columns, or arguments that do not fit the model.
+        This loads the model, so that missing columns and arguments that do not fit the model are
+        refused before the job begins.
 
         Example:
 
@@ -194,7 +196,7 @@ class BatchForecaster:
         ... )
 
         Args:
-            frame: The Spark DataFrame that is grouped. None of its rows is computed.
+            frame: The Spark DataFrame that is grouped. No row of it is computed.
 
         Returns:
             Names and types, such as "`shop` string, `day` date, `step` bigint, `units` float,
@@ -250,21 +252,21 @@ class BatchForecaster:
         return Prepared.of(interface, series, self._steps, plan, None, self._incomplete, sampling)
 
 
-# The most models that a process keeps: a worker may run for many nights, each with a new model.
+# The most models that a worker process keeps in memory; a worker may live through many jobs.
 _MOST = 2
 _LOADING = threading.Lock()  # Otherwise threads that start together would each load the model.
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file or a remote place that holds a model."""
+    """The path or address of a model."""
 
     path: str  # The absolute path, or an address with ``://``.
     digest: str | None  # SHA-256 of the contents; None for an address.
 
     @classmethod
     def of(cls, filepath: str | os.PathLike[str]) -> Self:
-        """Return a file that exists and is whole, or any address."""
+        """Return a local file, checked to exist and to be complete, or any address."""
         path = path_text("filepath", filepath)
         if "://" in path:
             return cls(path, None)
@@ -279,7 +281,7 @@ class ModelFile:
         return cls(str(place), _digest(place))
 
     def windows(self) -> WindowedSeries | None:
-        """Return the windows in the file; None for an address or a folder only Keras reads."""
+        """Return the windows in the file; None for an address, or a folder only Keras reads."""
         if self.digest is None or Path(self.path).is_dir():
             return None
         return load_windows(self.path)

@@ -34,10 +34,10 @@ class PanelStore(StoredPanel):
     ``backtest`` and ``forecast`` take a store as they take a frame, and give the same windows in
     another order: series stand in the order of ``ids``. Rows are sorted within each series.
 
-    The settings of ``write`` for ids, timestamps, static columns and the calendar hold for all
-    windows of the store. Targets, columns known ahead, lengths and batches may differ. Windows
-    may also leave out the calendar. If the series have gaps in time, ``missing`` must be
-    ``"mask"`` or ``"mask_targets"`` either in both settings or in neither.
+    Windows of the store must have the ids, timestamps, static columns and calendar that ``write``
+    was given; only the calendar may be left out. Targets, columns known ahead, lengths and batches
+    may differ. If the series have gaps in time, ``missing`` must be ``"mask"`` or
+    ``"mask_targets"`` either in both settings or in neither.
 
     Example:
 
@@ -65,15 +65,15 @@ class PanelStore(StoredPanel):
 
     @classmethod
     def write(cls, source: Any, folder: str | os.PathLike[str], windows: WindowedSeries) -> Self:
-        """Write a store from rows in any order, of which only some are in memory at a time.
+        """Write a store from rows in any order, which need not fit into memory.
 
         DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. This takes
-        some hundred megabytes of memory, or as much as the longest series. Until the store is
-        whole, the folder takes twice the size of the rows as numbers, and a compressed copy of rows
-        that came from other sources than Parquet files.
+        some hundred megabytes of memory, or as much as the longest series. While it is written, the
+        folder takes twice the size of the rows as numbers. Rows that do not come from Parquet files
+        are also copied there, compressed.
 
-        An interrupted write leaves a folder that cannot be opened, and the same call begins again.
-        A write that takes more than some seconds shows its progress.
+        An interrupted write leaves a folder that cannot be opened; the same call begins anew. A
+        write that takes more than some seconds shows its progress.
 
         Args:
             source: A folder of Parquet files (with its subfolders), a Parquet file, a pyarrow
@@ -90,7 +90,7 @@ class PanelStore(StoredPanel):
         Raises:
             FileExistsError: The folder holds a store or other files.
             ImportError: polars, pyarrow, narwhals or duckdb is not installed.
-            OSError: The disk is full; make room, and the same call begins again.
+            OSError: The disk is full; make room, and repeat the call.
             TypeError: ``source`` or ``windows`` is of another type, or a column holds no numbers.
             ValueError: A file cannot be read, or the rows are refused as ``windows.build`` would
                 refuse them.
@@ -171,17 +171,12 @@ def unfinished(folder: Path) -> Iterator[Path]:
         raise FileExistsError(
             f"folder={str(folder)!r} holds other files. Name a new folder for the store."
         )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise NotADirectoryError(
-            f"folder={str(folder)!r} is a file, or lies below one. Name a folder."
-        ) from None
+    path.mkdir(parents=True, exist_ok=True)
     with locked(path / "lock") as alone:
         if not alone:
             raise RuntimeError(f"Another process is writing to folder={str(folder)!r}.")
         _refuse_whole(folder)  # Another process may have finished in the meantime.
-        # Files that an earlier write left are deleted, except the lock.
+        # Delete what an interrupted write left, except the lock.
         for pattern in _WRITTEN:
             for left in folder.glob(pattern):
                 left.unlink()
@@ -197,7 +192,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
                 raise
             raise OSError(
                 error.errno,
-                f"{error.strerror}: the store is not whole yet. Make room, and call "
+                f"{error.strerror}: the store is not complete. Make room, and call "
                 "PanelStore.write again",
                 str(folder),
             ) from error
@@ -216,7 +211,7 @@ def _write(source: Any, folder: Path, work: Path, windows: WindowedSeries) -> No
     survey, parts = Survey(), list[SortedSeries]()
     for rows in open_source(source, work):
         look_at(survey, rows, windows)
-        if len(survey.files) == 1:
+        if len(survey.files) == 1:  # Refuse wrong columns before more rows are read.
             Layout.of(survey, windows, whole=False)
     read_series(survey, windows)
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")

@@ -1,1 +1,1 @@
-"""Writes the files of a store: from a source to buckets, sorted series, and a whole folder."""
+"""Writes the files of a store: copies a source to Parquet, sorts its rows, and stores arrays."""

@@ -1,7 +1,7 @@
-"""Reads the rows of a source twice: once for the ids, and once to be sorted by DuckDB.
+"""Reads the rows of a source twice: first for the ids, then for DuckDB to sort them.
 
-DuckDB gets numbers: the place of each row's id among all ids, its timestamp and its values. It
-keeps in files what exceeds its memory. The rows come back in blocks of whole series.
+DuckDB sorts by the number of the id among all ids, and by time, and keeps in files what exceeds its
+memory. The rows come back in blocks of whole series.
 """
 
 import errno
@@ -17,11 +17,11 @@ from keras_ts.windows.reading.frames import named_ahead
 from keras_ts.windows.reading.stored import opened_polars
 from keras_ts.windows.spec import WindowSpec
 
-# Bytes in a block of sorted rows, and in a batch of rows that enters or leaves DuckDB, roughly.
+# Rough bytes in a block of sorted rows, and in a batch of rows that enters or leaves DuckDB.
 BLOCK_BYTES, BATCH_BYTES = 1 << 25, 1 << 22
 # What DuckDB may use; more threads would need more memory.
 _MEMORY, _THREADS = "200MB", 2
-# A column with more texts holds no categories, so no more of its texts are kept.
+# A column with more distinct texts does not hold categories, so only these are kept.
 _MOST_TEXTS = 2000
 
 
@@ -32,13 +32,13 @@ def opened_duckdb() -> Any:
 
 @dataclass
 class Survey:
-    """What is known of the rows of a source."""
+    """The files, types, series, missing values and texts of a source."""
 
     files: list[Rows] = field(default_factory=list)
     empty: Any = None  # A frame without rows, with types that hold the values of all rows.
     # A frame with the id and the static columns of each series, in the order of ids.
     series: Any = None
-    lacking: set[str] = field(default_factory=set)  # The columns with missing values.
+    lacking: set[str] = field(default_factory=set)  # Names of columns with missing values.
     # The distinct texts of each column of text that is known ahead or static.
     texts: dict[str, set[str]] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class Survey:
 
     @property
     def varying(self) -> list[str]:
-        """The columns that are sorted: all but those of ids and static ones."""
+        """The columns that DuckDB sorts: all but the ids and the static ones."""
         return [name for name in self.empty.columns if name not in self.series.columns]
 
     @property
@@ -66,7 +66,7 @@ class Survey:
 
 
 def look_at(survey: Survey, rows: Rows, spec: WindowSpec) -> None:
-    """Add a file of rows to a survey, or refuse its columns."""
+    """Add a file to a survey, and refuse columns that differ from those of earlier files."""
     empty = rows.empty()
     like = empty if survey.empty is None else survey.empty
     check_columns(like, empty, rows.name, spec)
@@ -106,9 +106,8 @@ def read_series(survey: Survey, spec: WindowSpec) -> None:
 
 
 def sorted_blocks(survey: Survey, work: Path, spec: WindowSpec) -> Iterator[Any]:
-    """Yield frames of whole series, in the order of the ids and of time within each."""
-    # Without timestamps, rows keep their order within a series. DuckDB reads all rows, and so
-    # completes the survey, before the first frame comes.
+    """Yield frames of whole series, sorted by id and time (by row, without timestamps)."""
+    # DuckDB reads all rows before it returns the first, so the survey is complete by then.
     import pyarrow
 
     duckdb = opened_duckdb()
@@ -123,7 +122,7 @@ def sorted_blocks(survey: Survey, work: Path, spec: WindowSpec) -> Iterator[Any]
         "temp_directory": str(work / "sorting"),
         "threads": _THREADS,
         "preserve_insertion_order": False,
-        # Otherwise the join might build its hash table of all rows, not of the series.
+        # Otherwise DuckDB might build the hash table of the join from all rows, not from the ids.
         "disabled_optimizers": "join_order,build_side_probe_side",
     }
 
@@ -158,7 +157,7 @@ def sorted_blocks(survey: Survey, work: Path, spec: WindowSpec) -> Iterator[Any]
 
 
 def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
-    """Yield the rows of a source as Arrow batches of numbers, and complete the survey."""
+    """Yield the rows of a source as Arrow batches for DuckDB, and complete the survey."""
     columns: list[str] = [survey.series.columns[0], *survey.varying]
     progress, row = ProgressBar(sum(rows.count() for rows in survey.files), "row"), 0
     for rows in survey.files:
@@ -172,7 +171,7 @@ def _batches(survey: Survey, spec: WindowSpec, most: int) -> Iterator[Any]:
 
 
 def _prepared(frame: Any, survey: Survey, spec: WindowSpec, row: int) -> Any:
-    """Return a frame as DuckDB sorts it: ``id``, ``place`` within a series, and other columns."""
+    """Return ``id``, ``place`` (the time, or the number of the row) and values ``c0``, ``c1``..."""
     polars = opened_polars()
     names = survey.varying
     types = {name: survey.empty.schema[name] for name in (*names, spec.id_column)}
@@ -200,13 +199,13 @@ def _of_whole_series(batches: Iterable[Any], most: int) -> Iterator[Any]:
         if last:
             yield joined[:last]
         held = [joined[last:]]
-        enough = max(most, 2 * len(held[0]))  # Else each batch would copy a long series again.
+        enough = max(most, 2 * len(held[0]))  # Copy a long series only each time it has doubled.
     if held:
         yield polars.concat(held)
 
 
 def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
-    """Refuse rows without ids or times, or with other columns or types than the rows before."""
+    """Refuse a file without ids or times, or with other columns or types than earlier files."""
     if set(other.columns) != set(like.columns):
         raise ValueError(
             f"{name} has the columns {_checks.shown(other.columns)}, and the rows before "
@@ -233,7 +232,7 @@ def check_columns(like: Any, other: Any, name: str, spec: WindowSpec) -> None:
 
 
 def _family(kind: Any) -> str:
-    """Return a name shared by types that one column may mix; "" for a column without values."""
+    """Return the same name for types that files may mix in a column; "" for a column of nulls."""
     if kind == opened_polars().Null:
         return ""
     return "numbers" if kind.is_numeric() or kind == opened_polars().Boolean else str(kind)

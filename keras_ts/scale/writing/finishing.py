@@ -1,7 +1,7 @@
-"""Writes sorted rows into the files of a store, and then what depends on the whole panel.
+"""Writes sorted rows into the files of a store, and then fills gaps and adds the calendar.
 
-A series too short to have a frequency gets the frequency of other series, and gaps in time are
-filled on a grid that series share. So all timestamps are read again, from memory maps.
+A series too short to have a frequency takes that of other series, and gaps in time are filled on a
+grid that all series share. So both wait for the last row, and timestamps are read a second time.
 """
 
 import uuid
@@ -41,13 +41,13 @@ from keras_ts.windows.reading.stored import SETTINGS, StoredSettings, opened_pol
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
-# Prefix of the files of sorted rows.
+# First part of the names of files of sorted rows.
 SORTED = "sorted"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a source become numbers."""
+    """The settings and dtypes by which the rows of a source become numbers."""
 
     spec: WindowSpec  # The settings of the windows, with the categories of all columns of text.
     names: list[str]  # The columns except those of ids and timestamps.
@@ -67,8 +67,8 @@ class Layout:
                     f"static_columns={name!r} holds missing texts. Fill them, or leave the column "
                     "out."
                 )
-        # ``sample`` is a frame with the types and texts of all rows, and a missing text in each
-        # column that lacks some. Unless the survey is ``whole``, types or texts may be unknown yet.
+        # ``sample`` is a small frame with the types of all rows, all their texts, and a missing
+        # text where rows lack one. Unless ``whole``, some types and texts are not known yet.
         known = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, [*schema])}
         rows, sample = 1 + max(map(len, known.values()), default=0), {}
         for name, kind in schema.items():
@@ -93,7 +93,7 @@ class Layout:
 
     @property
     def reading(self) -> WindowSpec:
-        """The settings to read columns that vary, without a calendar and with gaps left open."""
+        """The settings for sorted rows: without static columns and calendar, gaps left open."""
         spec = self.spec
         categories = {
             c: of for c, of in (spec.categories or {}).items() if c not in spec.per_series
@@ -110,19 +110,19 @@ class Layout:
 
 @dataclass(frozen=True)
 class SortedSeries:
-    """What stays in memory of series that were written."""
+    """What stays in memory of series whose rows were written to files."""
 
-    lengths: IntArray  # Length of each series.
-    gaps: IntArray  # Flat positions that must not share a window with the one before.
+    lengths: IntArray  # Rows of each series.
+    gaps: IntArray  # Rows, numbered over all series, that follow a gap in time.
     inferred: Frequencies  # The frequency of each series, from its own timestamps.
     complete: bool  # True if all values are finite.
     keys: Any  # A polars frame with the id and the first timestamp of each series.
-    zone: str | None  # Name of the timestamps' time zone, or None.
-    times: str | None  # The timestamps' dtype, or None.
+    zone: str | None  # Name of the time zone, or None.
+    times: str | None  # dtype of the timestamps, or None.
 
     @classmethod
     def joined(cls, parts: Iterable["SortedSeries"]) -> "SortedSeries":
-        """Return the series of all parts, one part after the other."""
+        """Return the series of all parts, in their order."""
         parts = list(parts)
         begins = concatenated_offsets([part.lengths.sum() for part in parts])
         different = {part.times for part in parts}
@@ -175,12 +175,12 @@ def read_static(survey: Survey, layout: Layout) -> Array:
     return static.astype(layout.dtype)
 
 
-# How the names of files of rows begin once a calendar or missing rows were added.
+# First part of the names of files of rows to which a calendar or missing rows were added.
 _REGULAR = "regular"
 
 
 def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) -> None:
-    """Write all files of a store except those of sorted rows; the settings come last."""
+    """Write the other files of a store; the settings come last, and make it complete."""
     spec = layout.spec
     panel = _sorted_panel(series, folder, layout)
     grid = panel if panel.clock is None else on_common_grid(panel)
@@ -232,7 +232,7 @@ def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) ->
 
 
 def _sorted_panel(series: SortedSeries, folder: Path, layout: Layout) -> FlatSeries:
-    """Return the panel of sorted rows, as memory maps, with the frequencies of its series."""
+    """Return sorted rows as a panel of memory maps, with the frequencies of its series."""
     offsets = concatenated_offsets(series.lengths)
 
     def rows(name: str, dtype: Any, shape: tuple[int, ...]) -> Array:
@@ -260,7 +260,7 @@ def _sorted_panel(series: SortedSeries, folder: Path, layout: Layout) -> FlatSer
 def _rewritten(
     panel: FlatSeries, fills: bool, folder: Path, layout: Layout
 ) -> tuple[np.dtype[Any], IntArray]:
-    """Write the rows anew, with missing rows and a calendar; return their dtype and the lengths."""
+    """Write rows anew, with missing rows and a calendar; return their dtype and the lengths."""
     spec, kind = layout.spec, layout.dtype
     if panel.clock is None and spec.cycles:
         checked_front(panel, f"calendar={list(spec.cycles)}")

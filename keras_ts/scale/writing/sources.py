@@ -1,7 +1,7 @@
 """Opens a source as Parquet files, which are read some rows at a time.
 
-Rows from elsewhere (frames, lazy frames, datasets) are first written to Parquet files in the folder
-of the unfinished store, since they are read twice: once for the ids, and once to be sorted.
+All rows are read twice. So frames, lazy frames and datasets are first written to Parquet files in
+the folder of the unfinished store.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 from keras_ts.windows.reading.frames import is_frame
 from keras_ts.windows.reading.stored import opened_polars
 
-# The rows that are read at once take about this many bytes of memory.
+# Rough bytes of the rows that are read at once.
 PIECE_BYTES = 1 << 25
 
 
@@ -27,7 +27,7 @@ class Rows:
     path: Path
 
     def empty(self) -> Any:
-        """Return a polars frame without rows, of the file's columns."""
+        """Return a polars frame with the columns of the file, without rows."""
         with self._opened() as file:
             return _with_texts(opened_polars().from_arrow(file.schema_arrow.empty_table()))
 
@@ -37,7 +37,7 @@ class Rows:
             return int(file.metadata.num_rows)
 
     def frames(self, columns: list[str]) -> Iterator[Any]:
-        """Yield polars frames of some columns, in the order of the rows."""
+        """Yield the rows of some columns in polars frames, in their order."""
         with self._opened() as file:
             groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
             size = sum(group.total_byte_size for group in groups)
@@ -54,7 +54,7 @@ class Rows:
 
 
 def open_source(source: Any, work: Path) -> Iterable[Rows]:
-    """Return the Parquet files of a source; write rows from elsewhere into ``work`` first."""
+    """Return the Parquet files of a source; other sources are written into ``work`` first."""
     polars = opened_polars()
     import pyarrow.dataset
 
@@ -83,14 +83,14 @@ def _files(path: Path) -> list[Rows]:
     if not path.exists():
         raise FileNotFoundError(f"source={str(path)!r}: there is no such file or folder.")
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-    # Engines keep Parquet files without rows of the table beside them, as in ``_delta_log``.
+    # Engines keep Parquet files of their own in folders such as ``_delta_log``.
     parts = {file: file.relative_to(path).parts for file in files}
     files = [file for file in files if not any(part[0] in "_." for part in parts[file])]
     if not files:
         raise FileNotFoundError(f"source={str(path)!r}: the folder holds no file *.parquet.")
     if any("=" in folder for file in files for folder in parts[file][:-1]):
         raise ValueError(
-            f"source={str(path)!r} has columns in the names of its folders. Pass "
+            f"source={str(path)!r} keeps columns in the names of its folders. Pass "
             f'pyarrow.dataset.dataset({str(path)!r}, partitioning="hive"), which reads them.'
         )
     return [Rows(str(file), file) for file in files]
@@ -144,7 +144,7 @@ def _of_frames(frames: Iterable[Any], work: Path) -> Iterator[Rows]:
 
 
 def _with_texts(frame: Any) -> Any:
-    """Return a frame with texts for categories, since each batch has different categories."""
+    """Return a frame with categories as texts, since the categories of batches differ."""
     polars = opened_polars()
     kinds = polars.selectors.by_dtype(polars.Categorical, polars.Enum)
     return frame.with_columns(kinds.cast(polars.String))
