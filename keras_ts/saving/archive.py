@@ -1,9 +1,8 @@
 """Reads Keras's files without trusting them.
 
-A ``.keras`` file is a zip archive, and may come from anywhere: its table of contents is checked
-before it is used, and each member is read up to a limit. Nothing is ever unpacked to disk. An HDF5
-file can point to other files, or declare terabytes in a few bytes. Keras writes no such files, so
-they are refused.
+A ``.keras`` file is a zip archive: its table of contents is checked before anything is read, and
+nothing is unpacked to disk. An HDF5 file can point to other files, or declare terabytes in a few
+bytes. Keras writes no such files, so they are refused.
 """
 
 import contextlib
@@ -29,7 +28,7 @@ _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsing JSON can take twenty times its size in memory. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS, _MOST_OBJECTS, _MOST_CONFIG = 10_000, 100_000, 8 << 20
-# Keras stores its members uncompressed; a file packed by hand shrinks less than this.
+# Keras stores its members uncompressed; weights compressed by hand shrink less than this.
 _MOST_EXPANSION = 100
 # HDF5's flags DONT_COPY and DONT_RELEASE, which h5py does not name.
 _WITHOUT_A_COPY = 0x2 | 0x4
@@ -37,7 +36,7 @@ _WITHOUT_A_COPY = 0x2 | 0x4
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
-    """Open a ``.keras`` file for reading, its table of contents checked."""
+    """Open a ``.keras`` file for reading, and check its table of contents."""
     file = existing(path)
     with contextlib.ExitStack() as stack:
         try:
@@ -49,13 +48,13 @@ def opened(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
 
 
 def read(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return the content of a member, checked against its checksum."""
+    """Return the content of a member; its checksum must be right."""
     with _readable(f"{archive.filename!r}: {name}"):
         return archive.read(name)
 
 
 def read_json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
-    """Return the JSON object in member ``name``; the archive comes from ``opened``."""
+    """Return the JSON object in member ``name`` of an archive."""
     where = f"{archive.filename!r}: {name}"
     try:
         size = archive.getinfo(name).file_size
@@ -80,7 +79,7 @@ def rewrite(
     target: str | os.PathLike[str],
     members: Mapping[str, bytes],
 ) -> None:
-    """Copy ``source`` to ``target``, whole or not at all, with some ``members`` replaced."""
+    """Copy ``source`` to ``target``, with some ``members`` replaced."""
     with opened(source) as old, replacing(target) as path, zipfile.ZipFile(path, "w") as new:
         for info in old.infolist():
             if info.filename in members or info.is_dir():
@@ -97,7 +96,7 @@ def rewrite(
 
 
 def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
-    """Set ``values`` in a JSON member, in place, in a file that nobody else reads yet."""
+    """Set ``values`` in a JSON member of a file, in place."""
     # The bytes of the old member stay in the file, but the table of contents no longer lists them.
     with zipfile.ZipFile(path, "a") as archive:
         content = json.dumps({**read_json(archive, name), **values}, allow_nan=False).encode()
@@ -111,7 +110,7 @@ def update_json(path: Path, name: str, values: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _readable(where: str) -> Iterator[None]:
-    """Turn the errors of reading a damaged member into a clear one."""
+    """Raise a clear error if the ``with`` block reads a damaged member."""
     try:
         yield
     except (*_DAMAGE, zlib.error, EOFError) as error:
@@ -167,7 +166,7 @@ def check_weights(content: bytes, where: str) -> None:
             file = h5f.open_file_image(content, flags=_WITHOUT_A_COPY)
         except ValueError as error:  # The first bytes are wrong.
             raise OSError(str(error)) from error
-        # The open file reads from ``content``, and must not outlive it.
+        # The open file reads from ``content``, so it must be closed first.
         with contextlib.closing(file):
             _check_objects(file, len(content), where)
 
@@ -201,7 +200,7 @@ def check_hdf5(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def arrays(source: str | bytes, where: str) -> Iterator[tuple[str, Array]]:
-    """Yield the path and the values of every data set, one at a time."""
+    """Yield the path and the values of every data set in an HDF5 file."""
     import h5py
 
     with (
@@ -242,7 +241,7 @@ def _check_objects(file: Any, size: int, where: str) -> None:
         if info.type != h5o.TYPE_DATASET:
             return None
         data = h5d.open(file, name)
-        # The values lie in one piece in this file, as Keras writes them: no more checks, for speed.
+        # Values in one piece, as Keras writes them, lie within this file.
         if data.get_offset() is not None:
             return None
         plist = data.get_create_plist()

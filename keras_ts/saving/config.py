@@ -1,8 +1,7 @@
-"""Reads a saved config as a tree of objects.
+"""Reads a saved config, which holds each object as a dict of ``class_name`` and ``config``.
 
-Keras writes every object as a dict of ``class_name`` and ``config``, one within another.
 ``walk`` visits them all. ``explain`` finds in a config why Keras could not load its file, and says
-in at most five lines what to do.
+in a few lines what to do.
 """
 
 import re
@@ -20,7 +19,7 @@ _FUNCTIONS = (
 
 
 class Place(NamedTuple):
-    """The layers around a value, outermost first, and the compile setting around it, if any."""
+    """Where a value stands: in these layers, outermost first, or in a setting of ``compile``."""
 
     layers: tuple[str, ...] = ()
     part: str = ""
@@ -31,13 +30,13 @@ class Place(NamedTuple):
         return f"Layer {self.layers[-1]!r}" if self.layers else "The model"
 
 
-# ``walk`` keeps only these types in memory, not the numbers of a long list.
+# ``walk`` visits only these types, since a list may hold many numbers.
 _NESTED = (dict, list)
 
 
 def walk(config: Any) -> Iterator[tuple[Place, Any]]:
     """Yield every dict and list in ``config`` with its place, outer ones first."""
-    # The items of a dict or list are read after it was yielded, so the caller may change them.
+    # The caller may change a dict or list: its items are read after it was yielded.
     pending = [(Place(), config)]
     while pending:
         place, value = pending.pop()
@@ -46,7 +45,7 @@ def walk(config: Any) -> Iterator[tuple[Place, Any]]:
             pending.extend((place, item) for item in reversed(value) if isinstance(item, _NESTED))
         elif isinstance(value, dict):
             name = layer_name(value)
-            # Losses and optimizers have names, too, but their part identifies them.
+            # Losses and optimizers also have names, but ``part`` tells where they are.
             if name is not None and not place.part:
                 place = Place((*place.layers, name))
             yield place, value
@@ -74,7 +73,7 @@ def layer_name(entry: dict[str, Any]) -> str | None:
 
 
 def title(entry: dict[str, Any]) -> str:
-    """Return the name, cut short, by which Keras looks up the class or function of an entry."""
+    """Return the name by which Keras looks up the class or function of an entry, cut short."""
     if entry["class_name"] == "function":
         return str(entry["config"])[:100]
     return str(entry.get("registered_name") or entry["class_name"])[:100]
@@ -102,7 +101,7 @@ def explain(
     version: Any,
     custom_objects: dict[str, Any] | None,
 ) -> str:
-    """Return a few lines on why the file at ``path`` did not load, and what to do."""
+    """Return a few lines that say why the file at ``path`` did not load, and what to do."""
     objects = list(entries(config))
     lines = [f"{path!r} could not be loaded."]
     for place, entry in objects:
@@ -140,7 +139,7 @@ def explain(
 def _cure_of_missing(
     place: Place, entry: dict[str, Any], custom_objects: dict[str, Any]
 ) -> str | None:
-    """Return what to do about an object that Keras will not find; None if Keras will find it."""
+    """Return what to do about an object that Keras does not find; None for one that it finds."""
     if is_stock(entry):
         return None
     known_as = title(entry)
@@ -167,7 +166,7 @@ def _cure_of_missing(
 def _wrong_setting(
     entry: dict[str, Any], custom_objects: dict[str, Any] | None
 ) -> Exception | None:
-    """Return the error that Keras raises for an object's settings, or None; build no weights."""
+    """Return the error that Keras raises for the settings of an object, or None."""
     settings = entry["config"]
     composite = not isinstance(settings, dict) or "layers" in settings or "layer" in settings
     if composite or "module" not in entry:
@@ -186,7 +185,7 @@ def short(error: BaseException) -> str:
     for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
         text = text.rpartition(mark)[2] if mark in text else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # OpenVINO names lines of its source code before the reason, and marks the reason by ``--``.
+    # OpenVINO writes lines of its source code first; ``--`` marks the reason.
     lines = [line for line in lines if line.startswith("--")] or lines
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         del lines[0]

@@ -1,8 +1,8 @@
 """Loads models, with errors that fit on a screen and say what to do.
 
-Keras raises errors of 7 KB that end in the hint, accepts weights with a wrong checksum, and follows
-links out of a file of weights. So a file is checked here before Keras loads it. If Keras fails, the
-file's config is searched for the cause.
+Keras accepts weights with a wrong checksum, follows links out of a file of weights, and raises
+errors of 7 KB. So each file is checked before Keras loads it. If Keras fails, the cause is looked
+for in the file's config.
 """
 
 import contextlib
@@ -31,12 +31,12 @@ _SAVED_MODEL = (
     "is a SavedModel, which Keras 3 runs but does not load: "
     "keras.layers.TFSMLayer(filepath, call_endpoint='serving_default')."
 )
-# A folder in the form of the Hugging Face hub holds the model under this name.
+# The file of the model in a folder that ``save_model`` wrote.
 IN_FOLDER = "model.keras"
 # A model may have this many weights that no file holds, such as states of random numbers.
 _UNSAVED_VALUES = 1 << 20
-# What a model without a ``WindowedInput`` carries rides in ``metadata.json``, which Keras writes
-# and does not read. If the archive held one more file, Keras would unpack all of it at every load.
+# The windows of a model without a ``WindowedInput`` ride in ``metadata.json``, which Keras writes
+# and does not read. One more file in the archive would make Keras unpack all of it at every load.
 KEY = "keras_ts"
 _LAYER = "keras_ts>WindowedInput"
 _FIELDS = tuple(field.name for field in fields(Carried))
@@ -105,8 +105,8 @@ def load_model(
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     """Return the window settings of the model in a file, without building the model.
 
-    They come from the model's ``WindowedInput``, whatever saved the file, or else from the file's
-    metadata, where ``save_model`` or ``save_portable`` put them.
+    They are read from the model's ``WindowedInput`` or, without one, from the file's metadata,
+    where ``save_model`` and ``save_portable`` put them.
 
     Example:
 
@@ -132,7 +132,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
 
 
 def load_carried(filepath: str | os.PathLike[str]) -> Carried:
-    """Return all that a file carries with its windows; see ``load_windows``."""
+    """Return the windows in a file, with the columns, frequency and scorecard beside them."""
     path = located_file(path_text("filepath", filepath))
     carried = carried_in(*look_through(path, whole=False), path)
     if carried is None:
@@ -144,13 +144,13 @@ def load_carried(filepath: str | os.PathLike[str]) -> Carried:
 
 
 def located(path: str) -> str:
-    """Return the path of the model in a folder that ``save_model`` wrote; other paths stay."""
+    """Return the path of the model in a folder that ``save_model`` wrote, or ``path`` itself."""
     inside = Path(path) / IN_FOLDER
     return str(inside) if inside.is_file() else path
 
 
 def located_file(path: str) -> str:
-    """Return what ``located`` does; refuse a folder without a model."""
+    """Return ``located(path)``, or refuse a folder without a model."""
     place = located(path)
     if Path(place).is_dir():
         raise FileNotFoundError(
@@ -169,8 +169,7 @@ def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
     """Refuse a model of far more weights than the file can hold, before they take memory."""
-    # A config of a few bytes can ask for a billion weights. A file that holds them is larger: each
-    # takes at least one byte.
+    # A config of a few bytes can ask for a billion weights, each of which takes a byte in a file.
     objects: dict[str, Any] = {}
     if path.endswith(HDF5):
         size = Path(path).stat().st_size
@@ -184,7 +183,7 @@ def refuse_too_many_weights(
         copied = copy.deepcopy(config) | {"compile_config": None}  # Keras changes what it reads.
         for _, value in walk(copied):
             if isinstance(value, dict) and value.get("stateful"):
-                value["stateful"] = False  # A state is no weight, and would take memory at once.
+                value["stateful"] = False  # States would take memory at once.
         keras.saving.deserialize_keras_object(copied, objects | (custom_objects or {}))
 
     drawn = random.getstate()  # Initializers draw their seeds.
@@ -200,7 +199,7 @@ def refuse_too_many_weights(
 
 
 def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check a file, if ``whole`` its weights too; return its config and metadata."""
+    """Check a file, with its weights if ``whole``; return its config and metadata."""
     if path.endswith(HDF5):
         return archive.check_hdf5(path)
     if _is_saved_model(path):
@@ -248,10 +247,10 @@ def _read(settings: Any) -> Carried:
 
 
 # Up to Keras 3.15, recurrent layers pass masks on. In Keras's master (3.16) a mask ends at the
-# first of these layers, with a warning. The file of a functional model names the mask of each layer
-# as an argument, so its forecasts stay. A ``Sequential``, and a model that is called with a mask,
-# would give other forecasts, and a loss that reads the mask of the outputs another value. So
-# ``load_model`` makes the layers of such files pass masks on, and ``save_model`` notes that in the
+# first of these layers, with a warning. Files of functional models keep their forecasts, since they
+# name the mask of each layer as an argument. A ``Sequential``, and a model that is called with a
+# mask, would forecast differently, and a loss that reads the mask of the outputs would change. So
+# ``load_model`` makes the layers of older files pass masks on, and ``save_model`` notes this in the
 # metadata, since no config holds it.
 MASKS_MARK = {"keras_ts_passes_masks": True}
 _LAST = (3, 15)
@@ -290,6 +289,6 @@ def masks_passed_on(model: keras.Model) -> bool:
 
 def _passes_by_itself() -> bool:
     """Return True if the recurrent layers of this Keras pass masks on, as they do up to 3.15."""
-    # With names, these two layers do not count in the names that Keras gives to others.
+    # Without a name, the probe would change the numbers in Keras's names of later layers.
     probe = keras.layers.TimeDistributed(keras.layers.Identity(name="probe"), name="probe")
     return bool(probe.supports_masking)

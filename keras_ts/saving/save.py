@@ -1,4 +1,4 @@
-"""Saves a model together with the windows it was trained on; ``scorecard`` adds its scores."""
+"""Saves a model with the windows that it was trained on and the scores that it got."""
 
 import contextlib
 import os
@@ -38,10 +38,10 @@ def save_model(
     ``keras.saving.load_model`` opens the file as well. An existing file is replaced only once the
     new one is complete.
 
-    A model with a ``WindowedInput`` carries its windows already, also into files that Keras's own
+    A model with a ``WindowedInput`` carries its windows, also into files that Keras's own
     ``model.save`` writes. For any other model they go into the file's metadata, where
-    ``model.save`` does not put them. The scores of a report are kept in the same place:
-    ``scorecard`` returns them, and says if the weights have changed since they were judged.
+    ``model.save`` does not put them. The scores of a report are kept with the windows.
+    ``scorecard`` returns the scores, and says if the weights have changed since then.
 
     If ``filepath`` is a folder, the model is written into it as ``model.keras``, and a model with a
     scorecard also gets a model card, ``README.md``, as in a repository of the Hugging Face hub.
@@ -59,16 +59,16 @@ def save_model(
 
     Args:
         model: The model, with optimizer, loss and metrics if it is compiled.
-        filepath: The file to write, whose name ends in ``.keras``; any other name is that of a
-            folder, which is made if it does not exist.
-        windows: The settings to keep with the model, or a dataset, to keep its column names and
-            frequency, too. The quantiles of a model that ends in ``SortedQuantiles`` are kept with
-            them. Defaults to None: those that the model was loaded or saved with before, if any.
-        report: What ``compare`` or ``backtest`` returned. If it judges several models, the
-            scores of the one with the weights of ``model`` are kept. Defaults to None: the model
-            keeps the scorecard that it has, if any.
+        filepath: The file to write, whose name ends in ``.keras``; or a folder, which is made if it
+            does not exist.
+        windows: The settings to keep with the model, or a dataset, to keep also its column names
+            and frequency. Quantiles of a model that ends in ``SortedQuantiles`` are kept, too.
+            Defaults to None: those that the model was loaded or saved with before, if any.
+        report: What ``compare`` or ``backtest`` returned. If it judges several models, the scores
+            of the one with the weights of ``model`` are kept. Defaults to None: the model keeps the
+            scorecard that it has, if any.
         picture: True to draw the errors at each step into ``errors.png`` in the folder, and to show
-            them in the card. Needs matplotlib and a scorecard. Defaults to False.
+            this picture in the card. Needs matplotlib and a scorecard. Defaults to False.
 
     Raises:
         TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, ``windows`` is
@@ -108,7 +108,7 @@ def save_model(
             "run. Put a layer in its place, or open the file with keras_ts.migrate_lambdas.",
             stacklevel=2,
         )
-    # Each file is in place only once all are complete.
+    # No file is put in place before all are complete.
     with _carrying(model, carried) as in_metadata, contextlib.ExitStack() as stack:
         if folder:
             if not path.parent.is_dir():
@@ -120,7 +120,7 @@ def save_model(
 
 
 def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
-    """Return what the model is to carry, or None without windows."""
+    """Return the windows to keep in a model, with what belongs to them; None without windows."""
     passed, in_model, before = None, in_layers(model), remembered(model)
     if windows is not None:
         quantiles = Interface(model, None).quantiles
@@ -144,7 +144,7 @@ def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
     carried: Carried | None = in_model or passed or before
     if carried is None:
         return None
-    # What is missing now stays as it was before, except quantiles, which follow from the model.
+    # Fields that are None keep their earlier values, except quantiles, which follow from the model.
     if before is not None and before.disagreement(carried) is None:
         missing = {field.name for field in fields(Carried) if getattr(carried, field.name) is None}
         stays = {name: getattr(before, name) for name in missing - {"quantiles"}}
@@ -154,7 +154,7 @@ def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
 
 @contextlib.contextmanager
 def _carrying(model: keras.Model, carried: Carried | None) -> Iterator[Carried | None]:
-    """Let a model carry ``carried``; yield it if no layer can; undo all if the block fails."""
+    """Put ``carried`` into a model's layers; yield what they cannot hold; undo if saving fails."""
     layers = _keras_private.layers_within(model, WindowedInput)
     in_layers_before, before = [layer.carried for layer in layers], remembered(model)
     for layer in layers:

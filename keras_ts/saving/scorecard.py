@@ -1,9 +1,9 @@
 """``save_model`` puts the scorecard of a report into a model; ``scorecard`` reads it.
 
-A scorecard is kept with the windows that a model carries. It holds for the weights that were
-judged, and keeps a digest of each, so that weights in a file are compared without building the
-model, and a model that ``calibrate`` or ``save_portable`` made of the same layers is recognized.
-Margins of a ``ConformalInterval`` change no point forecast: their digests are compared separately.
+A scorecard is kept with the windows that a model carries. It holds a digest of each weight that was
+judged. So weights in a file are compared without building the model, and models that ``calibrate``
+or ``save_portable`` makes of the same layers are recognized. Margins of a ``ConformalInterval``
+change no point forecast, so their digests are compared separately.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from keras_ts.windows.carried import Carried
 
 CARD, PICTURE = "README.md", "errors.png"
 _INTERVAL = "keras_ts>ConformalInterval"
-# The settings of a ``ConformalInterval`` that determine its levels and where its bounds lie.
+# The settings of a ``ConformalInterval`` that tell its quantiles and updates.
 _SETTINGS = ("coverage", "quantiles", "keep_others", "scores", "followed")
 # A ConformalInterval has two weights: margins and floor.
 _WEIGHTS_OF_INTERVAL = 2
@@ -52,8 +52,8 @@ def scorecard(model: keras.Model | str | os.PathLike[str]) -> Scorecard:
     """Return the scorecard that ``save_model(model, filepath, report=report)`` put into a model.
 
     A file is read without building the model. Digests of its weights are compared with those of the
-    weights that were judged: ``ok`` is False if the model was trained further. If two layers of one
-    shape exchange their weights, that is not noticed.
+    weights that were judged: ``ok`` is False if the model was trained further. An exchange of
+    weights between two layers of one shape is not noticed.
 
     Example:
 
@@ -222,7 +222,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 def card_beside(
     model: keras.Model, folder: Path, judged: bool, picture: bool, stack: contextlib.ExitStack
 ) -> None:
-    """Write a judged model's card and picture as the stack closes; refuse a card in the way."""
+    """Write a judged model's card and picture as the stack closes; refuse another's card."""
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
     if not judged:
@@ -275,7 +275,7 @@ class Weights(NamedTuple):
 
 
 def digests_in(path: str) -> frozenset[str]:
-    """Return the digests of all float weights, no optimizer's, in a checked file."""
+    """Return the digests of all float weights in a checked file, without an optimizer's."""
     source: str | bytes = path
     if not path.endswith(HDF5):
         with archive.opened(path) as opened:

@@ -1,4 +1,4 @@
-"""``ExponentialLRSweep``: the Keras callback that sets the rates, and keeps the losses."""
+"""``ExponentialLRSweep``: the Keras callback that sets learning rates and records losses."""
 
 import dataclasses
 import math
@@ -55,8 +55,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         steps: Number of rates. Defaults to None: as many as the fit has batches, or epochs
             with ``every="epoch"``.
         steps_per_decade: Number of rates in each factor of ten. Give this or ``end_lr``.
-        every: How long each rate is used, one ``"batch"`` or ``"epoch"``. A batch means those of
-            an update, in whole executions; an epoch's last counts as full. Defaults to ``"batch"``.
+        every: How long each rate is used: one ``"batch"`` or one ``"epoch"``. With gradient
+            accumulation or ``steps_per_execution``, ``"batch"`` means as many batches as an update
+            and its executions take. Defaults to ``"batch"``.
         smoothing: Weight of the past in the smoothed loss, in [0, 1). Defaults to 0.9.
         stop_factor: The sweep stops when the smoothed loss has risen this many times as far as it
             had fallen. With None, only a loss that is not finite stops it early. Defaults to 4.0.
@@ -94,7 +95,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         SweepCurve.__init__(self, every_text, smoothing, stop_factor)
         self.restores = _checks.boolean("restore", restore)
         self.backup = None if backup is None else os.fspath(backup)
-        # The snapshot of the running fit, or of an interrupted one that was not put back yet.
+        # The state of the model before the running fit, or before an interrupted fit that
+        # ``restore`` has not undone.
         self._snapshot: Snapshot | None = None
         self._swept: keras.Model | None = None
         self._loss: UpdateLoss | None = None  # None until the first epoch begins
@@ -106,8 +108,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def __bool__(self) -> bool:
         # On JAX and PyTorch, fit(callbacks=sweep), without a list, makes Keras call the callback
-        # from other threads, where batches come out of order. Keras first asks for the truth value
-        # of the argument, and only there can the sweep refuse it.
+        # from other threads, with batches out of order. Before that, Keras takes the truth value of
+        # the argument: the only place where the sweep can refuse.
         raise TypeError(
             "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
             "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
@@ -164,16 +166,15 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Set the batch's rate, and empty Keras's mean of the losses."""
         if self._loss is None:
             return
-        # The rate is set before the first batch of each rate and of each epoch.
         if self._rate_due and self._rate is not None and self._state == "running":
             self._rate.set(len(self.lrs))
         self._rate_due = False
-        model = self.model  # On JAX, reading it makes Keras read the rate.
+        model = self.model  # On JAX, reading ``self.model`` makes Keras read the new rate.
         if self.every == "batch":
             self._loss.begin(model, batch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Record the loss if the batch finishes an update, and put the epoch's mean back."""
+        """Record the loss if the batch completes an update, and put the epoch's mean back."""
         if self._loss is None:
             return
         model = self.model
@@ -190,9 +191,9 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             self._release()
 
     def restore(self) -> None:
-        """Put the model, its optimizer and the random state back as the sweep found them.
+        """Put the model, its optimizer and the random state back as they were before the sweep.
 
-        Call it after a fit that ended in an exception, since Keras calls no callback then.
+        Call this after a fit that raised an exception, since Keras then calls no callback.
         """
         self._release()
         if self._snapshot is not None:
@@ -234,7 +235,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         return cls(**config)
 
     def _rates_of_fit(self, epoch: int) -> list[float]:
-        """Return ``steps`` rates, or as many as the fit has from the sweep's first epoch on."""
+        """Return ``steps`` rates, or one for each batch or epoch since the sweep began."""
         schedule = self.schedule
         if schedule.steps is None:
             first = min(self._epoch_starts, default=epoch + 1) - 1
@@ -250,7 +251,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         return [schedule.rate(number) for number in range(schedule.steps or 0)]
 
     def _release(self) -> None:
-        """End the sweep, and give the rate back to the optimizer's schedule, if it has one."""
+        """End the sweep, and give an optimizer's schedule its place back."""
         if self._rate is not None:
             self._rate.release()
             self._rate = None
@@ -258,7 +259,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             self._state = "interrupted"
 
     def _add(self, loss: float) -> None:
-        """Record a loss, and stop the fit if it was the last one, or if the loss diverges."""
+        """Record a loss; stop the fit after the last rate, or if the loss diverges."""
         if self._state != "running":
             return
         self._record(self._rates[len(self.lrs)], loss)
@@ -283,13 +284,13 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         }
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
-        """Take over a sweep's first ``points`` points, or all, from what ``_content`` returned."""
+        """Take over the first ``points`` points, or all, of what ``_content`` returned."""
         self._read_dict(content["curve"], points)
         self._batches_before = content["began"]
         self._epoch_starts = dict(content["epoch_starts"])
 
     def _resume(self, epoch: int) -> None:
-        """Continue an earlier curve, if Keras resumes the interrupted fit that it comes from."""
+        """Continue the curve of an interrupted fit, if this fit resumes at one of its epochs."""
         (earlier, snapshot), self._earlier = self._earlier, (None, None)
         starts = dict(earlier["epoch_starts"]) if earlier else {}
         if not earlier or epoch not in starts or earlier["curve"]["stopped"] != "interrupted":

@@ -1,4 +1,4 @@
-"""``SweepCurve``: what a sweep recorded, and the files that hold it."""
+"""``SweepCurve``: the rates and losses of a sweep, and the files that hold them."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ _KEYS = ("config", "curve", "began", "epoch_starts", "lrs", "losses", "stopped")
 
 
 class SweepCurve:
-    """Keeps the loss at each rate; suggests a rate from the losses, draws them and writes them."""
+    """Holds the loss at each rate; suggests a rate, draws the losses and writes them to files."""
 
     lrs: list[float]
     """The rates that ran, in order."""
@@ -33,7 +33,7 @@ class SweepCurve:
     smoothing: float
     """Weight of the past in the smoothed loss."""
     stop_factor: float | None
-    """The sweep stops if the smoothed loss rises by this many times its fall, unless None."""
+    """The sweep stops if the smoothed loss rises by this many times its fall; None: never."""
 
     def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
         self.every = every
@@ -56,9 +56,8 @@ class SweepCurve:
     def stopped(self) -> str | None:
         """The reason the sweep ended: "finished", "diverged", "non-finite" or "interrupted".
 
-        "interrupted" includes a fit that ended before the last rate, and one that still runs: Keras
-        calls no callback when an exception ends a fit, so the two look the same. Before the first
-        fit the value is None.
+        A fit that still runs also counts as "interrupted", since Keras tells no callback when an
+        exception ends a fit. Before the first fit the value is None.
         """
         return "interrupted" if self._state == "running" else self._state
 
@@ -66,9 +65,9 @@ class SweepCurve:
     def smoothed_losses(self) -> list[float]:
         """The debiased exponential moving average of the losses without outliers.
 
-        In each repeat, an outlier, a loss far from the median of itself and its eight neighbours,
-        is replaced by that median (Hampel's identifier, at five standard deviations). Only later
-        losses tell an outlier from a rise, so the last four values may still change.
+        A loss more than five standard deviations from the median of itself and its eight neighbours
+        is replaced by that median (Hampel's identifier). While the sweep runs, the last four values
+        may still change, since only later losses tell an outlier from a rise.
         """
         cleaned = np.mean([suggestion.without_outliers(run) for run in self._runs], axis=0)
         return suggestion.moving_average(cleaned, self.smoothing).tolist()
@@ -77,9 +76,9 @@ class SweepCurve:
         """Return a rate to train at.
 
         All rules read one curve: the losses without outliers, up to the divergence or the first
-        loss that is not finite, smoothed from both sides. A moving average would lag behind the
-        losses. ``b`` is the rate where the curve is lowest, ``r`` the first rate where the curve
-        has made seven tenths of its fall to there.
+        loss that is not finite, smoothed from both sides, since a moving average would lag behind
+        the losses. ``b`` is the rate where the curve is lowest, ``r`` the first rate where it has
+        fallen by seven tenths of its fall to ``b``.
 
         Args:
             rule: ``"valley"``: ``sqrt(r * b) / 1.5``.
@@ -93,13 +92,13 @@ class SweepCurve:
         return suggestion.suggest(self.lrs, self._runs, self.smoothing, self.stop_factor, rule)
 
     def suggest_interval(self, rule: Rule = "valley") -> tuple[float, float]:
-        """Return the range of nine tenths of the suggestions of resampled repeats.
+        """Return the range of the middle nine tenths of suggestions from resampled repeats.
 
-        The sweep's repeats are resampled with replacement and averaged, many times (B. Efron's
-        bootstrap, 1979). Each average gives a suggestion; the range holds the middle nine tenths
-        of these, and always ``suggest(rule)``. All repeats start from the same weights, so this is
-        the luck of batches and dropout. Other starting weights may suggest a rate outside it; and
-        few repeats that agree on the rate give a range of one rate.
+        The sweep's repeats are resampled with replacement and averaged, 200 times (B. Efron's
+        bootstrap, 1979). Each average gives a suggestion. The range always includes
+        ``suggest(rule)``. It shows the noise of batches and dropout only: all repeats start from
+        the same weights, and other weights may suggest a rate outside the range. If few repeats
+        agree on a rate, the range is that rate.
 
         Args:
             rule: See ``suggest``.
@@ -121,9 +120,9 @@ class SweepCurve:
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the losses over the rates, on a logarithmic axis, and mark the suggested rate.
 
-        The smooth line is the curve that ``suggest`` reads. If the last loss lies far above the top
-        of this curve, the rates after the last loss below the top are shaded. Repeats add two
-        bands: from their lowest to their highest loss, and over the interval of the suggestion.
+        The smooth line is the curve that ``suggest`` reads. Rates at which the loss has diverged,
+        far above the top of this curve, are shaded. Repeats add two bands: from their lowest to
+        their highest loss, and over the interval of the suggestion.
 
         Args:
             ax: Axes to draw on. Defaults to a new figure's.
@@ -206,7 +205,7 @@ class SweepCurve:
 
     @property
     def _runs(self) -> list[list[float]]:
-        """The losses of every repeat; a sweep without repeats is one run."""
+        """The losses of each repeat, or of the only run."""
         return self.repeats or [self.losses]
 
     def _record(self, rate: float, loss: float) -> None:
@@ -215,7 +214,7 @@ class SweepCurve:
         self.losses.append(loss)
 
     def _take_mean(self, sweeps: "Sequence[SweepCurve]") -> None:
-        """Take over the mean of several sweeps of the same rates, cut to the shortest."""
+        """Record the mean of several sweeps over the same rates, cut to the shortest."""
         shortest = min(sweeps, key=lambda sweep: len(sweep.lrs))
         self.repeats = [sweep.losses[: len(shortest.lrs)] for sweep in sweeps]
         for rate, *losses in zip(shortest.lrs, *self.repeats, strict=True):
@@ -238,7 +237,7 @@ class SweepCurve:
 
 
 def write_sweep(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
-    """Write ``content`` to a file, whole or not at all."""
+    """Write ``content`` to a file, which is replaced only once the new one is complete."""
     text = json.dumps(_strict(content), allow_nan=False, indent=1)
     with replacing(filepath) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -262,7 +261,7 @@ def read_sweep(filepath: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _strict(value: Any) -> Any:
-    """Return a value with NaN and infinities, which JSON does not have, as strings."""
+    """Return a value with NaN and infinities as strings, since JSON has neither."""
     if isinstance(value, dict):
         return {key: _strict(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -41,7 +41,7 @@ def find_learning_rate(
     >>> 1e-4 < sweep.suggest() < 1.0
     True
 
-    A single sweep is noisy. The mean of several is less noisy, and their spread shows how far the
+    A single sweep is noisy. The mean of several is less so, and their spread shows how far the
     suggestion can be trusted:
 
     >>> sweep = find_learning_rate(model, x, x.sum(axis=1), repeats=5, verbose=0)
@@ -52,17 +52,16 @@ def find_learning_rate(
     Args:
         model: A built and compiled model.
         x: Training data, anything that ``fit`` takes.
-        y: Targets, where ``x`` does not hold them.
+        y: Targets, unless ``x`` holds them. Defaults to None.
         start_lr: The first rate. Defaults to 1e-7.
         end_lr: The last rate, unless the loss diverges before. Defaults to 10.
         steps: Number of rates, each for one batch; the data is repeated as needed. Defaults to 100.
         smoothing: Weight of the past in the smoothed loss. Defaults to 0.9.
         stop_factor: See ``ExponentialLRSweep``. Defaults to 4.0.
-        repeats: Number of sweeps. Each starts from the model's weights, with other random numbers:
-            another order of shuffled data, and other dropout. (After
-            ``keras.utils.set_random_seed``, TensorFlow shuffles arrays the same way in all sweeps,
-            but not a ``WindowDataset``.) ``losses`` is the mean of all sweeps, cut to the shortest.
-            Defaults to 1.
+        repeats: Number of sweeps. Each starts from the model's weights, with another order of
+            shuffled data and other dropout. (After ``keras.utils.set_random_seed``, TensorFlow
+            shuffles arrays alike in all sweeps; a ``WindowDataset`` is not affected.) ``losses`` is
+            the mean of all sweeps, cut to the shortest. Defaults to 1.
         **fit_arguments: Arguments of ``fit``, such as ``batch_size`` and ``verbose``.
 
     Returns:
@@ -90,9 +89,9 @@ def find_learning_rate(
     others = keras.tree.flatten(fit_arguments.pop("callbacks", None) or [])
     if fit_arguments.pop("verbose", "auto") != 0:
         others.append(_Progress(runs, steps))
-    # An epoch has at least one batch, so these epochs are enough. The sweep stops the fit earlier.
+    # Enough epochs even if each has one batch; the sweep stops the fit earlier.
     epochs = (steps + 1) * accumulation(model.optimizer) + fit_arguments.get("initial_epoch", 0)
-    # A dataset shuffles its windows itself, by its epoch, which is put back for later fits.
+    # A WindowDataset shuffles its windows by its epoch, which is put back for later fits.
     position = x.state() if isinstance(x, WindowDataset) else None
     if position is not None:
         fit_arguments.setdefault("shuffle", False)
@@ -100,7 +99,7 @@ def find_learning_rate(
         callbacks = [sweep, _OtherSeeds(repeat), *others] if repeat else [sweep, *others]
         if position is not None:
             x.restore({**position, "epoch": position["epoch"] + repeat})
-        # Other callbacks may change the model at the end of the fit, so it is put back after them.
+        # Other callbacks may change the model at the end of a fit, so it is put back afterwards.
         sweep.restores = False
         try:
             model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **fit_arguments)
@@ -117,14 +116,14 @@ def find_learning_rate(
 
 
 class _OtherSeeds(keras.callbacks.Callback):
-    """Sets other seeds for a repeat, after the sweep has taken its snapshot."""
+    """Sets the seeds of a repeat, after the sweep has copied the random state."""
 
     def __init__(self, repeat: int) -> None:
         super().__init__()
         self._repeat = repeat
 
     def on_train_begin(self, logs: Any = None) -> None:
-        # All repeats start from the same random state; the repeat's number makes the seeds differ.
+        # All repeats start from the same random state, so their numbers must make seeds differ.
         draw = np.random.default_rng([random.getrandbits(32), self._repeat])
         seed = int(draw.integers(2**31))
         random.seed(seed)
@@ -137,7 +136,7 @@ class _OtherSeeds(keras.callbacks.Callback):
 
 
 class _Progress(keras.callbacks.Callback):
-    """Shows one progress bar for all sweeps, where ``fit`` would show one for each epoch."""
+    """Shows one progress bar for all sweeps, instead of one for each epoch of ``fit``."""
 
     def __init__(self, runs: list[ExponentialLRSweep], steps: int) -> None:
         super().__init__()

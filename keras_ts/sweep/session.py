@@ -1,4 +1,4 @@
-"""What a sweep does in a fit: sets rates, reads losses, and puts the model back bit for bit."""
+"""What a sweep does to a model: sets its rates, reads its losses, puts it back bit for bit."""
 
 import math
 import random
@@ -16,7 +16,7 @@ from keras_ts._models import check_model, value_of
 
 
 class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
-    """The rates of a sweep, each for ``held`` batches, in place of an optimizer's schedule."""
+    """Gives each rate of a sweep for ``held`` batches, in place of an optimizer's schedule."""
 
     def __init__(self, rates: Sequence[float], held: int, begin: int) -> None:
         super().__init__()
@@ -29,14 +29,14 @@ class _SweptRates(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class HeldRate:
-    """Sets the rate of a model's optimizer; a schedule or function that sets it is put aside."""
+    """Sets the rate of a model's optimizer, in place of the schedule that it may have."""
 
     def __init__(self, model: keras.Model, rates: Sequence[float], held: int) -> None:
         self._model, self._rates, self._held = model, rates, held
         self._schedule = _keras_private.schedule_of(inner(model.optimizer))
 
     def set(self, number: int) -> None:
-        """Set the rate of this number for the batches that follow."""
+        """Set rate ``number`` for the next batches."""
         optimizer, rate = self._model.optimizer, self._rates[number]
         if self._schedule is None:
             # On JAX, Keras reads a new rate at the start of an epoch, or after a callback has read
@@ -46,11 +46,11 @@ class HeldRate:
         schedule = _keras_private.schedule_of(inner(optimizer))
         swept = isinstance(schedule, _SweptRates)
         if not swept or float(optimizer.learning_rate) != np.float32(rate):
-            # The optimizer does not count a batch whose gradients are not finite, so the count at
-            # which the first rate began may have to be set anew.
+            # Optimizers do not count a batch whose gradients are not finite, so the count at which
+            # the first rate would have begun may change.
             begin = batches_seen(optimizer) - number * self._held
             inner(optimizer).learning_rate = _SweptRates(self._rates, self._held, begin)
-            # Keras may have compiled the training step with the schedule in it.
+            # The compiled training step may hold the old schedule.
             self._model.make_train_function(force=True)
 
     def release(self) -> None:
@@ -79,12 +79,11 @@ def batches_seen(optimizer: Any) -> int:
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
-# With ``end``, the rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))``, from
-# ``start`` to exactly ``end``. With ``per_decade``, it is ``start * 10 ** (i / per_decade)``, for
-# any number of steps.
+# The rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))`` or, with ``per_decade``,
+# ``start * 10 ** (i / per_decade)``.
 @dataclass(frozen=True)
 class GeometricSchedule:
-    """Gives rates that grow by a constant factor; takes ``end`` or ``per_decade``."""
+    """Rates that grow by a constant factor, given by ``end`` or by ``per_decade``."""
 
     start: float
     end: float | None = None
@@ -123,31 +122,31 @@ class GeometricSchedule:
         return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))
 
 
-# Keras adds every batch to a mean, a metric named "loss". ``begin`` empties this mean, so that
-# ``end`` can read the batches in between; ``end`` then puts the epoch's mean back. A model
-# with a ``train_step`` of its own may have several metrics named "loss", or keep the mean under
-# another name. Such a metric is found after an epoch's first batch: its mean equals the logged
-# loss. If a model keeps no mean, its logs hold the loss of each batch alone.
+# Keras adds the loss of every batch to a mean, a metric named "loss". ``begin`` empties this mean;
+# ``end`` reads the batches since then, and puts the epoch's mean back. A model with another
+# ``train_step`` may have several metrics named "loss", or keep the mean under another name. Such a
+# metric is found after an epoch's first batch: its mean equals the logged loss. If a model keeps no
+# mean, its logs hold the loss of each batch alone.
 class UpdateLoss:
     """Reads the mean loss of the batches that make one update of the weights."""
 
     def __init__(self, batches: int, seen: int) -> None:
-        # Under gradient accumulation, an update takes several batches. The last of the batches that
-        # the optimizer has ``seen`` may belong to an update that is not finished.
+        # Under gradient accumulation, an update takes several ``batches``. The last of the batches
+        # that the optimizer has ``seen`` may belong to an unfinished update.
         self._batches, self._done = batches, seen % batches
         self._total = self._count = 0.0
         self._begun = 0
         self.begin_epoch()
 
     def begin_epoch(self) -> None:
-        """Forget the last epoch's mean, since Keras empties its metrics when an epoch begins."""
+        """Forget the mean of the last epoch, as Keras does."""
         self._held: list[list[float]] = []
         self._epoch: list[float] | None = None
         self._name = "loss"
         self._first = True
 
     def begin(self, model: keras.Model, batch: int) -> None:
-        """Empty Keras's mean, at the first batch that Keras runs in this execution."""
+        """Empty Keras's mean before ``batch``, the first of an execution."""
         self._begun = batch
         means = _means(model, self._name)
         # Reading a metric is slow, so the values that ``end`` put back are reused.
@@ -156,14 +155,14 @@ class UpdateLoss:
             mean.reset_state()
 
     def end(self, model: keras.Model, batch: int, logs: Any) -> float | None:
-        """Return the mean loss of the update that ``batch`` finishes, or None for no update."""
+        """Return the mean loss of the update that ``batch`` completes, or None."""
         since_begin = None  # The sum of the losses since ``begin``, and their weight.
         for mean, held in zip(_means(model, self._name), self._held, strict=True):
             total, count = _read(mean)
             held[:] = held[0] + total, held[1] + count
             for variable, value in zip(mean.variables, held, strict=True):
                 variable.assign(value)
-            # A metric that is still empty is not the loss; one that holds NaN is, since nan != 0.
+            # An empty metric is not the loss. One that holds NaN is: nan != 0.
             if total != 0 or count != 0:
                 since_begin = total, count
                 self._epoch = held
@@ -185,7 +184,7 @@ class UpdateLoss:
             logs["loss"] = self._epoch[0] / self._epoch[1]
 
     def _find(self, model: keras.Model, loss: float) -> tuple[float, float] | None:
-        """Find the metric whose mean is ``loss``, to be read from now on; return sum and weight."""
+        """Find the metric whose mean is ``loss``, for this epoch; return its sum and weight."""
         for metric in model.metrics:
             if isinstance(metric, keras.metrics.Mean):
                 total, count = _read(metric)
@@ -218,7 +217,7 @@ def _read(mean: Any) -> list[float]:
 
 
 def check_sweepable(model: keras.Model) -> None:
-    """Raise an error if a model cannot be swept, or could not be put back afterwards."""
+    """Refuse a model that cannot be swept, or could not be put back afterwards."""
     check_model(model)
     if not getattr(model, "compiled", False):
         raise ValueError("model is not compiled: call model.compile(optimizer, loss) first.")
@@ -230,7 +229,7 @@ def check_sweepable(model: keras.Model) -> None:
 
 
 def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | None) -> int | None:
-    """Return how many rates a fit takes, or None if its number of batches is not known."""
+    """Return how many rates a fit has time for, or None if its number of batches is not known."""
     if every == "epoch":
         return epochs
     if not batches:
@@ -279,7 +278,7 @@ def _variables(model: keras.Model) -> list[Any]:
 
 def _rate(name: str, value: Any) -> float:
     rate = _checks.positive(name, value)
-    # Optimizers keep their rate in float32, where a smaller one becomes 0 and a larger infinite.
+    # Optimizers keep their rate in float32, in which smaller rates are 0 and larger ones infinite.
     if not _SMALLEST <= rate <= _LARGEST:
         raise ValueError(f"{name} must be a rate that float32 can hold. Received: {name}={rate}.")
     return rate

@@ -10,14 +10,13 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Up to four outliers among nine losses do not set the median. Five high losses in a row do, and are
+# Four outliers among nine losses do not move the median far. Five high losses in a row do, and are
 # read as a divergence.
 WINDOW = 9
 _HALF = WINDOW // 2
-# Five standard deviations, in median absolute deviations: the standard deviation of normal noise is
-# 1.4826 of them.
+# Five standard deviations of normal noise, as a multiple of its median absolute deviation.
 _FARTHEST = 5 * 1.4826
-# Smoothed losses are judged from this many losses on: those before average too few.
+# Earlier smoothed losses average too few losses to be compared.
 FEWEST_POINTS = 10
 
 
@@ -48,8 +47,8 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
 
 def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
     """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded."""
-    # Too few losses follow them to tell an outlier from the start of a divergence. An outlier that
-    # is taken for a divergence makes the suggested rate too low; the opposite, too high.
+    # Too few losses follow to tell an outlier from the start of a divergence. An outlier taken for
+    # a divergence makes the suggested rate too low, which is safer than too high.
     recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
     calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
     after = calm[-1] + 1 if len(calm) else 0
@@ -71,8 +70,8 @@ def level_curve(losses: Sequence[float] | Array, smoothing: float) -> Array:
     """Return the losses smoothed from both sides, so that the curve does not lag behind them."""
     # A loss ``k`` steps away has weight ``s ** k``, with ``s = smoothing / (2 - smoothing)``, so
     # that both sides together average over as many losses as ``moving_average`` does. Losses after
-    # the lowest point are cut off at the height of the curve's start. Otherwise the huge losses of
-    # a divergence would raise the curve before it, and move its lowest point.
+    # the lowest point are cut off at the height of the curve's start, since the huge losses of a
+    # divergence would move the lowest point.
     raw = np.asarray(losses, dtype=np.float64)
     decay = smoothing / (2 - smoothing)
     weights = _decaying_sum(np.ones(len(raw)), decay)
@@ -95,7 +94,7 @@ def _decaying_sum(values: Array, smoothing: float) -> Array:
 
 SHUFFLES = 999
 RESAMPLES = 200
-# Losses count as falling if at most this share of random orders falls as clearly as they do.
+# Losses fall if at most this share of their random orders falls as clearly.
 _BY_CHANCE = 0.005
 _VALLEY_DEPTH = 0.7
 
@@ -107,7 +106,7 @@ def suggest(
     stop_factor: float | None,
     rule: str,
 ) -> float:
-    """Return the rate that ``rule`` picks from the recorded losses of one or more repeats."""
+    """Return the rate that ``rule`` picks from the losses of one or more repeats, or refuse."""
     losses = _before_divergence(repeats, smoothing, stop_factor).mean(axis=0)
     end = len(losses)
     if end < FEWEST_POINTS:
@@ -148,10 +147,9 @@ def _before_divergence(
     repeats: Sequence[Sequence[float]], smoothing: float, stop_factor: float | None
 ) -> Array:
     """Return the repeats without outliers, ``(repeats, rates)``, up to the first divergence."""
-    # All repeats are cut at the same rate: before the first loss of any repeat that is not finite,
-    # or one loss after the first divergence, if that is earlier. This cut gave the best rates in
-    # ``tests/sweep/test_quality.py``. A sweep records some losses beyond it, since only later
-    # losses tell a divergence from an outlier.
+    # All repeats are cut at one rate: before the first loss of any repeat that is not finite, or
+    # one loss after the first divergence, if that is earlier. This cut gave the best rates in
+    # ``tests/sweep/test_quality.py``.
     ends = []
     for losses in repeats:
         finite = losses[: usable(losses)]
@@ -174,9 +172,7 @@ def interval(
     rule: str,
 ) -> tuple[float, float]:
     """Return the middle nine tenths of the rates that resampled repeats suggest."""
-    # Efron's bootstrap: each draw takes as many repeats as there are, with replacement, and
-    # averages them. The range shows how far the suggestion would move with other batches from the
-    # same starting weights.
+    # Efron's bootstrap: each draw averages as many repeats as there are, taken with replacement.
     runs = _before_divergence(repeats, smoothing, stop_factor)
     drawn = np.random.default_rng(0).integers(len(runs), size=(RESAMPLES, len(runs)))
     picked = [
@@ -189,8 +185,8 @@ def interval(
 
 def _explosion(losses: Array, curve: Array) -> int:
     """Return how many losses come before the rise at the end of the curve."""
-    # Half height lies midway between the lowest point of the curve and its top before that point.
-    # The last loss counted is the last at or below half height before the curve rises above it.
+    # ``middle`` lies halfway between the lowest point of the curve and the top before that point.
+    # The last loss counted is the last at or below ``middle`` before the curve rises above it.
     bottom = int(curve.argmin())
     middle = (curve[: bottom + 1].max() + curve[bottom]) / 2
     risen = np.flatnonzero(curve[bottom:] > middle)
@@ -199,14 +195,14 @@ def _explosion(losses: Array, curve: Array) -> int:
 
 
 def falls(repeats: Sequence[Sequence[float]]) -> bool:
-    """Return True if the losses fall more clearly than nearly all random orders of them."""
+    """Return True if the losses fall more clearly than nearly all their random orders."""
     # This is a permutation test (R. A. Fisher, 1935) with ``SHUFFLES`` random orders and two
     # statistics. The trend, ``-sum_i i * loss_i``, detects a fall in few losses with little noise.
     # The step, the largest difference between the mean ranks before and after any point, over its
-    # standard error, detects a late dip in much noise. Either is enough, so noise of any
-    # distribution passes for a fall in one of a hundred curves. In each repeat, the highest and the
-    # lowest tenth of the losses are first clipped to the others (winsorizing). Replacing outliers
-    # by the median of their neighbours would smooth the recorded order, and not the random ones.
+    # standard error, detects a late dip in much noise. One of them is enough, so at most one in a
+    # hundred curves of noise passes for a fall. In each repeat, the highest and the lowest tenth of
+    # the losses are first clipped to the others (winsorizing). Replacing outliers by the median of
+    # their neighbours would smooth only the recorded order.
     clipped = []
     for run in repeats:
         ordered, tenth = np.sort(run), len(run) // 10
@@ -236,8 +232,8 @@ def _step(values: Array) -> Array:
 def _valley(log_rates: Array, curve: Array) -> float:
     """Return two thirds of the geometric mean of two rates, late in the fall and at its end."""
     # At the first, the curve has fallen ``_VALLEY_DEPTH`` of the way to its lowest point; at the
-    # second, it is lowest. A sweep trains for one batch at each rate; a fit trains on at one rate,
-    # and reaches its lowest loss at a somewhat lower rate.
+    # second, it is lowest. A fit, which stays at one rate, does best at a somewhat lower rate than
+    # a sweep, which trains for one batch at each.
     bottom = int(curve.argmin())
     top = curve[: bottom + 1].max()
     low = np.minimum.accumulate(curve[: bottom + 1])
@@ -268,10 +264,10 @@ def divergence(
     losses: Sequence[float] | Array, smoothed: Sequence[float] | Array, factor: float | None
 ) -> int | None:
     """Return where the smoothed loss has risen ``factor`` times as far as it fell, or None."""
-    # There ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far, and
-    # ``fall`` is ``start - best`` or, if larger, the median change from one recorded loss to the
-    # next, so that noise before the loss first falls stops no sweep. ``start`` is the highest of
-    # the first ten smoothed losses; the first nine average too few losses to count as ``best``.
+    # That is where ``smoothed > best + factor * fall``: ``best`` is the lowest smoothed loss so far
+    # (from the tenth on), and ``fall`` is ``start - best`` or, if larger, the median change between
+    # recorded losses, so that noise before the first fall stops no sweep. ``start`` is the highest
+    # of the first ten smoothed losses.
     if factor is None or len(losses) < FEWEST_POINTS:
         return None
     smooth = np.asarray(smoothed)
