@@ -1,11 +1,10 @@
-"""Logs a forecaster to MLflow: what it is, how good it is, and a model that takes and gives frames.
+"""Logs a forecaster to MLflow: its settings, its scores, and a model that takes and returns frames.
 
 It needs MLflow, so ``import keras_ts`` leaves it out: ``from keras_ts.tracking import ...``.
 
-MLflow's own flavor for Keras logs a model that takes arrays, and does not import keras_ts when it
-loads one, so Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
-writes, and code for loading it, which chooses an installed backend, imports keras_ts, and forecasts
-from frames.
+MLflow's own flavor for Keras logs a model that takes arrays, and loads it without importing
+keras_ts, so that Keras refuses the model's layers. Here MLflow keeps the folder that ``save_model``
+writes, and code that chooses a backend, imports keras_ts, and forecasts from frames.
 """
 
 import importlib.metadata
@@ -41,9 +40,9 @@ from keras_ts.windows.reading.panel import table_of
 
 __all__ = ["log_forecaster"]
 
-# MLflow keeps the files of a model under this name.
+# The name of the folder among MLflow's files of a model.
 _FILES = "forecaster"
-# A logged model takes this column, True in the rows known ahead.
+# The column that a logged model takes, True in the rows known ahead.
 _KNOWN_AHEAD = "known_ahead"
 # The most characters of a parameter in MLflow; ``settings.json`` holds the whole text.
 _LONGEST = 500
@@ -51,7 +50,7 @@ _LONGEST = 500
 _NO_NAME = "/:.%\"'"
 # The most metrics that MLflow takes at once.
 _BATCH = 1000
-# MLflow runs this code when it loads the model. It chooses a backend of Keras, unless KERAS_BACKEND
+# MLflow runs this code to load a model. The code chooses a backend of Keras, unless KERAS_BACKEND
 # is set or Keras is imported already.
 _CODE = '''"""Loads a forecaster of keras_ts, which keras_ts.tracking.log_forecaster logged."""
 
@@ -90,19 +89,19 @@ def log_forecaster(
       ``windows.window``, ``preset.units`` and ``recipe.learning_rate``;
     - metrics, if the model was judged: those of the report, the error of the best baseline, and
       both errors by step, such as ``mae_by_step``; the verdict is a tag;
-    - files under ``name``: a forecast as a picture, the model card and the errors as a picture, and
-      the settings as JSON;
+    - files under ``name``: the settings as JSON, a picture of a forecast and, if the model was
+      judged, its card and a picture of its errors;
     - the model, with its signature, an example, and what to install.
 
     ``mlflow.pyfunc.load_model(uri).predict(frame)`` then returns what ``forecast`` does, in a
-    process that imports MLflow alone. The frame, one of pandas, has the columns that the model was
-    trained on; in JSON, timestamps are text. If the model reads columns known ahead, their rows
-    follow below, and a column ``known_ahead`` is True in them and False in the others, as for
+    process that imports MLflow alone. The pandas frame has the columns that the model was trained
+    on; in JSON, timestamps are text. If the model reads columns known ahead, append their rows, and
+    add a column ``known_ahead`` that is True in these rows and False in the others, as for
     ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
     arguments of ``forecast``.
 
-    The process that loads the model needs keras_ts and a backend. It uses the one in
-    ``KERAS_BACKEND``, else the one that logged the model, else one that is installed.
+    The process that loads the model needs keras_ts and a backend: that of ``KERAS_BACKEND``, else
+    the one that logged the model, else one that is installed.
 
     Example:
 
@@ -115,8 +114,8 @@ def log_forecaster(
         model: The model, which carries its windows.
         series: A frame of pandas or polars, or a ``Panel``, with the columns that ``forecast``
             needs. The last rows of its longest series are logged with the model as an example.
-        future: The rows known ahead that follow, as for ``forecast``. Needed if the model reads
-            columns known ahead. Defaults to None.
+        future: The rows known ahead after ``series``, as for ``forecast``. Needed if the model
+            reads columns known ahead. Defaults to None.
         report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
             keeps its scorecard. Defaults to None: the scorecard that the model has, if any.
         preset: The preset that built the model, for its settings. Defaults to None: only those of
@@ -146,7 +145,7 @@ def log_forecaster(
     example = _example(interface, series, future)
     past, plan = _parted(example)
     with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        # The example is too short to show if the series has closed days.
+        # The few rows of the example do not show which days are closed.
         warnings.filterwarnings("ignore", "future lacks rows")
         ahead = forecast(model, past, future=plan)
         folder, pictures = Path(temporary, _FILES), Path(temporary, "pictures")
@@ -312,13 +311,13 @@ def _type(column: pd.Series) -> Any:
 
 def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
     """Return ``log_arguments`` with the packages, as installed here, that a model needs."""
-    # MLflow would look for them by running the model, and would miss the backend.
+    # MLflow would run the model to find its packages, and would miss the backend.
     if {"pip_requirements", "conda_env"} & set(log_arguments):
         return log_arguments
     backend = keras.backend.backend()
     owners = importlib.metadata.packages_distributions()
     names = ["keras", owners.get(backend, [backend])[0], "numpy", "narwhals", "pandas"]
-    # A build such as 2.9.0+cpu is not on the package index.
+    # The package index has no versions such as 2.9.0+cpu.
     needed = [f"keras-ts=={__version__}"]
     needed += [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in names]
     rest = dict(log_arguments)
@@ -353,7 +352,7 @@ def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Loads a model from MLflow's files, and forecasts from frames; times of text get ``zone``."""
+    """Loads a model from MLflow's files, and forecasts; gives times that come as text ``zone``."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone
@@ -373,7 +372,8 @@ class LoggedForecaster(mlflow.pyfunc.PythonModel):
 
 def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) -> pd.DataFrame:
     """Return the frame that MLflow passes, with times and numbers as ``forecast`` needs them."""
-    # MLflow has no type for times with a zone, which come as text. Numbers with gaps are objects.
+    # MLflow has no type for times with a zone, so these come as text. Numbers with gaps come as
+    # objects.
     frame = frame.copy()
     for name in frame.columns:
         column = frame[name]
@@ -385,7 +385,7 @@ def _readable(frame: pd.DataFrame, time_column: str | None, zone: str | None) ->
 
 
 def _parted(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Return the rows of the series, and those known ahead."""
+    """Return the past rows, and those known ahead or None."""
     if _KNOWN_AHEAD not in frame.columns:
         return frame, None
     ahead = frame[_KNOWN_AHEAD]

@@ -1,1 +1,1 @@
-"""The command ``python -m keras_ts forecast``: from anyone's CSV file to a judged forecast."""
+"""The command ``python -m keras_ts forecast``: from a CSV file to a judged forecast."""

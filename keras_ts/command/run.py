@@ -1,4 +1,4 @@
-"""The command ``python -m keras_ts forecast``: its arguments, and the way to a judged forecast."""
+"""The command ``python -m keras_ts forecast``: its arguments, its steps, and what it prints."""
 
 import argparse
 import re
@@ -95,21 +95,19 @@ def _cycle(name: str) -> str | float:
         return name
 
 
-# An 80 % band about the median.
+# The quantiles of the model, and the coverage of its intervals.
 _LEVELS, _COVERAGE = (0.1, 0.5, 0.9), 0.8
-# Shares of the rows to calibrate on and to judge on; each part holds a horizon or more.
+# Shares of the rows to calibrate on and to judge on; each part has at least the horizon's rows.
 _CALIBRATED, _JUDGED = 0.15, 0.2
 _TIMED_STEPS = 3
-# The most series to name: without a forecast, and with the lowest skill.
+# How many series are named: of those without a forecast, and of those with the lowest skill.
 _NAMED, _WORST = 5, 3
 
 
 def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
-    """Window, split, train, judge, save, forecast and draw."""
-    if not 0 <= arguments.seed < 2**32:
-        raise UserError("--seed must lie between 0 and 2**32 - 1.")
-    keras.utils.set_random_seed(arguments.seed)
+    """Split the rows, train, calibrate and judge a model, save it, forecast and draw."""
     try:
+        keras.utils.set_random_seed(arguments.seed)
         panel = Panel(
             series,
             target_columns=arguments.target,
@@ -119,7 +117,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
             time_column=arguments.time,
         )
         preset, season, (train, calibration, held_out) = _prepared(arguments, panel)
-        # The scale of errors does not depend on the preset, so that runs can be compared.
+        # MASE is scaled by this period, whatever the preset, so that runs can be compared.
         period = season if arguments.period or season > 1 else None
         baselines = None
         if preset.cell == "linear":  # The linear regression is the model itself.
@@ -127,13 +125,13 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
             baselines = [each for each in usual if not isinstance(each, LinearRegression)]
         arguments.out.mkdir(parents=True, exist_ok=True)
         trial = preset.build(train)
-        # Fail before the training: ``compare`` refuses a season that reaches back beyond the rows,
-        # and ``forecast`` refuses a plan that lacks rows.
+        # Fail before the training: ``compare`` refuses a season longer than the rows before a
+        # window, and ``forecast`` a plan that lacks rows.
         compare(None, train, held_out, period=period, baselines=baselines)
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         text = " ".join(str(error).split())
-        # The zone that the error asks for would be written as two offsets.
+        # In a CSV file, times with the zone that this error asks for have two offsets.
         cure = f" In a CSV file, {CLOCK_CHANGES}." * ("tz_localize" in text)
         raise UserError(f"{text}{cure}") from None
     source = "--period" if arguments.period else "the frequency of the rows"
@@ -230,7 +228,7 @@ def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
 
 
 def _say_how_long(preset: RecurrentPreset, trial: keras.Model, train: WindowDataset) -> None:
-    """Say how long training takes, measured on a model that is thrown away."""
+    """Say how long training takes, from a few batches on the model ``trial``."""
     if preset.cell == "linear":
         say("\nA linear regression is solved, not trained.")
         return
@@ -294,7 +292,6 @@ def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
 
 def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
     """Return a frame with one row for each series, the one with the lowest skill first."""
-    # ``coverage`` is the share of values within the model's prediction interval.
     import pandas as pd
 
     scores = report.scores(by="series")
@@ -316,10 +313,10 @@ def scores_by_series(report: ComparisonReport, id_column: str) -> Any:
 
 def worst_series(table: Any, path: Path) -> str:
     """Return a line that names the series with the lowest skill; empty if none has a skill."""
+    # Columns are taken by place, since the id column may have the name of a score.
     worst = table[table.iloc[:, 2].notna()].head(_WORST)
     if worst.empty:
         return ""
-    # Columns are taken by place, since the id column may have the name of a score.
     ids, verdicts, skills = (worst.iloc[:, place] for place in range(3))
     # The skill is infinite if the baseline has no error.
     perfect = "without a percentage, since the baseline has no error"

@@ -11,7 +11,7 @@ import numpy as np
 
 # The most ids that an error names.
 _NAMED = 3
-# How times are written whose clock changes: a file has one offset, or none.
+# The cure for times of a clock that changes, since a CSV file can hold one offset from UTC or none.
 CLOCK_CHANGES = (
     "write local times without an offset, with one row, the mean, for an hour that the clock "
     "repeats; or, where rows are hours or less and no --calendar goes by local hours, UTC"
@@ -28,7 +28,7 @@ def say(text: str) -> None:
 
 
 def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the rows of the series, and those of the plan or, without --future, None."""
+    """Return the rows of the series, and those of the plan, which is None without --future."""
     table = _columns(_of_file(arguments.file, arguments), arguments)
     _check_date_format(arguments)
     if arguments.plan is not None and not arguments.future:
@@ -61,7 +61,7 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     words = [
         name for name in arguments.future if not pd.api.types.is_numeric_dtype(table[name].dtype)
     ]
-    # Of a column with the texts 1 and A, a plan may hold only 1, which must not become a number.
+    # If FILE has the texts "1" and "A", and the plan only "1", the plan's must stay texts, too.
     plan = _of_file(file, arguments, words)
     named = (arguments.id, arguments.time, *arguments.future)
     needed = [name for name in named if name is not None]
@@ -114,16 +114,16 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
         import pandas as pd
     except ImportError:
         raise UserError("reading a CSV file needs pandas: pip install pandas") from None
-    # Read as numbers, the code 007 would become 7, and the year 2024 some nanoseconds.
+    # Read as a number, the text 007 would become 7, and the time 2024 some nanoseconds.
     texts = dict.fromkeys(words if arguments.time is None else [*words, arguments.time], str)
     read: Any = pd.read_csv
-    # pandas would take the id "NA" for a missing value. So the converter puts "=" before each id,
-    # which is removed below.
+    # pandas would read the id "NA" as missing. So a converter puts "=" before each id, and it is
+    # removed below.
     signed = {} if arguments.id is None else {arguments.id: "={}".format}
     try:
         header = read(file, header=None, nrows=1, dtype=str).iloc[0]
         with warnings.catch_warnings():
-            # If lines have more values than the header, pandas only warns, and drops values.
+            # If a line has more values than the header, pandas drops values with a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = read(file, index_col=False, dtype=texts, converters=signed)
         if arguments.id in table:
@@ -145,7 +145,7 @@ def _of_file(file: Path, arguments: argparse.Namespace, words: Sequence[str] = (
             f"{file} has two columns {twice.iloc[0]}: rename one of them in its header."
         )
     for name in table:
-        # If a field is empty, pandas leaves True and False as objects.
+        # With an empty field among them, pandas reads True and False as objects.
         if pd.api.types.infer_dtype(table[name], skipna=True) == "boolean":
             table[name] = table[name].astype(float)
     return table
@@ -211,7 +211,7 @@ def _check_date_format(arguments: argparse.Namespace) -> None:
     if arguments.time is None:
         raise UserError("--date-format says how --time is written: name that column, too.")
     reason = "it has no code"
-    # Without a code it may be a word that pandas knows: "mixed" would guess, row by row.
+    # A form without a code may be a word of pandas: "mixed" would guess in each row.
     if "%" in form:
         try:
             pd.to_datetime(pd.Series(["a"]), format=form, errors="coerce")
@@ -231,7 +231,7 @@ def _dates(values: Any, file: Path, arguments: argparse.Namespace) -> Any:
     _check_whole("time", values, file)
     try:
         with warnings.catch_warnings():
-            # For mixed offsets, pandas 2 only warns, and returns no dates.
+            # For mixed offsets, pandas 2 returns no dates, with a warning.
             warnings.simplefilter("error", FutureWarning)
             return pd.to_datetime(values, format=form or "ISO8601")
     except (ValueError, TypeError, FutureWarning):
@@ -256,10 +256,9 @@ def _mixed_offsets(arguments: argparse.Namespace) -> UserError:
 
 
 def _parted(table: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Return the rows of the series, from the first value of each on, and those of the plan."""
-    # With dates, the plan begins after the last date on which any series has a value; a row without
-    # a value on that date or before is a gap. Without dates, it begins after the last value of each
-    # series.
+    """Return the rows of each series from its first value on, and those of the plan."""
+    # With dates, the plan begins after the last date on which any series has a value. Without
+    # dates, it begins after the last value of each series. Earlier rows without a value are gaps.
     import pandas as pd
 
     values = table[arguments.target]

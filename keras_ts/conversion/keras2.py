@@ -1,10 +1,10 @@
 """Translates files of tf.keras 2, and ``.h5`` files, for Keras 3.
 
 Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the call
-indices of inner models (which Keras 2 counts from 1), and on compile settings. It computes
-``hard_sigmoid`` otherwise. It restores no optimizer state from ``.h5`` files, and none from
-``.keras`` files of Keras 2, which hold no variable for the learning rate. A setting that cannot be
-translated stays as it is, and Keras raises its own error.
+indices of inner models (which Keras 2 counts from 1), and on compile settings. Its ``hard_sigmoid``
+has another slope. It restores no optimizer state from ``.h5`` files, nor from ``.keras`` files of
+Keras 2, which hold no variable for the learning rate. Settings that cannot be translated stay, and
+Keras raises its own error.
 """
 
 import copy
@@ -19,13 +19,13 @@ from keras_ts._typing import Array
 from keras_ts.saving import archive
 from keras_ts.saving.config import walk
 
-# Settings that Keras 3 lacks, each with the values that can be dropped without effect.
+# Settings that Keras 3 lacks, with the values whose removal changes nothing.
 _DROPPED: dict[str, tuple[Any, ...]] = {
     "time_major": (False,),
     "implementation": (0, 1, 2),
     "input_length": (None,),
 }
-# ``hard_sigmoid`` of Keras 2 as stock layers: that of Keras 3 has a slope of 1 / 6.
+# ``hard_sigmoid`` of Keras 2, with its slope of 1 / 5, as stock layers; Keras 3 has 1 / 6.
 _HARD_SIGMOID = {
     "module": "keras",
     "class_name": "Sequential",
@@ -40,7 +40,7 @@ _HARD_SIGMOID = {
     },
 }  # fmt: skip
 _MODELS = ("Functional", "Model", "Sequential")
-# Keras 2 and 3 keep variables of these optimizers in the same order: m, v of the first weight, ...
+# Keras 2 and 3 order the variables of these optimizers alike: m and v of the first weight, ...
 _SAME_ORDER = ("SGD", "Adam", "AdamW", "RMSprop")
 
 
@@ -102,7 +102,7 @@ def is_legacy(training: dict[str, Any]) -> bool:
 def _entry(value: Any, module: str) -> Any:
     """Return the config of a loss, metric or optimizer, or of several, with the module named."""
     if isinstance(value, str) and module == "keras.losses":
-        # An unknown loss should fail here, not at the first fit, where Keras looks it up.
+        # An unknown loss fails here, not at the first fit.
         keras.losses.get(value)
     if isinstance(value, list):
         return [_entry(item, module) for item in value]
@@ -115,7 +115,7 @@ def _entry(value: Any, module: str) -> Any:
         return value
     if title.endswith("MetricWrapper"):
         return settings.get("name")
-    # Keras 3 refuses ``fn``, the function that a loss calls, and settings of older optimizers.
+    # Keras 3 refuses these: ``fn`` names the function of a loss, the others belong to optimizers.
     unread = {"fn", "jit_compile", "is_legacy_optimizer"} | (
         {"decay"} if settings.get("decay") == 0 else set()
     )
@@ -136,7 +136,7 @@ def _count_from_zero(config: dict[str, Any], layers: list[dict[str, Any]]) -> No
     inner = {name: title for name, title in inner.items() if title in _MODELS}
     for layer in layers:
         _shift(layer.get("inbound_nodes"), inner)
-    # Where an output comes from an inner functional model, Keras 3 shifts the index itself.
+    # For outputs of an inner functional model, Keras 3 shifts the index itself.
     sequential = {name: title for name, title in inner.items() if title == "Sequential"}
     _shift(config.get("output_layers"), sequential)
 
@@ -149,8 +149,8 @@ def _shift(calls: Any, inner: dict[Any, Any]) -> None:
 
 
 def restore_optimizer(optimizer: Any, path: str, legacy: bool) -> None:
-    """Restore the optimizer's state, if the file holds any; warn if it does not fit."""
-    # The optimizers of tf.keras up to 2.10 (``legacy``) kept every m before the first v.
+    """Restore the optimizer's state, if the file holds any; warn if the state does not fit."""
+    # The optimizers of tf.keras up to 2.10 (``legacy``) kept all m before all v.
     try:
         saved = _saved_optimizer(path)
     # The type of h5py's error depends on what is wrong with the file.

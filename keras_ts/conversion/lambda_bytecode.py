@@ -1,9 +1,9 @@
 """Reads the bytecode stored in a Lambda, and never runs it.
 
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash on
-untrusted bytes, and the function may do anything. So the few types that a small function needs are
-read byte by byte here, and its instructions are compared with those that CPython 3.6 to 3.13
-compiles from ``expand_dims(x, n)``, ``x[..., None]`` and ``x * n``. No other source is recognised.
+untrusted bytes, and the function may do anything. So the bytes are read one by one here, and the
+instructions are compared with those that CPython 3.6 to 3.13 compiles from ``expand_dims(x, n)``,
+``x[..., None]`` and ``x * n``. No other source is recognised.
 """
 
 import base64
@@ -12,14 +12,14 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-# Instructions in hexadecimal, of Python 3.6 to 3.10, 3.11 and 3.12, and 3.13, for `x * n | n * x`.
-# `c` is the place of the number among the constants, `k` the place of the keyword's name.
+# The instructions of `x * n | n * x` in hexadecimal: of Python 3.6 to 3.10, of 3.11 and 3.12, and
+# of 3.13. `c` is the index of the number among the constants, `k` that of the keyword's name.
 _SCALE = (
     "7c00 64{c} 1400 5300 | 64{c} 7c00 1400 5300",
     "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
     "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
 )
-# Each version compiles a call differently; those before 3.11 have two ways.
+# Python 3.6 to 3.10 compiles a call in two ways, later versions in one each.
 _EXPAND = (
     "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
     "7400 (6a..)* a0.. 7c00 64{c} a102 5300",
@@ -50,7 +50,7 @@ _SCALES, _EXPANDS, _INDEXES = _compiled(_SCALE), _compiled(_EXPAND), _compiled(_
 
 @dataclass(frozen=True)
 class LambdaCode:
-    """The parts of a function that decide its result."""
+    """The parts of a function that determine its result."""
 
     arguments: int
     code: str
@@ -109,14 +109,14 @@ def read(text: Any) -> LambdaCode | None:
     return None
 
 
-# How many numbers precede the first value, and how many values follow the line number, in Python
-# 3.8 to 3.10, from 3.11 on, and in 3.6 and 3.7.
+# The layouts of Python 3.8 to 3.10, from 3.11 on, and of 3.6 and 3.7: how many numbers precede the
+# first value, and how many values follow the line number.
 _LAYOUTS = ((6, 1), (5, 2), (5, 1))
 _PLAIN = {"N": None, "T": True, "F": False, ".": ...}
 
 
 class _Reader:
-    """Reads the marshal format: a type, then its content, or a reference to an earlier value."""
+    """Reads the marshal format, in which each value is a type and its content, or a reference."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at, self._seen = data, 0, list[Any]()

@@ -1,7 +1,6 @@
 """Opens old models whose Lambdas no longer load, with layers in place of the Lambdas.
 
-Keras loads a temporary copy of the file, whose config holds no Lambdas. No stored code is run, or
-handed to anything that could run it.
+Keras loads a temporary copy of the file, without the Lambdas. No stored code is run.
 """
 
 import copy
@@ -33,10 +32,10 @@ def migrate_lambdas(
 ) -> keras.Model:
     """Open a ``.keras`` or ``.h5`` file with layers in place of its Lambdas.
 
-    The file comes from Keras 3 and has Lambdas, or comes from tf.keras 2. The bytecode of
+    The file comes from tf.keras 2, or from Keras 3 and has Lambdas. The bytecode of
     ``Lambda(lambda x: expand_dims(x, -1))`` and ``Lambda(lambda x: x * 100.0)`` is recognised, and
     not run; for other Lambdas, pass the layers that replace them. Weights, loss, metrics and
-    optimizer are kept. The model that is returned has no Lambda, so it saves and loads as usual.
+    optimizer are kept. The model saves and loads as usual.
 
     Example:
 
@@ -58,9 +57,9 @@ def migrate_lambdas(
     Args:
         filepath: The file.
         replacements: Layers by the names of the Lambdas that they replace, such as
-            ``{"scale": ScaleOutput(400.0)}``. The name of a Lambda inside another model may be a
-            path, ``"inner/scale"``; it must be a path if two Lambdas have the same name. The layers
-            must have no weights, since a Lambda has none. Defaults to None: all are recognised.
+            ``{"scale": ScaleOutput(400.0)}``. A Lambda inside another model may be named by a path,
+            ``"inner/scale"``, and must be if two Lambdas have the same name. The layers must have
+            no weights, since a Lambda has none. Defaults to None: all Lambdas are recognised.
 
     Returns:
         The model, with the new layers under the Lambdas' names. It is compiled if the saved model
@@ -71,7 +70,7 @@ def migrate_lambdas(
         TypeError: ``filepath`` is not a str or a Path, or a replacement is no layer, or a Lambda.
         ValueError: The file is of Keras 3 and holds no Lambda, a replacement names no Lambda or has
             weights, a Lambda is not recognised and has no replacement, the model does not load with
-            a replacement, or a mask may reach a Lambda for which you gave no replacement.
+            a replacement, or a mask may reach a Lambda that has no replacement.
     """
     passed = _checked(replacements)
     source = path_text("filepath", filepath)
@@ -129,7 +128,7 @@ def _lambdas(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _matched(
     passed: dict[str, keras.layers.Layer], lambdas: dict[str, dict[str, Any]], source: str
 ) -> dict[str, keras.layers.Layer]:
-    """Return a layer for each Lambda: its replacement, or the one that its code proposes."""
+    """Return the layer for each Lambda: the one passed for it, or one that computes the same."""
     layers = {}
     for name, layer in passed.items():
         named = [where for where in lambdas if where.rpartition("/")[2] == name]
@@ -161,7 +160,7 @@ def _matched(
 
 
 def _proposed(settings: dict[str, Any]) -> tuple[keras.layers.Layer | None, str]:
-    """Return a layer that computes the same as a Lambda's code, or None and a reason."""
+    """Return a layer with the same result as a Lambda's code, or None and the reason."""
     function = settings.get("function")
     if isinstance(function, dict) and function.get("class_name") == "__lambda__":
         function = function.get("config")
@@ -200,8 +199,8 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
         new["config"]["dtype"] = entry["config"]["dtype"]
     entry.update({key: new[key] for key in ("module", "class_name", "config", "registered_name")})
     for call in entry.get("inbound_nodes") or ():
-        # Keras saves the arguments mask and training of a Lambda's call, and would pass them to the
-        # new layer, which need not take them. So they are removed if they are None.
+        # Keras saves the arguments mask and training of a call. If they are None, they are removed,
+        # since the new layer may not take them.
         calls = [call] if isinstance(call, dict) else call
         for item in calls if isinstance(calls, list) else ():
             arguments = item.get("kwargs") if isinstance(item, dict) else item[-1]
@@ -211,7 +210,7 @@ def _replace(entry: dict[str, Any], layer: keras.layers.Layer, proposed: bool) -
 
 
 def _write(source: str, target: str, config: dict[str, Any]) -> Any:
-    """Copy the file with another ``config``; return how an ``.h5`` file was compiled, if at all."""
+    """Copy the file with another ``config``; return the compile settings of an ``.h5`` file."""
     if source.endswith(".keras"):
         archive.rewrite(source, target, {archive.CONFIG: json.dumps(config).encode()})
         return None
@@ -271,7 +270,7 @@ def _layer_at(model: keras.Model, where: str) -> Any:
 
 
 def _check_masks(model: keras.Model, proposed: dict[str, Any], source: str) -> None:
-    """Refuse a proposed layer that would pass a mask on, since the Lambda did not."""
+    """Refuse a proposed layer that a mask reaches: it would pass the mask on, a Lambda does not."""
     reached = reached_layers(
         model, lambda layer: any(layer is stand_in for stand_in in proposed.values())
     )

@@ -1,7 +1,7 @@
-"""Saves a model as one of stock Keras layers, for machines without keras_ts.
+"""Saves a model with stock layers in place of ours, for machines without keras_ts.
 
-Stock layers with the same result replace ours: ``Reshape``, ``Rescaling``, ``Identity``, or a small
-model of the operations that the layer runs. A model whose result would change is not saved.
+A stock layer gives the same result: ``Reshape``, ``Rescaling``, ``Identity``, or a small model of
+the operations that our layer runs. A model whose result would change is refused.
 """
 
 import os
@@ -33,7 +33,7 @@ _UNCOMPILED = (
     "keras_ts.save_model(model, filepath), then "
     "save_portable(keras_ts.load_model(filepath, compile=False), filepath)."
 )
-# Lengths to try if the input's length is open; a convolution may need the longer one.
+# Lengths to try for inputs of any length; a convolution may need the longer one.
 LENGTHS = (4, 64)
 
 
@@ -44,11 +44,11 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
     to rounding. ``model`` does not change. The saved model takes no ragged batches, and no ``mask``
     argument.
 
-    An ``Identity`` replaces a ``WindowedInput``, and carries no windows. They go into the file's
-    metadata, where ``load_windows`` reads them; if Keras saves the loaded model again, they are
-    lost. ``QuantileLoss`` and its metrics have no stock form, so a model that was trained for
-    quantiles must be saved uncompiled. So must a model with a ``Bounded``: its stock form clips in
-    training, too.
+    An ``Identity`` replaces a ``WindowedInput``. The windows go into the file's metadata, where
+    ``load_windows`` reads them, and are lost if Keras saves the loaded model again.
+    ``QuantileLoss`` and its metrics have no stock form, so a model that was trained for quantiles
+    must be saved uncompiled. So must a model with a ``Bounded``: its stock form clips in training,
+    too.
 
     Example:
 
@@ -100,7 +100,7 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
 
 
 def _check_stock(model: keras.Model) -> None:
-    """Refuse a model that is not built of stock layers and ours."""
+    """Refuse a model with layers, or a loss, that are neither Keras's own nor have a stock form."""
     if not type(model).__module__.startswith("keras."):
         raise ValueError(
             "model must be functional or sequential: a subclass loads only where its class is. "
@@ -181,7 +181,7 @@ def _identity(layer: WindowedInput) -> keras.layers.Layer:
 
 def _traced(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Return a small model of the operations that the layer runs, under the layer's name."""
-    # Lengths stay open: the layer may be called on several.
+    # The length stays open, since the layer may be called on several lengths.
     inputs = keras.tree.map_structure(
         lambda x: keras.Input([*[None] * (len(x.shape) - 2), x.shape[-1]], dtype=x.dtype),
         layer.input,
@@ -208,8 +208,8 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
         variable.assign(value_of(value))
 
 
-# A layer may treat a mask in another way than its replacement. To find the layers that a mask
-# reaches, inner ones too, the model is run on zeros: Keras passes masks on only with data.
+# A layer may treat a mask differently from its replacement. Keras passes masks on only with data.
+# So the model is run on zeros to find the layers, also inner ones, that a mask reaches.
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:
@@ -239,13 +239,13 @@ def reached_layers(
 
 
 def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return a layer with the same settings, and weights of its own."""
+    """Return a layer with the same settings and new weights."""
     return type(layer).from_config(layer.get_config())
 
 
 def _runs(model: keras.Model, length: int) -> bool:
     """Return True if the model runs on zeros, with ``length`` for open axes."""
-    # A Sequential that was never called on symbolic tensors has no ``input``.
+    # A Sequential has no ``input`` unless it was called on symbolic tensors.
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     try:
         model(

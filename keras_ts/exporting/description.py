@@ -1,7 +1,7 @@
 """Describes an exported forecaster as plain values, for a server without keras_ts and Keras.
 
 The file that Keras writes names only inputs and their shapes. A server also needs the order of the
-columns, the formulas of the calendar, what may be missing, and what the outputs are.
+columns, the formulas of the calendar, what may be missing, and the meaning of the outputs.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ OUTPUT = "forecast"
 
 
 def describe(rollout: Rollout) -> dict[str, Any]:
-    """Return what the file of a ``Rollout`` takes and returns, as values for JSON."""
+    """Return the inputs, the output and the settings of a ``Rollout``, as values for JSON."""
     forecaster = forecaster_of(rollout)
     interface, columns = forecaster.interface, forecaster.columns
     windows, bounds = interface.windows, interface.bounds
@@ -77,7 +77,7 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
         "shape": list(tensor.shape),
         "dtype": keras.backend.standardize_dtype(tensor.dtype),
         "columns": names,
-        "row_count": [1, 1],  # Right for "static"; replaced below for the others.
+        "row_count": [1, 1],  # Of "static"; replaced below for the others.
         "may_be_missing": [],
     }
     if tensor.name == "past":
@@ -102,7 +102,7 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
 
 
 def _present(forecaster: Forecaster) -> dict[str, Any] | None:
-    """Return which values every window must have, though others may be missing; or None."""
+    """Return which values no window may lack, if values may be missing at all; or None."""
     interface, columns = forecaster.interface, forecaster.columns.by_part()
     windows = interface.windows
     unmasked = windows.handling.gaps == "ignore" and interface.masked is None

@@ -49,21 +49,21 @@ def export_model(
 ) -> None:
     """Export a forecaster into a file that a server reads without Keras and keras_ts.
 
-    The file holds the whole forecast: it takes the last rows of series and returns the steps that
-    follow, in units of the series. Its inputs are named ``past``, ``future`` and ``static``, as far
-    as the model has them, with the shapes that ``Rollout`` lists; its output is ``forecast``.
+    The file takes the last rows of series and returns the steps that follow, in units of the
+    series. Its inputs are those of the model among ``past``, ``future`` and ``static``, with the
+    shapes that ``Rollout`` lists; its output is ``forecast``.
 
     The file also holds a description as JSON: columns of each input in their order, categories, the
     formulas of the calendar, the rows that are read and forecast, what may be missing, targets,
-    quantiles, bounds and frequency. The guide "Serving" lists it. A SavedModel refuses an infinite
-    value, a missing one that the model does not mask, and windows of another length or number of
-    columns.
+    quantiles, bounds and frequency. The guide "Serving" lists its keys. A SavedModel refuses an
+    infinite value, a missing one that the model does not mask, and windows of another length or
+    number of columns.
 
     OpenVINO computes in bfloat16 on processors that have it, unless the file is compiled with
     ``{"INFERENCE_PRECISION_HINT": "f32"}``, as ``check_export`` does.
 
-    ``check_export`` writes the same file, runs it in its own runtime and compares. An existing file
-    is replaced only once the new one is complete and, if its runtime is installed, loads there.
+    ``check_export`` runs the same file in its runtime and compares forecasts. An existing file is
+    replaced only once the new one is complete and, if its runtime is installed, loads there.
 
     Example:
 
@@ -88,8 +88,8 @@ def export_model(
             ``"litert"`` or ``"openvino"``. Defaults to ``"tf_saved_model"``.
         windows: The ``WindowedSeries`` that the model was trained on, or a dataset, for a model
             that does not carry them. Defaults to None: those that the model carries.
-        verbose: 1 to print the file and its size, and after some seconds what is being done; 0 to
-            print nothing. Defaults to 1.
+        verbose: 1 to print the file and its size and, during a long export, what is being done; 0
+            to print nothing. Defaults to 1.
 
     Raises:
         ImportError: A package is missing; the message names it.
@@ -98,7 +98,7 @@ def export_model(
         IsADirectoryError: ``filepath`` is a folder, and ``format`` has one file.
         PermissionError: The file exists, and may not be written.
         TypeError: ``model`` is not a Sequential or functional Keras model, ``filepath`` is not a
-            path, or ``windows`` are not windows.
+            path, or ``windows`` are neither a ``WindowedSeries`` nor a dataset.
         ValueError: ``format`` is out of range, or does not go with the suffix of ``filepath``; the
             model carries no windows, or does not fit them; or Keras cannot export it to ``format``,
             or to a file that loads.
@@ -145,7 +145,7 @@ def as_rollout(model: keras.Model, windows: Any = None) -> Rollout:
 
 
 def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
-    """Export a model into an empty folder, a ``Rollout`` with a description; return the path."""
+    """Export a model into an empty folder, a ``Rollout`` with its description; return the path."""
     if not isinstance(model, Rollout):
         return exported(model, x, kind, folder)
     options = FORMATS[kind].options.get(keras.backend.backend(), dict)()
@@ -155,7 +155,7 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
 
 
 def require(kind: str, run: bool) -> None:
-    """Raise an error if a package is missing that writes a file or, with ``run``, runs it."""
+    """Raise an error if a package is missing that writes a file (with ``run``: that runs it)."""
     form = FORMATS[kind]
     converter = form.converters.get(keras.backend.backend())
     for package in (form.runtime if run else form.writer, converter):
@@ -208,7 +208,7 @@ def _unheard() -> Iterator[None]:
 
 
 def check_loads(model: keras.Model, kind: str, path: Path) -> None:
-    """Raise an error if a file does not load in its runtime, or fails a check without runtime."""
+    """Raise an error if a file does not load in its runtime or, without it, fails a check."""
     form = FORMATS[kind]
     try:
         if importlib.util.find_spec(form.runtime.replace("-", "_")) is not None:
@@ -235,7 +235,7 @@ def check_imports(kind: str, error: Exception) -> None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ImportError):
-            # Keras reports any failed import of a converter as a missing converter.
+            # Keras reports every failed import as a missing converter, so the cause is looked for.
             missing, cause = cause, cause.__cause__ or cause.__context__
         else:
             cause = cause.__cause__

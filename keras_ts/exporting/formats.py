@@ -47,7 +47,7 @@ def _run_onnx(path: str, names: list[str]) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # Hide warnings of initializers that it removes from JAX files.
+    options.log_severity_level = 3  # Hide warnings of unused initializers in files from JAX.
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     file_names = [entry.name for entry in session.get_inputs()]
 
@@ -62,7 +62,7 @@ def _run_openvino(path: str, names: list[str]) -> Run:
 
     # Without this hint OpenVINO may compute in half precision, whatever the file says.
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    # An input that is only reshaped also has the name of the reshaped tensor.
+    # If the model only reshapes an input, the input also has the name of the reshaped tensor.
     file_names = [min(entry.names, key=lambda name: name not in names) for entry in compiled.inputs]
 
     def run(arrays: list[Array]) -> list[Array]:
@@ -93,16 +93,16 @@ def _in_order(names: Collection[str]) -> list[str]:
 
 
 def _by_name(file_names: list[str], names: list[str], arrays: Any) -> dict[str, Any]:
-    """Return the inputs by the file's names: the model's, or others in the same order."""
+    """Return the inputs by the names in the file: the model's, or others in the same order."""
     inputs = dict(zip(names, arrays, strict=True))
     if set(file_names) <= set(inputs):
         return {name: inputs[name] for name in file_names}
     return dict(zip(file_names, inputs.values(), strict=True))
 
 
-# TensorFlow Serving answers every request that the graph can compute, also one with a window of
-# another length or a missing value that nothing masks. So the checks are operations of the graph,
-# and a request that fails a check gets an error with the check's text.
+# TensorFlow Serving answers every request that the graph can compute, even with a window of another
+# length or a missing value that nothing masks. So the graph itself checks a request, and answers
+# with the text of a check that fails.
 def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
     """Rewrite a SavedModel with checked inputs, and a signature that returns the description."""
     import tensorflow as tf
@@ -137,7 +137,7 @@ def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(path), signatures, options)
     shutil.rmtree(from_keras)
-    # SavedModels have this folder for users' files, which are read without TensorFlow.
+    # The folder of a SavedModel for files that TensorFlow does not read.
     extra = path / "assets.extra"
     extra.mkdir()
     (extra / f"{KEY}.json").write_text(json.dumps(description))
@@ -152,7 +152,7 @@ def _matched(roles: list[str], names: list[str]) -> dict[str, str]:
 
 def _checked(tf: Any, role: str, values: Any, entry: dict[str, Any]) -> Any:
     """Return an input with operations that refuse values which the model cannot take."""
-    # TensorFlow does not compare a request with the shape of the signature; this operation does.
+    # TensorFlow itself does not compare a request with the shape of the signature.
     values = tf.ensure_shape(values, entry["shape"])
     columns, may_be_missing = entry["columns"], entry["may_be_missing"]
     checks = []
@@ -186,7 +186,7 @@ def _present(tf: Any, values: Any, columns: list[Any], needed: dict[str, Any]) -
 
 def _describe_onnx(path: Path, description: dict[str, Any]) -> None:
     """Name the inputs and the output by their roles, and write the metadata."""
-    # Loops inside the graph use the converter's names, so these stay: an ``Identity``, which
+    # Loops inside the graph read the converter's names, so these stay. An ``Identity``, which
     # runtimes remove, connects each of them with its role.
     import onnx
 
@@ -212,7 +212,7 @@ def _describe_onnx(path: Path, description: dict[str, Any]) -> None:
 
 
 def _drop_unread(graph: Any) -> set[str]:
-    """Drop the constants that nothing reads, of which runtimes warn; return the names read."""
+    """Drop constants that nothing reads, since runtimes warn of them; return the names read."""
     read = {entry.name for entry in (*graph.input, *graph.output)}
     for node in graph.node:
         read.update(node.input)
@@ -258,7 +258,7 @@ def _check_onnx(path: str) -> None:
 
 def _own_operations() -> dict[str, Any]:
     """Return the options that keep TensorFlow's operations out of a LiteRT file."""
-    # With these operations, which Keras allows, it runs only in interpreters with TensorFlow.
+    # With these operations, which Keras allows, a file runs only where TensorFlow is installed.
     import tensorflow as tf
 
     return {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}

@@ -51,12 +51,12 @@ def own_axes() -> Any:
 
 
 def ink() -> Any:
-    """Return the color of data, that of text if the user has chosen a style, such as a dark one."""
+    """Return the color of data: ours, or that of text in a style that the user has chosen."""
     return _styled("text.color", _INK)
 
 
 def colors_of(count: int) -> list[Any]:
-    """Return the colors of models and, last, of the baseline; ``count`` in all."""
+    """Return ``count`` colors: those of the models, then that of the baseline."""
     models = [MODEL, *(f"C{place}" for place in range(count))]
     return [*models[: max(count - 1, 1)], ink()][:count]
 
@@ -78,10 +78,9 @@ def finished(ax: Any, filepath: Path) -> Any:
 
 
 def written(name: Any) -> str:
-    """Return a name from the data as a label that matplotlib shows as it is."""
+    """Return a name from the data as a label that matplotlib shows literally."""
     # matplotlib reads the text between two ``$`` as a formula, and leaves a label that begins with
-    # ``_`` out of a legend. A long name is shortened in the middle, since ids often differ only at
-    # the end.
+    # ``_`` out of a legend. Long names are cut in the middle, since ids often differ at the end.
     text = "".join(letter if letter.isprintable() else " " for letter in str(name))
     text = " ".join(text.split()) or repr(str(name))
     if len(text) > _LONGEST_NAME:

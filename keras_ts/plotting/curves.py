@@ -1,6 +1,5 @@
 """``plot_series``, ``plot_history``, ``plot_sweep``: curves over time, epochs and rates."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -73,7 +72,7 @@ def is_frame(data: Any) -> bool:
 
 
 def checked_series(series: Any) -> Array:
-    """Return a series as an array of floats, or raise an error if it is empty or misshapen."""
+    """Return a series as an array of floats; refuse one that is empty or misshapen."""
     values = numbers("series", series)
     if values.ndim not in (1, 2) or not len(values):
         raise ValueError(
@@ -84,12 +83,10 @@ def checked_series(series: Any) -> Array:
 
 
 def numbers(name: str, values: Any) -> Array:
-    """Return values as an array of floats, or raise an error that names them."""
+    """Return values as an array of floats, or refuse them under their ``name``."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            return np.asarray(values, dtype=float)
-    except (TypeError, ValueError, np.exceptions.ComplexWarning):
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
         if is_frame(values):
             raise TypeError(
                 f"{name} must hold only numbers. Received: a frame with other columns, too. Pass "
@@ -102,7 +99,7 @@ def numbers(name: str, values: Any) -> Array:
 
 
 def checked_times(times: Any, length: int) -> Array:
-    """Return the times of ``length`` positions: numbers, or timestamps without time zones."""
+    """Return ``length`` times as an array of numbers, or of timestamps without time zones."""
     if getattr(getattr(times, "dtype", None), "time_zone", None):
         times = times.dt.replace_time_zone(None)  # NumPy would read polars' local times in UTC.
     moments = np.asarray(times)
@@ -117,7 +114,7 @@ def checked_times(times: Any, length: int) -> Array:
         )
     if len(moments) != length:
         raise ValueError(
-            f"times must have {length} entries, one per position drawn. Received: {len(moments)}."
+            f"times must have {length} entries, one per value drawn. Received: {len(moments)}."
         )
     return moments
 
@@ -153,7 +150,7 @@ def plot_history(
 
     Raises:
         TypeError: ``history`` is no history.
-        ValueError: ``metric`` is not in it, or has fewer values of validation than epochs.
+        ValueError: ``metric`` is not in ``history``, or was not validated after each epoch.
     """
     curves: Mapping[str, Sequence[float]] = getattr(history, "history", history)
     if not hasattr(curves, "keys"):
@@ -168,7 +165,7 @@ def plot_history(
     if last is not None:
         last = _checks.integer("last", last, 1)
     ax = ready(ax)
-    # ``fit(initial_epoch=)`` counts on from there, and only a History says so, not its dict.
+    # A History knows the first epoch of ``fit(initial_epoch=)``; its dict does not.
     first = min(getattr(history, "epoch", None) or [0]) + 1
     epochs = np.arange(first, first + len(curves[metric]))
     for name, label, color in ((metric, "training", ink()), (f"val_{metric}", "validation", MODEL)):
@@ -177,8 +174,8 @@ def plot_history(
             if len(values) != len(epochs):
                 raise ValueError(
                     f"history must have a value of {name!r} for each of {len(epochs)} epochs. "
-                    f"Received: {len(values)}, as validation_freq leaves them, and a history does "
-                    "not say of which epochs. Pass a dict with NaN for the others."
+                    f"Received: {len(values)}. With validation_freq, pass a dict with NaN for the "
+                    "epochs without a validation."
                 )
             shown = slice(None) if last is None else slice(-last, None)
             finite = np.concatenate([[False], np.isfinite(values[shown]), [False]])
@@ -207,8 +204,8 @@ def plot_sweep(
     filepath: Path = None,
 ) -> Any:
     """Draw losses over learning rates, for ``ExponentialLRSweep.plot``; return the axes."""
-    # ``losses`` is the mean of ``repeats``, ``(repeats, rates)``. ``smoothed`` may be shorter than
-    # ``rates``: it ends where the loss diverges, or before the first loss that is not finite.
+    # ``losses`` is the mean of ``repeats``, ``(repeats, rates)``. ``smoothed`` ends where the loss
+    # diverges, or before the first loss that is not finite.
     rates, losses, smoothed = np.asarray(rates), np.asarray(losses), np.asarray(smoothed)
     ax = ready(ax)
     ax.set_xscale("log")
@@ -220,7 +217,7 @@ def plot_sweep(
     ax.plot(rates, losses, color=QUIET, linewidth=0.8, label=label)
     if len(smoothed):
         ax.plot(rates[: len(smoothed)], smoothed, color=ink(), linewidth=1.6, label="smoothed")
-        # A diverging loss is cut off, since it would flatten the rest of the curve.
+        # A diverging loss would flatten the rest of the curve, so the axis is cut off.
         bottom, start = losses[: len(smoothed)].min(), smoothed.max()
         top = start + 0.35 * (start - bottom)
         if top > bottom:

@@ -24,7 +24,7 @@ def plot_folds(
     steps: Array, folds: Array, all_folds: Array, metric: str, best: Mapping[str, Array],
     *, ax: Any = None, filepath: Path = None,
 ) -> Any:  # fmt: skip
-    """Draw the errors by step of each fold ``(folds, steps)``, of all folds, and of a baseline."""
+    """Draw errors by step: of each fold, ``(folds, steps)``, of all folds, and of a baseline."""
     ax = ready(ax)
     for number, errors in enumerate(folds):
         label = "each fold" if number == 0 else None
@@ -44,7 +44,7 @@ def plot_folds(
 def plot_errors(
     errors: Mapping[str, Any], metric: str, *, ax: Any = None, filepath: Path = None
 ) -> Any:
-    """Draw the errors of models and, named last, a baseline, at steps 1, 2, ...; None is a gap."""
+    """Draw the errors of models and, last, a baseline at steps 1, 2, ...; None leaves a gap."""
     ax, highest = ready(ax), 0.0
     for (name, values), color in zip(errors.items(), colors_of(len(errors)), strict=True):
         heights = np.array(values, dtype=np.float64)
@@ -61,11 +61,11 @@ def plot_errors(
     return finished(ax, filepath)
 
 
-# Inches for one label, for what lies around them, and for the pictures below skills.
+# Heights in inches: of one label, of the space around all, and of the pictures below skills.
 _EACH, _AROUND, _LOWER = 0.32, 1.0, 3.2
 # A lower skill is written as a number, and an interval that reaches lower is cut off.
 _LOWEST = -1.0
-# The horizontal distance of two models' points at one level.
+# The horizontal distance between the points of two models at one level.
 _BESIDE = 0.01
 _SAYS = {1: "better", -1: "worse", 0: "cannot be told apart"}
 
@@ -83,9 +83,9 @@ def draw_intervals(
     filepath: Path = None,
 ) -> Any:
     """Draw a point and an interval for each label, the first one on top."""
-    # The color says on which side of 0 the interval lies; ``says`` names each side in the legend.
-    # ``values``, ``low`` and ``high`` are shares; NaN in ``low`` means no interval, and a hollow
-    # point. A remark that is not empty replaces the point of its label.
+    # The color shows on which side of 0 the interval lies; ``says`` names each side in the legend.
+    # ``values``, ``low`` and ``high`` are shares. NaN in ``low`` means no interval, and draws a
+    # hollow point. A remark replaces the point of its label, unless it is empty.
     axes = ready(ax)
     if ax is None:
         axes.figure.set_figheight(max(_EACH * (len(labels) + 1) + _AROUND, 2))
@@ -133,9 +133,9 @@ def draw_verdict(
     ax: Any = None,
     filepath: Path = None,
 ) -> Any:
-    """Draw skills with intervals; on a new figure errors by step and the reliability, too."""
-    # ``errors`` and ``below`` hold the models, then the best baseline. With a single step, there
-    # is no picture of errors by step.
+    """Draw skills with intervals and, on a new figure, errors by step and the reliability."""
+    # ``errors`` and ``below`` hold the models, then the best baseline. Errors at a single step are
+    # not drawn.
     best = list(errors)[-1]
     axes, pictures, lower = ax, [], []
     if ax is None:
@@ -178,7 +178,8 @@ def draw_verdict(
 
 def _draw_reliability(below: Mapping[str, Any], models: list[str], ax: Any) -> None:
     """Draw the shares of values below each quantile, and at or below it, over the levels."""
-    # A quantile is right if its level lies between both; they differ if values equal the quantile.
+    # A quantile is right if its level lies between the two shares, which differ by the values that
+    # equal the quantile.
     ax.plot([0, 1], [0, 1], color=QUIET, linewidth=0.9)
     colors = colors_of(len(models))
     for place, (name, (levels, under, up_to)) in enumerate(below.items()):

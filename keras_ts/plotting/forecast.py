@@ -21,7 +21,7 @@ from keras_ts.plotting.axes import (
 from keras_ts.plotting.curves import is_frame
 from keras_ts.plotting.pictures import Drawn, Picture, read_arrays, read_frames
 
-# The share of the height of a drawing that a legend of one row takes.
+# The height of one row of a legend, as a share of the height of the curves.
 _LEGEND = 0.16
 
 
@@ -40,11 +40,12 @@ def plot_forecast(
 ) -> Any:
     """Draw predictions after the series that they continue, or over the part that they forecast.
 
-    Pass two frames, the one that was forecast and the one that ``forecast`` returned. Each series
-    gets separate axes, since series differ in size, and quantiles become bands. Sample paths become
-    bands, and five of them thin lines. For a series without a row, only the forecast is drawn.
-    ``column`` and ``ids`` choose what is drawn. Or pass two arrays, a series and its forecast, and
-    ``start``, ``times`` and ``quantiles``, which frames hold and arrays do not.
+    Pass two frames: the one that was forecast and the one that ``forecast`` returned. Each series
+    gets its own axes, since series differ in size. Quantiles become bands; sample paths become
+    bands and five thin lines. For a series without a row, only the forecast is drawn. ``column``
+    and ``ids`` choose what is drawn.
+
+    Or pass two arrays, a series and its forecast, with ``start``, ``times`` and ``quantiles``.
 
     Example:
 
@@ -148,7 +149,7 @@ def _draw_multiples(picture: Picture, last: int | None) -> Array:
         ax.tick_params(left=True, labelleft=True)
     for ax in grid.ravel()[len(picture.drawn) :]:
         ax.remove()
-        # The right column ends one row higher, so its last axes show the times.
+        # The right column ends one row higher, so the axes above show the times.
         grid[-2, 1].tick_params(bottom=True, labelbottom=True)
     figure.supylabel(written(picture.name), fontsize="medium")
     handles, labels = axes[0].get_legend_handles_labels()
@@ -169,7 +170,7 @@ def _columns(ax: Any) -> int:
 def _draw(
     ax: Any, drawn: Drawn, last: int | None, colors: tuple[Any, str], name: str, top: float = 1.0
 ) -> None:
-    """Draw a series and its forecast; if both have one color, other series share the axes."""
+    """Draw a series and its forecast; if ``colors`` are equal, for axes of several series."""
     past_color, color = colors
     single = past_color != color
     shown = slice(None) if last is None else slice(-last, None)

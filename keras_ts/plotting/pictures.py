@@ -1,8 +1,8 @@
 """Reads frames or arrays into the picture that ``plot_forecast`` draws.
 
-The columns of a forecast are recognised by their order, so nobody has to name them: ids and
-timestamps, if there are any, then ``step``, then ``sample`` if there are sample paths, then the
-targets and quantiles such as ``units_0.1``.
+The columns of a forecast are recognised by their order: ids and timestamps, if there are any, then
+``step``, then ``sample`` if there are sample paths, then targets and quantiles such as
+``units_0.1``.
 """
 
 from collections.abc import Sequence
@@ -112,7 +112,7 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
             past = history.filter(history[id_column] == label)
             future = ahead.filter(ahead[id_column] == label)
         if time_column is not None:
-            # Sorted before ``_moments`` drops the zone: local times show an hour twice.
+            # Sorted before ``_moments`` drops the zone, since local times repeat an hour.
             past = past.sort(time_column)
         samples, future = None, future.sort(time_column or "step")
         if sampled:
@@ -143,20 +143,12 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
 def _table(frame: Any, argument: str) -> Any:
     nw = _checks.needed("narwhals", "Drawing a data frame")
     try:
-        table = nw.from_native(frame, eager_only=True)
+        return nw.from_native(frame, eager_only=True)
     except TypeError:
         raise TypeError(
             "series and predictions must both be frames, of pandas or polars and not lazy, or both "
             f"be arrays. Received: {argument} is {type(frame).__name__}."
         ) from None
-    except nw.exceptions.DuplicateError:
-        table = None
-    if table is None or not all(isinstance(name, str) for name in table.columns):
-        raise ValueError(
-            f"The columns of {argument} must have names that are strings and differ. Received "
-            f"{_checks.shown(list(frame.columns))}."
-        )
-    return table
 
 
 def _target(targets: list[str], outputs: list[str], columns: list[str], column: str | None) -> str:

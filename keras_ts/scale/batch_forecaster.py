@@ -201,15 +201,7 @@ class BatchForecaster:
         Returns:
             Names and types, such as "`shop` string, `day` date, `step` bigint, `units` float,
             `problem` string". Ids and times have the types that they have in ``frame``.
-
-        Raises:
-            TypeError: ``frame`` is not a Spark DataFrame.
         """
-        if not hasattr(frame, "toPandas") or not hasattr(frame, "dtypes"):
-            raise TypeError(
-                f"frame must be a Spark DataFrame. Received: {type(frame).__name__}. Other engines "
-                "need no schema."
-            )
         made, windows = self(frame.limit(0).toPandas()), self._interface().windows
         given, kinds = dict(frame.dtypes), {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
         for name in made.columns:

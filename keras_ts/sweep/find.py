@@ -68,14 +68,12 @@ def find_learning_rate(
         The ``ExponentialLRSweep`` that ran, or the mean of several.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, ``x`` is None, or ``fit_arguments`` holds
-            ``epochs``, which ``steps`` decides.
+        TypeError: ``model`` is not a Keras model, or ``fit_arguments`` holds ``epochs``, which
+            ``steps`` decides.
         ValueError: The model is not built, or an argument is out of range.
     """
     if "epochs" in fit_arguments:
         raise TypeError("epochs must be left out of find_learning_rate: steps sets the length.")
-    if x is None:
-        raise TypeError("x must be training data, anything that fit takes. Received: x=None.")
 
     def new_sweep() -> ExponentialLRSweep:
         return ExponentialLRSweep(

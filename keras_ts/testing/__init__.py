@@ -1,6 +1,6 @@
 """Checks windowing functions, ours and your own, against an oracle.
 
-Only this package needs Hypothesis, so ``import keras_ts`` does not import it.
+This package needs Hypothesis, so ``import keras_ts`` leaves it out.
 """
 
 from keras_ts.testing.check import check_windowing

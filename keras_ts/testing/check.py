@@ -30,7 +30,7 @@ def check_windowing(
 ) -> None:
     """Check a windowing function of your own against the oracle, on short series and a long one.
 
-    Hypothesis tries the same cases in each run, and shrinks one that fails.
+    Hypothesis tries the same cases in each run, and shrinks a case that fails.
 
     Example:
 
@@ -53,30 +53,25 @@ def check_windowing(
         columns: Number of columns. Defaults to None: series of shape ``(time,)``.
         panel: True to pass lists of series, which no window crosses. Defaults to False.
         split: True to call ``function(series, windows, at)``, which returns ``(train,
-            validation)``, each as above: a window belongs to the part that holds all its
-            targets, and ``at`` is a position in each series. Defaults to False.
-        context: True if inputs of validation reach back over the border. Defaults to True.
-        ordered: True if windows must come in time order, False for any. Defaults to False.
-        max_examples: Number of cases to try before passing. Defaults to 100. All series are short,
-            except one of some 128 windows, so faults that need more windows are not found.
+            validation)``, each like ``(x, y)`` above. ``at`` is a position in each series, where
+            validation begins; a window belongs to the part that holds all its targets. Defaults to
+            False.
+        context: True if inputs of validation windows may lie before ``at``. Defaults to True.
+        ordered: True if windows must come in time order. Defaults to False.
+        max_examples: Number of cases to try. All series are short, except one of some 128 windows,
+            so faults that need more windows are not found. Defaults to 100.
 
     Raises:
         AssertionError: A window is wrong, missing or one too many, or ``function`` raises, or
             overwrites its series. The message shows the smallest case found.
-        TypeError: ``windows`` is no strategy.
     """
-    if not (windows is None or isinstance(windows, Strategy)):
-        raise TypeError(
-            'windows must be a strategy, such as windowed_series("window"), or st.just(...) of a '
-            f"single one. Received: {type(windows).__name__}."
-        )
-    last, right = [""], []
+    report, passed = [""], []
 
     def fails(case: _Case) -> bool:
         if fault := _fault(function, case, ordered):
-            last[:] = [case.text, fault]
+            report[:] = [case.text, fault]
         else:
-            right.append(case.arguments[1])
+            passed.append(case.arguments[1])
         return bool(fault)
 
     def found(drawn: Strategy[WindowedSeries], tries: int, *lengths: int) -> bool:
@@ -87,16 +82,16 @@ def check_windowing(
         except NoSuchExample:
             return False
         except Flaky:
-            last.append("(the function does not give the same windows every time)")
+            report.append("(the function does not give the same windows every time)")
         return True
 
     if not found(windowed_series(columns=columns) if windows is None else windows, max_examples):
         # Some faults show only in many windows, such as reading only the first batch.
-        again = st.just(min(right, key=lambda w: (len(text := shown_settings(w)), text)))
+        again = st.just(min(passed, key=lambda w: (len(text := shown_settings(w)), text)))
         if not found(again, 1, _MANY, _MANY):
             return
         found(again, max_examples, 0, _MANY)  # Look for a shorter series that shows the fault.
-    raise AssertionError("\n  ".join(["Wrong windows. The smallest case found:", *last]))
+    raise AssertionError("\n  ".join(["Wrong windows. The smallest case found:", *report]))
 
 
 # A long series has at least this many windows.
@@ -185,7 +180,7 @@ def _fault(function: Callable[..., Any], case: _Case, ordered: bool) -> str:
 
 
 def _read(result: Any, case: _Case) -> list[str]:
-    """Return the windows in arrays or batches, the first ones of an endless dataset."""
+    """Return the windows in arrays or batches as texts; of an endless dataset, the first ones."""
     if isinstance(result, tuple | list) and len(result) == 2 and not isinstance(result[0], tuple):
         result = [result]
     elif not hasattr(result, "__iter__"):
@@ -221,7 +216,7 @@ def _difference(got: list[str], part: str, case: _Case, ordered: bool) -> str:
         pairs = enumerate(zip_longest(got, expected, fillvalue="nothing"))
         return next((f"window {i}: {a}, expected: {b}" for i, (a, b) in pairs if a != b), "")
     extra, missing = (list(Counter(a) - Counter(b)) for a, b in ((got, expected), (expected, got)))
-    home = next((name for name, texts in case.parts.items() if extra and extra[0] in texts), None)
-    why = "repeated" if home == part else f"of {home}" if home else "no window of the series"
+    holder = next((name for name, texts in case.parts.items() if extra and extra[0] in texts), None)
+    why = "repeated" if holder == part else f"of {holder}" if holder else "no window of the series"
     lines = [f"extra: {extra[0]} ({why})"] if extra else []
     return "\n  ".join(lines + [f"missing: {text}" for text in missing[:1]])

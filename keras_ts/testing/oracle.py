@@ -26,8 +26,8 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]
         windows: Settings of the windows. Those of batches and their order are ignored.
 
     Raises:
-        ValueError: There is no window, a value is missing where ``missing="raise"``, or
-            the settings name columns of a frame.
+        ValueError: There is no window, a value is missing and ``missing`` does not allow that, or
+            the settings name columns of ids or times.
     """
     cut = list(each_window(series, windows))
     if not cut:
@@ -41,7 +41,7 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]
 def each_window(
     series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
 ) -> Iterator[tuple[Any, Array, str]]:
-    """Yield every window of every series, with the part of a split at ``at`` that holds it."""
+    """Yield ``(x, y, part)`` for every window: ``part`` of a split at ``at``, or "train"."""
     for name in ("id_column", "time_column"):
         if value := getattr(w, name):
             raise ValueError(f"The reference takes only plain arrays. Received: {name}={value!r}.")
@@ -119,7 +119,7 @@ def _row(values: Array, position: int) -> Any:
 
 
 def _phases(position: int, first: int, cycles: Any) -> list[float]:
-    """Return sine and cosine of the phase in each cycle since ``first``; NaN before the series."""
+    """Return sine and cosine of each cycle, counted from row ``first``; NaN before the series."""
     angles = [
         2 * math.pi * ((position - first) % cycle) / cycle if position >= 0 else math.nan
         for cycle in cycles
@@ -129,8 +129,8 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
     """Return True if a window has a target value, and all values that its targets need."""
-    # A target column with a value to forecast needs a value among ``inputs``, if not None. Where a
-    # target has a value, all columns known ahead need one.
+    # A target column with a value ahead needs one among ``inputs``, unless those are None. A step
+    # with a target value needs all columns known ahead.
     targets = targets.reshape(len(targets), -1)
     some = False
     for column in range(targets.shape[1]):

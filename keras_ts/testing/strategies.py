@@ -11,15 +11,15 @@ from keras_ts.windows.windowed_series import WindowedSeries
 Strategy = st.SearchStrategy
 
 
-# A function must be written for these settings: they turn inputs into a dict, add weights, change
-# the order, or add windows that begin before a series.
+# Only functions written for these settings pass with them: they turn inputs into a dict, add
+# weights, change the order, or add windows that begin before a series.
 _NAMED_ONLY = {
     "shuffle", "remainder", "calendar", "future_columns", "static_columns", "min_inputs",
 }  # fmt: skip
 
 
 def series(*, min_length: int = 1, max_length: int = 20, **kind: Any) -> Strategy[Array]:
-    """Return a strategy of series with values that encode their positions, or that are drawn.
+    """Return a strategy of series whose values encode their positions, or are drawn.
 
     Example:
 

@@ -73,7 +73,7 @@ MISTAKES = [
     ("nameless.csv", "--target sold --time day --id city", "--id city has no value in line 5"),
     ("sales.csv", "--target sold --future sold", "two options name the column sold"),
     ("sales.csv", "--target sold --window 10 --period 0", "must be >= 1"),
-    ("sales.csv", "--target sold --seed -1", "--seed must lie between"),
+    ("sales.csv", "--target sold --seed -1", "must be between 0 and 2**32 - 1"),
     ("twice.csv", "--target sold --time day", "repeats time"),
     ("header.csv", "--target sold", "no row below its header"),
     ("binary.csv", "--target sold", "cannot be read as a CSV file"),

@@ -18,7 +18,7 @@ def test_series(tmp_path):
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), values)
     assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
     assert [p.name for p in tmp_path.iterdir()] == ["s.png"]
-    with pytest.raises(ValueError, match="times must have 3 entries, one per position"):
+    with pytest.raises(ValueError, match="times must have 3 entries, one per value"):
         plot_series(values, times=[1, 2])
     with pytest.raises(ValueError, match="at least one row"):
         plot_series([])

@@ -260,8 +260,6 @@ def test_the_schema_has_the_types_of_the_frame(tmp_path):
         "`shop` string, `day` date, `step` bigint, `units_0.1` float, `units` float, "
         "`units_0.9` float, `problem` string"
     )
-    with pytest.raises(TypeError, match="frame must be a Spark DataFrame"):
-        forecaster.schema(table)
 
 
 def test_engines_see_a_function_of_one_parameter(path):

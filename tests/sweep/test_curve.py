@@ -124,7 +124,8 @@ def written(tmp_path_factory):
     ("change", "says"),
     [
         (lambda c: "{", "is not a sweep that to_json wrote: Expecting"),
-        (lambda c: "[1]", "it lacks config, curve, began, epoch_starts"),
+        (lambda c: "[1]", "is not a sweep that to_json wrote: cannot convert"),
+        (lambda c: "{}", "it lacks config, curve, began, epoch_starts"),
         (lambda c: json.dumps({**c, "curve": {"lrs": []}}), "it lacks losses, stopped"),
         (lambda c: json.dumps({k: v for k, v in c.items() if k != "config"}), "it lacks config"),
         (
@@ -140,26 +141,6 @@ def written(tmp_path_factory):
         (
             lambda c: json.dumps({**c, "curve": {**c["curve"], "losses": [10**400] * 16}}),
             "int too large",
-        ),
-        (
-            lambda c: json.dumps({**c, "curve": {**c["curve"], "repeats": [[1.0], [2.0]]}}),
-            "as long as lrs",
-        ),
-        *(
-            (lambda c, lrs=lrs: json.dumps({**c, "curve": {**c["curve"], "lrs": lrs}}), says)
-            for lrs, says in (
-                ([-1e-3] * 16, r"lrs\[0\] must be > 0. Received: lrs\[0\]=-0.001"),
-                ([1e-3] * 15 + [0], r"lrs\[15\] must be > 0"),
-                ([1e-3] * 15 + ["nan"], r"lrs\[15\] must be a finite number"),
-                ([1e-3] * 15 + ["inf"], r"lrs\[15\] must be a finite number"),
-                ([1e-3] * 15 + ["1e-3"], r"lrs\[15\] must be a finite number"),
-                ([1e-3] * 15 + [True], r"lrs\[15\] must be a finite number"),
-                ([1e-3] * 15 + [1e-4], "lrs must not fall. Received: lrs="),
-            )
-        ),
-        (
-            lambda c: json.dumps({**c, "curve": {**c["curve"], "stopped": "early"}}),
-            "stopped must be one of .* Received: 'early'",
         ),
     ],
 )
