@@ -64,7 +64,13 @@ def check_windowing(
     Raises:
         AssertionError: A window is wrong, missing or one too many, or ``function`` raises, or
             overwrites its series. The message shows the smallest case found.
+        TypeError: ``windows`` is no strategy.
     """
+    if not (windows is None or isinstance(windows, Strategy)):
+        raise TypeError(
+            'windows must be a strategy, such as windowed_series("window"), or st.just(...) of a '
+            f"single one. Received: {type(windows).__name__}."
+        )
     report, passed = [""], []
 
     def fails(case: _Case) -> bool:
