@@ -1,9 +1,6 @@
-"""``Carried``: the windows, columns, frequency, quantiles and period that a model's file keeps.
+"""``Carried``: what a model keeps beside its weights, to forecast from raw data.
 
-To forecast from raw data, a model needs more than its weights: how windows are cut, the order of
-the columns, the frequency, and its quantiles. One object holds all of it, so that a layer, a file's
-metadata and ``forecast`` apply the same checks. It also keeps the scorecard, so that copies and
-files have that, too.
+A layer, a file's metadata and ``forecast`` use this one class, and so apply the same checks.
 """
 
 import json
@@ -21,17 +18,18 @@ from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The settings in which the windows of a call may differ from the model's: those of training, and
-# ``missing``, by which the call says what it takes as missing, filled or refused.
+# The settings in which windows that are passed may differ from the model's: those of training, and
+# ``missing``.
 _TRAINING = {
     "stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder", "unseen",
 }  # fmt: skip
-# A file that holds more is broken or malicious.
+# Limits: a file that exceeds them is broken or malicious.
 _MOST_COLUMNS, _LONGEST_NAME, _LONGEST_KEY = 1 << 16, 1000, 64
 # Where the targets of training or calibration lie: the first and the last moment of each series, by
-# a digest of its id. The smallest digests are a random sample of very many series.
+# a digest of its id.
 Spans = dict[str, list[int]]
-# The most spans. Two datasets that share a twentieth of their series almost surely share a key.
+# The most spans that are kept: those with the smallest digests, a random sample of the series. Two
+# datasets that share a twentieth of their series almost surely share a key.
 MOST_SPANS = 100
 
 
@@ -40,21 +38,19 @@ class Carried:
     """What a forecast needs of the data that a model was trained on."""
 
     windows: WindowedSeries  # The windows that the model was trained on.
-    columns: Columns | None = None  # The columns; None if unknown.
-    # The step from one timestamp to the next, such as "1 day"; None without timestamps and for a
-    # panel whose series have different ones.
+    columns: Columns | None = None  # The roles of the columns; None if unknown.
+    # The step from one timestamp to the next, such as "1 day"; None without timestamps or if it
+    # differs between series.
     frequency: str | None = None
     # The quantiles on the last axis of the output; None for a point forecast.
     quantiles: tuple[float, ...] | None = None
-    # The scores of the model as plain values, or None. No forecast depends on them, so they do not
-    # count when two objects are compared.
+    # The other fields are not compared, since no forecast depends on them.
     scorecard: dict[str, Any] | None = field(default=None, compare=False, repr=False)
-    # Where the targets of ``fine_tune`` or ``calibrate`` lie, or None. Not compared either.
+    # Where the targets of ``fine_tune`` or ``calibrate`` lie, or None.
     trained_on: Spans | None = field(default=None, compare=False, repr=False)
-    # The period that the model was built with and is judged by, or None. Not compared either.
+    # The period that the model was built with and is judged by, or None.
     period: int | None = field(default=None, compare=False, repr=False)
-    # The lowest and the highest training value of each column of numbers, by its name; or None. Not
-    # compared either.
+    # The lowest and the highest training value of each column of numbers, by its name; or None.
     ranges: dict[str, list[float]] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +68,7 @@ class Carried:
         if self.quantiles is not None:
             checked["quantiles"] = _checks.levels("quantiles", self.quantiles)
         if self.scorecard is not None:
-            # A copy. Its entries are checked when they are read.
+            # A copy, whose entries are checked only when they are read.
             checked["scorecard"] = json.loads(_checks.json_text("scorecard", self.scorecard))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -87,7 +83,7 @@ class Carried:
         return cls(windows, columns, frequency, quantiles, period=period, ranges=_ranges(dataset))
 
     def disagreement(self, other: "Carried") -> str | None:
-        """Return a clause that names the first setting in which the two differ, or None."""
+        """Return both values of the first setting that differs, in words; None if none does."""
         # Columns, frequency or quantiles that one of the two lacks are not compared.
         for name in (setting.name for setting in fields(self.windows)):
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
@@ -104,7 +100,7 @@ class Carried:
                     }
                     for known in (ours, theirs)
                 )
-            # Where a row is missing, windows that ignore gaps count rows, and all others time.
+            # If timestamps have gaps, windows that ignore them count rows, and others count time.
             ignoring = {of.windows.handling.gaps == "ignore" for of in (self, other)}
             counts = name == "missing" and len(ignoring) > 1 and self.windows.time_column
             if ours != theirs and (name not in _TRAINING or counts):
@@ -120,7 +116,7 @@ class Carried:
         return None
 
     def of_windows(self, windows: WindowedSeries) -> Self:
-        """Return the same with other windows, which take over categories and holidays they lack."""
+        """Return the same with other windows, and the categories and holidays that they lack."""
         categories, holidays = (
             {**(getattr(self.windows, name) or {}), **(getattr(windows, name) or {})} or None
             for name in ("categories", "holidays")
@@ -129,7 +125,7 @@ class Carried:
 
     def trained_further(self, dataset: WindowDataset, trained_on: Spans | None) -> Self:
         """Return what the model carries after further training on a dataset."""
-        # Scores are outdated. A range covers both trainings; a range that one lacks is left out.
+        # Old scores are left out. A range covers both trainings, or is left out if one lacks it.
         ours, theirs = self.ranges or {}, (_ranges(dataset) or {}) if self.ranges else {}
         ends = {name: sorted(ours[name] + theirs[name]) for name in ours if name in theirs}
         ranges = {name: [of[0], of[-1]] for name, of in ends.items()} or None
@@ -140,7 +136,7 @@ class Carried:
         return replace(self, quantiles=quantiles, scorecard=None)
 
     def table_columns(self) -> dict[str, list[Any]]:
-        """Return the table's columns by part, without those of a calendar; empty if unknown."""
+        """Return the table's columns by part, without a calendar's; empty parts if unknown."""
         if self.columns is None:
             return {part: [] for part in PARTS}
         table, categories = self.columns.table, self.windows.categories
@@ -219,14 +215,14 @@ def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
     """Return the ranges of the columns of numbers; None for a memory map."""
     source, ranges = in_time_order(dataset), {}
     panel, columns = source.panel, source.panel.columns
+    if panel.on_disk:
+        return None
     begin_and_end = source.sampler.ranges.rows(source.spec.geometry.span, panel.offsets)
     ends = np.stack(begin_and_end, axis=1).ravel()
     texts = expanded(tuple(panel.categories or ()), panel.categories)
-    if panel.on_disk:
-        return None
     rows = panel.values.reshape(len(panel.values), -1)
     for place, name in enumerate(columns.read):
-        known = np.append(rows[:, place], np.nan)
+        known = np.append(rows[:, place], np.nan)  # ``reduceat`` takes no index past the end.
         low, high = (float(of.reduce(of.reduceat(known, ends)[::2])) for of in (np.fmin, np.fmax))
         if np.isfinite(high - low) and name not in texts:
             ranges[str(name)] = [low, high]
@@ -237,7 +233,7 @@ def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
 
 
 def joined(*parts: Spans | None) -> Spans | None:
-    """Return the union of spans, for a sample of series if there are many; None if empty."""
+    """Return for each series the span that covers those of all parts; None if there is none."""
     spans: Spans = {}
     for key, (first, last) in (item for part in parts for item in (part or {}).items()):
         earlier, later = spans.get(key, (first, last))

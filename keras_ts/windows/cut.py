@@ -1,4 +1,4 @@
-"""Cuts a series into the datasets of its parts: those of a split, and those of folds."""
+"""Cuts a series into datasets: those of the parts of a split, or those of folds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ class Cut:
 
     def __init__(self, spec: WindowSpec, series: Any, sample_weight: Any) -> None:
         spec = with_columns(spec, series)
-        # ``learned`` may read columns of text by other categories.
+        # Kept, since ``learned`` may read columns of text again, by fewer categories.
         self._series = series = series if isinstance(series, Panel) else source_of(series, spec)
         self._sample_weight = sample_weight
         self.panel = read_panel(series, spec)
@@ -40,7 +40,7 @@ class Cut:
         self.weights = read_weights(self.panel, self.ranges, spec, sample_weight)
 
     def learned(self, trains: Sequence[Part], later: Sequence[Sequence[Part]], cure: str) -> Self:
-        """Return the cut by the categories and holidays that all training parts have."""
+        """Return the cut with the categories and holidays that occur in all training parts."""
         categories = self.panel.categories or {}
         read = [column for column in categories if column not in self._given]
         if self.spec.unseen == "raise" or isinstance(self._series, StoredPanel):
@@ -50,9 +50,7 @@ class Cut:
         else:
             learned = {**categories, **learned_categories(self.panel, read, trains)}
         places = [place for place in self.spec.holidays or {} if place not in self._given]
-        holidays = self.spec.holidays
-        if places:
-            holidays = learned_holidays(self.panel, places, trains)
+        holidays = learned_holidays(self.panel, places, trains) if places else self.spec.holidays
         spec = replace(self.spec, categories=learned or None, holidays=holidays)
         return self if spec == self.spec else type(self)(spec, self._series, self._sample_weight)
 
@@ -66,13 +64,11 @@ class Cut:
         name: str = "",
         cure: str = "Move the border",
     ) -> WindowDataset:
-        """Return the windows of a part, or raise an error that begins with the part's name."""
-        spec = self.spec
-        offsets = self.panel.offsets[:-1]
+        """Return the windows of a part; ``name`` begins the error if it has none."""
+        spec, offsets = self.spec, self.panel.offsets[:-1]
         ranges = part_of(self.ranges, part.begin, part.end, offsets, spec.geometry, context)
         if not ranges.total:
-            # Inputs take up room in the first part, and wherever they must lie in the part or each
-            # has a target.
+            # A part with room for the targets is enough if inputs may lie before it.
             reaches_back = context and spec.targets == "vector" and part is not before
             shorter = "horizon" if reaches_back else "window"
             early = " Or let windows begin before the series: min_inputs=, with missing="
@@ -91,15 +87,14 @@ class Cut:
 class Fold(NamedTuple):
     """The datasets of a fold."""
 
-    train: WindowDataset  # The part to train on, which follows ``shuffle``.
+    train: WindowDataset  # The part to train on, shuffled if the settings say so.
     validation: WindowDataset | None  # The part held out of training, or None.
     test: WindowDataset  # The part to judge on.
-    # All windows before the test part: training and validation together.
-    whole: WindowDataset
+    whole: WindowDataset  # Training and validation parts together.
 
 
 def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any) -> Iterator[Fold]:
-    """Cut a series into folds, the earliest first; inputs may lie before validation and test."""
+    """Cut a series into folds, in time order; inputs may lie before validation and test parts."""
     _check_room(spec, sizes)
     cut = Cut(spec, series, sample_weight)
     folds = fold_parts(cut.panel, sizes)
@@ -131,8 +126,7 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
 
 
 def _check_room(spec: WindowSpec, sizes: FoldSizes) -> None:
-    """Refuse parts that are too short for the targets of one window, however few the folds."""
-    # Inputs and the gap may lie before the part.
+    """Refuse test and validation parts that are too short for the targets of one window."""
     needed = spec.geometry.span - spec.geometry.first_target
     for name in ("test_size", "validation_size"):
         size = getattr(sizes, name)

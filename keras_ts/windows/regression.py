@@ -29,7 +29,7 @@ _NUMBERS = 1 << 22
 
 
 class _Rows(NamedTuple):
-    """The inputs of some windows, for one target, which is ``location + scale * y``."""
+    """The inputs of some windows for one target, whose values are ``location + scale * y``."""
 
     window: Array  # (windows, inputs), shared by all steps
     ahead: Array  # (windows, steps, columns)
@@ -44,7 +44,7 @@ class DirectRidge:
     # lower the error on the last third of each series' training windows.
 
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
-        """Choose the inputs, fit a line to the training windows, and set ``offsets`` by level."""
+        """Choose inputs, fit a line for each step, and set the ``offsets`` of quantiles from it."""
         masked: IntArray = np.flatnonzero(self._absent_in(train))
         # With indicators of missing inputs, the line may fit the noise of few series.
         choices = [masked[:0], masked][: 1 + bool(len(masked))]
@@ -63,16 +63,15 @@ class DirectRidge:
         self._fit(train, masked)
 
     def _fit(self, train: WindowBlocks, masked: IntArray) -> None:
-        """Add up products over some windows, and solve for the coefficients."""
+        """Fit the lines to some windows, with indicators of the ``masked`` columns."""
         columns, window = train.panel.columns, train.geometry.window
         # A window of one value has no scale.
         self.scaled = len(train.panel.lengths) > 1 and window > 1
         self._read, self.indicated = len(columns.read), masked
         others = self._read - 1 + len(self.indicated)
-        # A column known ahead has the same unit in all windows.
+        # Columns known ahead are not scaled: a price has one unit in all windows.
         self._raw = columns.ahead
-        most = _most_inputs(train)
-        constant = len(columns.names) - len(columns.past)
+        most, constant = _most_inputs(train), len(columns.static)
         spare, least = most - window - constant, 0
         if self._read > 1 and not too_many(train):
             least = max(most // _LEAST_SHARE // others, 1)
@@ -93,10 +92,10 @@ class DirectRidge:
                     usable &= ~(np.abs(y) > _FARTHEST).any(axis=1)
                 weights = None if block.weights is None else block.weights[places][usable]
                 sums[target].add(rows.window[usable], rows.ahead[usable], y[usable], weights)
-        self.lines = [own.line() for own in sums]
+        self.lines = [of_target.line() for of_target in sums]
 
     def predict(self, validation: WindowBlocks, block: Block) -> Array:
-        """Return forecasts ``(windows, steps, targets)``, NaN where the window lacks a target."""
+        """Return forecasts ``(windows, steps, targets)``, NaN where a target's inputs lack."""
         forecast = np.empty(block.actual.shape)
         for places, target, rows in self._rows(validation, block):
             y = self.lines[target].at(rows.window, rows.ahead)
@@ -122,7 +121,7 @@ class DirectRidge:
         return np.concatenate(parts)
 
     def _absent_in(self, train: WindowBlocks) -> BoolArray:
-        """Return True for each column that is missing at some input in enough windows."""
+        """Return True for each column of which enough windows lack the same input."""
         read = len(train.panel.columns.read)
         absent = np.zeros((train.geometry.window, read), np.int64)
         for block in train.spread(_MOST_WINDOWS).blocks() if train.masks else ():
@@ -131,7 +130,7 @@ class DirectRidge:
         return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
 
     def _rows(self, read: WindowBlocks, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
-        """Yield inputs for some windows and one target, with their places and its number."""
+        """Yield, for some windows and one target, their places, its number, and the inputs."""
         inputs = Inputs.of(block.inputs)
         count, steps, _ = block.actual.shape
         past = _past(read, block)
@@ -160,7 +159,7 @@ class DirectRidge:
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
-        """Return a column in units of its windows, with their locations and scales."""
+        """Return the windows of a column less their means over their deviations, and both."""
         # A constant window and its scale become 0. A ``raw`` column stays as it is, and so does
         # every column of a single series.
         windows = _present(windows)
@@ -189,8 +188,8 @@ def too_many(train: WindowBlocks) -> bool:
 
 def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
     """Return quantiles of errors less their median, ``(levels, steps, targets)``."""
-    # The line of earlier windows has a bias that the final line does not have, so the median is
-    # subtracted. A step without any error gets 0.
+    # The errors are of a line fitted to earlier windows, with a bias that the final line does not
+    # have, so their median is subtracted. A step without any error gets 0.
     errors = np.where(np.isfinite(errors).any(axis=0), errors, 0.0)
     if not len(errors):
         return np.zeros((len(levels), *errors.shape[1:]))

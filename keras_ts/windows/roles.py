@@ -1,8 +1,6 @@
-"""``Columns``: the roles of the columns of a series. ``Inputs``: a batch by the same roles.
+"""``Columns``: which columns of a series are known ahead, static or targets, and their shapes.
 
-Readers, batches, models and forecasts ask which columns are inputs, known ahead, static or targets,
-and what shapes follow from that. It is computed here, once, from the settings of the windows and
-the names of a table's columns. Code that lists all parts reads ``PARTS``.
+``Inputs`` is a batch of a model's inputs by the same roles.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,9 +46,7 @@ def as_x(parts: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a series by their roles."""
-
-    # The defaults are those of a plain series, whose values have no axis for columns.
+    """The columns of a series by their roles; by default of a series without an axis for them."""
 
     # Names (for an array, numbers) of the columns that vary, in the order of the model's input,
     # with those of a calendar last.
@@ -131,7 +127,7 @@ class Columns:
 
     @property
     def target_index(self) -> int | tuple[int, ...] | None:
-        """The targets' index on the values' last axis; None for all columns or a plain series."""
+        """The targets' index on the values' last axis; None for all columns, or without an axis."""
         if self.plain or (not self.squeeze and self.targets == tuple(range(len(self.past)))):
             return None
         return self.targets[0] if self.squeeze else self.targets
@@ -178,15 +174,14 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
     cycles = spec.calendar_columns
     read = list(names["past"])[: len(names["past"]) - len(cycles)]
     table = [*read, *names["static"]]
-    # An array's columns are numbered in table order, which past + static is not if static columns
-    # lie between others; so they are numbered anew.
+    # The columns of an array are their numbers in order; static ones may lie between others.
     if table and all(isinstance(name, int) for name in table):
         table = list(range(len(table)))
     columns = Columns.of(spec, table).with_calendar(cycles)
-    for part, wanted in columns.by_part().items():
-        if list(names[part]) != wanted:
+    for part, expected in columns.by_part().items():
+        if list(names[part]) != expected:
             raise ValueError(
-                f"columns[{part!r}] must be {wanted} for windows with target_columns="
+                f"columns[{part!r}] must be {expected} for windows with target_columns="
                 f"{spec.target_columns!r}, future_columns={spec.future_columns!r}, "
                 f"static_columns={spec.static_columns!r} and calendar={spec.calendar!r}. "
                 f"Received: {list(names[part])}."
@@ -196,28 +191,28 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
 
 def _find(
     argument: str,
-    wanted: Any,
+    columns: Any,
     names: Sequence[Any],
     among: Sequence[Any],
     categories: Categories | None = None,
 ) -> list[int]:
-    """Return the indices in ``among`` of named columns; text stands for its category columns."""
-    if wanted is None:
+    """Return the indices of columns in ``among``; text stands for its columns of 0 and 1."""
+    if columns is None:
         return []
     numbered = all(isinstance(name, int) for name in names)
     found: list[Any] = []
-    for column in wanted if isinstance(wanted, tuple) else (wanted,):
+    for column in columns if isinstance(columns, tuple) else (columns,):
         if numbered and isinstance(column, int) and -len(names) <= column < len(names):
             found.append(names[column % len(names)])
         elif not numbered and set(made := expanded([column], categories)) <= set(names):
             found += made
         else:
-            columns = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
+            known = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
             hint = ""
             if any(str(name).startswith(f"{column}=") for name in names):
                 hint = f" Pass the windows of the dataset, which have categories of {column!r}."
             raise ValueError(
-                f"{argument}={column!r} is not in the series, which has {columns}.{hint}"
+                f"{argument}={column!r} is not in the series, which has {known}.{hint}"
             )
     for column in found:
         if column not in among:

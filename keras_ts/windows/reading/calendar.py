@@ -49,8 +49,8 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
     - A number ``p``: ``(n mod p) / p``, where ``n`` counts steps of the timestamps' own frequency
       since 1970-01-01: months for month ends, Mondays to Fridays for business days.
 
-    Timestamps are read as local times of their time zone. But a number counts steps in UTC, except
-    whole days, so that a change of the clock skips no step.
+    Timestamps are read as local times of their time zone. A number counts days, weekdays and months
+    by the local clock, and other steps in UTC, so that a change of the clock skips no step.
 
     Example:
 
@@ -81,7 +81,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
             "their columns: WindowedSeries(calendar=...)."
         )
     clock = read_timestamps(timestamps)
-    if len(_names(entries)) < len(entries) and disorder(clock.times, clock.offsets) is not None:
+    if not all(map(by_clock, entries)) and disorder(clock.times, clock.offsets) is not None:
         raise ValueError(
             f"timestamps must increase for cycles={list(entries)}, which counts steps of their "
             "frequency. Sort them, and pass one series at a time."
@@ -105,13 +105,14 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
         _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
     taken = {*panel.columns.names, spec.id_column, spec.time_column}
-    if taken.intersection(names):
-        name = next(name for name in names if name in taken)
+    twice = next((name for name in names if name in taken), None)
+    if twice is not None:
         raise ValueError(
-            f"calendar={list(entries)} makes a column {name!r}, and the series has one of that "
+            f"calendar={list(entries)} makes a column {twice!r}, and the series has one of that "
             "name. Rename the column, or leave out one of the two."
         )
-    if (named := _names(entries)) and clock is None:
+    named = [entry for entry in entries if by_clock(entry)]
+    if named and clock is None:
         raise ValueError(
             f"calendar={list(entries)}: {named[0]!r} needs timestamps. Pass a data frame and "
             "name its time_column, or give a number, a period in positions."
@@ -122,10 +123,8 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
-    # The dtype of an array that holds both the panel's values and sines.
     kind = np.result_type(values, np.float32)
-    made = _columns(panel, spec.cycles, spec)
-    values = np.concatenate([values.astype(kind), made.astype(kind)], axis=1)
+    values = np.concatenate([values, _columns(panel, spec.cycles, spec)], axis=1, dtype=kind)
     columns = panel.columns.with_calendar(names)
     return replace(panel, values=values, columns=columns, holidays=spec.holidays)
 
@@ -135,8 +134,8 @@ def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> Non
     places = [entry for entry in spec.calendar_entries if is_place(entry)]
     if not places:
         return
-    within = per_row(np.arange(len(panel.lengths)), panel.offsets)
-    steps = np.diff(clock.astype("datetime64[D]"))[np.diff(within) == 0]
+    series = per_row(np.arange(len(panel.lengths)), panel.offsets)
+    steps = np.diff(clock.astype("datetime64[D]"))[np.diff(series) == 0]
     if len(steps) and steps.min() > np.timedelta64(1, "D"):
         raise ValueError(
             f"calendar={places[0]!r} marks days, and the rows of the series are {steps.min()} or "
@@ -145,19 +144,14 @@ def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> Non
         )
 
 
-def _names(cycles: Sequence[Any]) -> list[Any]:
-    return [cycle for cycle in cycles if by_clock(cycle)]
-
-
 def _columns(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None = None) -> Array:
     """Return the two columns of each cycle at every row of a panel."""
-    shown = panel.clock.shown if panel.clock is not None and _names(cycles) else None
-    numbers = _numbers(panel, cycles, spec) if len(_names(cycles)) < len(cycles) else None
-    return waves(cycles, shown, numbers)
+    numbers = None if all(map(by_clock, cycles)) else _numbers(panel, cycles, spec)
+    return waves(cycles, panel.clock and panel.clock.shown, numbers)
 
 
 def _numbers(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None) -> Array:
-    """Return the number of every row: steps since 1970, or rows from the first with a value."""
+    """Return each row's number: steps since 1970, or rows since the first with a value."""
     clock, calendar = panel.clock, f"{'calendar' if spec else 'cycles'}={list(cycles)}"
     if clock is None:
         rows = np.arange(len(panel.values))
@@ -176,7 +170,7 @@ def refuse_uncounted(
         return
     number = int(bad[0])
     if found[number] is None:
-        cure = 'Use "hour", "day", "week" or "year", or mend them. '
+        cure = 'Use "hour", "day", "week" or "year", or mend the timestamps. '
         refuse_without(panel, number, f"{calendar} counts steps of", spec, cure)
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
@@ -189,23 +183,23 @@ def refuse_uncounted(
 
 def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
     """Return the number of rows before each series' first value, or refuse series that differ."""
-    # Such a row may be padding, which does not count, or a missing value, which does.
+    # A row without a value may be padding, which does not count, or a gap in data, which does.
     front = rows_in_front(panel)
     filled = np.flatnonzero(front < panel.lengths)
-    other = filled[front[filled] != front[filled[:1]]]
-    if len(other):
-        first, moved = int(filled[0]), int(other[0])
+    others = filled[front[filled] != front[filled[:1]]]
+    if len(others):
+        first, other = int(filled[0]), int(others[0])
         raise ValueError(
             f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
-            f"{front[first]} before that row, but {panel.series(moved)} has {front[moved]}: "
-            "their phases might drift apart. Begin all series with a value, or with equally many "
+            f"{front[first]} before that row, but {panel.series(other)} has {front[other]}: equal "
+            "phases might not mean the same. Begin all series with a value, or with equally many "
             f"rows without one; or pass a data frame and name its time_column.{cure}"
         )
     return front
 
 
 def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowSpec:
-    """Return settings with the holidays on the clock's days, for places not yet known."""
+    """Return settings with the holidays that fall on rows, for places without any yet."""
     known = dict(spec.holidays or {})
     entries = [str(entry) for entry in spec.calendar_entries if is_place(entry)]
     places = [place for place in entries if place not in known]
@@ -214,24 +208,25 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
     if not len(days):
         return spec
     first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in days[[0, -1]])
-    weeks = {RULES[own.rule].week if own.rule else "" for own in panel.own_frequencies.kinds}
+    kinds = panel.own_frequencies.kinds
+    weeks = {RULES[kind.rule].week if kind.rule else "" for kind in kinds}
     week_mark = {week: True for week in weeks if week and len(weeks) == 1}
     for place in places:
         dates = _dates(place, first, last + YEARS_AHEAD)
         met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
         known[place] = {"years": (first, last + YEARS_AHEAD), "days": met, **week_mark}
         if not met:
-            masks = spec.handling.masked
-            closed = "" if masks else ', or pass missing="mask_targets": closed days then have rows'
+            cure = ', or pass missing="mask_targets", which adds the rows of closed days'
             raise ValueError(
                 f"calendar={place!r}: none of its holidays falls on a row of the series, whose "
-                f"rows run from {days[0]} to {days[-1]}. Leave it out{closed}."
+                f"rows run from {days[0]} to {days[-1]}. Leave it out"
+                f"{'' if spec.handling.masked else cure}."
             )
     return replace(spec, holidays=known)
 
 
 def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
-    """Return each holiday's days up to the year after ``last``, for the eve of January 1st."""
+    """Return each holiday's days to the end of the year after ``last``, whose first has an eve."""
     try:
         import holidays
     except ImportError:

@@ -25,7 +25,7 @@ _FIRST, _LAST = (np.datetime64(day) for day in ("0001-01-02T00:00:00", "9999-12-
 
 
 def in_zones(utc: Array) -> BoolArray:
-    """Return True for each time that a time zone covers: those in the years 1 to 9999."""
+    """Return True for each time from ``_FIRST`` to ``_LAST``, which time zones cover."""
     if np.datetime_data(utc.dtype)[0] == "ns":  # From 1677 to 2262.
         return ~np.isnat(utc)
     return (utc >= _FIRST) & (utc <= _LAST)
@@ -69,10 +69,9 @@ class Zone:
 
     def readings(self, local: Array) -> tuple[Array, Array]:
         """Return the first and the second UTC time at which the clock shows each local time."""
-        # They are equal for a local time that occurs once. A skipped one is read first by the
-        # offset before the change, then by the offset after it.
-        # Local time is less than a day from UTC. So of a change at ``local``, the UTC time a day
-        # less lies before it, and that a day more after it.
+        # Both are equal for a local time that occurs once. A skipped one is read first by the
+        # offset before the change, then by the offset after it. A day to either side of ``local``
+        # lies before and after a change there, since local time is less than a day from UTC.
         around = np.concatenate([local - _DAY, local + _DAY])
         before, after = np.split(self.shown(around) - around, 2)
         first, second = local - before, local - after
@@ -97,24 +96,23 @@ class Clock:
     # The same timestamps by the clocks of their time zones, or None.
     local_times: Array | None = None
     zones: tuple[Zone, ...] = ()  # The time zones: one for all series, one per series, or none.
-    # Name of the frequency that a model was trained on, or None. Every series that fits it gets
-    # this frequency.
+    # Name of the frequency that a model was trained on, which every series gets that fits it; or
+    # None.
     expected: str | None = None
-    # The frequencies by which missing rows are filled in, or None to infer them from the
-    # timestamps.
+    # The frequencies by which missing rows are filled in; None: inferred from the timestamps.
     filled_by: Frequencies | None = None
     library: str = "pandas"  # The library of the column, by its name in narwhals.
 
     def stamps(self, flat: IntArray, times: Array | None = None) -> Array:
-        """Return timestamps at flat positions, or ``times`` there; of a zone, with UTC offsets."""
+        """Return the timestamps of flat positions, or ``times``; in a zone, with UTC offsets."""
         times = self.times[flat] if times is None else times
         if not self.zones:
             return times
         stamps = np.empty(len(flat), dtype=object)
-        owner = np.searchsorted(self.offsets, flat, side="right") - 1
-        for zone, series in self._by_zone():
-            rows = series[owner]
-            # A time may be asked for many times, and making Python objects is slow.
+        series = np.searchsorted(self.offsets, flat, side="right") - 1
+        for zone, of_zone in self._by_zone():
+            rows = of_zone[series]
+            # Each timestamp is converted once, since making Python objects is slow.
             moments, places = np.unique(times[rows], return_inverse=True)
             stamps[rows] = zone.stamps(moments)[places]
         return stamps
@@ -134,10 +132,10 @@ class Clock:
         return self.fitted(self.inferred[1]) if self.filled_by is None else self.filled_by
 
     def fitted(self, found: Frequencies) -> Frequencies:
-        """Return each series' frequency in its panel, given ``found``, that of the series alone."""
-        # A short series may fit several frequencies. A series that fits the one of the longest
-        # series gets that one. Series in a time zone whose rows are 24 hours apart come before
-        # longer ones: a change of the clock has shown that theirs are not local days.
+        """Return frequencies that agree across series, from those of each series by itself."""
+        # A short series may fit several frequencies. It gets that of the longest series if it fits
+        # that one, too. Series of 24-hour days in UTC come before longer ones: a change of the
+        # clock has shown that their days are not local.
         names = [str(kind) for kind in found.kinds]
         if not names or names == [self.expected or names[0]]:
             return found
@@ -150,7 +148,7 @@ class Clock:
         return self.times if self.local_times is None else self.local_times
 
     def numbers(self, frequencies: Frequencies) -> Array:
-        """Return each row's steps since 1970, or 0 for numbers, by the frequency of its series."""
+        """Return each row's number: the steps of its series since 1970-01-01, or since 0."""
         parts = [
             (rows, frequency.numbers(self.times[rows], self.shown[rows]))
             for frequency, rows in frequencies.rows(self.offsets)
@@ -166,22 +164,21 @@ class Clock:
     ) -> tuple[Array, Array]:
         """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
         # In a time zone, a timestamp outside of the years 1 to 9999 becomes NaT. A local time that
-        # the clock skips is put forward by the hour that is skipped; one that occurs twice is the
-        # first.
+        # the clock skips is put forward by the hour that is skipped; of one that occurs twice, the
+        # first is taken.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
         codes = frequencies.codes[series]
         for code, frequency in enumerate(frequencies.kinds):
-            follows = codes == code
+            has_it = codes == code
             times = self.shown if frequency.local else self.times
-            made[follows] = frequency.after(times[rows[follows]], steps[follows])
-            local[follows] = frequency.local
+            made[has_it] = frequency.after(times[rows[has_it]], steps[has_it])
+            local[has_it] = frequency.local
         if not self.zones:
             return made, made
         utc, shown = np.full_like(made, "NaT"), np.full_like(made, "NaT")
         covered = in_zones(made)
         for zone, of_zone in self._by_zone():
-            # All at once, since converting single timestamps is slow.
             in_zone = covered & of_zone[series]
             by_clock = in_zone & local
             utc[in_zone] = made[in_zone]

@@ -1,8 +1,4 @@
-"""``FlatSeries``: the one shape into which all data are read.
-
-Arrays, memory maps, lists of arrays and data frames all become series laid end to end, so that no
-code above this folder asks which of them it was.
-"""
+"""``FlatSeries``: the one shape into which arrays, memory maps, lists and data frames are read."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,17 +29,14 @@ class FlatSeries:
     # Flat positions that must not share a window with the position before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
-    # For each given row its row in the frame; None if they stand in this order.
+    # The row of the frame that each row was, missing rows aside; None if the order is the same.
     row_order: IntArray | None = None
-    # Flat positions of the rows that were given, where gaps in time were filled with missing rows;
-    # else None.
+    # Flat positions of the rows that were given; None if no gap was filled with missing rows.
     given: IntArray | None = None
     # The categories of each column of text, or None without any.
     categories: Categories | None = None
     holidays: Holidays | None = None  # The holidays of a calendar's places, or None.
-    # True if all values are known to be finite, so that a memory map need not be checked again as
-    # it is read.
-    checked: bool = False
+    checked: bool = False  # True if all values are known to be finite.
 
     @property
     def lengths(self) -> IntArray:
@@ -105,8 +98,8 @@ class FlatSeries:
         return 1 if self.values.ndim == 1 else int(self.values.shape[1])
 
     def rows(self, begin: IntArray, stop: IntArray) -> Array:
-        """Return the values at flat positions of some runs, one run after another."""
-        # Each run reads the series that its ``stop`` ends in. Positions before that hold NaN.
+        """Return the values of runs of flat positions, one run after another."""
+        # A run belongs to the series of its last position. Positions before that series hold NaN.
         offset = self.offsets[np.searchsorted(self.offsets, stop - 1, side="right") - 1]
         if len(begin) == 1 and begin[0] >= offset[0]:
             return self.values[begin[0] : stop[0]]
@@ -148,7 +141,8 @@ def lacking_rows(
 
 
 def check_values(panel: FlatSeries, handling: Handling, block: int = 1 << 22) -> None:
-    """Refuse values that are not finite, or where missing ones are allowed, infinite ones."""
+    """Refuse infinite values, and missing ones too if no value may be missing."""
+    # With missing="drop", windows that touch such values are left out instead.
     infinite = handling.series
     if panel.checked or handling.drops:
         return
@@ -211,8 +205,7 @@ def static_parted(
 def missing_rows(
     values: Array, columns: Sequence[int] | None = None, infinite: bool = False
 ) -> BoolArray:
-    """Return True for each position with a value that is not finite in any of ``columns``."""
-    # With ``infinite``, only an infinite value counts, and not NaN.
+    """Return True for each row with a value that is not finite, or if ``infinite``, infinite."""
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:
@@ -223,7 +216,7 @@ def missing_rows(
 
 def rows_in_front(panel: FlatSeries) -> IntArray:
     """Return the number of rows before the first value of each series; all rows if it has none."""
-    # Columns known ahead do not count: a plan may have values where no other column has.
+    # Columns known ahead do not count: they may have values where no other column has.
     columns, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
     searched = np.flatnonzero(panel.lengths)
     while len(searched) and columns:

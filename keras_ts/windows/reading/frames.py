@@ -1,8 +1,4 @@
-"""Opens pandas and polars frames, both through narwhals, and reads their columns as arrays.
-
-Both have several types of text. A column counts as one of text if it has such a type and all its
-values are texts. Its categories are numbered.
-"""
+"""Opens pandas and polars frames through narwhals, and reads their columns as arrays."""
 
 import re
 import warnings
@@ -22,7 +18,7 @@ _NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class NotNumbersError(TypeError):
-    """Refuses a column without numbers; ``role`` is the argument that could name that column."""
+    """Refuses a column without numbers; ``role`` is the argument that might name the column."""
 
     def __init__(self, message: str, column: str, role: str) -> None:
         super().__init__(message)
@@ -111,7 +107,7 @@ def _numbers(column: Any, spec: WindowSpec | None) -> Array:
 
 
 def _of_target(column: Any) -> tuple[str, str]:
-    """Return the type of a target of texts and its first that is no number; and how to read it."""
+    """Return what a target of texts holds (its first one that is no number), and how to read it."""
     values = column.drop_nulls().to_list()
     odd = (value for value in values if not _NUMBER.fullmatch(str(value)))
     first = next(odd, values[0] if values else None)
@@ -128,9 +124,9 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Python's timestamps have another unit than the column's, so as labels they would match no row.
-    others = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
-    if len(column) and not others:
+    # Labels are Python's values. Timestamps then have another unit, and would match no row.
+    unmatched = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
+    if len(column) and not unmatched:
         labels, codes = distinct_values(column)
         if (codes >= 0).all():
             return labels, codes
@@ -156,8 +152,8 @@ def numbered(values: list[Any], what: str) -> tuple[list[Any], IntArray]:
 
 
 def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
-    """Return the distinct values of a narwhals column in the order of their first rows."""
-    # Also return the number of each row's value, -1 if missing, by each library's fastest way.
+    """Return the distinct values in order of their first rows, and each row's number or -1."""
+    # Each library has another fastest way.
     import narwhals as nw
 
     native = column.to_native()
@@ -190,8 +186,8 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
 class Text(NamedTuple):
     """A column that may hold text."""
 
-    name: str  # Its name.
-    dtype: Any  # Its type, as narwhals names it.
+    name: str
+    dtype: Any  # Its type in narwhals.
     labels: list[Any]  # Its distinct values in the order of their first rows.
     codes: IntArray  # The number of each row's value, or -1 for a missing one.
     of_text: bool  # True if it has a type of text, and all its values are texts.
@@ -226,8 +222,7 @@ class Text(NamedTuple):
             )
         if len(others):
             names = _checks.shown([self.labels[number] for number in others])
-            warnings.warn(
-                # A series that only the plan names is read twice: equal warnings are shown once.
+            warnings.warn(  # It names no frame: if a plan is read twice, equal ones show once.
                 f"column {self.name!r} has categories that the training part lacked: "
                 f"{names}. Each is read as the mean of the {len(texts)} categories in training.",
                 stacklevel=2,
@@ -244,7 +239,8 @@ def with_categories(
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
         columns = [of_table(name) for of_table in read]
-        of_text = any(column.of_text for column in columns)  # Other frames may lack values.
+        of_text = any(column.of_text for column in columns)
+        # A frame in which the column has no value does not decide.
         of_text &= all(column.of_text or not column.labels for column in columns)
         if name not in categories and of_text:
             labels = {label for column in columns for label in column.labels}

@@ -1,7 +1,6 @@
-"""Refuses timestamps without a frequency: says what was seen, and which line of code mends it.
+"""Refuses timestamps that are not regular: says what was seen, and which line of code mends it.
 
-``arithmetic/frequency.py`` lists the kinds of frequencies. Tables have none of these mostly because
-times jitter, rows share a time, rows are missing, or rows are events.
+Most of them jitter or repeat, or rows are missing, or rows are events.
 """
 
 from typing import Any, NoReturn
@@ -82,7 +81,7 @@ def refuse_disorder(panel: FlatSeries, spec: WindowSpec) -> None:
 
 def _of_two_series(panel: FlatSeries, number: int, position: int, kind: str) -> bool:
     """Return True if the rows of a series may be those of two, one after the other or in turn."""
-    # One after the other, a run of rows has times of the run before. In turn, most times recur.
+    # If one after the other, times recur in a later run of rows; if in turn, most times recur.
     clock, rows = _clock_and_rows(panel, number)
     if kind == "duplicate":
         return bool(np.median(np.unique(clock.times[rows], return_counts=True)[1]) > 1)
@@ -127,7 +126,7 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
             f"{f'{steps} times that' if whole else 'no whole multiple of it'}"
         )
     cure = cure_of(panel, number, spec, whole)
-    if not cure.startswith(_JITTER):  # To count jittered rows is wrong wherever one is missing.
+    if not cure.startswith(_JITTER):  # Where times jitter, a missing row would go unnoticed.
         cure += (
             ' Or pass missing="drop" to leave out the windows that cross a gap, or missing="keep" '
             "to count rows instead of time."
@@ -150,7 +149,7 @@ def refuse_without(
 
 
 def advice(panel: FlatSeries, spec: WindowSpec) -> str | None:
-    """Return the steps and the cure of the first series of over two rows without a frequency."""
+    """Say which steps disagree in the first series without a frequency, and what mends it."""
     clock = panel.clock
     codes = np.empty(0) if clock is None else clock.frequencies.codes
     without = np.flatnonzero((codes < 0) & (panel.lengths >= 3))
@@ -182,7 +181,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
     unit: Any = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
     lengths, places = np.diff(times).astype(np.int64), np.array(steps) - 1
-    if len(set(lengths[places])) < 2:  # Its clock was changed.
+    if len(set(lengths[places])) < 2:  # Equal by the local clock, which was changed.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
     if unit:
         seconds = np.rint(lengths.astype(f"m8[{unit}]") / _SECOND).astype(np.int64)
@@ -198,7 +197,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
 
 
 def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool = False) -> str:
-    """Return the line that mends an irregular series, which only lacks rows if ``whole``."""
+    """Return what mends an irregular series; ``whole`` says that it only lacks rows."""
     clock, rows = _clock_and_rows(panel, number)
     times = clock.shown[rows]
     if len(times) < 3 or times.dtype.kind != "M":
@@ -235,11 +234,11 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
     stray = (np.abs(apart - np.rint(apart)) > 0.1).any() or usual > np.timedelta64(1, "D")
     if known and stray:
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
-    # Another sensor's rows, which lack the targets, lie between theirs, and so do another target's.
-    rated = np.isfinite(panel.values.reshape(len(panel.values), -1)[rows, panel.columns.targets])
-    own = times[rated[:, rated.sum(axis=0).argmax()]]
-    step = ("MS", "1mo", "") if monthly else _step(own if len(own) > 2 else times)
-    if step is not None and 2 < len(own) < 0.7 * rated.any(axis=1).sum():
+    # The rows of other targets and sensors may lie between those of the target with most values.
+    present = np.isfinite(panel.values.reshape(len(panel.values), -1)[rows, panel.columns.targets])
+    of_target = times[present[:, present.sum(axis=0).argmax()]]
+    step = ("MS", "1mo", "") if monthly else _step(of_target if len(of_target) > 2 else times)
+    if step is not None and 2 < len(of_target) < 0.7 * present.any(axis=1).sum():
         return (
             f"Each target has rows of its own, about each {step[0]!r}. Put each on that grid by "
             "itself, and merge them: see 'Two clocks' on the documentation's page on sensors."
@@ -247,7 +246,7 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
     if step is not None and step[2]:
         calls = [f"{step[2]}({step[0]!r})", f"{_IN_POLARS[step[2]]}({step[1]!r})"]
         ahead = clock.shown[rows] - clock.times[rows]
-        # By its own clock, a zone has one hour twice, which cannot be rounded.
+        # A local clock shows one hour twice, which cannot be rounded.
         if step[0][-1] != "D" and ahead.any() and not (ahead % np.timedelta64(1, "h")).any():
             zone = str(clock.zones[min(number, len(clock.zones) - 1)].info)
             for place, there in enumerate(["tz_convert", "convert_time_zone"]):
@@ -257,8 +256,8 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
         return "Resample them to a regular step, or leave that series out."
     ids = ", ".join(map(shown, _of_series(spec)))
     ids = f"[{ids}]" if "," in ids else ids
-    # The mean of a quarter of an hour is known at its end, so it gets that time; days and months
-    # keep their date.
+    # The mean of a quarter of an hour gets the time of its end, at which it is known; that of a day
+    # or month keeps the date.
     days = step[0][-1] in "DS"
     end = "" if days else ', label="right", closed="right"'
     # Days off get no row.
@@ -283,7 +282,7 @@ def _step(times: Array) -> tuple[str, str, str] | None:
     """Return the step as pandas and as polars write it, and the call that rounds to it, or ""."""
     seconds = (times - np.datetime64(0, "s")) / _SECOND
     steps = np.diff(seconds)
-    even = not (steps % steps.min()).any()  # Rows are missing.
+    even = not (steps % steps.min()).any()  # Rows are missing, and no time jitters.
     usual = float(steps.min() if even else np.median(steps))
     if usual < 7 * _DAY and not (steps % _DAY).any():
         even, usual = True, _DAY  # Rows on some days of the week.
@@ -294,13 +293,13 @@ def _step(times: Array) -> tuple[str, str, str] | None:
         if count and abs(usual - grid) <= grid / 8:
             rounded, floored = np.rint(seconds / grid), seconds // grid
             near = np.quantile(np.abs(seconds / grid - rounded), 0.9) <= 0.25
-            # Readings that stray to both sides of a step by up to half a step. Not days: a reading
-            # of Friday evening would count for Saturday.
+            # Readings may stray to both sides of a step, by up to half of it. Not those of days: a
+            # reading of Friday evening would count for Saturday.
             if grid < _DAY and not (np.diff(floored) > 0).all():
                 near |= bool((np.diff(rounded) > 0).all())
             place, name = (rounded, "round") if near else (floored, "floor")
             apart = np.diff(place)
-            # If two rows round to one step, the next error says how to aggregate them.
+            # Rows that round to one step are then refused, with the line that aggregates them.
             single = near or bool((apart > 0).all())
             jitters = not even and single and bool(2 * (apart == 1).sum() > len(apart))
             return f"{count}" * (count > 1) + pandas, f"{count}{polars}", name * jitters

@@ -1,4 +1,4 @@
-"""``Panel``: a table that is read once. ``read_panel`` reads whatever people pass as a series."""
+"""``Panel``: a table that is read once. ``read_panel`` reads anything that can be windowed."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ class Panel:
         if isinstance(table, Panel):
             spec, table = with_columns(spec, table), table._source
         if isinstance(table, StoredPanel):
-            settings = table.settings  # They fill in names that are not given.
+            settings = table.settings
             spec = replace(
                 spec,
                 id_column=spec.id_column or settings.id_column,
@@ -183,7 +183,7 @@ class Panel:
 
     @cached_property
     def gaps(self) -> int:
-        """Number of places in time where rows are left out, or where the step is irregular."""
+        """Number of steps between timestamps that leave out rows or are irregular."""
         if self._flat.clock is None or self._flat.given is not None:
             return 0
         return len(self._source.read(replace(self._spec, missing="drop")).gaps)
@@ -219,7 +219,7 @@ class Panel:
         }
 
     def _named(self, name: str, among: Sequence[Any] | None) -> Any:
-        """Return the setting ``name`` of the panel, with only the columns in ``among`` if given."""
+        """Return a setting of the panel, with only the columns in ``among`` unless it is None."""
         columns = getattr(self._spec, name)
         if among is None or columns is None or isinstance(columns, str | int):
             return columns
@@ -228,7 +228,7 @@ class Panel:
         return tuple(column for column in columns if column in among) or None
 
     def _comparable(self, columns: Any) -> Any:
-        """Return the set of columns, with an index from the end as one from the start."""
+        """Return columns as a set, with indices counted from the start."""
         if columns is None or isinstance(columns, Mapping):
             return columns
         width = self._flat.num_columns + len(self._flat.columns.static)
@@ -300,7 +300,7 @@ def _listed(items: Sequence[Any]) -> str:
 
 
 def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:
-    """Return settings with a panel's columns, all or those in ``among``; refuse other columns."""
+    """Return settings with a panel's columns (of ``among`` if given); refuse settings of others."""
     if not isinstance(series, Panel):
         return spec
     taken: dict[str, Any] = {}
@@ -340,12 +340,13 @@ def source_of(series: Any, spec: WindowSpec) -> Any:
 
 
 def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
-    """Read a series by some settings; ``check=False`` lets missing and infinite values pass."""
+    """Read a series by settings; ``check=False`` lets missing and infinite values pass."""
     spec = with_columns(spec, series)
     source = source_of(series, spec)
     flat: FlatSeries = source.read(spec)
     stored = isinstance(source, StoredPanel)
-    # A memory map is checked as it is read, unless its values decide which windows there are.
+    # The values of a memory map are checked as batches read them, or here if windows are left out
+    # for missing values.
     if check and (stored or spec.handling.filters or not flat.on_disk):
         check_values(flat, spec.handling)
     return flat if stored or spec.calendar is None else with_calendar(flat, spec)

@@ -1,4 +1,4 @@
-"""``Frames``, which reads ids, times and texts only once, and ``Arrays``: both give series."""
+"""``Frames`` and ``Arrays`` turn data into a ``FlatSeries``; ids and times are read only once."""
 
 import copy
 import os
@@ -46,13 +46,12 @@ class Frames:
         self.columns = _column_names(self.tables, spec)
         self._spec, self._in_order = spec, in_order
         keys = (spec.id_column, spec.time_column)
-        # The columns of values.
         self.features = tuple(name for name in self.columns if name not in keys)
         self._texts: dict[tuple[int, str], Text] = {}
-        self._kept: dict[Any, FlatSeries] = {}
+        self._read_before: dict[Any, FlatSeries] = {}
 
     def selected(self, features: Sequence[str]) -> Self:
-        """Return the same frames with some of their columns, in another order."""
+        """Return the same frames with some of their columns, in the given order."""
         if tuple(features) == self.features:
             return self
         part = copy.copy(self)
@@ -64,32 +63,33 @@ class Frames:
         """Return the series, with the roles of columns and the treatment of gaps of ``spec``."""
         features = self.features
         texts = [partial(self._text, number) for number in range(len(self.tables))]
-        unseen = spec.unseen if spec.categories else None  # Else no text is unseen.
+        unseen = spec.unseen if spec.categories else None
         spec = with_categories(texts, features, self.columns, spec)
         columns = Columns.of(spec, expanded(features, spec.categories))
-        filled = spec.handling.gaps == "fill"
         of_texts = tuple((spec.categories or {}).items())
         key = features, of_texts, tuple(columns.static), unseen
-        flat = self._kept.get((key, False))
+        flat = self._read_before.get((key, False))
         if flat is None:
-            # Only the last selection of columns is kept: most often it is read again.
+            # Only the last selection of columns is cached: most often it is read again.
             flat = self._read(features, columns, spec)
-            self._kept = {(key, False): flat}
+            self._read_before = {(key, False): flat}
         flat = replace(flat, columns=columns, categories=spec.categories)
         if flat.clock is None or spec.handling.gaps == "ignore":
             return flat
         if spec.handling.gaps == "refuse":
             refuse_gaps(flat, flat.clock.inferred[0], spec)
         flat = replace(flat, gaps=flat.clock.inferred[0])
-        if not filled:
+        if spec.handling.gaps != "fill":
             return flat
-        if (key, True) not in self._kept:
-            regular = with_missing_rows(on_common_grid(flat), spec)
-            self._kept[key, True] = replace(regular, checked=flat.checked and regular.given is None)
-        return replace(self._kept[key, True], columns=columns)
+        filled = self._read_before.get((key, True))
+        if filled is None:
+            filled = with_missing_rows(on_common_grid(flat), spec)
+            filled = replace(filled, checked=flat.checked and filled.given is None)
+            self._read_before[key, True] = filled
+        return replace(filled, columns=columns)
 
     def _read(self, features: tuple[str, ...], columns: Columns, spec: WindowSpec) -> FlatSeries:
-        """Return the series without regard to gaps, or refuse values, ids or timestamps."""
+        """Return the series without their gaps; refuse unfit values, ids and timestamps."""
         static = collapsed(columns.static, spec.categories)
         varying = [name for name in features if name not in static]
         read = []
@@ -98,17 +98,14 @@ class Frames:
             text = partial(self._text, number)
             blocks = blocks_of(table, features, spec, what, text)
             read.append(dict(zip(features, blocks, strict=True)))
-        dtype = np.result_type(
-            *(np.result_type(*(block.dtype for block in blocks.values())) for blocks in read)
-        )
-        clock, row_order = self._clock, self._series.row_order
+        dtype = np.result_type(*(block.dtype for blocks in read for block in blocks.values()))
+        row_order, offsets, labels = self._series
 
         def laid_out(names: list[str], dtype: Any) -> Array:
             joined = [beside([blocks[name] for name in names], dtype) for blocks in read]
             made = joined[0] if len(joined) == 1 else np.concatenate(joined)
             return made if row_order is None else made[row_order]
 
-        _, offsets, labels = self._series
         never_changing = None
         if static:
             kind = np.result_type(*(blocks[name].dtype for blocks in read for name in static))
@@ -118,31 +115,30 @@ class Frames:
             )
             assert never_changing is not None
             never_changing = never_changing.astype(dtype)
-        values = laid_out(varying, dtype)
         flat = FlatSeries(
-            values,
+            laid_out(varying, dtype),
             offsets,
             single=not self.listed and labels is None,
             columns=columns,
             static=never_changing,
-            clock=clock,
+            clock=self._clock,
             labels=labels,
             row_order=row_order,
             categories=spec.categories,
         )
-        if clock is not None:
+        if flat.clock is not None:
             refuse_disorder(flat, spec)
         return replace(flat, checked=not any(bad.any() for _, bad in lacking_rows(flat)))
 
     def _text(self, number: int, name: str) -> Text:
-        """Return a column that may hold text, with numbered values."""
+        """Return a column of a frame with its values numbered."""
         if (number, name) not in self._texts:
             self._texts[number, name] = Text.of(self.tables[number][name])
         return self._texts[number, name]
 
     @cached_property
     def _given_clock(self) -> Clock | None:
-        """The timestamps in the order of the rows."""
+        """The timestamps in the order of the frames' rows."""
         if self._spec.time_column is None:
             return None
         offsets = concatenated_offsets([len(table) for table in self.tables])
@@ -226,11 +222,11 @@ def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
                 f"{names} and, in series[{number}], {list(table.columns)}."
             )
     for argument in ("id_column", "time_column"):
-        wanted = getattr(spec, argument)
-        if wanted is not None and wanted not in names:
+        column = getattr(spec, argument)
+        if column is not None and column not in names:
             index = getattr(getattr(tables[0].to_native(), "index", None), "names", ())
-            hint = " It is the index: pass frame.reset_index()." if wanted in index else ""
-            raise ValueError(f"{argument}={wanted!r} is not in the frame: {names}.{hint}")
+            hint = " It is the index: pass frame.reset_index()." if column in index else ""
+            raise ValueError(f"{argument}={column!r} is not in the frame: {names}.{hint}")
     return names
 
 
@@ -238,7 +234,7 @@ class Arrays:
     """One array, or a list of arrays with the same columns, laid end to end."""
 
     def __init__(self, arrays: Any, spec: WindowSpec) -> None:
-        """Read the arrays; the settings cannot name columns of ids or timestamps."""
+        """Read the arrays; refuse settings that name columns of ids or timestamps."""
         for argument in ("id_column", "time_column"):
             if getattr(spec, argument) is not None:
                 raise ValueError(

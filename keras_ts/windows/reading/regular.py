@@ -33,14 +33,14 @@ from keras_ts.windows.spec import WindowSpec
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies are tried: those with the most rows.
 _MOST_TRIED = 3
-# Rows on days off may be errors if there are at least this many times as many rows in all.
+# Rows on days off may be errors if at most one row in this many is on one.
 _SELDOM = 100
-# The most timestamps that are read at once.
+# The most timestamps that are compared at once.
 _MOST_ROWS = 1 << 22
 
 
 def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
-    """Return the panel with its gaps in time filled with rows of NaN, or refuse to fill them."""
+    """Return the panel with its gaps in time filled with rows of NaN; refuse gaps too long."""
     if not len(panel.gaps):
         return panel
     clock: Any = panel.clock
@@ -58,7 +58,7 @@ def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
 
 
 def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
-    """Warn of a few rows on days off, which make series daily and the other days off missing."""
+    """Warn of few rows on days off: they make a series daily, and all other days off missing."""
     for week, mask in WEEKS.items():
         off = np.zeros(len(clock.times), bool)
         for frequency, rows in clock.frequencies.rows(clock.offsets):
@@ -76,7 +76,7 @@ def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
 
 
 def day_off(clock: Clock, frequency: str) -> str:
-    """Return the first time that is on no day of a working week, such as "1 weekday", or ""."""
+    """Return the first time outside the working week of ``frequency``, such as "1 weekday"."""
     mask = WEEKS.get(f"{frequency.removeprefix('1 ')}s")
     if mask is None or clock.times.dtype.kind != "M":
         return ""
@@ -86,7 +86,7 @@ def day_off(clock: Clock, frequency: str) -> str:
 
 def with_missing_last_rows(panel: FlatSeries, rows: int) -> FlatSeries:
     """Return the last ``rows`` rows of each series, with gaps among them filled."""
-    # A panel without such gaps is returned whole. A gap of no whole number of steps is not filled.
+    # Without such gaps, all rows are returned. A gap of no whole number of steps is not filled.
     series = np.searchsorted(panel.offsets, panel.gaps, side="right") - 1
     near = panel.offsets[series + 1] - panel.gaps < rows
     if not near.any():
@@ -108,8 +108,8 @@ def mean_steps(
     panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
 ) -> Array:
     """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
-    # The two values of a change are ``lag`` positions apart on the grid of their series: if a shop
-    # has no rows on Sundays, values 7 apart still fall on the same weekday. In a series without a
+    # A change is between values ``lag`` steps apart, also where rows are missing: if a shop has no
+    # rows on Sundays, values 7 steps apart still fall on the same weekday. In a series without a
     # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
     # squared changes.
     clock: Any = panel.clock
@@ -127,8 +127,8 @@ def mean_steps(
 
 
 def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return how many steps each row is after the one before it, and True if they are whole."""
-    # The first row of a series and every row of a series without a gap count as one step. Gaps of a
+    """Return the number of steps from the row before to each row, and True if it is whole."""
+    # It is 1 for the first row of a series, and for every row of a series without a gap. Gaps of a
     # series without a frequency are not whole.
     steps, whole = np.ones(len(clock.times), np.int64), np.ones(len(clock.times), bool)
     first = np.zeros(len(clock.times) + 1, bool)
@@ -156,8 +156,8 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     shape = (int(offsets[-1]), *panel.values.shape[1:])
     values = np.full(shape, np.nan, np.result_type(panel.values, kind))
     values[given] = panel.values[kept]
-    # ``count`` is the number of missing rows before each row, and ``after``, how many steps each of
-    # them lies after the row before.
+    # ``count`` is the number of missing rows before each row. ``after`` is the number of steps from
+    # the last row before a missing one to it.
     count = np.where(kept, np.minimum(steps - 1, place - begin), 0)
     rows = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
@@ -193,20 +193,20 @@ def _refuse_many(
 def on_common_grid(panel: FlatSeries) -> FlatSeries:
     """Return the panel with series on the grid that most rows share, and their gaps in it."""
     # A series joins the grid of another frequency if all its timestamps lie on it and fill at least
-    # half of it: weekdays join a grid of days, weeks and hours do not. Other series keep their own.
+    # half of it: weekdays join a grid of days, weeks and hours do not. Others keep their frequency.
     clock = panel.clock
     if clock is None or clock.times.dtype.kind == "f":
         return panel
     found = clock.frequencies
     if not found.kinds or (len(found.kinds) == 1 and (found.codes >= 0).all()):
         return panel
-    rows = np.zeros(len(found.kinds), np.int64)
-    np.add.at(rows, found.codes[found.codes >= 0], panel.lengths[found.codes >= 0])
+    with_one = found.codes >= 0
+    rows = np.bincount(found.codes[with_one], panel.lengths[with_one])
     most = -1
     for code in np.argsort(-rows, kind="stable")[:_MOST_TRIED].tolist():
         others = (found.codes != code) & (panel.lengths > 1)
         joined, gaps = _joined(found.kinds[code], clock, others)
-        count = int(rows[code] + panel.lengths[joined].sum())
+        count = rows[code] + panel.lengths[joined].sum()
         if count > most:
             most, best, inside, common = count, joined, gaps, code
     if not best.any():

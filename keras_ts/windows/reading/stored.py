@@ -27,7 +27,7 @@ from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import WindowSpec
 
-# A folder without this file is no store, so it is written last.
+# This file is written last: without it, a folder holds no store.
 SETTINGS = "store.json"
 # Increased when the layout of a store changes, so that other layouts are not misread.
 FORMAT = 2
@@ -38,20 +38,20 @@ class StoredSettings:
     """What a store's files hold, and the settings that they were written with."""
 
     files: str  # First part of the names of the files of rows.
-    rows: int  # Number of rows.
+    rows: int  # Number of rows, with those that filled gaps.
     dtype: str  # The values' dtype.
     names: tuple[str, ...]  # The columns of the source except those of ids and timestamps.
     static: tuple[str, ...]  # The names of those that never change within a series.
     categories: Categories | None  # The categories of each column of text, or None.
     calendar: tuple[str | int | float, ...]  # The cycles that the last columns stand for.
-    id_column: str  # Name of the column of ids.
-    time_column: str | None  # Name of the column of timestamps, or None.
+    id_column: str
+    time_column: str | None
     times: str | None  # The timestamps' dtype, or None.
     zone: str | None  # Name of their time zone, or None.
     kinds: tuple[Frequency, ...]  # The frequencies that the series have.
     complete: bool  # True if all values are finite.
-    filled: bool  # True if gaps in time were filled with missing rows.
-    gappy: bool  # True if there are gaps, which filling adds rows to.
+    filled: bool  # True if gaps in time, if any, were filled with missing rows.
+    gappy: bool  # True if the source had gaps in time.
     # New whenever a store is written, so that another store in the same folder is noticed.
     token: str
     # Size and checksum of each file but this one; None in stores of keras_ts 0.2.
@@ -84,7 +84,7 @@ class StoredSettings:
 
 @dataclass(frozen=True)
 class StoredPanel(PickledByFields):
-    """A panel in a folder; ``keras_ts.scale.PanelStore`` is its public form."""
+    """A panel in a folder; ``keras_ts.scale.PanelStore`` also writes it."""
 
     folder: str
 
@@ -174,17 +174,15 @@ class StoredPanel(PickledByFields):
     def _refuse_replaced(self) -> None:
         """Refuse another store in the place of the one that was opened."""
         path = Path(self.folder) / SETTINGS
-        if (
-            not path.is_file()
-            or json.loads(path.read_text("utf-8"))["token"] != self.settings.token
-        ):
+        token = json.loads(path.read_text("utf-8"))["token"] if path.is_file() else None
+        if token != self.settings.token:
             raise ValueError(
                 f"folder={self.folder!r} no longer holds the store that was opened. Open it again: "
                 "PanelStore(folder)."
             )
 
     def frequencies(self, expected: str | None) -> Frequencies:
-        """Return the frequency of each series, given the one that a model expects, or None."""
+        """Return each series' frequency: ``expected``, the model's, where a series fits it."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
         assert self._clock is not None

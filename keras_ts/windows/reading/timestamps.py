@@ -1,4 +1,4 @@
-"""Reads time columns of frames, through narwhals, into NumPy's UTC and local times."""
+"""Reads time columns of frames through narwhals: as NumPy's times in UTC, and in local time."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
-# The times of a column, in UTC if it has a time zone, and that zone.
+# The times of a column (in UTC if it has a time zone), and its time zone.
 _Column = tuple[Array, Zone | None]
 
 # The end of a time with an offset from UTC, such as 2024-05-31 02:00:00+01:00.
@@ -18,10 +18,10 @@ _OFFSET = re.compile(r":\d\d(\.\d+)? ?[+-]\d\d:?\d\d$")
 
 def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
     """Read the time columns of one narwhals frame or several, laid end to end."""
-    columns = []
-    for number, table in enumerate(tables):
-        where = "" if len(tables) == 1 else f" of series[{number}]"
-        columns.append(_read(table[name], f"time_column={name!r}", where))
+    columns = [
+        _read(table[name], f"time_column={name!r}", f" of series[{i}]" * (len(tables) > 1))
+        for i, table in enumerate(tables)
+    ]
     for kinds in (
         {"dates" if times.dtype.kind == "M" else "numbers" for times, _ in columns},
         {"a time zone" if zone else "no time zone" for _, zone in columns},
@@ -35,11 +35,10 @@ def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
 
 
 def _clock(columns: list[_Column], offsets: IntArray, library: str) -> Clock:
-    parts = [times for times, _ in columns]
+    times = np.concatenate([times for times, _ in columns])
     local = [zone.shown(times) for times, zone in columns if zone is not None]
     zones = tuple(zone for _, zone in columns if zone is not None)
-    shown = np.concatenate(local) if local else None
-    return Clock(np.concatenate(parts), offsets, shown, zones, library=library)
+    return Clock(times, offsets, np.concatenate(local) if local else None, zones, library=library)
 
 
 def read_timestamps(timestamps: Any) -> Clock:
@@ -61,7 +60,7 @@ def as_column(column: Any, times: Array) -> Any:
     made = nw.new_series(column.name, times, backend=column.implementation)
     if column.dtype.is_integer():
         limits = np.iinfo(str(column.dtype).lower())
-        # Times are floats if some are missing.
+        # Times with missing ones are floats.
         if times.dtype.kind == "f" or times.min() < limits.min or times.max() > limits.max:
             return made
     if not column.implementation.is_pandas_like():
@@ -106,7 +105,7 @@ def _of_frame(timestamps: Any) -> _Column:
 
 
 def _read(column: Any, name: str, where: str) -> _Column:
-    """Read one column; ``name`` and ``where`` say in an error which column and frame it is."""
+    """Read a column; errors begin with ``name``, and ``where`` says in which frame it is."""
     import narwhals as nw
 
     if column.null_count():

@@ -123,7 +123,7 @@ def test_an_exchange_has_its_closed_days(code, monkeypatch):
     np.testing.assert_array_equal(future[:, 0, ::2].any(axis=1), rows.isin(closed))
     eves = closed - pd.offsets.BusinessDay()
     np.testing.assert_array_equal(future[:, 0, 1::2].any(axis=1), rows.isin(eves))
-    with pytest.raises(ValueError, match='missing="mask_targets": closed days then have rows'):
+    with pytest.raises(ValueError, match='missing="mask_targets", which adds the rows'):
         replace(windows, missing="drop").build(table)
     monkeypatch.setitem(sys.modules, "holidays", None)
     again = WindowedSeries.from_config(train.windows.get_config()).build(table)
