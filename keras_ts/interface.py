@@ -1,9 +1,4 @@
-"""``Interface``: what a model takes and returns.
-
-It holds the windows that the model was trained on, their columns and frequency, the model's
-quantiles and inputs, and the missing values that it masks. All that forecasts with a model, judges
-it or writes it to a file asks here.
-"""
+"""``Interface``: what a model takes and returns, by its layers and by what it carries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +26,7 @@ from keras_ts.windows.reading.regular import day_off
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Under this attribute a model without a WindowedInput keeps its windows, for its next save.
+# Under this attribute a model without a ``WindowedInput`` keeps what it carries.
 _ATTRIBUTE = "keras_ts_windows"
 
 
@@ -85,7 +80,7 @@ class Interface:
 
     @property
     def known_ahead(self) -> bool:
-        """True if columns beside the calendar are known ahead."""
+        """True if the windows have ``future_columns``."""
         return self.carried is not None and bool(self.carried.windows.future_columns)
 
     @property
@@ -116,7 +111,7 @@ class Interface:
 
     @property
     def last_layer(self) -> Any:
-        """The last layer of the model, or of the inner model that it ends in, before ``bounds``."""
+        """The last layer that is no ``Bounded``, of the model or of an inner model at its end."""
         ends = _from_the_end(self.model)
         return next((layer for layer in ends if not isinstance(layer, Bounded)), None)
 
@@ -128,7 +123,7 @@ class Interface:
 
     @property
     def trained_on(self) -> Spans | None:
-        """The range of the targets on which the model, or one inside it, was trained further."""
+        """Where the targets lie on which the model, or one inside it, was trained further."""
         parts = layers_within(self.model)
         carried = [p.carried if isinstance(p, WindowedInput) else remembered(p) for p in parts]
         return joined(*(each.trained_on for each in carried if each is not None))
@@ -136,20 +131,16 @@ class Interface:
     @property
     def units(self) -> float | list[float] | None:
         """The unit of each target, if the model has smoothing; else None."""
-        units = [layer.unit for layer in layers_within(self.model, SmoothedForecast)]
-        if not units:
-            return None
-        return 1.0 if units[0] is None else units[0]
+        layers = layers_within(self.model, SmoothedForecast)
+        return (1.0 if layers[0].unit is None else layers[0].unit) if layers else None
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """The rows that are masked: "any" that lack a value, "targets" that lack all; or None."""
+        """The masked rows: "any" that lacks a value, or those without "targets"; None for none."""
         features = {layer.features for layer in layers_within(self.model, MaskMissing)}
         if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
             features.add("all")  # The layer fills single missing values.
-        if not features:
-            return None
-        return "any" if "any" in features else "targets"
+        return ("any" if "any" in features else "targets") if features else None
 
     @property
     def normalizes(self) -> bool:
@@ -176,8 +167,7 @@ class Interface:
     def check_forecaster(self) -> None:
         """Refuse a stateful model, and one with several outputs."""
         model = self.model
-        within = layers_within(model)
-        stateful = [layer.name for layer in within if getattr(layer, "stateful", 0)]
+        stateful = [layer.name for layer in layers_within(model) if getattr(layer, "stateful", 0)]
         if stateful:
             raise ValueError(
                 f"The layers {stateful} are stateful: they carry a state from one window into the "
@@ -197,7 +187,7 @@ class Interface:
         name: str = "The model",
         cure: str = "Use the windows that the model was trained on.",
     ) -> None:
-        """Refuse columns and windows other than those that the model takes."""
+        """Refuse columns, and shapes of inputs, other than those that the model takes."""
         if self.columns is not None:
             received = columns.by_part()
             for part, names in self.columns.by_part().items():
@@ -272,7 +262,7 @@ def remembered(model: keras.Model) -> Carried | None:
 
 
 def carried_by(model: keras.Model) -> Carried | None:
-    """Return what a model carries in a layer, or else what ``remember`` attached, or None."""
+    """Return what a model carries: in a layer, or else attached by ``remember``; or None."""
     return in_layers(model) or remembered(model)
 
 

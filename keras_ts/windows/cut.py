@@ -71,12 +71,12 @@ class Cut:
             # A part with room for the targets is enough if inputs may lie before it.
             reaches_back = context and spec.targets == "vector" and part is not before
             shorter = "horizon" if reaches_back else "window"
-            early = " Or let windows begin before the series: min_inputs=, with missing="
-            early = f'{early}"mask_targets".' * (part is before and spec.min_inputs is None)
+            early = ' Or let windows begin before the series: min_inputs=, missing="mask_targets".'
             raise ValueError(
                 f"{name} without a window: window={spec.window}, gap={spec.gap}, "
                 f"horizon={spec.horizon} span {spec.geometry.span} positions, and all targets of "
-                f"a window must lie in its part. {cure}, or make the {shorter} shorter.{early}"
+                f"a window must lie in its part. {cure}, or make the {shorter} shorter."
+                f"{early if part is before and spec.min_inputs is None else ''}"
             )
         weights = None if weights is None else weights.part(ranges)
         return WindowDataset(
@@ -101,20 +101,19 @@ def folds_of(spec: WindowSpec, series: Any, sizes: FoldSizes, sample_weight: Any
     cure = "Use fewer folds"
     cure += ", a larger max_train_size" if sizes.max_train_size else ""
     cure += ", another validation_size" if sizes.validation_size else ""
-    trains = [parts.train for parts in folds]
-    later = [[parts.test, *([parts.validation] if parts.validation else [])] for parts in folds]
-    cut = cut.learned(trains, later, cure)
+    later = [[part for part in (parts.test, parts.validation) if part] for parts in folds]
+    cut = cut.learned([parts.train for parts in folds], later, cure)
 
     def fold(number: int, parts: FoldParts) -> Fold:
         weights = cut.weights(parts.train)
         name = f"n_splits={sizes.n_splits} leaves the {{}} part of fold {number}"
         test_name = "validation" if parts.validation is None else "test"
 
-        def dataset(part: Part, name_of_part: str, **settings: Any) -> WindowDataset:
-            name_of_part = name.format(name_of_part)
-            return cut.dataset(part, parts.whole, weights, name=name_of_part, cure=cure, **settings)
+        def dataset(part: Part, which: str, shuffle: bool, context: bool = True) -> WindowDataset:
+            named = name.format(which)
+            return cut.dataset(part, parts.whole, weights, shuffle, context, named, cure)
 
-        train = dataset(parts.train, "training", shuffle=spec.shuffle, context=False)
+        train = dataset(parts.train, "training", spec.shuffle, context=False)
         test = dataset(parts.test, test_name, shuffle=False)
         if parts.validation is None:
             return Fold(train, None, test, train)

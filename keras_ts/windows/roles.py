@@ -68,8 +68,8 @@ class Columns:
         past = [name for name in names if name not in static]
         if not past:
             raise ValueError(
-                f"series has no column to window: beside ids and timestamps it has {list(names)}, "
-                f"and static_columns={spec.static_columns}."
+                "series has no column to window: beside ids and timestamps it has "
+                f"{list(names)}, and static_columns={spec.static_columns}."
             )
         future = sorted(_find("future_columns", spec.future_columns, names, past, texts))
         if spec.target_columns is None:
@@ -208,16 +208,12 @@ def _find(
             found += made
         else:
             known = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
-            hint = ""
-            if any(str(name).startswith(f"{column}=") for name in names):
-                hint = f" Pass the windows of the dataset, which have categories of {column!r}."
+            hint = f" Pass the windows of the dataset, which have categories of {column!r}."
+            of_text = any(str(name).startswith(f"{column}=") for name in names)
             raise ValueError(
-                f"{argument}={column!r} is not in the series, which has {known}.{hint}"
+                f"{argument}={column!r} is not in the series, which has {known}.{hint * of_text}"
             )
     for column in found:
         if column not in among:
-            raise ValueError(
-                f"{argument} and static_columns both name {column!r}; "
-                "a column that never changes can be neither a target nor known ahead."
-            )
+            raise ValueError(f"{argument} and static_columns both name {column!r}; use one.")
     return [among.index(column) for column in found]

@@ -26,22 +26,22 @@ from keras_ts.windows.arithmetic.sampler import Remainder
 
 @dataclass(frozen=True)
 class Handling:
-    """What a value of ``missing`` allows; readers, windows and presets all ask here."""
+    """What a value of ``missing`` allows."""
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
-    # Which targets of a window must have values: "all", "some" (one is enough), or "none". At the
-    # steps of these targets, columns known ahead must have values, too. Other windows are left out.
+    # Which targets of a window must have values: "all", "some" (one is enough), or "none"; and at
+    # the steps of these, the columns known ahead. Other windows are left out.
     complete: Literal["all", "some", "none"]
-    # What to do with gaps in time: "refuse" the series, "part" it so that no window crosses a gap,
-    # "fill" a gap with the rows that are missing, or "ignore" gaps and count rows.
+    # With a gap in time: "refuse" the series, "part" it so that no window crosses the gap, "fill"
+    # the gap with the missing rows, or "ignore" it and count rows.
     gaps: Literal["refuse", "part", "fill", "ignore"]
     # True if the model masks missing inputs, so that a window may begin before its series.
     masked: bool = False
 
     @property
     def partial(self) -> bool:
-        """True if targets of a window may be missing: they are NaN, and are left out of losses."""
+        """True if targets of a window may be missing; losses leave them out."""
         return self.complete == "some"
 
     @property
@@ -177,9 +177,9 @@ class WindowSpec(_checks.Settings):
         """The shape of a window, for index arithmetic."""
         before = 0
         if self.min_inputs is not None:
-            # A window without an input has its origin in the row before its series.
-            most = self.sampling_rate * (self.window - 1) + 1
-            before = min(self.sampling_rate * (self.window - self.min_inputs), most)
+            # At most the whole reach: the last input then lies in the row before the series.
+            reach = self.sampling_rate * (self.window - 1) + 1
+            before = min(self.sampling_rate * (self.window - self.min_inputs), reach)
         lengths = self.window, self.horizon, self.gap, self.stride, self.sampling_rate
         return Geometry(*lengths, self.targets == "sequence", before)
 
@@ -229,9 +229,8 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
     handling = HANDLING[checked["missing"]]
     if not handling.masked:
         raise ValueError(
-            "min_inputs lets windows begin before their series, with inputs that are missing. Pass "
-            'missing="mask" or missing="mask_targets" with it. Received: '
-            f"min_inputs={count}, missing={checked['missing']!r}."
+            'min_inputs needs missing="mask" or missing="mask_targets", since windows that begin '
+            f"before their series lack inputs. Received: missing={checked['missing']!r}."
         )
     if checked["targets"] == "sequence" and not count:
         raise ValueError(
@@ -240,9 +239,9 @@ def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
         )
     if checked["targets"] == "sequence" and handling.complete == "all":
         raise ValueError(
-            'targets="sequence" has targets at every input, also before a series begins, and '
+            'targets="sequence" has targets also before a series begins, and '
             f"missing={checked['missing']!r} leaves out windows with a missing target. Pass "
-            f'min_inputs with missing="mask_targets". Received: min_inputs={count}.'
+            'min_inputs with missing="mask_targets".'
         )
     return count
 
@@ -346,7 +345,6 @@ def _check_known_ahead(checked: dict[str, Any]) -> None:
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if checked[name] != usual:
                 raise ValueError(
-                    f'targets="sequence" with {ahead} needs {name}={usual}: otherwise the model '
-                    "does not get the covariates of the targets at a window's earlier inputs. "
-                    f"Received: {name}={checked[name]}."
+                    f'targets="sequence" with {ahead} needs {name}={usual}: else earlier inputs of '
+                    f"a window lack their targets' covariates. Received: {name}={checked[name]}."
                 )

@@ -1,4 +1,4 @@
-"""Finds the windows of a panel, and the parts of a split or fold that they belong to."""
+"""Finds the windows of a panel, the parts of a split or fold, and what a training part knows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,10 +36,10 @@ def without_missing(
     panel: FlatSeries, spec: WindowSpec, ranges: WindowRanges, inputs: bool
 ) -> WindowRanges:
     """Keep the windows with finite targets, columns known ahead and, on request, ``inputs``."""
-    # A model that masks inputs would start from 0 for a target without any input value, so each
-    # target needs an input value. With ``missing="mask_targets"``, one target is enough, and
-    # columns known ahead may be missing at steps without a target. With ``min_inputs=0`` no input
-    # needs a value.
+    # A model that masks inputs would start from 0 for a target without any input value. So with
+    # masks each target needs an input value, except with ``min_inputs=0``. With
+    # ``missing="mask_targets"``, one target is enough, and columns known ahead may be missing at
+    # steps without a target.
     geometry, columns, partial = spec.geometry, panel.columns, spec.handling.partial
     # All positions are checked as starts of windows, and then the starts in ``ranges`` are picked.
     every = replace(geometry, stride=1)
@@ -49,24 +49,24 @@ def without_missing(
     def complete(first: IntArray, count: IntArray) -> Any:
         rows = geometry.stride * (count - 1) + geometry.span
         values = panel.rows(first, first + rows)
-        judged = len(values) - geometry.span + 1
+        starts = len(values) - geometry.span + 1
         finite = np.isfinite(values.reshape(len(values), -1)[:, columns.targets])
         nothing = np.zeros(len(values), bool)
         wrong = missing_rows(values) if inputs else nothing
         lacking: Any = nothing if partial else ~finite.all(axis=1)
-        kept = ~windows_reading(wrong, lacking, every, judged)
-        some = np.full(judged, not partial)
+        fits = ~windows_reading(wrong, lacking, every, starts)
+        some = np.full(starts, not partial)
         for column in finite.T if spec.handling.masked else ():
-            has_target = windows_reading(nothing, column, every, judged)
+            has_target = windows_reading(nothing, column, every, starts)
             if spec.min_inputs != 0:
-                level = windowed_any(column, geometry.window, geometry.sampling_rate)[:judged]
-                kept &= ~has_target | level
+                has_input = windowed_any(column, geometry.window, geometry.sampling_rate)[:starts]
+                fits &= ~has_target | has_input
             some |= has_target
         if columns.ahead:
             unknown = missing_rows(values, columns.ahead)
             unknown = unknown & finite.any(axis=1) if partial else unknown
-            kept &= ~windows_reading(nothing, unknown, ahead, judged)
-        return (kept & some)[run_positions(np.cumsum(rows) - rows, count, geometry.stride)]
+            fits &= ~windows_reading(nothing, unknown, ahead, starts)
+        return (fits & some)[run_positions(np.cumsum(rows) - rows, count, geometry.stride)]
 
     return only_where(ranges, geometry.span, complete)
 
@@ -75,8 +75,7 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
         return
-    longest = int(panel.lengths.max(initial=0))
-    span = spec.geometry.span
+    longest, span = int(panel.lengths.max(initial=0)), spec.geometry.span
     needed = span + spec.geometry.first_start
     if longest >= needed:
         reason = (
@@ -143,15 +142,15 @@ class FoldSizes:
 
 
 class FoldParts(NamedTuple):
-    """The parts of a fold."""
+    """The parts of a fold, which follow each other."""
 
     train: Part  # The part to train on.
-    validation: Part | None  # The part held out of training, which follows it, or None.
-    test: Part  # The part to judge on, which follows both.
+    validation: Part | None  # The part held out of training, or None.
+    test: Part  # The part to judge on.
 
     @property
     def whole(self) -> Part:
-        """The training part and the part held out of it: all before the test part."""
+        """The training and the validation part together."""
         return Part(self.train.begin, self.test.begin)
 
 
@@ -188,7 +187,7 @@ def fold_parts(panel: FlatSeries, sizes: FoldSizes) -> list[FoldParts]:
 
 
 def _distinct(times: Array, block: int = 1 << 22) -> Array:
-    """Return the different timestamps, sorted; those of a memory map are read in blocks."""
+    """Return the different timestamps, sorted; blocks spare the memory of those on disk."""
     parts = [np.unique(times[begin : begin + block]) for begin in range(0, len(times), block)]
     return np.unique(np.concatenate([times[:0], *parts]))
 
@@ -217,7 +216,7 @@ def refuse_unlearned(
 def learned_categories(
     panel: FlatSeries, columns: Sequence[str], trains: Sequence[Part]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the categories of some columns of text that every one of the training parts has."""
+    """Return the categories of columns of text that occur in each of the training parts."""
     learned = {}
     for column in columns:
         parts = [_places(panel, column, [train]) for train in trains]
@@ -232,7 +231,7 @@ def learned_categories(
 def learned_holidays(
     panel: FlatSeries, places: Sequence[str], trains: Sequence[Part]
 ) -> dict[str, Any]:
-    """Return the holidays; at ``places``, only those with a day in every training part."""
+    """Return the holidays; at ``places``, only those with a row in each of the training parts."""
     learned = dict(panel.holidays or {})
     parts = [_rows(panel, [train]) for train in trains]
     for place in places:
@@ -256,7 +255,7 @@ def _varies(panel: FlatSeries, column: str) -> bool:
 
 
 def _by_category(panel: FlatSeries, column: str) -> Iterator[tuple[str, BoolArray]]:
-    """Yield each category of a column of text, and which rows have it; if static, which series."""
+    """Yield each category of a column of text, and flags of its rows, or if static, its series."""
     texts, varies = (panel.categories or {})[column], _varies(panel, column)
     for category, name in zip(texts, made_columns(column, texts), strict=True):
         place = panel.columns.past.index(name) if varies else 0
@@ -264,7 +263,7 @@ def _by_category(panel: FlatSeries, column: str) -> Iterator[tuple[str, BoolArra
 
 
 def _places(panel: FlatSeries, column: str, parts: Sequence[Part]) -> BoolArray:
-    """Return which rows lie in one of the parts; for a static column, which series have rows."""
+    """Return flags of the rows in any of the parts; for a static column, of series with any."""
     if _varies(panel, column):
         return _rows(panel, parts)
     return np.any([part.end > part.begin for part in parts], axis=0)

@@ -1,4 +1,4 @@
-"""Weighs windows by the mean of the weights given for their targets, and by inverse scales."""
+"""Weighs windows by the ``sample_weight`` of their targets, and by inverse scales of series."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class WindowWeights:
-    """The weights of some windows of a panel: one for each window, times one for each series."""
+    """Weights of windows: one of each window, times one of its series."""
 
     ranges: WindowRanges
     of_windows: Array | None = None  # float32; None for 1.
@@ -35,9 +35,8 @@ class WindowWeights:
             parts.append(self.of_windows[windows])
         if self.of_series is not None:
             of_series = self.of_series[self.ranges.series_of(windows)]
-            # Windows without a value differ only by columns other than the targets, so series alike
-            # in these get the same forecast. Those of small scale would decide it by their weight,
-            # so all get the median weight.
+            # Windows without a value get one forecast if their other columns are equal. Series of
+            # small scale would decide it by their weights, so all get the median weight.
             if unknown is not None:
                 of_series = np.where(unknown, np.median(self.of_series), of_series)
             parts.append(of_series)
@@ -58,7 +57,7 @@ class WindowWeights:
 def read_weights(
     panel: FlatSeries, ranges: WindowRanges, spec: WindowSpec, sample_weight: Any
 ) -> Callable[[Part], WindowWeights | None]:
-    """Return a function from the training part to the weights of all windows."""
+    """Return a function from the training part to the weights of all windows, None for 1."""
     weights = None
     if sample_weight is not None:
         weights = _of_windows(panel, ranges, spec.geometry, sample_weight)
@@ -84,9 +83,8 @@ def _of_windows(
             )
         if not ((array >= 0).all() and (array <= np.finfo(np.float32).max).all()):
             raise ValueError("sample_weight must be >= 0 everywhere, and finite as a float32.")
-    lengths = [len(array) for array in arrays]
-    given = panel.given_lengths
-    # Where there are as many windows as rows, the weights are those of the rows.
+    lengths, given = [len(array) for array in arrays], panel.given_lengths
+    # If there are as many windows as rows, the weights are those of the rows.
     per_row = lengths in (given.tolist(), [given.sum()])
     per_window = not per_row and lengths == [ranges.total]
     if not per_row and not per_window:
@@ -107,7 +105,7 @@ def _of_windows(
     for begin in range(0, ranges.total, _BLOCK):
         windows = np.arange(begin, min(begin + _BLOCK, ranges.total))
         read = gather.target(ranges.starts(windows)).reshape(len(windows), -1)
-        # Each window has a given target, so ``nanmean`` is never NaN.
+        # Each window has a target in a given row, so ``nanmean`` is never NaN.
         partly = panel.given is not None or (geometry.sequence and geometry.before)
         means.append(np.nanmean(read, axis=1) if partly else read.mean(axis=1))
     return np.concatenate(means)

@@ -190,9 +190,10 @@ def test_a_part_without_a_window_says_which_length_is_in_the_way(settings, conte
 @pytest.mark.parametrize(
     ("at", "says"),
     [
-        (pd.NaT, "at=NaT is a missing timestamp"),
-        ("NaT", "is a missing timestamp"),
-        (np.datetime64("NaT", "ns"), "is a missing timestamp"),
+        (pd.NaT, "at=NaT leaves no row from it on"),
+        ("NaT", "at='NaT' leaves no row"),
+        ("", "at='' leaves no row"),
+        (np.datetime64("NaT", "ns"), "leaves no row"),
         ("21.01.2024", r"is not a timestamp that can be read: .* Write it as 2024-05-31"),
         (pd.Timedelta("1D"), "is not a timestamp that can be read"),
         ("2024-02-01T00:00", "leaves no row from it on: the series run from 2024-01-01 to"),

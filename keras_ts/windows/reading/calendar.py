@@ -96,11 +96,11 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
     if panel.on_disk:
         raise ValueError(
             f"calendar={list(entries)} would read a memory map whole, to add columns to it. Write "
-            "the columns into the file, from calendar_features or by the formulas of its "
-            "docstring, and name them in future_columns; or write frames into a "
-            "keras_ts.scale.PanelStore, which holds the columns of a calendar."
+            "them (see calendar_features) into the file, and name them in future_columns; or write "
+            "frames into a keras_ts.scale.PanelStore, which holds a calendar."
         )
-    if clock is not None and clock.times.dtype.kind == "M":
+    dated = clock is not None and clock.times.dtype.kind == "M"
+    if clock is not None and dated:
         spec = _with_holidays(spec, panel, clock.shown)
         _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
@@ -112,15 +112,10 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             "name. Rename the column, or leave out one of the two."
         )
     named = [entry for entry in entries if by_clock(entry)]
-    if named and clock is None:
+    if named and not dated:
         raise ValueError(
-            f"calendar={list(entries)}: {named[0]!r} needs timestamps. Pass a data frame and "
-            "name its time_column, or give a number, a period in positions."
-        )
-    if named and clock is not None and clock.times.dtype.kind != "M":
-        raise TypeError(
-            f"calendar={list(entries)} needs dates, and time_column={spec.time_column!r} "
-            f"holds {clock.times.dtype}. Pass numbers instead, periods in steps."
+            f"calendar={list(entries)}: {named[0]!r} needs timestamps. Pass a data frame and name "
+            "its time_column of dates, or give a number, a period in steps."
         )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     kind = np.result_type(values, np.float32)
@@ -175,9 +170,8 @@ def refuse_uncounted(
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
         f"{calendar} counts days by the clock of the time zone, and rows of "
-        f"{panel.series(number)} are whole days apart only in UTC: where that clock is changed, "
-        f"the count skips or repeats a step. Pass {column} in UTC, with dt.tz_convert in pandas or "
-        'dt.convert_time_zone in polars; or use "day", "week" or "year".'
+        f'{panel.series(number)} are whole days apart only in UTC. Use "day", "week" or "year"; or '
+        f"pass {column} in UTC: dt.tz_convert in pandas, dt.convert_time_zone in polars."
     )
 
 
@@ -191,9 +185,9 @@ def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
         first, other = int(filled[0]), int(others[0])
         raise ValueError(
             f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
-            f"{front[first]} before that row, but {panel.series(other)} has {front[other]}: equal "
-            "phases might not mean the same. Begin all series with a value, or with equally many "
-            f"rows without one; or pass a data frame and name its time_column.{cure}"
+            f"{front[first]} before that row, but {panel.series(other)} has {front[other]}. Begin "
+            "all series with a value, or with equally many rows without one; or pass a data frame "
+            f"and name its time_column.{cure}"
         )
     return front
 

@@ -163,9 +163,8 @@ class Clock:
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
         """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
-        # In a time zone, a timestamp outside of the years 1 to 9999 becomes NaT. A local time that
-        # the clock skips is put forward by the hour that is skipped; of one that occurs twice, the
-        # first is taken.
+        # In a time zone, a time that it does not cover becomes NaT. A local time that the clock
+        # skips is put forward by the skipped hour; of one that occurs twice, the first is taken.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
         codes = frequencies.codes[series]
@@ -197,8 +196,6 @@ class Clock:
                 f"at={at!r} is not a timestamp that can be read: {error}. Write it as 2024-05-31 "
                 "or 2024-05-31T18:00."
             ) from None
-        if np.isnat(moment):
-            raise ValueError(f"at={at!r} is a missing timestamp; pass one within the series.")
         if aware and not self.zones:
             raise TypeError(
                 f"at={at!r} has a time zone, and the time column has none. Pass it without a zone, "
@@ -273,8 +270,7 @@ def _moment(at: Any) -> tuple[np.datetime64, bool]:
             # NumPy reads no time zones, and Python reads no nanoseconds.
             read = datetime.fromisoformat(at)
         except ValueError:  # Only a year or a month, or not a timestamp.
-            missing = at.lower() in ("", "nat")  # NumPy needs a unit.
-            return np.datetime64(at, "D") if missing else np.datetime64(at), False
+            return np.datetime64(at), False
         finer = "".join(re.findall(r"[.,]\d{6}(\d{1,3})", at))
         at = read
     aware = getattr(at, "tzinfo", None) is not None

@@ -216,9 +216,8 @@ class Text(NamedTuple):
             label = self.labels[int(self.codes[first])]
             raise ValueError(
                 f"column {self.name!r} of {what} has the category {_checks.shown(label)}, first in "
-                f"row {first}, and its categories are {_checks.shown(list(texts))}. Replace it by "
-                "one of these, train with categories that include it, or make the windows with "
-                'unseen="mean".'
+                f"row {first}, and the windows have {_checks.shown(list(texts))}. Replace it by "
+                'one of these, train with categories that include it, or with unseen="mean".'
             )
         if len(others):
             names = _checks.shown([self.labels[number] for number in others])
@@ -256,10 +255,9 @@ def with_categories(
     others = [name for name in (*others, *made) if name not in categories]
     twice = next((name for name in made if others.count(name) > 1), None)
     if twice is not None:
-        column = next(c for c, texts in categories.items() if twice in made_columns(c, texts))
         raise ValueError(
-            f"The categories of column {column!r} make a column {twice!r}, and there is another "
-            "one of that name. Rename one of the two."
+            f"A column of text makes a column {twice!r}, and there is another one of that name. "
+            "Rename one of the two."
         )
     return spec if not categories else replace(spec, categories=categories)
 

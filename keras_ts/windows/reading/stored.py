@@ -273,9 +273,8 @@ def _check(spec: WindowSpec, settings: StoredSettings) -> None:
         if settings.filled:
             written, cure = "with", 'missing="drop"'
         raise ValueError(
-            f"The series of the store have gaps in time, and it was written {written} the missing "
-            f"rows, so it cannot be read with missing={spec.missing!r}. Write another store with "
-            f"windows that have {cure}."
+            f"The store's series have gaps in time, and it was written {written} the missing rows: "
+            f"missing={spec.missing!r} cannot read it. Write another with windows of {cure}."
         )
 
 

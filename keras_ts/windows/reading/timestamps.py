@@ -84,11 +84,9 @@ def _dates(timestamps: Any) -> Array:
         raise TypeError(
             "timestamps must be an array of datetime64 of shape (timestamps,), or a column of "
             f"pandas or polars. Received {read.dtype} of shape {read.shape}. Convert it with "
-            "numpy.asarray(timestamps, 'datetime64[us]'), or with pandas.to_datetime if there are "
-            "time zones."
+            "numpy.asarray(timestamps, 'datetime64[us]'), or with pandas.to_datetime."
         )
-    if np.isnat(read).any():
-        _refuse_missing(np.isnat(read), "timestamps", "")
+    _refuse_missing(np.isnat(read), "timestamps", "")
     unit = np.datetime_data(read.dtype)[0]
     return read.astype(f"M8[{'D' if unit in ('Y', 'M', 'W') else unit}]")
 
@@ -108,8 +106,7 @@ def _read(column: Any, name: str, where: str) -> _Column:
     """Read a column; errors begin with ``name``, and ``where`` says in which frame it is."""
     import narwhals as nw
 
-    if column.null_count():
-        _refuse_missing(column.is_null().to_numpy(), name, where)
+    _refuse_missing(column.is_null().to_numpy(), name, where)
     read = _aware(column, name, where)
     if read is not None:
         return read
@@ -124,9 +121,7 @@ def _read(column: Any, name: str, where: str) -> _Column:
     if column.dtype == nw.Date:
         return times.astype("datetime64[D]"), None
     if times.dtype.kind == "f":
-        missing = ~np.isfinite(times)
-        if missing.any():
-            _refuse_missing(missing, name, where)
+        _refuse_missing(~np.isfinite(times), name, where)
         odd = (times != np.rint(times)) | (np.abs(times) > 1 << 53)
         if odd.any():
             row = int(odd.argmax())
@@ -197,8 +192,8 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
 
 
 def _refuse_missing(missing: Array, name: str, where: str) -> None:
-    count = int(missing.sum())
-    raise ValueError(
-        f"{name} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
-        f"{int(missing.argmax())}{where}. Fill in the time, or drop such rows."
-    )
+    if count := int(missing.sum()):
+        raise ValueError(
+            f"{name} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
+            f"{int(missing.argmax())}{where}. Fill in the time, or drop such rows."
+        )

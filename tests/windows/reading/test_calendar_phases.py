@@ -41,7 +41,7 @@ def columns_of(times, period):
     try:
         return calendar_features(times, period)
     except ValueError as error:
-        if "skips or repeats a step" in str(error):
+        if "whole days apart only in UTC" in str(error):
             return None
         raise
 
@@ -73,7 +73,7 @@ def test_days_in_utc_alone_are_refused_with_the_cure():
     times = times.tz_convert("America/New_York")
     says = (
         r"counts days by the clock of the time zone, and rows of series '[ab]' are whole days "
-        r"apart only in UTC.*Pass time_column='t' in UTC"
+        r"apart only in UTC.*pass time_column='t' in UTC"
     )
     frame = pd.concat(
         [
@@ -163,7 +163,7 @@ def test_forecasts_know_no_rows_in_front(model, case, alone):
 def test_values_that_are_missing_first_in_some_series_alone_are_no_rows_in_front():
     model = adding(WindowedSeries(3, calendar=4, missing="mask").build(np.arange(9.0)))
     panel = [np.arange(9.0), np.r_[np.nan, np.arange(1.0, 9.0)]]
-    says = r"calendar=.*series 0 has 0 before that row, but series 1 has 1: equal"
+    says = r"calendar=.*series 0 has 0 before that row, but series 1 has 1"
     with pytest.raises(ValueError, match=says):
         WindowedSeries(3, calendar=4, missing="mask").build(panel)
     with pytest.raises(ValueError, match=says + ".*Pass start=0"):

@@ -194,7 +194,7 @@ def test_a_panel_read_by_the_mean_still_refuses_otherwise():
     settings["categories"] = {"type": ["a", "b"]}
     with pytest.warns(UserWarning, match=lacked("type", r"\['c'\]")):
         WindowedSeries.from_config({**settings, "unseen": "mean"}).build(panel)
-    with pytest.raises(ValueError, match=r"has the category 'c'.*or make the windows with unseen"):
+    with pytest.raises(ValueError, match=r"has the category 'c'.*or with unseen"):
         WindowedSeries.from_config(settings).build(panel)
 
 
@@ -241,8 +241,8 @@ def seen(name, text):
         (
             lambda: WINDOWS.build(table("ab")).windows.build(table("ac")),
             ValueError,
-            r"column 'type' of series has the category 'c', first in row 12, and its categories "
-            r"are \['a', 'b'\]. Replace it",
+            r"column 'type' of series has the category 'c', first in row 12, and the windows "
+            r"have \['a', 'b'\]. Replace it",
         ),
         (
             lambda: WINDOWS.build(table()).windows.build(table().assign(event=1.0)),
@@ -250,7 +250,7 @@ def seen(name, text):
             "column 'event' of series must hold text, since it has categories. Received Float64",
         ),
         (seen("event", None), ValueError, "column 'event' has no text in any row"),
-        (seen("type=a", 1.0), ValueError, "column 'type' make a column 'type=a', and there is"),
+        (seen("type=a", 1.0), ValueError, "column of text makes a column 'type=a', and there is"),
         (seen("town", "Leith"), TypeError, "'town' must hold numbers.*Leith'.*static_columns"),
         (seen("units", "12"), TypeError, "'units' must hold numbers.*such as '12'.*pd.to_numeric"),
         (
