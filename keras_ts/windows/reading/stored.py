@@ -273,8 +273,8 @@ def _check(spec: WindowSpec, settings: StoredSettings) -> None:
         if settings.filled:
             written, cure = "with", 'missing="drop"'
         raise ValueError(
-            f"The store's series have gaps in time, and it was written {written} the missing rows: "
-            f"missing={spec.missing!r} cannot read it. Write another with windows of {cure}."
+            f"The store has gaps in time, and was written {written} the missing rows, unlike "
+            f"missing={spec.missing!r}. Write another store with windows that have {cure}."
         )
 
 
