@@ -106,9 +106,10 @@ def trained_further(
         learning_rate = _small_rate(settings["optimizer"])
     else:
         learning_rate = _checks.positive("learning_rate", learning_rate)
+    changed = copy.deepcopy(settings)
+    _rate_config(changed["optimizer"])["learning_rate"] = learning_rate
     # Made before the copy, since cloning also compiles, and would fail with a less clear error.
-    optimizer = _with_rate(settings["optimizer"], learning_rate)
-    arguments = _objects({**settings, "optimizer": optimizer})
+    arguments = _objects(changed)
     copied = _copied(model, train)
     # A symbolic call creates the weights of a subclass.
     inputs = keras.tree.map_structure(
@@ -181,21 +182,17 @@ def _objects(settings: dict[str, Any]) -> dict[str, Any]:
     return dict(arguments)
 
 
-def _with_rate(optimizer: dict[str, Any], rate: float) -> dict[str, Any]:
-    """Return an optimizer's settings with another learning rate."""
-    settings = optimizer["config"]
-    if "inner_optimizer" in settings:  # A LossScaleOptimizer around another one.
-        inner = _with_rate(settings["inner_optimizer"], rate)
-        return {**optimizer, "config": {**settings, "inner_optimizer": inner}}
-    return {**optimizer, "config": {**settings, "learning_rate": rate}}
+def _rate_config(optimizer: dict[str, Any]) -> dict[str, Any]:
+    """Return the config that holds an optimizer's learning rate."""
+    config: dict[str, Any] = optimizer["config"]
+    while "inner_optimizer" in config:  # A LossScaleOptimizer around another one.
+        config = config["inner_optimizer"]["config"]
+    return config
 
 
 def _small_rate(optimizer: dict[str, Any]) -> float:
     """Return the default learning rate of further training: a share of the highest so far."""
-    settings = optimizer["config"]
-    while "inner_optimizer" in settings:
-        settings = settings["inner_optimizer"]["config"]
-    rate = settings.get("learning_rate")
+    rate = _rate_config(optimizer).get("learning_rate")
     if isinstance(rate, dict):
         try:
             schedule = keras.saving.deserialize_keras_object(copy.deepcopy(rate))

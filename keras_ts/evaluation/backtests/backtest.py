@@ -184,7 +184,10 @@ def backtest(
     sizes = FoldSizes(n_splits, test_size, max_train_size, validation_size)
     n_splits = sizes.n_splits
     windows = _windows(build, series, windows, sizes)
-    every = _every(refit, n_splits)
+    if isinstance(refit, bool | np.bool_):
+        every = 1 if refit else n_splits
+    else:
+        every = _checks.integer("refit", refit, 1)
     shares = None if coverage is None else checked_coverage(coverage)
     if shares is not None and validation_size is None:
         raise ValueError(
@@ -315,8 +318,8 @@ def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> Windowe
     if not is_preset and (isinstance(build, keras.Model) or not callable(build)):
         raise TypeError(
             "build must be a function that takes a fold's training part and returns a fresh, "
-            "compiled model, or a preset, such as from_preset(name) returns. Received: "
-            f"{build if isinstance(build, str) else type(build).__name__}."
+            "compiled model, or a preset, such as from_preset(name) returns. "
+            f"Received: {_checks.shown(build)}."
         )
     if isinstance(windows, WindowedSeries):
         return windows
@@ -343,18 +346,6 @@ def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> Windowe
             raise
         instead = {"horizon": int(horizon), error.role: error.column}
         raise TypeError(f"{error} To name it, pass a dict as windows: {instead}.") from None
-
-
-def _every(refit: Any, n_splits: int) -> int:
-    """Return after how many folds a model is trained anew."""
-    if isinstance(refit, bool | np.bool_):
-        return 1 if refit else n_splits
-    if not hasattr(refit, "__index__"):
-        raise TypeError(
-            "refit must be True, False, or the number of folds after which a model is trained "
-            f"anew. Received: refit={_checks.shown(refit)}."
-        )
-    return _checks.integer("refit", refit, 1)
 
 
 def _seed_of(seed: int, number: int) -> int:

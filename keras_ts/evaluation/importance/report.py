@@ -192,15 +192,7 @@ class ImportanceReport(Report):
     _notes: list[str]
 
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
-        """Draw the increases as points with their intervals, the largest on top.
-
-        Args:
-            ax: Axes to draw on. Defaults to a new figure's.
-            filepath: File to save the picture in. Defaults to None: no file.
-
-        Returns:
-            The axes.
-        """
+        """Draw the increases as points with their intervals, the largest on top."""
         return draw_intervals(
             [row.columns.label for row in self._rows],
             self.table["increase"],

@@ -341,7 +341,7 @@ def test_misuse_is_told(series):
         run(series, windows=6)
     with pytest.raises(ValueError, match="n_splits=60 folds"):
         run(series, n_splits=60, test_size=30)
-    with pytest.raises(TypeError, match="refit must be True, False, or the number of folds"):
+    with pytest.raises(TypeError, match="refit must be an integer >= 1"):
         run(series, refit="2")
     with pytest.raises(ValueError, match="refit must be >= 1"):
         run(series, refit=0)
@@ -354,7 +354,7 @@ def test_misuse_is_told(series):
     with pytest.raises(ValueError, match="validation_data would be the same for every fold"):
         run(series, validation_data=([1], [2]))
     preset = RecurrentPreset(units=(2,))
-    with pytest.raises(TypeError, match=r"or a preset, not .* Pass from_preset\('gru_32x2'\)"):
+    with pytest.raises(TypeError, match=r"or a preset, such as from_preset.*: 'gru_32x2'"):
         run(series, maker="gru_32x2")
     for settings in ({"horizont": 2}, {"horizon": 2, "horizont": 3}):
         with pytest.raises(
