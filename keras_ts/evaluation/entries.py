@@ -43,7 +43,7 @@ class Parts(NamedTuple):
     @property
     def seen(self) -> int:
         """The number of series in which ``train`` has a target at or after one of ``judged``."""
-        last, first = self.train.last_targets(), self.judged.first_targets()
+        last, first = self.train.ends()[1], self.judged.ends()[0]
         if last.dtype.kind != first.dtype.kind:
             return 0
         places = places_of(self.judged.labels, self.train.labels)

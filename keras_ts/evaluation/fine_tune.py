@@ -156,8 +156,7 @@ def _check_apart(train: JudgedWindows, calibration: JudgedWindows) -> None:
     """Refuse calibration windows that share targets with ``train``."""
     if train.panel.clock is None and train.panel is not calibration.panel:
         return
-    first, last = train.first_targets(), train.last_targets()
-    begin, end = calibration.first_targets(), calibration.last_targets()
+    (first, last), (begin, end) = train.ends(), calibration.ends()
     if first.dtype.kind != begin.dtype.kind:
         return
     places = places_of(calibration.labels, train.labels)

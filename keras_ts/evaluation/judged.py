@@ -1,6 +1,6 @@
-"""The windows of a dataset that are judged: their targets, origins, scales and predictions.
+"""``JudgedWindows``: the windows that are judged, with targets, origins, scales and predictions.
 
-Several datasets are judged on the windows that they have in common.
+Several datasets are judged on the windows that they have in common: ``common_windows``.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.regular import mean_steps
 from keras_ts.windows.split import Part
 
-# Without timestamps, a series is recognized by this many of its first rows.
+# Without timestamps, ``spans_of`` recognizes a series by this many of its first rows.
 _FIRST_ROWS = 8
 _LIKE_TRAINED = "Judge it on windows like those it was trained on."
 
 
 class NoVerdictError(ValueError):
-    """There is no verdict, since forecasts are not finite or nothing can be judged."""
+    """No verdict can be reached: forecasts are not finite, or there is nothing to judge."""
 
 
 class JudgedWindows(WindowBlocks):
@@ -51,7 +51,7 @@ class JudgedWindows(WindowBlocks):
 
     @property
     def dataset(self) -> WindowDataset:
-        """The windows as a dataset in time order, without padding and weights."""
+        """The windows as a dataset in time order."""
         return of_source(self._given, self._source)
 
     @property
@@ -61,23 +61,23 @@ class JudgedWindows(WindowBlocks):
 
     @property
     def ahead(self) -> IntArray:
-        """Distance of each step's target from the origin."""
+        """How many rows each step's target lies after the origin."""
         return self.geometry.gap + np.arange(1, self.geometry.horizon + 1)
 
     @property
     def labels(self) -> Sequence[Any]:
-        """The id of every series of the panel, or its number."""
+        """The id of every series of the panel; its number if series have no ids."""
         return self.panel.labels or range(len(self.panel.lengths))
 
     def classes(self, period: int | None) -> tuple[int, ...]:
-        """Return the least number of inputs in each class of windows; one class if all are full."""
+        """Return the least number of inputs in each class of windows by number of inputs."""
         spec = self._source.spec
         if not self.geometry.before or spec.min_inputs is None:
             return (spec.window,)
         return classes_of(spec.min_inputs, spec.window, period)
 
     def beyond_targets(self) -> list[str]:
-        """Name the inputs other than the past of the targets, in words for a report."""
+        """Return the inputs other than the past of the targets, in words for a report."""
         columns, spec = self.panel.columns, self._source.spec
         others = [columns.past[place] for place in columns.own if place not in columns.targets]
         parts = {
@@ -98,7 +98,7 @@ class JudgedWindows(WindowBlocks):
     ) -> Array:
         """Return a model's float64 predictions, ``(windows, steps, targets[, levels])``."""
         batch, count = self._source.spec.batch_size, len(block.series)
-        # Only whole batches: JAX compiles anew for another shape, which takes seconds.
+        # The last batch is filled up: for another shape, JAX compiles anew, which takes seconds.
         places = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
         inputs = keras.tree.map_structure(lambda part: part[places], block.inputs)
         try:
@@ -113,17 +113,16 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return forecasts ``(windows, steps, targets[, levels])``; sequences give the last one."""
+        """Return outputs as ``(windows, steps, targets[, levels])``, of a sequence the last."""
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
-        if outputs.shape not in [(*axes, *tail) for axes in shapes_of(shape, self.geometry)]:
-            quantile = " and quantile" if tail else ""
-            of_quantiles = " Quantiles come from a SortedQuantiles layer at the end of the model."
+        allowed = shapes_of(shape, self.geometry)
+        if outputs.shape not in [(*axes, *tail) for axes in allowed]:
+            cure = " Quantiles come from a SortedQuantiles layer at the end of the model."
             raise ValueError(
-                f"{name} must give one value per target{quantile}, {(*shape, *tail)}. Received "
-                f"shape {outputs.shape}. {_LIKE_TRAINED}"
-                + of_quantiles
-                * (outputs.shape[:-1] in shapes_of(shape, self.geometry))
+                f"{name} must give one value per target{' and quantile' if tail else ''}, "
+                f"{(*shape, *tail)}. Received shape {outputs.shape}. {_LIKE_TRAINED}"
+                f"{cure if outputs.shape[:-1] in allowed else ''}"
             )
         last = outputs.reshape(*shape, *tail)
         if self.geometry.sequence:
@@ -132,17 +131,16 @@ class JudgedWindows(WindowBlocks):
         return last.reshape(steps).astype(np.float64)
 
     def in_last_step(self, name: str, forecasts: Array) -> Array:
-        """Do what ``in_steps`` does, and also take forecasts of only a sequence's last step."""
-        shape = (len(forecasts), self.geometry.horizon, len(self.columns))
-        given = self._target_shape(len(forecasts))
-        if self.geometry.sequence and forecasts.shape != given:
-            of_step = given[:1] + given[2:]
-            if forecasts.shape in (of_step, (*of_step, 1)):
-                return forecasts.reshape(shape).astype(np.float64)
+        """Return forecasts as ``in_steps`` does; a sequence's may be of its last step alone."""
+        shape = self._target_shape(len(forecasts))
+        of_step = shape[:1] + shape[2:]
+        if self.geometry.sequence and forecasts.shape in {of_step, (*of_step, 1)} - {shape}:
+            steps = (len(forecasts), self.geometry.horizon, len(self.columns))
+            return forecasts.reshape(steps).astype(np.float64)
         return self.in_steps(name, forecasts, None)
 
     def as_targets(self, forecasts: Array) -> Array:
-        """Return forecasts with the axes of the dataset's targets, or of a sequence's last step."""
+        """Return forecasts with the axes of the dataset's targets, in a sequence of one step's."""
         shape = self._target_shape(len(forecasts))
         return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
 
@@ -151,7 +149,7 @@ class JudgedWindows(WindowBlocks):
         return self.origins_at(self.ranges.series_of(windows), self.origins()[windows])
 
     def origins_at(self, series: IntArray, flat: IntArray) -> Origins:
-        """Return origins at flat positions, by their timestamps or distances from the first."""
+        """Return origins at flat positions; without timestamps, the first of each series is 0."""
         if self.panel.clock is None:
             first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
             np.minimum.at(first, series, flat)
@@ -172,34 +170,33 @@ class JudgedWindows(WindowBlocks):
         last = replace(placement, geometry=replace(self.geometry, sequence=False))
         return last.table(self.targets(), predictions)
 
-    def first_targets(self) -> Array:
-        """Return the time or position of each series' first target; int64's maximum for none."""
-        return self._moments_of(np.minimum.reduceat, 0, self.ahead[0])
-
-    def last_targets(self) -> Array:
-        """Return the time or position of each series' last target; int64's minimum for none."""
-        return self._moments_of(np.maximum.reduceat, 1, self.ahead[-1])
-
-    def _moments_of(self, reduced: Any, last: int, ahead: int) -> Array:
-        ranges = self.ranges
-        starts = ranges.first + last * ranges.step * (ranges.count - 1)
+    def ends(self) -> tuple[Array, Array]:
+        """Return the times, or positions, of each series' first and last target."""
+        # A series without a window has the largest number for its first target, and the smallest
+        # but one for its last: the smallest is NaT.
+        ranges, clock, limit = self.ranges, self.panel.clock, np.iinfo(np.int64)
         order = np.argsort(ranges.series, kind="stable")
         series, begin = np.unique(ranges.series[order], return_index=True)
-        flat = reduced(starts[order], begin) + self.geometry.reach - 1 + ahead
-        clock = self.panel.clock
-        times = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
-        limit = np.iinfo(np.int64)
-        moments = np.full(len(self.panel.lengths), limit.min + 1 if last else limit.max)
-        moments[series] = times.astype(np.int64)
-        return moments if times.dtype.kind != "M" else moments.view(times.dtype)
+        last = ranges.first + ranges.step * (ranges.count - 1)
+        reach = self.geometry.reach - 1 + self.ahead
+        ends = []
+        for flat, none in (
+            (np.minimum.reduceat(ranges.first[order], begin) + reach[0], limit.max),
+            (np.maximum.reduceat(last[order], begin) + reach[-1], limit.min + 1),
+        ):
+            times = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
+            moments = np.full(len(self.panel.lengths), none)
+            moments[series] = times.astype(np.int64)
+            ends.append(moments.view(times.dtype) if times.dtype.kind == "M" else moments)
+        return ends[0], ends[1]
 
     def targets(self) -> Array:
         """Return the targets of all windows, ``(windows, steps, targets)``."""
         return self.last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
-        """Return seasonal naive forecasts, and if a window has no gap from their values on."""
-        # How far before the origin each step's forecast lies.
+        """Return seasonal naive forecasts, and where no gap follows the first value they use."""
+        # How far before the origin the value lies that each step repeats.
         back = -(-self.ahead // period) * period - self.ahead
         begin = block.origins - back.max()
         starts = self.panel.offsets[block.series]
@@ -216,7 +213,7 @@ class JudgedWindows(WindowBlocks):
         table = self.panel.values.reshape(-1, self.panel.num_columns)
         values = table[np.maximum(places, starts[:, None])][..., self.columns]
         if self.masks:
-            # A missing value gives way to the one before it in the season.
+            # A missing value is replaced by the one a period, two periods, ... before it.
             missing = ~np.isfinite(values) | (places < starts[:, None])[..., None]
             values, left = np.where(missing, block.past[:, -1:], values), np.argwhere(missing)
             places = places[left[:, 0], left[:, 1]]
@@ -239,7 +236,7 @@ class JudgedWindows(WindowBlocks):
         return scales_of(self.panel, period, self._source.before)
 
     def scales_for(self, other: "JudgedWindows", period: int) -> Array:
-        """Return ``scales`` for the series of another panel, NaN for those that this one lacks."""
+        """Return ``scales`` of the series of ``other``, NaN for a series that this panel lacks."""
         scales = self.scales(period)
         if self.panel is other.panel:
             return scales
@@ -257,48 +254,48 @@ class JudgedWindows(WindowBlocks):
 
 
 def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array:
-    """Return the scales of MASE and RMSSE, ``(series, targets, 2)``; NaN without a change."""
+    """Return the scales of MASE and RMSSE, ``(series, targets, 2)``, NaN where nothing changes."""
     rows = part or Part(panel.offsets[:-1], panel.offsets[1:])
     scales = mean_steps(panel, rows, period, squares=True)
     return np.where(scales > 0, scales, np.nan)
 
 
 def rows_apart(series: IntArray, flat: IntArray, default: int) -> float:
-    """Return the median distance between origins of a series; ``default`` if none has two."""
+    """Return the median distance between neighbouring origins; ``default`` if no series has two."""
     distances = np.diff(flat)[np.diff(series) == 0]
     return float(np.median(distances)) if len(distances) else float(default)
 
 
 def spans_of(judged: JudgedWindows) -> Spans:
     """Return the first and the last target of each series, by a digest of its id."""
-    panel, first, last = judged.panel, judged.first_targets(), judged.last_targets()
-    if first.dtype.kind == "M":
-        first, last = first.astype("datetime64[us]"), last.astype("datetime64[us]")
-    ends = np.stack([first.astype(np.int64), last.astype(np.int64)], axis=1).tolist()
+    panel, ends = judged.panel, np.stack(judged.ends(), axis=1)
+    kind = ends.dtype.kind
+    if kind == "M":
+        ends = ends.astype("datetime64[us]")
     spans = {}
     for number in np.unique(judged.ranges.series).tolist():
-        name = f"{first.dtype.kind} {judged.labels[number]}".encode()
+        name = f"{kind} {judged.labels[number]}".encode()
         if panel.clock is None:
             begin, end = panel.offsets[number : number + 2].tolist()
             rows = panel.values[begin : min(begin + _FIRST_ROWS, end)]
             rows = rows.reshape(len(rows), -1)[:, judged.columns].astype(np.float64)
             name += rows.tobytes()
-        spans[hashlib.blake2b(name, digest_size=8).hexdigest()] = ends[number]
+        key = hashlib.blake2b(name, digest_size=8).hexdigest()
+        spans[key] = ends[number].astype(np.int64).tolist()
     return spans
 
 
 def described(
     judged: JudgedWindows, series: IntArray, flat: IntArray, origins: Origins, fingerprint: str
 ) -> dict[str, Any]:
-    """Return counts, ends, fingerprint and task of the judged data as plain values."""
-    targets = [flat + judged.ahead[0], flat + judged.ahead[-1]]
-    clock = judged.panel.clock
+    """Return what was judged as plain values: ``judged_on`` of a report."""
+    firsts, lasts, clock = flat + judged.ahead[0], flat + judged.ahead[-1], judged.panel.clock
     if clock is None:
         starts = judged.panel.offsets[series]
-        first, last = str((targets[0] - starts).min()), str((targets[1] - starts).max())
+        first, last = str((firsts - starts).min()), str((lasts - starts).max())
     else:
-        ends = clock.times[targets[0]].argmin(), clock.times[targets[1]].argmax()
-        first, last = (clock.written(int(t[e])) for t, e in zip(targets, ends, strict=True))
+        first = clock.written(int(firsts[clock.times[firsts].argmin()]))
+        last = clock.written(int(lasts[clock.times[lasts].argmax()]))
     return {
         "windows": len(flat),
         "series": origins.num_series,
@@ -320,8 +317,8 @@ def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> lis
         return list(judged)
     series, moments = _places(first)
     found = [
-        Rows(*_places(one)).locate(places_of(first.labels, one.labels)[series], moments)
-        for one in judged
+        Rows(*_places(part)).locate(places_of(first.labels, part.labels)[series], moments)
+        for part in judged
     ]
     shared = np.logical_and.reduce([windows >= 0 for windows in found])
     if not shared.any():
@@ -329,24 +326,24 @@ def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> lis
             f"{_listed(names)} have no window in common: no series and origin is in all of them. "
             "Split the same table at the same border for each."
         )
-    return [one.only(windows[shared]) for one, windows in zip(judged, found, strict=True)]
+    return [part.only(windows[shared]) for part, windows in zip(judged, found, strict=True)]
 
 
 def common_steps(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[slice]:
-    """Return for each dataset the steps at distances from the origin that all datasets have."""
-    begin = max(int(one.ahead[0]) for one in judged)
-    end = min(int(one.ahead[-1]) for one in judged) + 1
+    """Return, for each dataset, its steps whose targets all datasets forecast from one origin."""
+    ends = [(int(part.ahead[0]), int(part.ahead[-1]) + 1) for part in judged]
+    begin, end = max(first for first, _ in ends), min(last for _, last in ends)
     if begin >= end:
-        ahead = [f"{one.ahead[0]} to {one.ahead[-1]}" for one in judged]
+        ahead = [f"{first} to {last - 1}" for first, last in ends]
         raise ValueError(
             f"{_listed(names)} forecast no step in common: they forecast {_listed(ahead)} rows "
             "after the origin. Use horizons that overlap."
         )
-    return [slice(begin - int(one.ahead[0]), end - int(one.ahead[0])) for one in judged]
+    return [slice(begin - first, end - first) for first, _ in ends]
 
 
 def _places(judged: JudgedWindows) -> tuple[IntArray, Array]:
-    """Return the series and origin of every window: its timestamp, or its position."""
+    """Return each window's series, and its origin's timestamp or position in the series."""
     flat, series = judged.origins(), judged.ranges.series_of(np.arange(judged.count))
     if judged.panel.clock is not None:
         return series, judged.panel.times_at(flat, series)
@@ -354,18 +351,22 @@ def _places(judged: JudgedWindows) -> tuple[IntArray, Array]:
 
 
 def _check_alike(name: str, first: JudgedWindows, other_name: str, other: JudgedWindows) -> None:
-    columns = [one.panel.columns.by_part()["target"] for one in (first, other)]
+    """Refuse windows with other target columns, or another kind of time, than the first ones."""
+    columns = [part.panel.columns.by_part()["target"] for part in (first, other)]
     if columns[0] != columns[1]:
         raise ValueError(
             f"{name} and {other_name} forecast different columns: {_checks.shown(columns[0])} and "
             f"{_checks.shown(columns[1])}. Compare forecasts of the same target_columns."
         )
-    clocks = [one.panel.clock for one in (first, other)]
-    kinds = ["none" if clock is None else clock.times.dtype.kind for clock in clocks]
+    clocks = [part.panel.clock for part in (first, other)]
+    kinds = [
+        "no times" if clock is None else "dates" if clock.times.dtype.kind == "M" else "numbers"
+        for clock in clocks
+    ]
     if kinds[0] != kinds[1]:
         raise ValueError(
-            f"{name} and {other_name} have windows with different kinds of time: one counts rows, "
-            "or numbers, and the other has dates. Name the same time_column for both."
+            f"{name} and {other_name} have windows with different kinds of time: {kinds[0]} and "
+            f"{kinds[1]}. Name the same time_column for both."
         )
 
 

@@ -1,4 +1,4 @@
-"""``judge``: the losses of forecasters on the targets, or totals, that all of them forecast."""
+"""``judge``: sums losses of forecasters on the targets, or totals, that all of them forecast."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -25,30 +25,30 @@ from keras_ts.windows.arithmetic.scale import known_steps
 from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.blocks import Block, finite, totals
 
-# A function of actual values, forecasts and scales that returns one loss for each target.
+# A user's metric: from actual values, forecasts and scales to one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]
-# The measures that a verdict may use, apart from people's own metrics.
+# The measures that a verdict may use, apart from users' metrics.
 MEASURES = [name for name, metric in METRICS.items() if metric.measure]
-# Names that no metric of people's own may have: the columns of scores and their headings.
+# Names that no user's metric may have: the columns of scores and their headings.
 _OTHERS = (*ENDS, "name", "step", "series", "target", "verdict", "best")
 _TAKEN = {*METRICS, *map(heading, METRICS), *_OTHERS}
 
 
 def measure_of(by: str | None, judged: JudgedWindows) -> str:
-    """Return the measure asked for; by default MASE for several series or targets, else MAE."""
+    """Return ``by``; if None, MASE for several series or targets, else MAE."""
     return by or ("mase" if len(judged.labels) * len(judged.columns) > 1 else "mae")
 
 
 def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
-    """Refuse a measure of quantiles if forecasters share fewer than two levels."""
-    # Baselines of keras_ts forecast points only because a model does.
+    """Refuse a measure of quantiles if a forecaster has none, or they share fewer than two."""
+    # Baselines of keras_ts are not named: they forecast points only because a model does.
     points = [each.name for each in forecasters if each.levels is None and each.name not in NAMES]
     shared = common_levels(forecaster.levels for forecaster in forecasters)
     if by in QUANTILE and (points or len(shared) < 2):
         verb = "forecasts" if len(points) == 1 else "forecast"
-        lacking = f"{' and '.join(points)} {verb} points" if points else "they share only one"
+        why = f"{' and '.join(points)} {verb} points" if points else "they share only one"
         raise ValueError(
-            f'by="{by}" judges quantiles at levels that all forecasters have, and {lacking}. Give '
+            f'by="{by}" judges quantiles at levels that all forecasters have, and {why}. Give '
             "models quantiles, or calibrate them (for totals, with joint=True); or pass another "
             'measure, such as by="mase".'
         )
@@ -57,7 +57,8 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
 def check_errors(
     name: str, losses: Array, present: BoolArray, before: BoolArray | None
 ) -> BoolArray:
-    """Return where a metric is NaN; refuse wrong errors, and NaN elsewhere than ``before``."""
+    """Return where a user's metric is NaN; refuse wrong errors, and NaN in other places."""
+    # ``before`` is where the metric is NaN for the forecaster before this one, if there is one.
     values = losses[present]
     wrong = values[~(np.isnan(values) | np.isfinite(values) & (values >= 0))]
     if len(wrong):
@@ -79,7 +80,7 @@ def check_errors(
 def own_losses(
     metrics: Mapping[str, Metric], actual: Array, point: Array, scale: Array
 ) -> dict[str, Array]:
-    """Return the losses of people's own metrics, of the point or the median."""
+    """Return the losses of users' metrics."""
     # A metric that writes to its arguments would change what all others are judged on.
     arguments = [np.array(values) for values in (actual, point, scale)]
     for values in arguments:
@@ -97,7 +98,7 @@ def own_losses(
 
 
 def metrics_of(metrics: Any) -> dict[str, Metric]:
-    """Return people's own metrics by name, or raise an error."""
+    """Return users' metrics by name, or raise an error."""
     if metrics is None:
         return {}
     if not isinstance(metrics, list | tuple):
@@ -125,23 +126,24 @@ class Judgement(NamedTuple):
     tallies: dict[str, Tally]
     judged: JudgedWindows
     scored: BoolArray  # (windows,), True for those that were judged
-    first_step: int
-    missing: int  # how many targets of these windows have no value
+    first_step: int  # the first step that is judged, from 1 on
+    missing: int  # how many targets of the scored windows have no value
     zeros: int  # how many of these targets are zero
-    lacking: dict[str, int]  # how many targets a forecaster has no forecast for
-    crossing: dict[str, int]  # at how many targets the quantiles of a model cross
-    levels: dict[str, tuple[float, ...] | None]  # of each model; None for a point
+    lacking: dict[str, int]  # by forecaster, how many targets have no forecast
+    crossing: dict[str, int]  # by model, at how many targets its quantiles cross
+    levels: dict[str, tuple[float, ...] | None]  # by model; None for a point
     summed: int  # the steps in a total; 0 if single steps are judged
 
     def averaged(self, models: Sequence[str]) -> "Judgement":
-        """Return the judgement with the mean over its seeds for each model."""
+        """Return the judgement with one tally for each model, the mean over its seeds."""
         tallies, levels = dict(self.tallies), dict(self.levels)
         for name in models:
-            named = [model for model in self.levels if model.startswith(seed_name(name, ""))]
-            if further := [model for model in named if model not in models]:
-                tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, further)])
-                for model in further:
-                    del levels[model]
+            prefix = seed_name(name, "")
+            seeds = [key for key in self.levels if key.startswith(prefix) and key not in models]
+            if seeds:
+                tallies[name] = Tally.averaged([tallies[name], *map(tallies.pop, seeds)])
+                for key in seeds:
+                    del levels[key]
         return self._replace(tallies=tallies, levels=levels)
 
 
@@ -153,7 +155,7 @@ def seed_name(model: str, seed: Any) -> str:
 def steps_of(
     forecasters: Sequence[Forecaster], judged: JudgedWindows
 ) -> dict[JudgedWindows, slice]:
-    """Return, for each set of windows, the slice of its steps that all sets share."""
+    """Return, for each set of windows, the steps whose targets all sets forecast."""
     parts = list(dict.fromkeys([judged, *(forecaster.judged for forecaster in forecasters)]))
     names = ["validation", *(_name_of(part, forecasters) for part in parts[1:])]
     return dict(zip(parts, common_steps(names, parts), strict=True))
@@ -165,42 +167,33 @@ def judge(
     steps: Mapping[JudgedWindows, slice],
     scales: Array,
     measure: str,
-    metrics: Mapping[str, Metric] | None = None,
-    total: bool = False,
-    period: int | None = None,
+    metrics: Mapping[str, Metric],
+    total: bool,
+    period: int | None,
 ) -> Judgement:
-    """Return the losses on what all forecast: the targets at ``steps``, or the total of them."""
+    """Return the losses of the forecasters on the targets at ``steps``, or on their totals."""
     parts, span = list(steps), steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), 1 if total else span, len(judged.columns)
-    models = [forecaster for forecaster in forecasters if forecaster.lacks == "nothing"]
+    models = {each.name: each.levels for each in forecasters if each.lacks == "nothing"}
     times = judged.origins_of(np.arange(judged.count)).times if models else None
     common, bounds = common_levels(each.levels for each in forecasters), judged.classes(period)
     on_targets = [measure] * (len(judged.columns) > 1)
     if on_targets and measure in METRICS and METRICS[measure].scaled:
         # A target that is constant in train has no scale, so MAE decides on it.
         on_targets += ["mae"]
-    result = Judgement(
-        tallies={},
-        judged=judged,
-        scored=np.zeros(judged.count, bool),
-        first_step=steps[judged].start + 1,
-        missing=0,
-        zeros=0,
-        lacking={forecaster.name: 0 for forecaster in forecasters if forecaster.lacks == "targets"},
-        crossing={model.name: 0 for model in models},
-        levels={model.name: model.levels for model in models},
-        summed=span if total else 0,
-    )
-    for forecaster in forecasters:
-        name, levels = forecaster.name, forecaster.levels
-        at = times if forecaster.lacks == "nothing" else None
-        result.tallies[name] = Tally(*sizes, measure, at, len(bounds), levels, on_targets)
-    missing = zeros = 0
+    tallies = {}
+    for name, levels in ((each.name, each.levels) for each in forecasters):
+        at = times if name in models else None
+        tallies[name] = Tally(*sizes, measure, at, len(bounds), levels, on_targets)
+    scored, missing, zeros = np.zeros(judged.count, bool), 0, 0
+    without = {each.name: 0 for each in forecasters if each.lacks == "targets"}
+    crossed = dict.fromkeys(models, 0)
     progress = ProgressBar(judged.count * len(forecasters), "forecast")
     size = min(part.block_size for part in parts)
     for blocks in zip(*(part.blocks(size) for part in parts), strict=True):
         by_part = dict(zip(parts, blocks, strict=True))
-        actual = by_part[judged].actual[:, steps[judged]]
+        block = by_part[judged]
+        actual = block.actual[:, steps[judged]]
         for part in parts[1:]:
             other = by_part[part].actual[:, steps[part]]
             _check_same(_name_of(part, forecasters), actual, other)
@@ -208,22 +201,20 @@ def judge(
         for forecaster in forecasters:
             forecasts[forecaster.name] = forecaster.forecast(by_part[forecaster.judged])
             progress.add(len(actual))
-        # The scale of a total is the scale of one step times its number of steps.
+        # The scales of a total are those of one step times the number of steps, or its square.
         num_steps = np.ones(actual[:, :1].shape)
         if total:
             known = np.isfinite(actual)
             num_steps, actual = known.sum(axis=1, keepdims=True), totals(actual, known)
         present, usable = _judgeable(actual, blocks, forecasters, forecasts, judged.partial)
-        for name in result.lacking:
-            lacks = lacking(forecasts[name])
-            result.lacking[name] += int((lacks & np.isfinite(actual)).sum())
-        numbers = by_part[judged].begin + np.flatnonzero(usable)
-        series = by_part[judged].series[usable]
-        classes = class_of(known_steps(by_part[judged].past_as_read[usable]), bounds)
+        for name in without:
+            without[name] += int((lacking(forecasts[name]) & np.isfinite(actual)).sum())
+        numbers, series = block.begin + np.flatnonzero(usable), block.series[usable]
+        classes = class_of(known_steps(block.past_as_read[usable]), bounds)
         actual, present = actual[usable], present[usable]
         missing += int((~np.isfinite(actual)).sum())
         zeros += int((actual == 0).sum())
-        result.scored[numbers] = True
+        scored[numbers] = True
         if not len(numbers):
             continue
         scale = scales[series][:, None] * np.stack([num_steps, num_steps**2], axis=-1)[usable]
@@ -241,19 +232,30 @@ def judge(
             if levels is not None:
                 quantiles = where_present(name, quantiles[usable], present)
                 losses |= quantile_losses(actual, quantiles, scale, levels, common)
-                result.tallies[name].add_quantiles(actual, quantiles, present)
-                if name in result.crossing:
-                    result.crossing[name] += int(crossing(quantiles).sum())
+                tallies[name].add_quantiles(actual, quantiles, present)
+                if name in crossed:
+                    crossed[name] += int(crossing(quantiles).sum())
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
-            if measure in (metrics or {}):
+            if measure in metrics:
                 left_out = check_errors(measure, losses[measure], present, left_out)
-            result.tallies[name].add(numbers, series, losses, present, classes)
-    return result._replace(missing=missing, zeros=zeros)
+            tallies[name].add(numbers, series, losses, present, classes)
+    return Judgement(
+        tallies,
+        judged,
+        scored,
+        first_step=steps[judged].start + 1,
+        missing=missing,
+        zeros=zeros,
+        lacking=without,
+        crossing=crossed,
+        levels=models,
+        summed=span if total else 0,
+    )
 
 
 def _check_squares(name: str, measure: str, losses: Mapping[str, Array]) -> None:
-    """Refuse squares of errors, or of changes in train, too large or too small for a float."""
+    """Refuse squares of errors, or of changes in train, that are too large or small for a float."""
     if (np.isfinite(losses["mase"]) & ~np.isfinite(losses[measure])).any():
         raise NoVerdictError(
             f'by="{measure}" squares the errors of {name} and the changes in train, and a square '
@@ -274,7 +276,7 @@ def _judgeable(
     forecasts: Mapping[str, Array],
     partial: bool,
 ) -> tuple[BoolArray, BoolArray]:
-    """Return which targets are judged, and which windows."""
+    """Return which targets are judged, ``(windows, steps, targets)``, and which windows."""
     known = present = np.isfinite(actual)
     usable = known.any(axis=(1, 2)) if partial else known.all(axis=(1, 2))
     for forecaster in forecasters:
@@ -288,7 +290,7 @@ def _judgeable(
 
 
 def lacking(forecast: Array) -> BoolArray:
-    """Return True for each target with a forecast, or a quantile, that is not finite."""
+    """Return True for each target whose forecast, or one of its quantiles, is not finite."""
     missing = ~np.isfinite(forecast)
     return missing if missing.ndim == 3 else np.logical_or.reduce(missing, axis=3)
 
@@ -304,7 +306,7 @@ def _check_same(name: str, actual: Array, other: Array) -> None:
 
 
 def where_present(name: str, forecast: Array, present: BoolArray) -> Array:
-    """Return a forecast with 0 where the target is missing; refuse one that is not finite."""
+    """Return a forecast with 0 where ``present`` is False; refuse one that is not finite."""
     wide = present.reshape(present.shape + (1,) * (forecast.ndim - present.ndim))
     forecast = np.where(wide, forecast, 0.0)
     bad = ~finite(forecast)

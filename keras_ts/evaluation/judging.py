@@ -1,4 +1,4 @@
-"""``Judge``: judges forecasters on the same targets, and writes the report."""
+"""``Judge``: judges forecasters on the same targets, and makes the report."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts._quantiles import outer_coverage
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.skills import skills_over
@@ -38,7 +39,7 @@ from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.scores.report import percent, unscaled_note
 
-# If more targets than this are zero, the report says so: a forecast of 0 is hard to beat.
+# If a larger share of targets is zero, the report says so: a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
 _UNSCALED = (
     "No series here has a change before the border to scale MASE by, so MASE does not exist, and "
@@ -48,7 +49,7 @@ _UNSCALED = (
 
 
 class Judge:
-    """Judges some parts, such as folds, by the arguments of ``compare``; ``report`` joins them."""
+    """Judges validation parts, such as folds, one by one; ``report`` joins their scores."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        # A verdict on a distribution needs the climatology: it beats nets on series of pure noise.
+        # Distributions are judged beside the climatology, too: on pure noise, it beats nets.
         distribution = total or by in QUANTILE
         self._baselines, self._left_out = baselines_of(baselines, period, sequence, distribution)
         self.baselines = [name_of(baseline) for baseline in self._baselines]
@@ -73,52 +74,53 @@ class Judge:
                 f"models and baselines both have a {name!r}: give one of them another name."
             )
         self._judgements: list[Judgement] = []
-        self._pointed: list[str] = []  # models with quantiles of steps, but not of totals
+        self._lost_levels: list[str] = []  # models with quantiles of steps, but not of totals
         self._points: list[str] = []  # baselines without training errors to make quantiles of
-        self._reason: NoVerdictError | None = None
-        self._unscaled = False  # True if no series that is judged has a scale.
+        self._reason: NoVerdictError | None = None  # why a part has no verdict
+        self._unscaled = False  # True if no series that is judged has a scale
 
     def add(
         self, models: Sequence[Forecaster], train: JudgedWindows, judged: JudgedWindows,
         scales: Array,
     ) -> None:  # fmt: skip
-        """Judge models and baselines on a part, unless an earlier part had no verdict."""
-        # A model may come several times, named by ``seed_name``: the mean over its seeds is judged.
-        if self._reason is None:
-            steps, total = steps_of(models, judged), self._total
-            if not self._judgements and self._by is None and judged.unseen:
-                series = np.unique(judged.ranges.series)
-                self._unscaled = not np.isfinite(scales[series]).any()
-                self._by = "mae" if self._unscaled else None
-            given, models = models, [model.on(steps[model.judged], total) for model in models]
-            pairs = zip(given, models, strict=True)
-            pointed = [model.name for model, made in pairs if model.levels and not made.levels]
-            self._pointed = [name for name in self._models if name in pointed]
-            by = measure_of(self._by, judged)
-            levels = common_levels(model.levels for model in models)
-            levels = levels if len(levels) > 1 else ()  # A single one bounds no interval.
-            if not models and by in QUANTILE:
-                levels = USUAL_LEVELS
-            errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
-            try:
-                baselines = [
-                    of_baseline(baseline, train, judged, errors).on(steps[judged], total)
-                    for baseline in self._baselines
-                ]
-                forecasters = [*models, *baselines]
-                if errors is not None and errors.points:
-                    self._points += [name for name in errors.points if name not in self._points]
-                    if by in QUANTILE:
-                        raise NoVerdictError(
-                            f'by="{by}" judges quantiles. {_points_note(self._points)}'
-                        )
-                refuse_points(by, forecasters)
-                judgement = judge(
-                    forecasters, judged, steps, scales, by, self._metrics, total, self._period
-                )
-                self._judgements.append(judgement.averaged(self._models))
-            except NoVerdictError as error:
-                self._reason = error
+        """Judge models and baselines on a part, unless an earlier part has no verdict."""
+        # Models that differ by their seed, as ``seed_name`` says, are judged as their mean.
+        if self._reason is not None:
+            return
+        steps, total = steps_of(models, judged), self._total
+        if not self._judgements and self._by is None and judged.unseen:
+            series = np.unique(judged.ranges.series)
+            self._unscaled = not np.isfinite(scales[series]).any()
+            self._by = "mae" if self._unscaled else None
+        scored = [model.on(steps[model.judged], total) for model in models]
+        pairs = zip(models, scored, strict=True)
+        lost = [model.name for model, made in pairs if model.levels and not made.levels]
+        self._lost_levels = [name for name in self._models if name in lost]
+        by = measure_of(self._by, judged)
+        levels = common_levels(model.levels for model in scored)
+        levels = levels if len(levels) > 1 else ()  # A single one bounds no interval.
+        if not scored and by in QUANTILE:
+            levels = USUAL_LEVELS
+        errors = SignedErrors(train, judged, levels, steps[judged], total) if levels else None
+        try:
+            baselines = [
+                of_baseline(baseline, train, judged, errors).on(steps[judged], total)
+                for baseline in self._baselines
+            ]
+            if errors is not None and errors.points:
+                self._points += [name for name in errors.points if name not in self._points]
+                if by in QUANTILE:
+                    raise NoVerdictError(
+                        f'by="{by}" judges quantiles. {_points_note(self._points)}'
+                    )
+            forecasters = [*scored, *baselines]
+            refuse_points(by, forecasters)
+            judgement = judge(
+                forecasters, judged, steps, scales, by, self._metrics, total, self._period
+            )
+            self._judgements.append(judgement.averaged(self._models))
+        except NoVerdictError as error:
+            self._reason = error
 
     def report(
         self, notes: Sequence[str], weights: Mapping[str, Weights] | None = None
@@ -126,9 +128,8 @@ class Judge:
         """Return the report on all parts; ``weights`` is None for folds."""
         if self._reason is not None:
             raise self._reason
-        judgements = self._judgements
-        first = judgements[0]
-        judged, period = first.judged, self._period
+        judgements, period, first = self._judgements, self._period, self._judgements[0]
+        judged = first.judged
         by = measure_of(self._by, judged)
         scored = np.concatenate([part.scored for part in judgements])
         if not scored.any():
@@ -141,35 +142,26 @@ class Judge:
         if not counted.any() and by in self._metrics:
             raise NoVerdictError(f"by={by!r} is NaN at every target: there is nothing to judge.")
         if not counted.any():
-            steps, cure = (
-                ("", "") if period is None else (f" over {period} rows", "a shorter period=, or ")
-            )
+            over, cure = "", 'by="mae"'
+            if period is not None:
+                over, cure = f" over {period} rows", f"a shorter period=, or {cure}"
             raise NoVerdictError(
-                f'by="{by}" needs a series that changes in train{steps}. There, every series is '
-                f'missing, too short or constant: pass {cure}by="mae".'
+                f'by="{by}" needs a series that changes in train{over}. There, every series is '
+                f"missing, too short or constant: pass {cure}."
             )
-        places = [np.flatnonzero(part.scored) for part in judgements]
-        pairs = list(zip(judgements, places, strict=True))
+        windows = [np.flatnonzero(part.scored) for part in judgements]
+        pairs = list(zip(judgements, windows, strict=True))
         series = np.concatenate([part.judged.ranges.series_of(at) for part, at in pairs])
         flat = np.concatenate([part.judged.origins()[at] for part, at in pairs])
-        # The period scales MASE, so scores with another one belong to another task.
+        # The period scales MASE: with another period, errors are others.
         fingerprint = hashlib.blake2b(str(period or "").encode(), digest_size=16)
         for part in judgements:
             fingerprint.update(part.judged.mark().encode())
-        origins = all_origins = judged.origins_at(series, flat)
-        on = described(judged, series, flat, origins, fingerprint.hexdigest())
-        if not counted.all():
-            series = series[counted]
-            origins = judged.origins_at(series, flat[counted])
+        all_origins = judged.origins_at(series, flat)
+        origins = judged.origins_at(series[counted], flat[counted])
         best = min(self.baselines, key=lambda name: float(tallies[name].metric(by)))
         errors = {name: tally.by_seed for name, tally in tallies.items()}
         skills = skills_over(best, errors, self._models, by, origins)
-        pointed = []
-        if models := self._pointed:
-            pointed = [
-                f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
-                "steps, not of their total: calibrate(..., joint=True) makes those."
-            ]
         return ComparisonReport(
             table=_table(tallies, skills.of, self._metrics),
             by=by,
@@ -177,7 +169,7 @@ class Judge:
             verdicts={name: skills.of[name].verdict for name in self._models},
             coverages={
                 name: coverage_of(
-                    round(levels[-1] - levels[0], 12),
+                    outer_coverage(levels),
                     tallies[name].covered[:, scored].sum(axis=2),
                     all_origins,
                 )
@@ -185,7 +177,7 @@ class Judge:
                 if (levels := tallies[name].levels) and len(levels) > 1
             },
             windows=int(scored.sum()),
-            judged_on=on,
+            judged_on=described(judged, series, flat, all_origins, fingerprint.hexdigest()),
             total=self._total,
             _tallies=tallies,
             _joint=skills,
@@ -195,7 +187,7 @@ class Judge:
             _labels=judged.labels,
             _targets=[judged.panel.columns.past[place] for place in judged.columns.tolist()],
             _inputs=judged.classes(period),
-            _series=np.unique(series),
+            _series=np.unique(series[counted]),
             _first_step=first.first_step,
             _period=period,
             _folds=None if weights is not None else len(judgements),
@@ -205,15 +197,23 @@ class Judge:
                 *([_UNSCALED] if self._unscaled else []),
                 *_notes(judgements, scored, tallies, period),
                 *_unscaled(tallies, first),
-                *pointed,
+                *_lost_levels_note(self._lost_levels),
                 *([_points_note(self._points)] if self._points else []),
                 *single_time_note(origins),
             ],
         )
 
 
+def _lost_levels_note(models: Sequence[str]) -> Iterator[str]:
+    if models:
+        yield (
+            f"{' and '.join(models)} {'have' if len(models) > 1 else 'has'} levels of single "
+            "steps, not of their total: calibrate(..., joint=True) makes those."
+        )
+
+
 def _points_note(baselines: Sequence[str]) -> str:
-    """Return why baselines have no quantiles, and what to do, in words for a report."""
+    """Return why baselines have no quantiles, and what to do."""
     return (
         f"No quantiles of {', '.join(baselines)}: they need an error at every step on the last "
         "third of some series' training windows. One series with three windows or more is enough: "
@@ -222,7 +222,7 @@ def _points_note(baselines: Sequence[str]) -> str:
 
 
 def _nothing_judged(judgements: Sequence[Judgement]) -> str:
-    """Return why no window is judged, in a sentence."""
+    """Return in sentences why no window is judged."""
     first = judgements[0]
     lacking = [name for name in first.lacking if any(part.lacking[name] for part in judgements)]
     if not lacking:
@@ -240,7 +240,7 @@ def _nothing_judged(judgements: Sequence[Judgement]) -> str:
 def _table(
     tallies: dict[str, Tally], skills: dict[str, Skill], metrics: Iterable[str]
 ) -> dict[str, Array]:
-    """Return the scores of all forecasters, with those of quantiles if a model has any."""
+    """Return the columns of the report, with metrics of quantiles if a forecaster has any."""
     table: dict[str, Array] = {"name": np.array(list(tallies))}
     shared = len(common_levels(t.levels for t in tallies.values())) > 1
     quantile = [name for name, metric in QUANTILE.items() if shared or not metric.common]
@@ -256,7 +256,7 @@ def _table(
 def _notes(
     judgements: Sequence[Judgement], scored: Array, tallies: dict[str, Tally], period: int | None
 ) -> Iterator[str]:
-    """Yield sentences on totals, on the scale of MASE, and on what is left out."""
+    """Yield sentences on what the scores are of, and on what they leave out."""
     first, any_tally = judgements[0], next(iter(tallies.values()))
     if first.summed:
         yield (
@@ -302,15 +302,13 @@ def _notes(
 
 
 def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
-    """Yield sentences on series without a scale, and on further targets without one."""
+    """Yield sentences on the series and values that MASE leaves out."""
     any_tally = next(iter(tallies.values()))
     numbers = any_tally.series()
     unscaled = numbers[np.isnan(any_tally.metric("mase", "series")[numbers])]
     yield from unscaled_note([first.judged.labels[number] for number in unscaled.tolist()])
-    # Values without a scale may also belong to one target of several, or to an early fold.
     judged, scaled = (any_tally.totals(name)[1] for name in ("mae", "mase"))
-    more = int(np.delete(judged - scaled, unscaled).sum())
-    if more:
+    if more := int(np.delete(judged - scaled, unscaled).sum()):
         yield (
             f"MASE leaves out {more} of {int(judged.sum())} values, and WAPE none: their targets "
             "are constant in train, unlike other targets or folds of their series."
@@ -318,7 +316,7 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
 
 
 def single_time_note(origins: Origins) -> list[str]:
-    """Return a sentence that intervals do not hold for other times, if a panel has too few."""
+    """Return a sentence if a panel has too few origins for intervals to hold for other times."""
     if origins.num_series == 1 or not origins.at_one_time:
         return []
     judged = "Each series is judged at a single time"
@@ -331,7 +329,7 @@ def single_time_note(origins: Origins) -> list[str]:
 
 
 def season_of(period: Any, carried: int | None) -> int | None:
-    """Return the rows in a season: the argument's, else the model's; None for 1."""
+    """Return the rows in a season: ``period`` or, if None, the model's; None for 1."""
     rows = carried if period is None else _checks.integer("period", period, 1)
     return None if rows == 1 else rows
 
@@ -339,7 +337,7 @@ def season_of(period: Any, carried: int | None) -> int | None:
 def season_note(
     period: Any, carried: int | None, baselines: Sequence[Any] | None, judged: JudgedWindows
 ) -> Iterator[str]:
-    """Yield a sentence on the season that timestamps suggest, unless user or model chose."""
+    """Yield a sentence on the season that timestamps suggest, unless user or model chose one."""
     if period is None and carried is None and not baselines:
         rows = season_by_frequency(judged.panel, judged.geometry.horizon)[0]
         if rows > 1:
