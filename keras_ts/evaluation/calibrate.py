@@ -1,4 +1,4 @@
-"""Calibrates a model: adds prediction intervals that contain the share of values they promise."""
+"""``calibrate``: adds prediction intervals to a model, as wide as held-out errors demand."""
 
 import warnings
 from collections.abc import Callable
@@ -36,7 +36,8 @@ from keras_ts.windows.roles import as_x, parts_of
 
 # The coverages of a model that forecasts a point.
 _SHARES = (0.8, 0.95)
-# Added to each interval on both sides, in units of its window's scale, against rounding.
+# Widens each interval on both sides, in units of its window's scale: a value on a bound, such as
+# zero, stays inside after rounding.
 _ROUNDING = 1e-6
 
 
@@ -68,20 +69,19 @@ def calibrate(
     longer windows cut short, as if their series had just begun; this assumes that young series
     behave like old ones. A class that still has too few windows is joined to a neighbour.
 
-    The result ends in a ``ConformalInterval``, and is a model like any other: ``forecast`` returns
-    the bounds in columns of their own, and saving and exporting keep the intervals. It shares its
-    weights with ``model``: if you train that further, calibrate it again. A ``Bounded`` at the end
-    of ``model`` is moved behind the intervals, so that it clips their bounds, too.
+    The result ends in a ``ConformalInterval``: ``forecast`` returns the bounds in columns of their
+    own, and saving and exporting keep the intervals. It shares its weights with ``model``: if you
+    train that further, calibrate it again. A ``Bounded`` at the end of ``model`` is moved behind
+    the intervals, so that it clips their bounds, too.
 
     If the coverage differs between the first and the last half of ``validation``, the report of
     ``compare`` says so. A t-test over eight stretches of time, none shorter than errors stay
     correlated, finds a difference where there is none at most one time in twenty.
 
-    A net would learn most from the held-out rows, which are the latest. With ``train_on``, the
-    widths are measured first, and then a copy of the net is trained on those rows, too, as
-    ``fine_tune`` does. (The preset "linear" is solved on them alone.) The widths stay those of the
-    net that had fewer rows, so the coverage is approximate, and not guaranteed even for
-    exchangeable errors.
+    With ``train_on``, the widths are measured first, and then a copy of the net is trained further
+    on those windows, as ``fine_tune`` does. (The preset "linear" is solved on them alone.) So the
+    net learns from the held-out rows, too, which are the latest. The widths stay those of the net
+    before, so the coverage is approximate, and not guaranteed even for exchangeable errors.
 
     Intervals hold for single steps. For the total of a week or of several series, pass
     ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
@@ -104,12 +104,12 @@ def calibrate(
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
         coverage: Share of values that an interval should contain, or an increasing list of shares.
-            A model of quantiles is calibrated at every pair that has enough windows; a share passed
-            here must have enough. Defaults to None: 0.8 and 0.95 for a point forecast; for
-            quantiles, every pair that has enough windows.
-        train_on: Windows on which a copy of the net is trained further once the widths are
-            measured, such as the windows of all rows so far. ``model`` must be compiled, and is not
-            changed. Defaults to None: the net is not trained.
+            A model of quantiles is calibrated at every pair that has enough windows, and must have
+            enough for each share passed here. Defaults to None: 0.8 and 0.95 for a point forecast;
+            for quantiles, every pair that has enough windows.
+        train_on: Windows on which a copy of the net is trained further, such as those of all rows
+            so far. ``model`` must be compiled, and is not changed. Defaults to None: the net is not
+            trained.
         joint: True to keep the errors of each window as ranks, in at most 1 MB of the file: if all
             need more, those of a thousand origins, and of as many series as fit. Defaults to False.
 
@@ -145,28 +145,27 @@ def calibrate(
     if interface.bounds is not None:
         inputs, outputs, _ = _tensors(interface, validation)
         unbounded = keras.Model(inputs, _unbounded(outputs))
-    whole = errors_of(unbounded, judged, levels, pairs)
-    if whole.crossed.any():
+    full = errors_of(unbounded, judged, levels, pairs)
+    if full.crossed.any():
         warnings.warn(
-            f"The model's quantiles cross at {whole.crossed.sum()} of {whole.crossed.size} targets "
+            f"The model's quantiles cross at {full.crossed.sum()} of {full.crossed.size} targets "
             "of validation, so intervals are wrong there. End it in SortedQuantiles, and train it "
             "again.",
             stacklevel=2,
         )
-    counts = np.sum(~np.isnan(whole.lower[..., 0]), axis=0)
+    counts = np.sum(~np.isnan(full.lower[..., 0]), axis=0)
     check_enough(counts, named or (shares if levels is None else shares[:1]))
     if levels is not None:
         shares = _calibrated(levels, shares, int(counts.min()))
     bounds = judged.classes(interface.period)
-    errors = with_short(whole, bounds, unbounded, judged, levels, pairs)
-    floor = floors(whole.scales).astype(np.float32)
-    # A value that lies on a bound, such as zero, stays in the interval after rounding.
+    errors = with_short(full, bounds, unbounded, judged, levels, pairs)
+    floor = floors(full.scales).astype(np.float32)
     scores = errors.scores(floor)[: len(shares)] + _ROUNDING
     bounds = joined_classes(scores[-1], class_of(errors.known, bounds), bounds, shares[-1])
     classes = class_of(errors.known, bounds)
     margins = [
-        class_margins(own, classes, len(bounds), share)
-        for own, share in zip(scores, shares, strict=True)
+        class_margins(of_share, classes, len(bounds), share)
+        for of_share, share in zip(scores, shares, strict=True)
     ]
     columns, targets = judged.panel.columns, judged.columns.tolist()
     if columns.plain or columns.squeeze:
@@ -183,7 +182,7 @@ def calibrate(
         sequence=judged.geometry.sequence,
         calibrated_on=joined(spans_of(judged)),
         compiled_with=compiled_with,
-        halves=_halves(scores[0], margins[0], classes, judged, whole.windows),
+        halves=_halves(scores[0], margins[0], classes, judged, full.windows),
         inputs=bounds if judged.geometry.before else None,
     )
     calibrated = _attached(layer, interface, judged, f"{model.name}_calibrated")
@@ -194,7 +193,7 @@ def calibrate(
     count = int(np.sum(~np.isnan(sets[0]), axis=0).max())
     kept_at = kept_levels(len(sets) * len(bounds) * sets[0][0].size)
     quantiles = [
-        [ranked(part, kept_at) for part in by_class(own, classes, len(bounds))] for own in sets
+        [ranked(part, kept_at) for part in by_class(each, classes, len(bounds))] for each in sets
     ]
     layer.scores = Scores(np.array(quantiles, np.float32), count)
     if joint:
@@ -211,42 +210,40 @@ def calibrate(
 def _error_paths(
     calibrated: keras.Model, quantiles: tuple[float, ...], judged: JudgedWindows
 ) -> ErrorPaths:
-    """Return the errors of a calibrated model's median, in halves of its outer levels' distance."""
+    """Return the errors of the median, in units of half the width of the outer interval."""
     keys = np.array([key_of(label) for label in judged.labels], np.uint64)
     if len(np.unique(keys)) < len(keys):
         raise ValueError(
             "joint=True finds series by the text of their ids, and two ids have the same text, as "
             "1 and '1' do. Rename one of them."
         )
-    series = judged.ranges.series_of(np.arange(judged.count))
-    origins = judged.origins_of(np.arange(judged.count)).times
+    numbers = np.arange(judged.count)
+    series, origins = judged.ranges.series_of(numbers), judged.origins_of(numbers).times
     windows = kept_paths(origins, series, keys, *judged.shape[1:3])
     part, middle = judged.only(windows), quantiles.index(0.5)
     errors, below, above, widths = [], [], [], []
     for block in part.blocks():
         predicted = part.predictions("model", calibrated, quantiles, block)
-        low, high, actual = predicted[..., 0], predicted[..., -1], block.actual
-        actual = np.where(np.isfinite(actual), actual, np.nan)
+        low, median, high = (predicted[..., place] for place in (0, middle, -1))
+        actual = np.where(np.isfinite(block.actual), block.actual, np.nan)
+        half = (high - low) / 2
+        # In an interval without width, an error is infinite, unless it is 0.
         with np.errstate(divide="ignore", invalid="ignore"):
-            half = (high - low) / 2
-            # On an interval without width, an error is infinite, unless it is 0.
-            error = (actual - predicted[..., middle]) / half
-        errors.append(np.where(actual == predicted[..., middle], 0.0, error))
+            error = (actual - median) / half
+        errors.append(np.where(actual == median, 0.0, error))
         below.append(low - actual)
         above.append(actual - high)
         widths.append(half)
-    made, low, high, wide = map(np.concatenate, (errors, below, above, widths))
-    known = ~np.isnan(made).all(axis=(1, 2))
+    found = [np.concatenate(parts) for parts in (errors, below, above, widths)]
+    known = ~np.isnan(found[0]).all(axis=(1, 2))
     rows = windows[known]
-    return ErrorPaths.of(
-        made[known], low[known], high[known], wide[known], origins[rows], series[rows], keys
-    )
+    return ErrorPaths.of(*(values[known] for values in found), origins[rows], series[rows], keys)
 
 
 def _attached(
     layer: ConformalInterval, interface: Interface, judged: JudgedWindows, name: str
 ) -> keras.Model:
-    """Return the interface's model with the layer at its end; ``Bounded`` follows the layer."""
+    """Return the interface's model with the layer at its end, and a ``Bounded`` after the layer."""
     inputs, outputs, past = _tensors(interface, judged.dataset)
     bounds = interface.bounds
     if bounds is not None:
@@ -265,7 +262,7 @@ def _attached(
 
 
 def _shares_of(levels: tuple[float, ...], named: tuple[float, ...]) -> tuple[float, ...]:
-    """Return all coverages that a model of quantiles has; refuse a named one that it lacks."""
+    """Return the coverages of all symmetric pairs; refuse a ``named`` one that has no pair."""
     for share in named:
         pair_of(share, levels)
     shares = tuple(pairs_of(levels))
@@ -280,7 +277,7 @@ def _shares_of(levels: tuple[float, ...], named: tuple[float, ...]) -> tuple[flo
 def _calibrated(
     levels: tuple[float, ...], shares: tuple[float, ...], count: int
 ) -> tuple[float, ...]:
-    """Return the coverages that ``count`` windows suffice for; warn of levels left as they are."""
+    """Return the coverages that ``count`` windows are enough for; warn of levels left as is."""
     enough = tuple(share for share in shares if windows_needed(share) <= count)
     pairs = [[levels[place] for place in places] for places in pairs_of(levels).values()]
     unpaired = set(levels).difference([0.5], *pairs)
@@ -299,9 +296,10 @@ def _calibrated(
 def _halves(
     scores: Array, margins: Array, classes: IntArray, judged: JudgedWindows, windows: IntArray
 ) -> tuple[float, float] | None:
-    """Return the shares of values within the margins in both halves, if they differ."""
+    """Return the shares of values within the margins in both halves of time, if they differ."""
     origins = judged.origins_of(windows)
-    scores, classes = scores[: len(windows)], classes[: len(windows)]  # The rest was cut short.
+    # Windows cut short come after the full ones.
+    scores, classes = scores[: len(windows)], classes[: len(windows)]
     inside = scores <= np.take_along_axis(margins, classes[:, None], axis=0)
     times = [
         np.bincount(origins.times, values.sum(axis=(1, 2)))
@@ -321,7 +319,7 @@ def _unbounded(outputs: Any) -> Any:
 
 
 def check_enough(counts: IntArray, shares: tuple[float, ...], name: str = "validation") -> None:
-    """Refuse too few errors at a step, given the number of them, ``(steps, targets)``."""
+    """Refuse too few errors for the largest share; ``counts`` is ``(steps, targets)``."""
     needed, count = windows_needed(shares[-1]), int(counts.min())
     if count < needed:
         step = int(counts.min(axis=1).argmin()) + 1
@@ -337,9 +335,7 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
     """Return the symbolic inputs and output of the model, and the input that takes windows."""
     model, parts = interface.model, interface.inputs
     if parts:
-        # A Sequential has no ``input``.
-        inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-        outputs = model.outputs[0]
+        inputs, outputs = _inputs(model), model.outputs[0]
     else:  # A subclass has no tensors of its own.
         batch = dataset[0][0]
         parts = {name: keras.Input(x.shape[1:], name=name) for name, x in parts_of(batch).items()}
@@ -353,16 +349,19 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
     return inputs, outputs, parts["past"]
 
 
+def _inputs(model: keras.Model) -> Any:
+    # A Sequential has no ``input``.
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
 def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
-    """Return a copy of a calibrated model with its own ``ConformalInterval``, all else shared."""
+    """Return a copy of a calibrated model that shares all layers but the ``ConformalInterval``."""
     layer = Interface(model, None).last_layer
     config = layer.get_config()
     if followed is not None:
         config["followed"] = followed.get_config()
     copy = ConformalInterval.from_config(config)
-    # A Sequential has no ``input``.
-    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    copied = keras.Model(inputs, with_interval(model.outputs[0], copy), name=model.name)
+    copied = keras.Model(_inputs(model), with_interval(model.outputs[0], copy), name=model.name)
     copy.set_weights(layer.get_weights())
     remember(copied, remembered(model))
     return copied

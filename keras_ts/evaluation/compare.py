@@ -24,10 +24,10 @@ def compare(
 ) -> ComparisonReport:
     """Score models, forecasts and baselines, and test if each model beats the best baseline.
 
-    The baselines cost next to nothing, and are judged on exactly the same targets:
+    The baselines are judged on exactly the same targets:
 
     - ``"naive"``: the last value.
-    - ``"drift"``: the last value, and the window's mean step carried on.
+    - ``"drift"``: the last value plus the mean step of the window for each row ahead.
     - ``"moving average"``: the mean of the window.
     - ``"median"``: the window's median. With ``period``, the median of the target's phase, if that
       has the smaller error on ``train`` and in the window. Always 0, if most targets of ``train``
@@ -51,25 +51,22 @@ def compare(
     lucky, which would make the model look worse; so each that cannot be told from it raises the
     upper end.
 
-    Where there are too few windows or series for an interval, ``verdicts`` has ``"is not judged
-    beside"``, and the report says how many windows or series there are, and how many an interval
-    takes. With several models, the report also compares each with the best model.
+    If there are too few windows or series for an interval, the verdict is ``"is not judged
+    beside"``, and the report says how many an interval takes. With several models, the report also
+    compares each with the best model.
 
     If windows differ, or forecasts come as tables, all are judged only on the targets that each of
     them forecasts, and the report says how many there are. The baselines then read ``train`` and
     ``validation``; if these are left out, the windows with the most columns, and of several such
-    windows the longest.
-
-    Of the baselines, only the linear regression reads inputs beyond the past of the targets. The
-    report names these inputs.
+    windows the longest. The report names the inputs that no baseline reads.
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``
     only the last step of a window is judged. Windows with a missing value among the targets or
     their past, which ``missing="keep"`` lets through, are left out for all forecasters. With
-    ``missing="mask"`` they are judged, and the baselines replace a missing value by the last known
-    one, or by the first known one if none came before. With ``missing="mask_targets"`` windows are
-    judged only on their targets that are present, the same for all forecasters.
+    ``missing="mask"`` a missing input is no reason to leave out a window, and the baselines replace
+    it by the last known value, or by the first if none came before. With ``missing="mask_targets"``
+    windows are judged on the targets that are present, the same for all forecasters.
 
     Example:
 
@@ -124,7 +121,7 @@ def compare(
             horizon count, whatever the order and the weights of the dataset.
         period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
             naive forecast, and MASE is then scaled by differences between rows ``period`` apart,
-            missing rows counted; 1 for no season. Defaults to None: the period that the models
+            counting missing rows; 1 for no season. Defaults to None: the period that the models
             carry, such as that of a preset with a ``period``.
         baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and
             ``predict(validation)``, such as those of ``keras_ts.baselines``; and of functions

@@ -1,4 +1,4 @@
-"""Reads the argument ``models`` of ``compare``: models, with windows of their own, and tables."""
+"""Reads the argument ``models`` of ``compare``: models, with or without windows, and tables."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")
 
 
 class Parts(NamedTuple):
-    """The training and the validation part of some windows, and the name of their owner."""
+    """A training and a validation part, and their name in errors: "validation" or a model's."""
 
     owner: str
     train: JudgedWindows
@@ -47,10 +47,8 @@ class Parts(NamedTuple):
         if last.dtype.kind != first.dtype.kind:
             return 0
         places = places_of(self.judged.labels, self.train.labels)
-        present = np.unique(self.judged.ranges.series)
-        present = present[places[present] >= 0]
-        # Series without a window in train have the smallest of all times.
-        return int((last[places[present]] >= first[present]).sum())
+        # A series without a window has an end later, or a begin earlier, than any other.
+        return int((last[places] >= first)[places >= 0].sum())
 
 
 class Entries:
@@ -82,13 +80,13 @@ class Entries:
             raise ValueError(
                 "validation is None: pass train and validation, whose targets are judged."
             )
-        # The baselines get the windows with the most columns, and among these the longest windows,
-        # so that no model reads more than the baselines.
+        # Without shared parts, the baselines get the windows with the most columns, and of these
+        # the longest.
         self.parts = shared or max(
             by_model.values(),
             key=lambda of: (len(of.judged.panel.columns.names), of.judged.geometry.reach),
         )
-        self._own = by_model
+        self._by_model = by_model
         interfaces: dict[str, Interface] = {}
         for name, model in self.models.items():
             part = by_model[name].judged
@@ -106,7 +104,7 @@ class Entries:
         }
         if tables:
             covered = np.logical_and.reduce(
-                [~lacking(each.forecasts).all(axis=(1, 2)) for each in tables.values()]
+                [~lacking(table.forecasts).all(axis=(1, 2)) for table in tables.values()]
             )
             if not covered.any():
                 who = " and ".join(tables)
@@ -115,13 +113,15 @@ class Entries:
                 )
             common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
             tables = {
-                name: each._replace(forecasts=each.forecasts[covered])
-                for name, each in tables.items()
+                name: table._replace(forecasts=table.forecasts[covered])
+                for name, table in tables.items()
             }
         self.judged = common[self.parts]
         self._common, self._interfaces, self._tables = common, interfaces, tables
-        of_tables = [each.levels for each in tables.values()]
-        all_levels = [*(each.quantiles for each in interfaces.values()), *of_tables]
+        all_levels = [
+            *(interface.quantiles for interface in interfaces.values()),
+            *(table.levels for table in tables.values()),
+        ]
         usual = next((levels for levels in all_levels if levels), USUAL_LEVELS)
         self.forecasters: list[Forecaster] = [
             of_model(name, interfaces[name], common[by_model[name]])
@@ -131,13 +131,13 @@ class Entries:
         ]
 
     def _called(self, parts: Parts) -> str:
-        """Return the names of the models with these windows, or else the owner's."""
-        names = [name for name, used in self._own.items() if used is parts]
+        """Return the names of the models with these windows, or else the name of the parts."""
+        names = [name for name, used in self._by_model.items() if used is parts]
         return " and ".join(names) or parts.owner
 
     @property
     def period(self) -> int | None:
-        """The season that the models carry, or None; an error if their seasons differ."""
+        """The season that the models carry, in rows, or None; an error if they carry several."""
         periods = {name: each.period for name, each in self._interfaces.items() if each.period}
         if len(set(periods.values())) > 1:
             raise ValueError(
@@ -147,7 +147,7 @@ class Entries:
         return next(iter(periods.values()), None)
 
     def notes(self, baselines: Sequence[str]) -> list[str]:
-        """Return sentences on windows that differ, and on what models read beside targets."""
+        """Return sentences on windows that differ, and on what models and baselines read."""
         notes = []
         distinct = list(self._common)
         if len(distinct) > 1 or self.judged.count < self.parts.judged.count:
@@ -193,7 +193,7 @@ class Entries:
                     f"in the first half and {percent(latest)} in the last, which chance does not "
                     f"explain: coverage drifts, so {than} later values may lie outside than asked."
                 )
-        for name, parts in self._own.items():
+        for name, parts in self._by_model.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
             if more:
                 notes.append(f"{name} also reads what no baseline does: {'; '.join(more)}.")
@@ -201,7 +201,7 @@ class Entries:
 
 
 def covariates_note(covariates: Sequence[str], baselines: Sequence[str], wide: bool) -> list[str]:
-    """Return a sentence on what models and some baselines may read beside targets, if anything."""
+    """Return a sentence on what models read beside the past of targets, if anything."""
     if not covariates:
         return []
     readers = "the baselines of keras_ts do not"
@@ -213,7 +213,7 @@ def covariates_note(covariates: Sequence[str], baselines: Sequence[str], wide: b
 
 
 def _named(models: Any) -> dict[str, Any]:
-    """Return models, models with their parts, and tables by name, or raise an error."""
+    """Return, by name, models, (model, train, validation) and tables; or raise an error."""
     if models is None:
         return {}
     kinds = "a model, (model, train, validation), or a table of forecasts"
@@ -257,13 +257,13 @@ def _named(models: Any) -> dict[str, Any]:
 def _is_table(value: Any) -> bool:
     """Return True for a frame, and for a dict of columns such as ``align`` returns."""
     if isinstance(value, Mapping):
-        own = any(isinstance(part, keras.Model | tuple) for part in value.values())
-        return {"target", "prediction"} <= set(value) and not own
+        models = any(isinstance(part, keras.Model | tuple) for part in value.values())
+        return {"target", "prediction"} <= set(value) and not models
     return hasattr(value, "columns")
 
 
 def _parts(owner: str, train: Any, validation: Any) -> Parts:
-    """Return the parts of some windows; refuse two that differ in settings, columns or series."""
+    """Return two parts; refuse them if they differ in settings, columns or number of series."""
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     datasets = trained.dataset, judged.dataset
     windows = [dataset.windows for dataset in datasets]
@@ -287,19 +287,19 @@ def _parts(owner: str, train: Any, validation: Any) -> Parts:
 
 def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedWindows]) -> None:
     """Warn of models with nets or intervals that learnt from targets that are judged."""
-    here: dict[JudgedWindows, Spans] = {}
+    spans: dict[JudgedWindows, Spans] = {}
     for name, interface in interfaces.items():
         calibrated_on = getattr(interface.last_layer, "calibrated_on", None)
         trained_on, part = interface.trained_on, judged[name]
-        if (calibrated_on or trained_on) and part not in here:
-            here[part] = spans_of(part)
+        if (calibrated_on or trained_on) and part not in spans:
+            spans[part] = spans_of(part)
         seen = []
-        if overlap(calibrated_on, here.get(part, {})):
+        if overlap(calibrated_on, spans.get(part, {})):
             seen.append(
                 "was calibrated on targets that validation holds, so its coverage there is the one "
                 "asked for, by construction. Judge it on later windows."
             )
-        if overlap(trained_on, here.get(part, {})):
+        if overlap(trained_on, spans.get(part, {})):
             seen.append(
                 "was trained on targets that validation holds, by fine_tune or by "
                 "calibrate(train_on=...), so its errors there are too small. Judge it on later "

@@ -1,4 +1,4 @@
-"""``fine_tune``: trains a copy of a model further, on rows that came since."""
+"""``fine_tune``: trains a copy of a model further, such as on rows that came since."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def fine_tune(
     of ``model`` and a new optimizer of the same settings, but with a small, constant learning rate:
     a schedule that has ended, or fallen to 0, would stop the training. Frozen layers stay frozen.
     The windows are read in random order. If ``min_inputs`` admits young series, two fifths of the
-    windows are cut short, as ``preset.fit`` does.
+    windows are cut short, as by ``preset.fit``.
 
     A model of the preset "linear" is solved anew, on the windows in ``train`` alone.
 
@@ -54,23 +54,22 @@ def fine_tune(
     >>> model = keras.Model(past, keras.layers.Dense(1)(WindowedInput.of(first)(past)))
     >>> model.compile("adam", "mae")
     >>> tuned = fine_tune(model, latest, epochs=2, learning_rate=1e-3)
-    >>> before, after = (own.evaluate(latest, verbose=0) for own in (model, tuned))
+    >>> before, after = (net.evaluate(latest, verbose=0) for net in (model, tuned))
     >>> after < before
     True
 
     Args:
         model: The model, compiled or calibrated, as it was trained or loaded.
-        train: The windows to train on: the later rows, or all of them. They must be cut as those
-            that the model carries: ``load_windows(filepath).build(table)``.
+        train: The windows to train on, of the later rows or of all. They must be cut as the model
+            was trained, such as by ``load_windows(filepath).build(table)``.
         epochs: Passes over the windows. Defaults to None: 5. For "linear", leave it out.
         learning_rate: The rate, which stays the same throughout. Defaults to None: a tenth of the
             highest rate that the model was compiled with; 1e-4 if that is unknown or 0.
         calibration: Windows to calibrate on, which hold none of the targets in ``train``. Needed
-            for a calibrated model; any other model gets intervals if they are given. Defaults to
-            None.
+            for a calibrated model; any other model gets intervals from them. Defaults to None.
         coverage: Share of values that an interval should contain, as for ``calibrate``. Defaults to
             None: that of the calibrated model; for any other, the default of ``calibrate``.
-        verbose: 1 to show progress once that takes some seconds, 0 to show nothing. Defaults to 1.
+        verbose: 1 to show progress if the training takes seconds, 0 to show nothing. Defaults to 1.
 
     Returns:
         The new model.
@@ -84,7 +83,7 @@ def fine_tune(
     model = check_model(model, built=True)
     trained = JudgedWindows("train", train)
     interval = Interface(model, None).last_layer
-    net, own_coverage, joint = model, None, False
+    net, model_coverage, joint = model, None, False
     if isinstance(interval, ConformalInterval):
         if calibration is None:
             raise ValueError(
@@ -92,7 +91,7 @@ def fine_tune(
                 "net as it was. Pass calibration=, windows that train holds no targets of: "
                 "train, calibration = load_windows(filepath).split(table, at=...)."
             )
-        settings, own_coverage = interval.compiled_with, interval.coverage
+        settings, model_coverage = interval.compiled_with, interval.coverage
         joint = interval.paths is not None
         if settings is None:
             raise ValueError(
@@ -106,7 +105,7 @@ def fine_tune(
         if settings is None:
             raise ValueError(NOT_COMPILED)
     if coverage is None:
-        coverage = own_coverage
+        coverage = model_coverage
     elif calibration is None:
         raise ValueError(
             "coverage sets the share of values in intervals, and these need windows: pass "
@@ -136,7 +135,7 @@ def _net(model: keras.Model, interval: ConformalInterval) -> keras.Model:
     """Return a calibrated model without its intervals, on the same layers."""
 
     def given(inputs: Any) -> Any:
-        """Return what the intervals were put on, without the axis that ``calibrate`` added."""
+        """Return the outputs under the intervals, without an axis that ``calibrate`` added."""
         outputs, axis = inputs[0], 1 + interval.sequence
         last, before = _keras_private.made_by(outputs)
         if isinstance(last, keras.layers.Reshape):

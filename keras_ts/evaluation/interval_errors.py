@@ -1,7 +1,7 @@
-"""The errors from which ``calibrate`` sets widths, including those of windows cut short.
+"""The errors from which ``calibrate`` sets widths, also those of windows cut short.
 
-Full windows say little about the errors of a series that has just begun. If few windows have so few
-inputs, longer windows are added that are cut to as few inputs.
+Full windows say little about the errors of a series that has just begun. If few windows have as few
+inputs as such a series, longer windows are cut to as few, and added.
 """
 
 from itertools import pairwise
@@ -20,22 +20,23 @@ from keras_ts.windows.arithmetic.regression import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.arithmetic.short import class_of
 
-# A class with fewer windows is filled up to this many with longer ones that are cut short.
+# A class of fewer windows, by number of inputs, is filled up to this many by cutting longer ones.
 _WINDOWS = 2000
 
 
 class IntervalErrors(NamedTuple):
-    """How far the targets of some windows lie below and above intervals; negative inside."""
+    """How far the targets of some windows lie outside intervals; negative inside."""
 
-    lower: Array  # (windows, steps, targets, intervals), NaN for a missing target
-    upper: Array
+    lower: Array  # how far below, (windows, steps, targets, intervals), NaN for a missing target
+    upper: Array  # how far above
     scales: Array  # (windows, targets)
     known: Array  # (windows, targets), how many inputs have a value
-    windows: IntArray
+    windows: IntArray  # the numbers of the windows
     crossed: Array  # (windows, steps, targets), True where quantiles cross
 
     def scores(self, floor: Array) -> Array:
-        """Return how much wider each interval must be, in units of the windows' scales."""
+        """Return how much each bound must move, ``(intervals, windows, steps, targets)``."""
+        # In units of the windows' scales, which are at least ``floor``.
         scales = np.maximum(self.scales, floor)[:, None, :, None]
         return np.moveaxis(np.maximum(self.lower, self.upper) / scales, -1, 0)
 
@@ -44,10 +45,10 @@ def errors_of(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> IntervalErrors:
     """Return the errors of the windows whose targets and predictions are finite."""
-    # Intervals are pairs of quantiles, or the point twice. Where targets may be missing, a window
-    # is left out only if all its targets are, and the error at a missing target is NaN.
+    # Intervals are pairs of quantiles or, of a point forecast, the point twice. If targets may be
+    # missing, a window is left out only if all are, and the error at a missing target is NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
-    shares = left_out(model, judged)
+    divisors = left_out(model, judged)
     middle = 0 if levels is None else levels.index(0.5)
     parts, progress = [], ProgressBar(judged.count, "window")
     for block in judged.blocks():
@@ -57,16 +58,15 @@ def errors_of(
         crossed: Any = crossing(predicted)
         usable = (present.any if judged.partial else present.all)(axis=(1, 2))
         actual = np.where(present, block.actual, np.nan)[..., None]
-        past, known = block.past_as_read, known_steps(block.past_as_read)
-        scales, point = window_scales(past), predicted[..., middle, None]
+        known = known_steps(block.past_as_read)
+        scales, point = window_scales(block.past_as_read), predicted[..., middle, None]
         if judged.geometry.before and judged.classes(None)[0] <= 1:
-            # A single value has no step, so the scale of its window is its forecast.
+            # A single value has no step, so the scale of its window is its mean absolute forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
-        if shares is not None:
+        if divisors is not None:
             # A window without a value is judged as if the level was fitted without its series.
-            empty = known == 0
-            unseen = point + (actual - point) / shares[block.series, None, None, None]
-            actual = np.where(empty[:, None, :, None], unseen, actual)
+            unseen = point + (actual - point) / divisors[block.series, None, None, None]
+            actual = np.where((known == 0)[:, None, :, None], unseen, actual)
         parts.append(IntervalErrors(*(
             values[usable]
             for values in (
@@ -74,25 +74,26 @@ def errors_of(
                 actual - predicted[..., high],
                 scales,
                 known,
-                block.begin + np.arange(len(past)),
+                block.begin + np.arange(len(known)),
                 crossed,
             )
         )))  # fmt: skip
-        progress.add(len(past))
+        progress.add(len(known))
     return IntervalErrors(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def left_out(model: keras.Model, judged: JudgedWindows) -> Array | None:
-    """Return the divisors that turn series' errors into those of a level fitted without them."""
-    # A divisor is one less the series' leverage in the fit. None if each window has a value.
+    """Return, for each series, by what to divide its errors; None if each window has a value."""
+    # One minus the series' leverage in the fit of the level: that gives the errors of a fit without
+    # the series.
     if not judged.unseen:
         return None
-    count, parts = len(judged.panel.lengths), [*judged.panel.by_series.values()]
+    count, static = len(judged.panel.lengths), [*judged.panel.by_series.values()]
     leverage = np.full(count, 1 / count)
     layers = layers_within(model, LevelByStatic)
-    if parts and layers:
+    if static and layers:
         penalty = float(keras.ops.convert_to_numpy(layers[0].penalty))
-        leverage = leverages(np.concatenate(parts, axis=1), penalty)
+        leverage = leverages(np.concatenate(static, axis=1), penalty)
     return np.maximum(1 - leverage, 1 / (1 + count))
 
 
@@ -104,7 +105,8 @@ def with_short(
     levels: Any,
     pairs: list[Any],
 ) -> IntervalErrors:
-    """Return the errors, with those of windows cut short for classes that have too few windows."""
+    """Return the errors, and those of windows cut short for classes that have too few windows."""
+    # ``bounds`` are the least numbers of inputs of each class.
     generator, classes = np.random.default_rng(0), class_of(errors.known, bounds)
     windows, inputs = [errors.windows[:0]], [errors.windows[:0]]
     for place, (fewest, more) in enumerate(pairwise(bounds)):

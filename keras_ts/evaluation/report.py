@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._backends import versions
+from keras_ts._quantiles import outer_coverage
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
@@ -33,8 +34,8 @@ from keras_ts.windows.arithmetic.labels import label_column
 
 # A report names at most this many targets on which a model does not beat the best baseline.
 _MOST_LOST = 10
-# Forecasts are the same if no window's errors differ by more than this share of the mean error: a
-# report prints four digits, and float32 rounds levels of a thousand times the error by 6e-5 of it.
+# Two forecasts are the same if no window's errors differ by more than this share of the mean error:
+# float32 rounds values of a thousand times the error by 6e-5 of the error.
 _SAME = 1e-4
 
 
@@ -47,21 +48,21 @@ class ComparisonReport(Report):
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
             ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``wape`` (the sum of
-            absolute errors over the sum of absolute values), ``rmsse`` (the root of: the mean
+            absolute errors over the sum of absolute values), ``rmsse`` (the root of the mean
             squared error over the mean squared change in train), ``bias`` (forecast less value),
-            one's own metrics, ``skill``, ``skill_low`` and ``skill_high``; if a model forecasts
-            quantiles also ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss over the
-            scale of MASE) and ``interval_score``. Pinball, SQL and interval score use only the
-            levels that all forecasters with quantiles have. Baselines get quantiles from their
+            those of ``metrics``, ``skill``, ``skill_low`` and ``skill_high``; if any forecaster
+            gives quantiles, also ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss
+            over the scale of MASE) and ``interval_score``. Pinball, SQL and interval score use only
+            the levels that all forecasters with quantiles have. Baselines get quantiles from their
             errors on the last third of the training part, the climatology from past values. The
-            skill is 1 - error / error of the best baseline, in the measure ``by``. The ends of its
-            95 % interval are NaN if there are too few windows or series for an interval.
-        by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or a metric of
-            one's own.
-        best: The name of the best baseline, the one with the lowest error in that measure.
-        verdicts: A dict from the name of each model to what it does to the best baseline:
-            ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, where windows or series are
-            too few for an interval, ``"is not judged beside"``.
+            skill is 1 - error / error of the best baseline, by the measure ``by``. The ends of its
+            95 % interval are NaN if windows or series are too few for one.
+        by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or the name of
+            one of ``metrics``.
+        best: The name of the best baseline, the one with the lowest error by that measure.
+        verdicts: A dict from the name of each model to its verdict against the best baseline:
+            ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, if windows or series are too
+            few for an interval, ``"is not judged beside"``.
         coverages: A dict from each model, or table of forecasts, that has quantiles to a tuple:
             ``asked`` (the share of values that should lie within its outer quantiles), ``share``
             (the share that did), ``low`` and ``high`` (the 95 % interval of ``share``), and
@@ -89,19 +90,19 @@ class ComparisonReport(Report):
     _levels: Mapping[str, tuple[float, ...] | None]  # of each model; None for a point
     _weights: Mapping[str, Weights]  # of each model; empty for a backtest
     _labels: Sequence[Any]
-    _targets: Sequence[Any]  # their columns
+    _targets: Sequence[Any]  # the columns of the targets
     _inputs: Sequence[int]  # the least number of inputs of each class of windows
     _series: IntArray  # the numbers of the series that have origins, in order
     _first_step: int
     _period: int | None
     _folds: int | None
     _notes: list[str]
-    # Skills on series, computed when first asked for: a large panel takes seconds.
+    # Skills on single series by forecaster, computed when first asked for: that may take seconds.
     _found: dict[str, Skill] = field(default_factory=dict)
 
     @property
     def model_verdicts(self) -> dict[str, str]:
-        """A dict from the name of each model but the best to what it does to the best model."""
+        """A dict from the name of each model but the best to its verdict against the best model."""
         skills = self._models.of if len(self.verdicts) > 1 else {}
         return {name: skill.verdict for name, skill in skills.items() if name != self._models.best}
 
@@ -125,9 +126,9 @@ class ComparisonReport(Report):
         Returns:
             A dict of columns of equal length, which has ``to_frame``: ``name``, ``step`` (from 1),
             ``series`` (its id or number), ``target`` (the name or number of its column) or
-            ``inputs`` (the least number in the class: 8 for 8 to 11) with ``windows`` (how many,
-            counted for each target); and the metrics of ``table``. By inputs also ``coverage_low``
-            and ``coverage_high``, the coverage's 95 % interval; for series and targets ``skill``,
+            ``inputs`` (the least number in the class: 8 for 8 to 11) with ``windows`` (counted once
+            for each target); and the metrics of ``table``. By inputs also ``coverage_low`` and
+            ``coverage_high``, the coverage's 95 % interval; by series and target ``skill``,
             ``skill_low``, ``skill_high`` and ``verdict`` (or ``"too few windows"``, ``"too few
             series"``). The skill is over the best baseline of the table; on a target over the best
             one there, in the column ``best``, by MAE if the target is constant in train.
@@ -180,12 +181,12 @@ class ComparisonReport(Report):
     def _scorecard(self, name: str, levels: tuple[float, ...] | None) -> dict[str, Any]:
         names = self.table["name"].tolist()
         tally, row, weights = self._tallies[name], names.index(name), self._weights.get(name)
-        # The rows are those of this model and of the baselines, which have no verdict.
+        # The rows of this model and of the baselines, which have no verdict.
         rows = [n for n, other in enumerate(names) if other == name or other not in self.verdicts]
         coverage = None
         if levels and len(levels) > 1:
             share, width = (self.table[column][row] for column in ("coverage", "width"))
-            coverage = {"asked": levels[-1] - levels[0], "share": share, "width": width}
+            coverage = {"asked": outer_coverage(levels), "share": share, "width": width}
         return {
             "format": FORMAT,
             "model": name,
@@ -220,9 +221,9 @@ class ComparisonReport(Report):
     def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
         """Draw the skill of each forecaster over the best baseline, with its 95 % interval.
 
-        Two further pictures show the models and the best baseline: their errors at each step, and
-        the reliability of their quantiles, if any: the share of values below each quantile, against
-        its level. If values repeat, as zeros do, this share is a range that should hold the level.
+        Two further pictures show the models and the best baseline: their errors at each step and,
+        if they forecast quantiles, the share of values below each quantile against its level. If
+        values repeat, as zeros do, this share is a range that should hold the level.
 
         Args:
             ax: Axes for the skills alone. Defaults to None: a new figure with all pictures.
@@ -242,7 +243,7 @@ class ComparisonReport(Report):
         )
 
     def pages(self) -> Iterator[Page]:
-        """Yield the table, and a verdict for each model."""
+        """Yield the table, the notes, and a verdict for each model."""
         tally = self._tallies[self.best]
         left_out = np.isnan(tally.metric("mase", "series")[tally.series()]).any()
         metrics = printed(self._metrics(), [self.by, *["wape"] * bool(left_out)])
@@ -268,40 +269,39 @@ class ComparisonReport(Report):
         skills = self._joint.of
         few = [name for name in skills if skills[name].few == "windows"]
         if rivals := [name for name in few if name not in self.verdicts]:
-            few_of = self._joint.origins.too_few(skills[rivals[0]])
-            yield f"{', '.join(rivals)} cannot be judged: {few_of}."
-        # A table of forecasts is no key of ``_levels``: the number of its seeds is unknown.
+            why = self._joint.origins.too_few(skills[rivals[0]])
+            yield f"{', '.join(rivals)} cannot be judged: {why}."
+        # ``_levels`` has models alone: of a table of forecasts, the number of seeds is unknown.
         for name in [*self._levels][:1]:
-            yield from self._luck(name)
+            yield from self._seeds(name)
         for name in self.verdicts:
             yield self._sentence(name)
             if self._joint.origins.num_series > 1:
-                yield from self._singly(name)
+                yield from self._on_series(name)
             yield from self._targets_lost(name)
             if name in self.coverages:
                 yield self.coverages[name].sentence(name)
         for name in self.model_verdicts:
-            yield self._said(name, f"the best model, {self._models.best}", self._models)
+            yield self._verdict(name, f"the best model, {self._models.best}", self._models)
 
-    def _luck(self, name: str) -> Iterator[str]:
-        """Yield a sentence on the luck of a seed, which is in the intervals or is not."""
-        tallies = self._tallies
-        judged = np.isfinite(tallies[self.best].errors)
-        sums = tallies[name].by_seed[:, judged].sum(axis=1)
-        if len(sums) == 1:
-            if not np.isnan(self._joint.of[name].low):
-                yield "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
-            return
-        ratios = sums / tallies[self.best].errors[judged].sum()
-        shares = 1 - np.sort(np.sqrt(ratios) if is_rooted(self.by) else ratios)[::-1]
-        ends = f"{percent(shares[0])} to {percent(shares[-1])}"
-        yield f"Over {len(shares)} seeds, the skill is {ends}."
+    def _seeds(self, name: str) -> Iterator[str]:
+        """Yield a sentence on the range of a model's skill over its seeds, or that it has one."""
+        best = self._tallies[self.best].errors
+        judged = np.isfinite(best)
+        sums = self._tallies[name].by_seed[:, judged].sum(axis=1)
+        if len(sums) > 1:
+            ratios = sums / best[judged].sum()
+            skills = 1 - (np.sqrt(ratios) if is_rooted(self.by) else ratios)
+            low, high = percent(skills.min()), percent(skills.max())
+            yield f"Over {len(skills)} seeds, the skill is {low} to {high}."
+        elif not np.isnan(self._joint.of[name].low):
+            yield "Intervals leave out the luck of a seed: backtest(..., seeds=3) adds it."
 
     def _sentence(self, name: str) -> str:
         """Return the verdict on a model in a sentence."""
-        return self._said(name, f"the best baseline, {self.best}", self._joint)
+        return self._verdict(name, f"the best baseline, {self.best}", self._joint)
 
-    def _said(self, name: str, rival: str, on: Skills) -> str:
+    def _verdict(self, name: str, rival: str, on: Skills) -> str:
         """Return in a sentence how a model does beside a rival, or why it is not judged."""
         skill, by, origins, errors = on.of[name], on.by, on.origins, self._tallies[on.best].errors
         over = f"over {len(origins.series)} windows{_panel(origins)}"
@@ -322,7 +322,7 @@ class ComparisonReport(Report):
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
         return f"{name} {skill.verdict} {rival}: {figure}, {ends}, {over}."
 
-    def _singly(self, name: str) -> Iterator[str]:
+    def _on_series(self, name: str) -> Iterator[str]:
         """Yield a sentence on how many series a model wins and loses, if any has an interval."""
         skills = self._by_series(name)
         few = int(np.isnan(skills.low).sum())
@@ -336,7 +336,7 @@ class ComparisonReport(Report):
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:
-        """Yield a sentence for each of several targets where a model does not beat the best one."""
+        """Yield a sentence on each of several targets whose best baseline a model does not beat."""
         if len(self._targets) < 2:
             return
         lost = [
@@ -345,7 +345,7 @@ class ComparisonReport(Report):
             if on.best and on.of[name].verdict != "beats"
         ]
         for target, on in lost[:_MOST_LOST]:
-            yield f"On {target}, {self._said(name, f'the best baseline there, {on.best}', on)}"
+            yield f"On {target}, {self._verdict(name, f'the best baseline there, {on.best}', on)}"
         if more := len(lost[_MOST_LOST:]):
             yield (
                 f"On {more} further targets {name} does not beat the best baseline there, either: "
@@ -354,14 +354,14 @@ class ComparisonReport(Report):
 
     def _verdicts_on(self, series: IntArray) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on some series, one after another."""
-        known = np.minimum(np.searchsorted(self._series, series), len(self._series) - 1)
-        judged = self._series[known] == series
+        places = np.minimum(np.searchsorted(self._series, series), len(self._series) - 1)
+        judged = self._series[places] == series
         skills = [self._by_series(name) for name in self._tallies]
         ends = {
-            column: np.where(judged, [getattr(own, end)[known] for own in skills], np.nan).ravel()
-            for column, end in ENDS.items()
+            key: np.where(judged, [getattr(skill, end)[places] for skill in skills], np.nan).ravel()
+            for key, end in ENDS.items()
         }
-        verdicts = np.concatenate([skill.verdict[known] for skill in skills])
+        verdicts = np.concatenate([skill.verdict[places] for skill in skills])
         few = np.isnan(ends["skill_low"])
         return {**ends, "verdict": np.where(few, "too few windows", verdicts)}
 
@@ -379,10 +379,10 @@ class ComparisonReport(Report):
     def _verdicts_on_targets(self) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on each target."""
         skills = [on.of[name] for name in self._tallies for on in self._on_targets]
-        verdicts = [f"too few {own.few}" if np.isnan(own.low) else own.verdict for own in skills]
+        few = [f"too few {skill.few}" if np.isnan(skill.low) else "" for skill in skills]
         return {
-            **{key: np.array([getattr(own, end) for own in skills]) for key, end in ENDS.items()},
-            "verdict": np.array(verdicts),
+            **{key: np.array([getattr(of, end) for of in skills]) for key, end in ENDS.items()},
+            "verdict": np.array([why or of.verdict for why, of in zip(few, skills, strict=True)]),
             "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
         }
 
