@@ -58,7 +58,8 @@ def compare(
     If windows differ, or forecasts come as tables, all are judged only on the targets that each of
     them forecasts, and the report says how many there are. The baselines then read ``train`` and
     ``validation``; if these are left out, the windows with the most columns, and of several such
-    windows the longest. The report names the inputs that no baseline reads.
+    windows the longest. The report names the inputs other than the past of the targets, which of
+    the baselines only the linear regression reads.
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``

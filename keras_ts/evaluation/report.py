@@ -52,11 +52,11 @@ class ComparisonReport(Report):
             squared error over the mean squared change in train), ``bias`` (forecast less value),
             those of ``metrics``, ``skill``, ``skill_low`` and ``skill_high``; if any forecaster
             gives quantiles, also ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss
-            over the scale of MASE) and ``interval_score``. Pinball, SQL and interval score use only
-            the levels that all forecasters with quantiles have. Baselines get quantiles from their
-            errors on the last third of the training part, the climatology from past values. The
-            skill is 1 - error / error of the best baseline, by the measure ``by``. The ends of its
-            95 % interval are NaN if windows or series are too few for one.
+            over the scale of MASE) and ``interval_score``. Pinball, SQL and interval score
+            use only the levels that all forecasters with quantiles have. Baselines get quantiles
+            from their errors on the last third of the training part, the climatology from past
+            values. The skill is 1 - error / error of the best baseline, by the measure ``by``. The
+            ends of its 95 % interval are NaN if windows or series are too few for one.
         by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or the name of
             one of ``metrics``.
         best: The name of the best baseline, the one with the lowest error by that measure.
