@@ -4,9 +4,9 @@ A phase is the fraction of a cycle that has passed, from 0 up to 1: ``calendar_f
 formulas. ``sin(2 pi phase)`` and ``cos(2 pi phase)`` tell all phases apart, and do not jump where a
 cycle starts over.
 
-A holiday has a column for the day and one for its eve. The dates come from a package once, for the
-years that the training data span and ten more. They stand in the settings of windows from then on,
-so that a reload and a server need no package.
+A holiday has a column for the day and one for its eve. Its dates are read once from the package
+``holidays``, for the years of the training data and ten more, and saved with the settings of the
+windows: a reloaded model does not need the package.
 """
 
 import re
@@ -24,27 +24,27 @@ PREFIX = "holidays:"
 YEARS_AHEAD = 10
 # "holidays:DE" or, with a state or province, "holidays:DE-BY"; "holidays:NYSE" of an exchange.
 _PLACE = re.compile(rf"{PREFIX}([A-Z][A-Z0-9]{{1,3}})(?:-([A-Z0-9]{{1,4}}))?")
-# A file that holds more is broken or malicious.
+# Limits of what a file may hold: holidays, dates, and letters of a name.
 _MOST_NAMES, _MOST_DAYS, _LONGEST = 200, 10_000, 200
 
-# Working weeks from Monday, as NumPy's masks of days. Files hold these names, which never change.
+# Working weeks as NumPy's masks of days, Monday first. Files hold the names: do not change them.
 WEEKS = {"weekdays": "1111100"}
 
-# By place: ``years``, the first and the last one; ``days``, the ISO dates of each holiday by name;
-# and if series have rows only in a working week, the key of that week in ``WEEKS``, with True.
+# {"holidays:DE": {"years": (2015, 2034), "days": {"Easter Monday": ("2015-04-06", ...), ...},
+# "weekdays": True}}; the last key only if all rows are on weekdays.
 Holidays = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Holiday:
-    """A holiday of a place, which makes two columns, as each cycle of a calendar does."""
+    """A holiday of a place: two columns of a calendar, for the day and for its eve."""
 
     place: str  # As in the calendar: "holidays:DE".
     name: str
-    days: tuple[str, ...]
-    since: int  # The first year with known days.
-    until: int  # The last one.
-    week: str = ""  # One of ``WEEKS`` for series with rows on its days alone.
+    days: tuple[str, ...]  # ISO dates.
+    since: int  # The first year whose dates are known.
+    until: int  # The last year whose dates are known.
+    week: str = ""  # One of ``WEEKS`` if the series have rows on its days only.
 
     @property
     def columns(self) -> list[str]:
@@ -53,27 +53,27 @@ class Holiday:
 
     @property
     def eves(self) -> Array:
-        """The days before; in series of a working week, the last working days before."""
+        """The day before each day; with ``week``, the last working day before it."""
         days = np.array(self.days, "datetime64[D]")
         return np.busday_offset(days, -1, "forward", WEEKS[self.week]) if self.week else days - 1
 
     def flags(self, clock: Array) -> list[Array]:
-        """Return both columns at the times of a clock; refuse a year without known days."""
+        """Return both columns at local times; refuse times in years whose dates are not known."""
         day = clock.astype("datetime64[D]")
         years = day[~np.isnat(day)].astype("datetime64[Y]").astype(int) + 1970
-        if len(years) and not (self.since <= years.min() and years.max() <= self.until):
-            other = years.min() if years.min() < self.since else years.max()
+        unknown = years[(years < self.since) | (years > self.until)]
+        if len(unknown):
             raise ValueError(
-                f"calendar={self.place!r} has the holidays of {self.since} to {self.until}, those "
-                f"of the training data and of {YEARS_AHEAD} years more. Received a row of {other}. "
-                "Train the model again on newer data."
+                f"calendar={self.place!r} has the holidays of {self.since} to {self.until}: the "
+                f"years of the training data and {YEARS_AHEAD} more. Received a row of "
+                f"{unknown[0]}. Train the model again on newer data."
             )
         days = np.array(self.days, "datetime64[D]")
         return [np.isin(day, some).astype(float) for some in (days, self.eves)]
 
 
 Cycle = str | int | float
-# What a pair of columns of a calendar is made from.
+# What makes two columns of a calendar.
 Columns = Cycle | Holiday
 
 
@@ -83,33 +83,29 @@ _SAME = 1e-6
 
 
 def by_clock(cycle: Columns) -> bool:
-    """Return True for a cycle that is read from timestamps, False for a number of rows."""
+    """Return True for a cycle or holiday read from timestamps, False for a number of rows."""
     return isinstance(cycle, str | Holiday)
 
 
 def cycle_names(cycles: Sequence[Columns]) -> list[str]:
     """Return the names of the columns: ``week_sin``, ``week_cos``, ``365.25_sin``, ..."""
-    pairs = [
-        cycle.columns if isinstance(cycle, Holiday) else [f"{cycle}_sin", f"{cycle}_cos"]
-        for cycle in cycles
-    ]
-    return [name for pair in pairs for name in pair]
+    names: list[str] = []
+    for cycle in cycles:
+        names += cycle.columns if isinstance(cycle, Holiday) else [f"{cycle}_sin", f"{cycle}_cos"]
+    return names
 
 
-def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None) -> Array:
-    """Return the sine and cosine of each cycle, float64, on a last axis of ``2 * len(cycles)``."""
+def waves(cycles: Sequence[Columns], clock: Any, numbers: Any) -> Array:
+    """Return two float64 columns for each cycle at local times or row numbers, on a last axis."""
     columns = []
     for cycle in cycles:
         if isinstance(cycle, Holiday):
-            assert clock is not None
             columns += cycle.flags(clock)
             continue
         if isinstance(cycle, str):
-            assert clock is not None
             to_hours = np.promote_types(clock.dtype, "datetime64[h]")
             phase = _NAMED[cycle][0](clock.astype(to_hours))
         else:
-            assert numbers is not None
             phase = numbers % cycle / cycle
         angle = 2 * np.pi * phase
         columns += [np.sin(angle), np.cos(angle)]
@@ -117,7 +113,7 @@ def waves(cycles: Sequence[Columns], clock: Array | None, numbers: Array | None)
 
 
 def _passed(clock: Array, unit: str) -> Array:
-    """Return the share of each time's hour or day that has passed."""
+    """Return the fraction of each time's hour or day that has passed."""
     return (clock - clock.astype(f"datetime64[{unit}]")) / np.timedelta64(1, unit)  # type: ignore[call-overload]
 
 
@@ -155,8 +151,9 @@ def dates_of_2024(clock: Array) -> Array:
 
 
 def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
-    """Return points ``(sine, cosine)`` of dates of 2024 in all years, and the date of each."""
-    # In a common year most dates lie elsewhere in the cycle "year", and so have a second point.
+    """Return the points ``(sine, cosine)`` of dates of 2024, and the index of each point's date."""
+    # In the cycle "year", a date of a common year lies elsewhere than the same date of a leap year,
+    # so that most dates have two points.
     days = (dates.astype("datetime64[D]") - np.datetime64("2024-01-01")).astype(np.int64)
     others = np.flatnonzero(days != _TO_MARCH)
     moved = (365 + (days > _TO_MARCH)).astype("timedelta64[D]")
@@ -166,8 +163,7 @@ def points_of_dates(dates: Array) -> tuple[Array, IntArray]:
     return np.concatenate([points, moved_points[moves]]), index
 
 
-# The phase of each named cycle at some times, and its formula in words, for programs without this
-# package.
+# The phase of each named cycle, as a function of local times and in words.
 _NAMED: dict[str, tuple[Callable[[Array], Array], str]] = {
     "hour": (lambda clock: _passed(clock, "h"), "(time since the full hour) / (1 hour)"),
     "day": (lambda clock: _passed(clock, "D"), "(time since midnight) / (24 hours)"),
@@ -192,7 +188,7 @@ def formula(cycle: Cycle) -> str:
 
 
 def is_place(cycle: Any) -> bool:
-    """Return True for an entry of a calendar that stands for the holidays of a place."""
+    """Return True for an entry of a calendar that names a place with holidays."""
     return isinstance(cycle, str) and cycle.startswith(PREFIX)
 
 
@@ -209,7 +205,7 @@ def place_of(name: str, cycle: str) -> tuple[str, str | None]:
 
 
 def holidays_at(place: str, known: Holidays | None) -> list[Holiday]:
-    """Return the holidays of a place, none before they are learned from the training part."""
+    """Return the holidays of a place; none before they are read for the training data."""
     entry = (known or {}).get(place)
     if entry is None:
         return []
@@ -218,7 +214,7 @@ def holidays_at(place: str, known: Holidays | None) -> list[Holiday]:
 
 
 def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] | None:
-    """Return holidays at a calendar's places as plain values; refuse what a file cannot hold."""
+    """Return the holidays of a calendar's places as plain values; refuse anything else."""
     read: dict[str, Any] = {}
     try:
         for place, entry in holidays.items():
@@ -239,7 +235,7 @@ def checked_holidays(holidays: Any, calendar: Sequence[Any]) -> dict[str, Any] |
                 read[place] = {"years": (since, until), "days": days, **week_mark}
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(
-            "holidays must be the dict that the windows of a dataset have, the years and days of "
+            "holidays must be the dict that the windows of a dataset have: the years and days of "
             f"each place. Received: {_checks.shown(holidays)[:200]}. Leave it out."
         ) from None
     return read or None

@@ -4,8 +4,8 @@ A holiday is one day of the year, and a series has few years, so a network treat
 as outliers. Unlike outliers, they recur on the same day.
 
 A moving event is a day of the week among some dates: "the last Monday of May" is the Monday among
-May 25 to 31, and the day after it the Tuesday among May 26 to June 1. A Sunday's July 4, observed
-a day later, is a Monday on July 5. A calendar of "week" and "year" shows weekday and date.
+May 25 to 31, and the day after it the Tuesday among May 26 to June 1. A July 4 on a Sunday is
+observed on Monday, July 5. The cycles "week" and "year" of a calendar show weekday and date.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,13 +24,13 @@ _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augu
            "October", "November", "December")  # fmt: skip
 _COUNTED = (("first", "second", "third", "fourth"),
             ("last", "second to last", "third to last", "fourth to last"))  # fmt: skip
-# The days of a year, and those of a leap year; a day's place among them is its code.
+# The days of a common year and of a leap year; a day's place among them is its code.
 _DAYS = np.arange("2023-01-01", "2025-01-01", dtype="datetime64[D]")
 # Weeks of a month, by sevens from its first day or its last; the fifth has at most three days.
 _WEEKS = 5
 # The neighbours of an event: days after it, negative before it.
 _NEAR = (1, -1, 2, -2, 3, -3, 4)
-# A date on a weekend, and the days on which it is observed: days after it, day of the week.
+# A date on a weekend, and the days on which it is then observed: (days after it, day of the week).
 _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
 
@@ -41,15 +41,17 @@ def days_off(week: str) -> str:
 
 def returning(phases: IntArray, errors: Array, *, together: bool = False, among: int = 0) -> Array:
     """Return the recurring error of each phase, ``(phases,)``; 0 where errors do not recur."""
-    # An error is large if it exceeds ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of
-    # all errors and ``n`` the number of phases, or ``among`` if they were picked from more: the
-    # largest of ``n`` normal errors hardly exceeds that (the universal threshold of Donoho and
-    # Johnstone, Biometrika 1994). The error of a phase is the median of its errors. It recurs if it
-    # is large, the latest error is large with the same sign, and chance does not explain that: if
-    # ``p`` is the share of large errors at all other phases, chance makes ``k`` of ``m`` errors
-    # large at ``n C(m, k) p^k`` phases, which must be at most 0.05. With ``together``, ``p`` leaves
-    # out all phases with a large median and latest error, which may have a single cause, such as a
-    # week in which a shop is closed. Rows are in time order; errors are centered at 0.
+    # Rows are in time order, and errors are centered at 0. The error of a phase is the median of
+    # its errors. It recurs if
+    # 1. it is large: beyond ``s sqrt(2 log(n))``, where ``s`` is the standard deviation of all
+    #    errors and ``n`` the number of phases, or ``among`` if they were picked from more. The
+    #    largest of ``n`` normal errors hardly exceeds that (the universal threshold of Donoho and
+    #    Johnstone, Biometrika 1994);
+    # 2. the latest error of the phase is large, with the same sign;
+    # 3. chance does not explain that ``k`` of the phase's ``m`` errors are large: if ``p`` is the
+    #    share of large errors at all other phases, ``n C(m, k) p^k`` is at most 0.05. With
+    #    ``together``, ``p`` leaves out all phases that pass 1 and 2, which may have a single cause,
+    #    such as a week in which a shop is closed.
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
@@ -60,19 +62,17 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
     latest[phases] = large  # The last row of a phase wins.
     recurring = (np.abs(effects) > bound) & (latest == np.sign(effects))
     for side in (-1.0, 1.0):
-        candidates = recurring & (latest == side)
-        apart = candidates if together else np.zeros_like(candidates)
-        expected = among * _by_chance(phases, large == side, apart)
+        left_out = recurring & (latest == side) & together
+        expected = among * _by_chance(phases, large == side, left_out)
         recurring &= (latest != side) | (expected <= _BY_CHANCE)
     return np.where(recurring, effects, 0.0)
 
 
 def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
     """Return the recurring error of each phase at each step, ``(phases, steps)``."""
-    # Larger events hide smaller ones, so they are subtracted first. Large errors at one step may
-    # hide an event that another step shows. So if a phase's error recurs at some steps, each other
-    # step gets the median of its errors if that is at least half as large as the error at the first
-    # recurring step; a larger median is cut to that error.
+    # Large errors at one step may hide an event that another step shows. So if a phase's error
+    # recurs at some steps, each other step gets the median of its errors if that is at least half
+    # as large as the error at the first recurring step; a larger median is cut to that error.
     effects = np.stack([_returning_again(phases, of_step, among) for of_step in errors.T], axis=1)
     typical = np.stack([medians(phases, of_step) for of_step in errors.T], axis=1)
     first = np.argmax(effects != 0, axis=1, keepdims=True)
@@ -83,7 +83,7 @@ def returning_by_step(phases: IntArray, errors: Array, among: int = 0) -> Array:
 
 
 def _returning_again(phases: IntArray, errors: Array, among: int) -> Array:
-    """Return the recurring errors, with those that recur once the larger ones are subtracted."""
+    """Return the recurring errors; larger ones hide smaller ones, so they are subtracted first."""
     more = effects = returning(phases, errors, together=True, among=among)
     while more.any():
         left = errors - effects[phases]
@@ -92,23 +92,23 @@ def _returning_again(phases: IntArray, errors: Array, among: int) -> Array:
     return effects
 
 
-def _by_chance(phases: IntArray, large: BoolArray, apart: BoolArray) -> Array:
+def _by_chance(phases: IntArray, large: BoolArray, left_out: BoolArray) -> Array:
     """Return for each phase the probability that chance makes as many of its errors large."""
-    seen = np.bincount(phases)
-    there = np.bincount(phases, large).astype("int64")
-    others = np.where(apart, 0, np.stack([there, seen]))
-    large_elsewhere, elsewhere = others.sum(axis=1, keepdims=True) - others
+    m = np.bincount(phases)
+    k = np.bincount(phases, large).astype("int64")
+    counted = np.where(left_out, 0, np.stack([k, m]))
+    large_elsewhere, elsewhere = counted.sum(axis=1, keepdims=True) - counted
     # Plus one: a large error is possible even if there is none elsewhere.
-    share = (large_elsewhere + 1) / (elsewhere + 1)
-    logs = np.append(0.0, np.log(np.arange(1, seen.max() + 1)).cumsum())
-    ways = logs[seen] - logs[there] - logs[seen - there]
-    return np.exp(ways + there * np.log(share))
+    p = (large_elsewhere + 1) / (elsewhere + 1)
+    log_factorial = np.append(0.0, np.log(np.arange(1, m.max() + 1)).cumsum())
+    log_ways = log_factorial[m] - log_factorial[k] - log_factorial[m - k]
+    return np.exp(log_ways + k * np.log(p))
 
 
 def medians(phases: IntArray, errors: Array) -> Array:
-    """Return the median of the errors at each phase, ``(phases,)``."""
+    """Return the median of the errors at each phase, ``(phases,)``; 0 for a single error."""
     # For an even number of errors, the median is the one of the middle two that is nearer to 0, or
-    # 0 if these two differ in sign. For a single error it is 0.
+    # 0 if these two differ in sign.
     counts = np.bincount(phases)
     begins = np.cumsum(counts) - counts
     by_size = errors[np.lexsort((errors, phases))]
@@ -119,16 +119,14 @@ def medians(phases: IntArray, errors: Array) -> Array:
 
 @dataclass(frozen=True)
 class MovingEvent:
-    """A day of the week (0 is Monday) among some days of a year."""
+    """A day of the week among some days of the year."""
 
-    weekday: int
-    codes: tuple[int, ...]
+    weekday: int  # 0 is Monday.
+    codes: tuple[int, ...]  # Of the days of the year.
 
     def among(self, days: Array) -> BoolArray:
-        """Return True for days on which it falls."""
-        here = np.zeros(len(_DAYS), bool)
-        here[list(self.codes)] = True
-        return (weekday(days) == self.weekday) & here[_code(days)]
+        """Return True for each of ``days`` on which the event falls."""
+        return (weekday(days) == self.weekday) & np.isin(_code(days), self.codes)
 
     @property
     def moves(self) -> bool:
@@ -137,13 +135,13 @@ class MovingEvent:
         return len(self.codes) > 2
 
     def neighbours(self) -> Iterator["MovingEvent"]:
-        """Yield the days around it."""
+        """Yield the events on the days before and after this one."""
         for away in _NEAR:
-            codes = np.isin(_code(_DAYS - away), self.codes)
-            yield _event((self.weekday + away) % 7, codes)
+            codes = np.flatnonzero(np.isin(_code(_DAYS - away), self.codes))
+            yield MovingEvent((self.weekday + away) % 7, tuple(codes.tolist()))
 
     def points(self, moment: np.timedelta64) -> tuple[Array, Array]:
-        """Return its sines and cosines of ``"year"`` and of ``"week"``, at a time of day."""
+        """Return the event's points in the cycles "year" and "week" at a time of day."""
         year = waves(["year"], _DAYS[list(self.codes)] + moment, None)
         # January 1st is one point in every year.
         year = year[np.unique(year.round(6), axis=0, return_index=True)[1]]
@@ -176,7 +174,7 @@ def date_names(dates: Array) -> list[str]:
 
 
 def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | None]]:
-    """Number days by month, weekday and place in it; return the numbers, and the event of each."""
+    """Number days by month, weekday and its place in the month; return numbers and their events."""
     # Places count from the first day of a month (side 0) or the last (1); a fifth has no event.
     known, numbers = np.unique(_week(days, side) * 7 + weekday(days), return_inverse=True)
     events: list[MovingEvent | None] = []
@@ -190,7 +188,7 @@ def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | N
 def numbered(
     days: Array, events: Sequence[MovingEvent]
 ) -> tuple[IntArray, list[MovingEvent | None]]:
-    """Number days by the first event that falls on them; all other days share one number."""
+    """Number days by the first event that falls on them; days without one share a number."""
     numbers = np.full(len(days), len(events))
     for number in range(len(events) - 1, -1, -1):
         numbers[events[number].among(days)] = number
@@ -203,20 +201,18 @@ def observed(dates: Array) -> Iterator[MovingEvent]:
     for date in zip(*_date(dates), strict=True):
         codes = np.flatnonzero((np.transpose(_date(_DAYS)) == date).all(axis=1))
         for later, day in _OBSERVED:
-            yield _event(day, np.isin(_code(_DAYS - later), codes))
-
-
-def _event(day: int, here: BoolArray) -> MovingEvent:
-    return MovingEvent(day, tuple(np.flatnonzero(here).tolist()))
+            moved = np.flatnonzero(np.isin(_code(_DAYS - later), codes))
+            yield MovingEvent(day, tuple(moved.tolist()))
 
 
 @cache
 def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
-    """Return the codes of the days ``away`` days after the days of a numbered week."""
+    """Return the codes of the days ``away`` days after those of a week, given its number."""
     return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
 
 
 def _code(days: Array) -> IntArray:
+    """Return the code of each day, its place in ``_DAYS``."""
     days = days.astype("datetime64[D]")
     begin, end = year_of(days)
     leap = (end - begin).astype(np.int64) == 366

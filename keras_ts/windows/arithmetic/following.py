@@ -1,9 +1,9 @@
-"""Levels that follow the misses of prediction intervals: adaptive conformal inference.
+"""Adaptive conformal inference: the level of a prediction interval follows the interval's misses.
 
-The margin of an interval is the held-out score that a share of the scores, the level, exceeds. New
-scores exceed it as often while they are like the held-out ones. Gibbs and Candes, "Adaptive
-Conformal Inference Under Distribution Shift" (NeurIPS 2021), move the level by each outcome: too
-many misses lower it, and intervals widen. A model's file keeps the scores and the moved levels.
+The level is the share of held-out scores that exceed the margin of the interval. Values that come
+later miss the interval as often, as long as their scores are like the held-out ones. Gibbs and
+Candes, "Adaptive Conformal Inference Under Distribution Shift" (NeurIPS 2021), move the level by
+each outcome: a miss lowers it, which widens the interval. A model's file keeps scores and levels.
 """
 
 import contextlib
@@ -17,10 +17,9 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.paths import MOST_BYTES, packed, unpacked
 
-# The rate of Gibbs and Candes.
-_RATE = 0.05
-_QUANTILES = 200
-# Number of the latest origins that are remembered; any earlier one counts as followed.
+_RATE = 0.05  # That of Gibbs and Candes.
+_QUANTILES = 200  # The most that a file keeps of a set of scores.
+# A file keeps so many of the latest origins; any earlier one counts as followed.
 MOST_ORIGINS = 1000
 _LONGEST_TEXT, _EARLIEST = 64, -(1 << 62)
 
@@ -29,23 +28,24 @@ _LONGEST_TEXT, _EARLIEST = 64, -(1 << 62)
 class Scores:
     """Evenly spaced quantiles of the held-out scores of intervals."""
 
-    # ``(sets, classes, steps, targets, kept)``, increasing along the last axis. There is a set for
-    # each coverage, or one for all, and a class for each entry of ``ConformalInterval.inputs``.
+    # ``(sets, classes, steps, targets, quantiles)``, increasing along the last axis. There is a set
+    # for each coverage, or one for all, and a class for each entry of ``ConformalInterval.inputs``.
     quantiles: Array
-    count: int  # The most scores of any cell.
+    count: int  # The most scores of any set, class, step and target.
 
     def margins(self, levels: Array) -> Array:
         """Return margins ``(coverages, classes, steps, targets)``; all classes share ``levels``."""
-        # Margins are linear between two kept quantiles: a file with many cells keeps few of them,
-        # and rounding a level could widen a band that should narrow.
-        kept, shares = self.quantiles.shape[-1], 1 - levels
+        # Margins are interpolated between two quantiles: a file may keep few of them, and rounding
+        # a level could widen an interval that should narrow.
+        number, shares = self.quantiles.shape[-1], 1 - levels
         # Rounded, so that 1 - 0.2 is exactly the 160th of 200 quantiles.
-        places = np.clip(np.round(shares * kept, 9) - 1, 0, kept - 1)
-        # From the greatest share on that ``count`` scores can promise, the margin is the largest.
+        places = np.clip(np.round(shares * number, 9) - 1, 0, number - 1)
+        # ``count`` scores cannot promise a share above ``count / (count + 1)``: from there on, the
+        # margin is the largest score.
         greatest = np.round(shares * (self.count + 1), 9) >= self.count
-        places = np.where(greatest, kept - 1, places)[:, None, ..., None]
+        places = np.where(greatest, number - 1, places)[:, None, ..., None]
         shape = np.broadcast_shapes(places.shape[:-1], self.quantiles.shape[:-1])
-        quantiles = np.broadcast_to(self.quantiles, (*shape, kept))
+        quantiles = np.broadcast_to(self.quantiles, (*shape, number))
         low, high = (
             np.take_along_axis(quantiles, rounded(places).astype(np.int64), axis=-1)
             for rounded in (np.floor, np.ceil)
@@ -80,19 +80,19 @@ class Scores:
 
 
 def kept_levels(cells: int) -> list[float]:
-    """Return the levels of the quantiles to keep of each of ``cells`` sets of scores."""
-    kept = max(min(_QUANTILES, MOST_BYTES // (4 * cells)), 1)
-    return [place / kept for place in range(1, kept + 1)]
+    """Return the probabilities of the quantiles to keep of each of ``cells`` sets of scores."""
+    number = max(min(_QUANTILES, MOST_BYTES // (4 * cells)), 1)
+    return [place / number for place in range(1, number + 1)]
 
 
 @dataclass(frozen=True)
 class Followed:
-    """How far levels have moved, and by what."""
+    """The levels reached, and the forecasts whose outcomes have moved them."""
 
-    levels: Array  # The share of misses of each margin, ``(coverages, steps, targets)``.
+    levels: Array  # ``(coverages, steps, targets)``
     origins: tuple[int, ...]  # The latest that were followed, as numbers of steps, increasing.
-    since: str  # The first moment that was followed, as people write it.
-    zone: str | None = None  # The time zone of the days that number origins, or None.
+    since: str  # The first time that was followed, as text for people.
+    zone: str | None = None  # The time zone if origins are numbered by local days, else None.
 
     def get_config(self) -> dict[str, Any]:
         """Return plain values that JSON takes."""
@@ -100,7 +100,7 @@ class Followed:
 
     @classmethod
     def from_config(cls, config: Any, scores: Scores | None, coverages: int) -> Self:
-        """Return what a config holds, which may come from an untrusted file."""
+        """Return the levels and origins of a config, which may come from an untrusted file."""
         with contextlib.suppress(TypeError, ValueError, KeyError, AttributeError):
             levels, since = np.array(config["levels"], np.float64), config["since"]
             zone = config.get("zone")
@@ -134,7 +134,7 @@ def moved(
     count: int,
     gap: int = 0,
 ) -> Array:
-    """Return levels ``(coverages, steps, targets)``, moved by the misses of origins in turn."""
+    """Return levels ``(coverages, steps, targets)``, moved by each origin in turn."""
     # ``misses``, ``(origins, coverages, steps, targets)``, are of intervals made at ``levels``, NaN
     # where no value came; ``gaps`` are the steps to each origin from the last, ``count`` is the
     # number of held-out scores, and the first target lies ``gap`` + 1 steps ahead. A forecast k
@@ -145,7 +145,7 @@ def moved(
     shares = unmoved(coverage, *levels.shape[1:])
     made_at = levels
     for missed, since in zip(misses, gaps, strict=True):
-        # Intervals at the level reached by now would miss more by as much as the level has risen.
+        # An interval at the level reached by now would miss more by as much as the level has risen.
         missed = missed + (levels - made_at)
         rate = _RATE * np.minimum(since / ahead, 1.0)
         levels = levels + np.where(np.isnan(missed), 0.0, rate * (shares - missed))
@@ -157,8 +157,8 @@ def shares_missed(
     actual: Array, low: Array, high: Array, origins: IntArray, steps: IntArray, horizon: int
 ) -> Array:
     """Return shares of values that intervals missed, ``(origins, coverages, steps, targets)``."""
-    # ``actual`` is ``(rows, targets)``, the bounds ``(rows, targets, coverages)``. ``steps`` count
-    # from 1. NaN and infinity are left out.
+    # A row is a series at one step, counted from 1, of an origin. ``actual`` is ``(rows,
+    # targets)``, the bounds ``(rows, targets, coverages)``. NaN and infinity are left out.
     value = actual[..., None]
     known = np.isfinite(value + low + high)
     places, shape = origins * horizon + steps - 1, ((origins.max() + 1) * horizon, *low.shape[1:])
@@ -170,7 +170,7 @@ def shares_missed(
 
 
 def gaps_of(origins: IntArray, earlier: Sequence[int]) -> list[float]:
-    """Return the steps to each origin from the one before it, new or earlier; 1 for the first."""
+    """Return the steps to each origin from the one before, in either list; 1 for the first."""
     before = np.unique([*origins, *earlier])
     places = np.searchsorted(before, origins)
     gaps: Array = np.where(places > 0, origins - before[places - 1], 1)

@@ -8,10 +8,9 @@
 | days of a time zone's clock, of 23 to 25 hours | "day" | local days |
 | whole numbers | None | units |
 
-A rule numbers its days (month ends 1, 2, 3, ...) and returns the day of each number. A series
-follows a rule if the rule returns each of its days for the number of that day. A missing row is
-then a skipped number, and the next numbers give the next days. A row of ``RULES`` is all that a
-rule is: how it counts, its names, its season, and its working week, one of ``WEEKS``.
+A rule numbers days (month ends 1, 2, 3, ...) and returns the day of a number. A series follows a
+rule if each of its days comes back from its number. A missing row is then a skipped number, and the
+numbers after the last one give the days to forecast. ``RULES`` holds all that is known of a rule.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,7 @@ from keras_ts.windows.arithmetic.cycles import WEEKS, month_of
 from keras_ts.windows.arithmetic.geometry import per_row
 
 _DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
-# Days of the month count from 0; this one is every month's last.
+# The day of the month, counted from 0, that stands for the last day of every month.
 _LAST = 30
 _NANOSECONDS = {
     "day": 86_400_000_000_000,
@@ -39,14 +38,14 @@ _NANOSECONDS = {
     "nanosecond": 1,
 }
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
-# Stands for any larger number of steps, so that sums of them fit 64 bits.
+# Larger numbers of steps count as this one, so that their sums fit 64 bits.
 _MOST = 1 << 40
 # Ends the name of 24-hour days in a time zone that changes its clock.
 _IN_UTC = " in UTC"
 
 
 def _day_of_month(number: IntArray, mark: Any) -> Array:
-    """Return the marked day of each month, or the last day of a month that is too short."""
+    """Return day ``mark`` of each month, or the last day of a month that is too short."""
     month = number.astype("datetime64[M]")
     last = (month + _MONTH).astype("datetime64[D]") - _DAY
     return np.minimum(month.astype("datetime64[D]") + mark * _DAY, last)
@@ -73,18 +72,18 @@ def _plural(number: int, noun: str) -> str:
 class Rule:
     """A rule by which the dates of a series follow each other, by the clock of its time zone."""
 
-    hours: int  # Two days are at least this many hours apart, also where the clock is changed.
+    hours: int  # Least hours from a day of the rule to the next, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
     day: Callable[[IntArray, Any], Array]  # Returns the days of numbers and marks.
     name: Callable[[int, int], str]  # Returns the name of a step from its length and mark.
     pattern: str  # Matches such names; the group ``every`` is the length.
     words: str = ""  # How the days in column {} are numbered; "" if as for a fixed step.
-    # Returns the mark of each series from days and offsets.
+    # Returns the mark (a day of the month, else 0) of each series from days and offsets.
     mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
-    preferred: bool = False  # True to go before an earlier rule that leaves equally few gaps.
-    zoned: bool = False  # True if it is tried only where there is a time zone.
-    season: tuple[int, str] | None = None  # The rule's days in a season, and the reason for it.
-    week: str = ""  # One of ``WEEKS`` if it counts only the days of that week.
+    preferred: bool = False  # True to replace an earlier rule that leaves equally few gaps.
+    zoned: bool = False  # True to try the rule only if there is a time zone.
+    season: tuple[int, str] | None = None  # The number of steps in a season, and why, in words.
+    week: str = ""  # One of ``WEEKS`` if the rule counts only the days of that week.
 
 
 def _of_week(week: str, words: str) -> Rule:
@@ -143,9 +142,9 @@ class Frequency:
 
     @property
     def in_utc(self) -> bool:
-        """True for days of 24 hours, which are not local days where the clock is changed."""
-        # Between two changes, rows are regular by both kinds of days, so no result may depend on
-        # the kind.
+        """True for steps of 24-hour days in a time zone."""
+        # They equal local days between two changes of the clock, so no result may depend on which
+        # of the two was inferred.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
     @property
@@ -153,7 +152,7 @@ class Frequency:
         return int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
 
     def numbers(self, utc: Array, shown: Array) -> Array:
-        """Return each timestamp's number of steps from 1970-01-01 or 0; floats have fractions."""
+        """Return the number of steps from 1970-01-01, or 0, to each time; floats have fractions."""
         if utc.dtype.kind == "f" or self.step >= 1 << 63:
             return utc.astype(np.float64) / self.step
         ticks = self._ticks(shown if self.local else utc)
@@ -174,8 +173,8 @@ class Frequency:
 
     def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
         """Return the steps from each timestamp to the next, and True where they are whole."""
-        # The timestamps increase, and are local times if the frequency is ``local``.
-        # Modulo 2**64 every difference is exact.
+        # The timestamps increase, so that differences are exact modulo 2**64. They are local times
+        # if the frequency is ``local``.
         ticks = np.diff(self._ticks(times).view(np.uint64))
         counts, rest = np.divmod(ticks, np.uint64(self.step))
         return np.minimum(counts, _MOST).astype(np.int64), (rest == 0) & (counts > 0)
@@ -196,12 +195,12 @@ class Frequency:
 
 
 def same_steps(text: str, other: str) -> bool:
-    """Return True if the names of two frequencies differ in nothing but the clock."""
+    """Return True if two names of frequencies are equal, or differ only in the clock."""
     return text.removesuffix(_IN_UTC) == other.removesuffix(_IN_UTC)
 
 
 def check_name(text: str) -> None:
-    """Refuse the name of a frequency that old versions had, and this one does not have."""
+    """Refuse the name of a frequency that an earlier version took and this one does not."""
     units = "|".join(_NANOSECONDS)
     fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
     patterns = (fixed, *(rule.pattern for rule in RULES.values()))
@@ -237,26 +236,25 @@ def numbering(frequency: str | None, column: str | None) -> str:
 class Frequencies:
     """The frequency of each series of a panel, None for a series without one."""
 
-    # The different frequencies, in the order of the first series that has each.
+    # The distinct frequencies, in the order in which series have them.
     kinds: tuple[Frequency, ...]
-    # ``(series,)``, the place of each series' frequency among the kinds; -1 for none.
+    # ``(series,)``, the place of each series' frequency in ``kinds``; -1 for none.
     codes: IntArray
 
     @classmethod
     def of(cls, kinds: Sequence[Frequency], codes: IntArray) -> Self:
-        """Return the frequencies of series; of ``kinds``, some may be equal or not in use."""
-        first = np.full(len(kinds) + 1, len(codes))
-        first[codes[::-1]] = np.arange(len(codes))[::-1]
-        order = np.argsort(first[:-1], kind="stable")
+        """Return the frequencies of series, without those of ``kinds`` that repeat or lack use."""
+        used, first = np.unique(codes, return_index=True)
         places: dict[Frequency, int] = {}
         moved = np.full(len(kinds) + 1, -1)
-        for number in order[first[order] < len(codes)].tolist():
-            moved[number] = places.setdefault(kinds[number], len(places))
+        for code in used[np.argsort(first)].tolist():
+            if code >= 0:
+                moved[code] = places.setdefault(kinds[code], len(places))
         return cls(tuple(places), moved[codes])
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return the frequencies of the series of all parts, one part after the other."""
+        """Return the frequencies of the series of all parts, in the order of the parts."""
         kinds, codes = list[Frequency](), [np.empty(0, np.int64)]
         for part in parts:
             codes.append(np.where(part.codes < 0, -1, part.codes + len(kinds)))
@@ -268,13 +266,13 @@ class Frequencies:
         return np.array([*map(of, self.kinds), none])[self.codes]
 
     def rows(self, offsets: IntArray) -> Iterator[tuple[Frequency, Any]]:
-        """Yield each frequency, and what selects the rows of its series."""
+        """Yield each frequency, and a slice or mask of the rows of its series."""
         for code, frequency in enumerate(self.kinds):
-            has_it = self.codes == code
-            yield frequency, slice(None) if has_it.all() else per_row(has_it, offsets)
+            series = self.codes == code
+            yield frequency, slice(None) if series.all() else per_row(series, offsets)
 
     def usual(self, lengths: IntArray) -> Frequency:
-        """Return the frequency of the longest series; series of 24-hour days in UTC come first."""
+        """Return that of the longest series, if possible of those with 24-hour days in UTC."""
         in_utc = self.per_series(lambda frequency: frequency.in_utc, False)
         rank = np.where(self.codes < 0, -1, lengths + in_utc * (lengths.max() + 1))
         return self.kinds[self.codes[int(rank.argmax())]]

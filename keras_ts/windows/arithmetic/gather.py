@@ -1,7 +1,7 @@
-"""Reads windows out of an array: strided views, and one fancy index per batch.
+"""Reads windows from an array: strided views, and one fancy index per batch.
 
-If the values of a window lie side by side, NumPy copies it as one opaque item. That is faster than
-``sliding_window_view(values, span)[starts]``, which copies it number by number.
+If the values of a window lie side by side, NumPy copies them as one untyped item. That is faster
+than ``sliding_window_view(values, span)[starts]``, which copies them one by one.
 """
 
 from dataclasses import dataclass
@@ -46,14 +46,14 @@ class StridedWindows(PickledByFields):
 
     @cached_property
     def _items(self) -> Array | None:
-        """Each row as one untyped item, or None if its values are not neighbours in memory."""
+        """Each row as one untyped item; None if its values are not neighbours in memory."""
         values = self.values[self.offset :]
         # A copy of the bytes of objects would skip Python's reference counts.
         fits = values.flags.c_contiguous and not values.dtype.hasobject
         if self.step > 1 or not fits or not len(self) or not values.size:
             return None
         row = values[0].nbytes
-        # As bytes, since some types (bfloat16, dates) do not expose their memory.
+        # As bytes, since arrays of bfloat16 or dates do not expose their memory.
         memory = values.view(np.uint8).data
         item = np.dtype((np.void, self.count * row))
         return np.ndarray((len(self),), item, memory, strides=(row,))
@@ -63,16 +63,16 @@ class StridedWindows(PickledByFields):
 class Gather(PickledByFields):
     """Turns flat window starts into the arrays of a batch."""
 
-    # A window that begins before its series is NaN there, and is read one position at a time, so
-    # that no array is padded. Integers then become floats in all windows: batches have one dtype.
+    # Windows may begin before their series: with NaN for the rows that do not exist. They are read
+    # one position at a time, so that no array is padded. If there may be any, integers become
+    # floats in all windows, so that all batches have one dtype.
 
     values: Array  # ``(positions,)`` or ``(positions, columns)``.
     # Columns that are targets: None for all, a tuple, or an int for one column without its axis.
     targets: int | tuple[int, ...] | None
     future: tuple[int, ...]  # Columns known ahead, read at the targets' positions.
     geometry: Geometry
-    # The first position of each series and the end of the last; needed if ``geometry.before``.
-    offsets: IntArray | None = None
+    offsets: IntArray | None = None  # Borders of the series; needed if ``geometry.before``.
 
     def past(self, starts: Any) -> Array:
         """Return the inputs, ``(batch, window, ...)``."""
@@ -80,7 +80,7 @@ class Gather(PickledByFields):
         return self._read(self._inputs, None, starts, places)
 
     def ahead(self, starts: Any) -> Array:
-        """Return the columns known ahead, ``(batch, horizon, columns)``, after the last input."""
+        """Return the columns known ahead, ``(batch, horizon, columns)``, from the last input on."""
         geometry = self.geometry
         places = geometry.reach + geometry.gap + np.arange(geometry.horizon)
         return self._read(self._horizons, self.future, starts, places)
@@ -95,7 +95,7 @@ class Gather(PickledByFields):
         return self._read(self._targets, self.targets, starts, places)
 
     def _read(self, windows: Any, columns: Any, starts: Any, places: IntArray) -> Array:
-        """Return columns of windows at some ``places`` after their starts."""
+        """Return columns of windows; ``places`` are the distances of their values from starts."""
         if not self.geometry.before:
             return _chosen(windows[starts], columns)
         dtype = self.values.dtype

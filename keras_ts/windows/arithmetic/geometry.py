@@ -29,15 +29,13 @@ class PickledByFields:
 class Geometry:
     """The shape of one window, as distances from its first position."""
 
-    # ``before`` is the largest number of positions by which a window may begin before its series.
-
     window: int
     horizon: int
     gap: int
     stride: int
     sampling_rate: int
     sequence: bool
-    before: int = 0
+    before: int = 0  # Most positions by which a window may begin before its series.
 
     @property
     def reach(self) -> int:
@@ -56,7 +54,7 @@ class Geometry:
 
     @property
     def first_start(self) -> int:
-        """Where the first window of a series starts: below 0 if windows begin before series."""
+        """Distance from a series' first row to its first window: 0, or less with ``before``."""
         return -(self.before // self.stride * self.stride)
 
 
@@ -71,7 +69,8 @@ class WindowRanges(PickledByFields):
 
     @cached_property
     def _before(self) -> IntArray:
-        return np.concatenate(([0], np.cumsum(self.count, dtype=np.int64)))
+        """Number of windows before each range, and in all ranges."""
+        return concatenated_offsets(self.count)
 
     @property
     def total(self) -> int:
@@ -129,15 +128,15 @@ def per_row(values: Array, offsets: IntArray) -> Array:
 
 
 def distinct(ordered: IntArray) -> IntArray:
-    """Return the different numbers of an array in order; ``np.unique`` would order them again."""
+    """Return the distinct numbers of a sorted array; ``np.unique`` would sort them again."""
     return ordered[np.append(True, np.diff(ordered) > 0)]
 
 
 def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
     """Return all windows of a panel that cross neither the end of a series nor a gap."""
     # Windows that begin before a series have flat starts within the series before it, or below 0.
-    # No two windows share a start, and starts increase from each series to the next: a window ends
-    # in its own series, and no window begins before its series by as much as it spans.
+    # Still starts are distinct, and increase from each series to the next: a window ends in its
+    # series, and begins before it by less than its span.
     cuts = distinct(np.sort(np.concatenate([offsets, gaps]), kind="stable"))
     low, high = cuts[:-1], cuts[1:]
     series = np.searchsorted(offsets, low, side="right") - 1
@@ -150,7 +149,7 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
 
 
 def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:
-    """Return ``first, first + step, ...`` of each run, ``count`` of them, one run after another."""
+    """Return ``count`` positions ``first, first + step, ...`` of each run, run after run."""
     before = np.cumsum(count) - count
     positions: IntArray = np.repeat(first - step * before, count)
     positions += step * np.arange(len(positions))
@@ -158,7 +157,7 @@ def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:
 
 
 def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
-    """Yield slices of neighbours whose sizes sum to at most ``most``, or of a single larger one."""
+    """Yield slices of neighbours whose sizes sum to at most ``most``; a larger one is alone."""
     ends, begin = np.cumsum(sizes), 0
     while begin < len(ends):
         room = ends[begin] - sizes[begin] + most
@@ -168,7 +167,7 @@ def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
 
 
 def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Cut runs into pieces of at most ``most`` items: each piece's run, first item and size."""
+    """Cut runs into pieces of at most ``most`` items; return their runs, first items and sizes."""
     pieces = -(-count // most)
     run = np.repeat(np.arange(len(pieces)), pieces)
     first = run_positions(np.zeros_like(pieces), pieces, most)
@@ -176,7 +175,7 @@ def in_pieces(count: IntArray, most: int) -> tuple[IntArray, IntArray, IntArray]
 
 
 def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 20) -> WindowRanges:
-    """Keep the windows that ``allowed(first, count)`` flags, of runs of ``count`` windows."""
+    """Keep the windows flagged by ``allowed(firsts, counts)``, a function of runs of windows."""
     # Short ranges, such as one for each series, share a call.
     source, done, counts = in_pieces(ranges.count, block)
     begins = ranges.first[source] + ranges.step * done
@@ -187,7 +186,7 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         starting, ending = kept.copy(), kept.copy()
         starting[1:] &= ~kept[:-1]
         ending[:-1] &= ~kept[1:]
-        # A run of windows that are kept ends with its range.
+        # A run of kept windows does not go on from one range into the next.
         starting[windows[:-1]] = kept[windows[:-1]]
         ending[windows[1:] - 1] = kept[windows[1:] - 1]
         edges = np.flatnonzero(starting)
@@ -195,9 +194,9 @@ def only_where(ranges: WindowRanges, span: int, allowed: Any, block: int = 1 << 
         first.append(begins[call][piece] + ranges.step * (edges - windows[piece]))
         count.append(np.flatnonzero(ending) + 1 - edges)
         owner.append(ranges.series[source[call][piece]])
-    nothing = np.empty(0, np.int64)
-    begins, counts, series = (np.concatenate([nothing, *part]) for part in (first, count, owner))
-    return WindowRanges._nonempty(begins, counts, series, ranges.step)
+    empty = np.empty(0, np.int64)
+    begins, counts, series = (np.concatenate([empty, *part]) for part in (first, count, owner))
+    return WindowRanges(begins, counts, series, ranges.step)
 
 
 def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
@@ -214,7 +213,7 @@ def windowed_any(flags: BoolArray, count: int, step: int) -> BoolArray:
 def windows_reading(
     inputs: BoolArray, targets: BoolArray, geometry: Geometry, count: int
 ) -> BoolArray:
-    """Return, for each of ``count`` windows, True if it reads a flagged input or target."""
+    """Return, for each of ``count`` windows, True if an input or a target of it is flagged."""
     span = geometry.stride * (count - 1) + 1
     hit = windowed_any(inputs, geometry.window, geometry.sampling_rate)[:span]
     ahead = windowed_any(targets[geometry.first_target :], geometry.horizon, 1)
@@ -231,7 +230,7 @@ def part_of(
     geometry: Geometry,
     context: bool,
 ) -> WindowRanges:
-    """Keep the windows of a part: those with all targets in it."""
+    """Keep the windows with all targets in their series' part; inputs, too, if not ``context``."""
     reach_back = geometry.first_target if context else 0
     begin = np.where(begin > offsets, begin, begin - geometry.before)
     low, high = begin - reach_back, end - geometry.span
@@ -242,9 +241,8 @@ def fold_edges(
     count: IntArray, n_splits: int, test_size: int | None = None, max_train_size: int | None = None
 ) -> list[tuple[IntArray, IntArray, IntArray]]:
     """Return each fold's first training position, its border and its end."""
-    # The last ``n_splits * test_size`` positions are divided into ``n_splits`` validation parts.
-    # Each fold trains on all positions before its part, as in
-    # ``sklearn.model_selection.TimeSeriesSplit``.
+    # As in ``sklearn.model_selection.TimeSeriesSplit``, the last ``n_splits * test_size`` positions
+    # are divided into validation parts, and each fold trains on all positions before its part.
     size = count // (n_splits + 1) if test_size is None else test_size
     borders = [np.maximum(count - left * size, 0) for left in range(n_splits, -1, -1)]
     most = count if max_train_size is None else max_train_size

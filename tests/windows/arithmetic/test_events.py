@@ -106,10 +106,10 @@ def test_chance_is_that_of_the_definition(seed, rows, share):
     generator = np.random.default_rng(seed)
     phases = np.unique(generator.integers(0, 9, rows), return_inverse=True)[1]
     large = generator.random(rows) < share
-    apart = generator.random(phases.max() + 1) < 0.3
-    for phase, expected in enumerate(_by_chance(phases, large, apart)):
+    left_out = generator.random(phases.max() + 1) < 0.3
+    for phase, expected in enumerate(_by_chance(phases, large, left_out)):
         here = phases == phase
-        others = ~here & ~apart[phases]
+        others = ~here & ~left_out[phases]
         elsewhere = (np.sum(large[others]) + 1) / (np.sum(others) + 1)
         ways = math.comb(np.sum(here), np.sum(large[here]))
         assert expected == pytest.approx(ways * elsewhere ** np.sum(large[here]))
