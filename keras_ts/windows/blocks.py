@@ -26,15 +26,15 @@ _NUMBERS, _WINDOWS = 1 << 23, 1 << 16
 class Block:
     """Some windows of a dataset, in time order."""
 
-    begin: int  # number of the first window
-    inputs: Any
-    past: Array  # (windows, inputs, targets), filled if the models mask missing values
-    past_as_read: Array  # the same, not filled
-    known: Array  # as read, but the usual level in windows without a value
-    actual: Array  # (windows, steps, targets)
-    series: IntArray
-    origins: IntArray  # (windows,), flat positions of last inputs
-    weights: Array | None = None  # (windows,)
+    begin: int  # Number of the first window.
+    inputs: Any  # As the models get them.
+    past: Array  # ``known``, with missing values filled if the models mask them.
+    past_as_read: Array  # ``(windows, inputs, targets)``, NaN where missing.
+    known: Array  # ``past_as_read``, with the usual level of series in windows without a value.
+    actual: Array  # ``(windows, steps, targets)``
+    series: IntArray  # ``(windows,)``
+    origins: IntArray  # ``(windows,)``, flat positions of last inputs.
+    weights: Array | None = None  # ``(windows,)``
 
 
 class WindowBlocks:
@@ -46,7 +46,7 @@ class WindowBlocks:
         self.columns = np.array(self.panel.columns.targets)
 
     def only(self, windows: IntArray, kept: IntArray | None = None) -> Self:
-        """Return some windows by number, of which only the ``kept`` latest inputs are known."""
+        """Return windows by number; with ``kept``, only so many latest inputs of each are known."""
         ranges = self.ranges
         chosen = WindowRanges(
             ranges.starts(windows),
@@ -64,13 +64,12 @@ class WindowBlocks:
         return part
 
     def spread(self, most: int) -> Self:
-        """Return at most ``most`` of the windows, one out of each of ``most`` equal runs."""
-        # Each is drawn at random from its run. At a fixed distance, all could be of one weekday.
+        """Return at most ``most`` of the windows, one at random of each of ``most`` equal runs."""
+        # At a fixed distance, all could be of one weekday.
         if self.count <= most:
             return self
         places = np.arange(most) + np.random.default_rng(0).random(most)
-        windows: IntArray = (places * (self.count / most)).astype(np.int64)
-        return self.only(windows)
+        return self.only((places * (self.count / most)).astype(np.int64))
 
     def thirds(self) -> tuple[Self, Self]:
         """Return the first two thirds of each series' windows, and the last third."""
@@ -92,18 +91,18 @@ class WindowBlocks:
 
     @property
     def unseen(self) -> bool:
-        """True if a window may have no value; baselines then read the usual level of series."""
+        """True if a window may have no value; for baselines it has the usual level of series."""
         return self._source.spec.min_inputs == 0
 
     @property
     def rows(self) -> tuple[IntArray, IntArray]:
-        """The flat begin and end of each series' rows before the first border."""
+        """The flat begin and end of each series' rows before the first border of ``split``."""
         begin, end = self._source.before or (self.panel.offsets[:-1], self.panel.offsets[1:])
         return begin, end
 
     @cached_property
     def _usual(self) -> Array:
-        """The median over series of the mean of their rows before the first border, by target."""
+        """The usual level, by target: the median over series of the mean of their ``rows``."""
         begin, end = self.rows
         means = moments_by_series(self.panel.values, begin, end)[1][:, self.columns]
         return np.median(means[np.isfinite(means).all(axis=1)], axis=0)
@@ -115,7 +114,7 @@ class WindowBlocks:
 
     @property
     def judgeable(self) -> str:
-        """What a window must be to be judged, in words for an error."""
+        """The windows that can be scored, in words for an error."""
         inputs = f"{'a value' if self.masks else 'all values'} of each target among its inputs and "
         return (
             f"a window with {'' if self.unseen else inputs}"
@@ -140,11 +139,8 @@ class WindowBlocks:
         for begin in range(0, self.count, size):
             numbers = np.arange(begin, min(begin + size, self.count))
             inputs, targets, *weights = self._source.read(0, begin, int(numbers[-1]) + 1)
-            past = Inputs.of(inputs).past.reshape(len(numbers), self.geometry.window, -1)[
-                ..., self.columns
-            ]
-            past = past.astype(np.float64)
-            known = past
+            past = Inputs.of(inputs).past.reshape(len(numbers), self.geometry.window, -1)
+            known = past = past[..., self.columns].astype(np.float64)
             if self.unseen:
                 empty = ~np.isfinite(past).any(axis=1, keepdims=True)
                 known = np.where(empty, self._usual, past)

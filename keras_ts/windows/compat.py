@@ -1,6 +1,6 @@
-"""Drop-in replacements of two well-known functions, under the same names.
+"""Drop-in replacements, under the same names, of a function of Keras and one of a course.
 
-Both take the same arguments as the originals and return the same batches, with two exceptions: the
+Both take the arguments of the originals and return the same batches, with two exceptions: the
 shuffle is a new permutation of all windows in each pass, and calls that would silently give wrong
 batches, or none, are refused.
 """
@@ -23,7 +23,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Single windows are cut from batches of this many.
+# A pipeline of single windows reads so many at once.
 _SINGLES = 32
 
 
@@ -144,14 +144,21 @@ def timeseries_dataset_from_array(
     count = -(-min(map(len, arrays)) // stride)
     ranges = WindowRanges(np.array([0]), np.array([count]), np.array([0]), step=stride)
     sampler = BatchSampler(ranges, batch or 1, "keep", shuffle=shuffle, seed=seed)
-    source = _ArraySource(arrays, sampler)
-    if format == "tf":
-        return _tf_dataset(source, single=batch is None)
-    return pipelines.to_iter_dataset(source, single=batch is None)
+    if format == "grain":
+        return pipelines.to_iter_dataset(_ArraySource(arrays, sampler), single=batch is None)
+    import tensorflow as tf
+
+    # A pass counts as soon as it begins: with Keras's function, too, each iterator has a new order.
+    passes = itertools.count()
+    in_calls = sampler if batch else replace(sampler, batch_size=_SINGLES)
+    dataset = pipelines.batches(_ArraySource(arrays, in_calls), lambda: next(passes))
+    dataset = dataset if batch else dataset.unbatch()
+    counted = tf.data.experimental.assert_cardinality(sampler.batches)
+    return dataset.prefetch(2).apply(counted)
 
 
 def _read(values: Any, kind: str) -> Array:
-    """Return an array of the dtype that Keras uses: TensorFlow reads lists in 32 bits."""
+    """Return an array of the dtype that the originals use: TensorFlow reads lists in 32 bits."""
     if kind == "tf" and not hasattr(values, "__array__"):
         import tensorflow as tf
 
@@ -180,18 +187,5 @@ class _ArraySource:
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Return the windows at positions ``begin .. end - 1`` of an epoch."""
         starts = self.sampler.windows(epoch, begin, end)[1]
-        parts = tuple(array[starts] for array in self.arrays)
-        return parts if len(parts) > 1 else parts[0]
-
-
-def _tf_dataset(source: _ArraySource, single: bool) -> "tf.data.Dataset":
-    import tensorflow as tf
-
-    counted = tf.data.experimental.assert_cardinality(source.sampler.batches)
-    if single:
-        source = replace(source, sampler=replace(source.sampler, batch_size=_SINGLES))
-    # A pass counts once it begins, since Keras's function gives each iterator another order.
-    passes = itertools.count()
-    batches = pipelines.batches(source, lambda: next(passes))
-    batches = batches.unbatch() if single else batches
-    return batches.prefetch(2).apply(counted)
+        batch = tuple(array[starts] for array in self.arrays)
+        return batch if len(batch) > 1 else batch[0]

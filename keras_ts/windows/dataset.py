@@ -1,18 +1,16 @@
 """``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-A batch depends only on the epoch and its number there, not on the batches read before.
-``fit``, ``evaluate`` and ``predict`` (Keras 3.12.4 to 3.16) call these methods, in this order:
+A batch depends only on the epoch and its number there, not on the batches read before. Keras 3.12.4
+to 3.16 calls these methods in ``fit``, ``evaluate`` and ``predict``, in this order:
 
-1. ``workers`` and ``len(dataset)``, to make their iterator. TensorFlow also reads the first
-   batches, for their shapes.
+1. ``workers`` and ``len(dataset)``. TensorFlow also reads the first batches, for their shapes.
 2. In the first fit after ``compile``, on JAX and PyTorch, and on TensorFlow under a strategy:
    ``on_epoch_begin``, and one batch to build the model with.
 3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
-4. For each epoch: ``on_epoch_begin``, every batch once, in any order, ``on_epoch_end``. TensorFlow
-   reads batches ahead of those that it trains on. If ``steps_per_epoch`` is given, an epoch is that
-   many batches.
+4. For each epoch: ``on_epoch_begin``, all batches or ``steps_per_epoch`` of them, in any order,
+   ``on_epoch_end``. TensorFlow reads batches ahead of those that it trains on.
 
-A fit that stops within an epoch does not call ``on_epoch_end``, but the next one does, in step 3.
+A fit that stops within an epoch does not call ``on_epoch_end``, but the next fit does, in step 3.
 So ``on_epoch_end`` moves on to the next epoch only if all batches were read since
 ``on_epoch_begin``, and never between step 1 and the next ``on_epoch_begin``. If step 2 reads all
 batches (there is only one, or a strategy of TensorFlow reads ahead), it counts as an epoch.
@@ -52,8 +50,7 @@ class WindowDataset(keras.utils.PyDataset):
     ``fit(dataset, shuffle=False)``: ``WindowedSeries(shuffle=True)`` shuffles windows, and Keras
     would shuffle batches as well, by Python's ``random``. Weights go into
     ``build(series, sample_weight=...)``, not into ``fit``. ``predict`` follows the dataset's order,
-    so pass it a dataset that does not shuffle. ``align`` joins the result to the targets, and drops
-    rows of padding.
+    so pass it a dataset that does not shuffle; ``align`` joins its result to the targets.
 
     Example:
 
@@ -69,7 +66,7 @@ class WindowDataset(keras.utils.PyDataset):
     ([[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 4.0]], [4.0, 5.0])
     """
 
-    _steps: int | None = None  # Batches in an epoch, if ``in_stretches`` says.
+    _steps: int | None = None  # Batches in an epoch; None for all (see ``in_stretches``).
 
     def __init__(
         self,
@@ -99,8 +96,8 @@ class WindowDataset(keras.utils.PyDataset):
 
     def _go_to(self, epoch: int, batch: int) -> None:
         self._epoch = epoch
-        # An iteration by hand begins at ``_first``; ``_next`` follows the last batch it has read.
-        self._first = self._next = batch
+        self._first = batch  # At which an iteration by hand begins.
+        self._next = batch  # The one after the last that it has read.
         self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
         # True after Keras has made its iterator, until its first epoch begins.
         self._beginning = False
@@ -123,13 +120,13 @@ class WindowDataset(keras.utils.PyDataset):
     @property
     def workers(self) -> int:
         """1: other threads would read batches before ``on_epoch_end`` moves on to their epoch."""
-        # Keras asks as it starts a fit, an evaluation or a prediction. Earlier reads do not count.
+        # Keras asks when it starts a fit, an evaluation or a prediction: earlier reads are void.
         self._reads, self._beginning = 0, True
         return 1
 
     @property
     def use_multiprocessing(self) -> bool:
-        """False: other processes would not know the epoch."""
+        """False: other processes would not learn of a new epoch."""
         return False
 
     @property
@@ -183,16 +180,14 @@ class WindowDataset(keras.utils.PyDataset):
         if self._steps is not None:
             # Batches are numbered across passes, and each epoch takes the next ``_steps`` of them.
             epoch, number = divmod(epoch * self._steps + number, source.sampler.batches)
-        # read(epoch, *bounds) would take a tenth longer: Python does not inline calls with a star.
-        begin, end = source.sampler.bounds(number)
+        begin, end = source.sampler.bounds(number)  # read(epoch, *bounds) takes a tenth longer.
         batch = source.read(epoch, begin, end)
         return with_exact_integers(batch) if source.has_inexact_integers else batch
 
     def __iter__(self) -> Iterator[Any]:
         epoch = self._epoch
         for number in range(self._first, len(self)):
-            # The batch is counted before it is yielded, so that a state taken while it is in use
-            # continues after it.
+            # Counted before it is yielded: a state taken while it is in use continues after it.
             self._next = number + 1
             self._reads += 1
             yield self._batch(epoch, number)
@@ -203,8 +198,8 @@ class WindowDataset(keras.utils.PyDataset):
         Raises:
             RuntimeError: ``torch.distributed`` has several processes, and Keras would not average
                 their gradients.
-            ValueError: The run has several processes, and this is not the shard of this one; or
-                the devices of this process cannot share a batch.
+            ValueError: The run has several processes, and the dataset is not the shard of this
+                process; or the devices of this process cannot share a batch.
         """
         check_share(self._source.sampler)
         self._go_to(self._epoch, 0)
@@ -219,8 +214,6 @@ class WindowDataset(keras.utils.PyDataset):
 
         Example:
 
-        >>> import numpy as np
-        >>> from keras_ts import WindowedSeries
         >>> dataset = WindowedSeries(window=4, batch_size=3).build(np.arange(10.0))
         >>> for epoch in range(2):
         ...     for x, y in dataset:
@@ -236,12 +229,8 @@ class WindowDataset(keras.utils.PyDataset):
 
         Example:
 
-        >>> import numpy as np
-        >>> from keras_ts import WindowedSeries
         >>> dataset = WindowedSeries(window=4, shuffle=True, seed=1).build(np.arange(10.0))
         >>> dataset.next_epoch()
-        >>> dataset.epoch
-        1
         >>> dataset.reset()
         >>> dataset.epoch
         0
@@ -251,25 +240,23 @@ class WindowDataset(keras.utils.PyDataset):
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return a dataset of the rows of every batch that worker ``index`` of ``count`` reads.
 
-        Together the workers make exactly the steps that one would make. A last batch that is not
-        full is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
-        weight 0. Its real windows weigh more, so that the mean of the workers' losses is the loss
-        of that batch. Other batches keep their weights, or get weights of 1.
+        Together the workers train on the same batches as a single one would. A last batch that is
+        not full is filled up, to a multiple of ``count`` times the devices of a worker, with
+        windows of weight 0. Its other windows weigh more, so that the mean of the workers' losses
+        is the loss of that batch. Other batches keep their weights, or get weights of 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own
         must average the gradients of the workers' weighted mean losses, as PyTorch's
-        ``DistributedDataParallel`` does. ``compile(metrics=...)`` ignores weights, and counts the
-        repeated windows; ``weighted_metrics=`` does not.
+        ``DistributedDataParallel`` does. ``compile(metrics=...)`` counts windows of weight 0;
+        ``weighted_metrics=`` does not.
 
         Example:
 
-        >>> import numpy as np
-        >>> from keras_ts import WindowedSeries
-        >>> whole = WindowedSeries(window=2, batch_size=4).build(np.arange(9.0))
-        >>> [y.tolist() for _, y in whole]
+        >>> dataset = WindowedSeries(window=2, batch_size=4).build(np.arange(9.0))
+        >>> [y.tolist() for _, y in dataset]
         [[2.0, 3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
-        >>> [(y.tolist(), weights.tolist()) for _, y, weights in whole.shard(2, 1)]
+        >>> [(y.tolist(), weights.tolist()) for _, y, weights in dataset.shard(2, 1)]
         [([4.0, 5.0], [1.0, 1.0]), ([8.0, 2.0], [1.3333333730697632, 0.0])]
 
         Args:
@@ -278,8 +265,8 @@ class WindowDataset(keras.utils.PyDataset):
 
         Raises:
             ValueError: ``index`` is out of range, ``batch_size`` is not a multiple of ``count``
-                times the devices of a worker, or the dataset is a shard; or it shuffles by a seed
-                that each process of this run has drawn for itself.
+                times the devices of a worker, the dataset is a shard already, or it shuffles by a
+                seed that each process of this run has drawn for itself.
         """
         sampler = cut(self._source.sampler, count, index, drawn=self.windows.seed is None)
         part = of_source(self, replace(self._source, sampler=sampler))
@@ -290,7 +277,7 @@ class WindowDataset(keras.utils.PyDataset):
         """Return how far the run has come, as plain Python values that JSON takes.
 
         In a loop of your own, the state counts the batches read so far, with the one in use.
-        Within an epoch of Keras's ``fit``, which reads ahead, it is the beginning of the epoch.
+        Within an epoch of Keras's ``fit``, which reads ahead, it is that of the epoch's beginning.
         """
         epochs, batch = divmod(self._next, len(self))
         state = run_state(self._source.sampler, self._epoch + epochs, batch)
@@ -304,8 +291,8 @@ class WindowDataset(keras.utils.PyDataset):
 
         Args:
             state: The dict that ``state()`` returned for the same series and settings, for any
-                number of workers. A loop that reads another way puts the number of batches that it
-                has had into ``"batch"``.
+                number of workers. A loop that does not iterate over the dataset itself sets
+                ``state["batch"]`` to the number of batches that it has had.
 
         Raises:
             ValueError: The state belongs to another dataset.
@@ -318,9 +305,9 @@ class WindowDataset(keras.utils.PyDataset):
     def align(self, predictions: Any, quantiles: Any = None) -> dict[str, Array]:
         """Return a table of the predictions for all windows, with their places in the series.
 
-        It takes what ``predict`` of a model returns for this dataset. If that holds quantiles or
-        calibrated intervals, pass their levels, which an array does not hold: the median becomes
-        ``prediction``, the others ``prediction_0.1``, ``prediction_0.9`` and so on.
+        Pass what ``predict`` of a model returns for this dataset. If these are quantiles or
+        calibrated intervals, pass their levels, too, which an array does not hold: the median
+        becomes ``prediction``, the others ``prediction_0.1``, ``prediction_0.9`` and so on.
 
         Example:
 
@@ -334,8 +321,7 @@ class WindowDataset(keras.utils.PyDataset):
         ([3, 4, 4, 5], [4, 6, 5, 7])
 
         Args:
-            predictions: One prediction per target, in time order, as ``predict`` returns them
-                for this dataset if it does not shuffle. Rows of padding are dropped.
+            predictions: One prediction per target, in time order. Rows of padding are dropped.
             quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``,
                 which ``calibrate(model, validation, coverage=0.8)`` makes of a point forecast.
                 Defaults to None: point forecasts.
@@ -357,7 +343,7 @@ class WindowDataset(keras.utils.PyDataset):
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.
 
-        For a single series without gaps, these are read-only views, without a copy.
+        For a single series without gaps, ``x`` and ``y`` are mostly read-only views, not copies.
         """
         return self._source.read_all()
 
@@ -372,8 +358,8 @@ class WindowDataset(keras.utils.PyDataset):
         """Return a ``tf.data.Dataset`` of the batches; each full pass reads the next epoch.
 
         It begins at the first batch of the epoch at which this dataset now is, and later calls of
-        ``next_epoch`` and ``restore`` do not move it. After ``restore``, skip the batches that the
-        run has had: ``itertools.islice(stream, dataset.state()["batch"], None)``.
+        ``next_epoch`` and ``restore`` do not move it. If ``restore`` came before, skip the batches
+        that the run has had: ``itertools.islice(stream, dataset.state()["batch"], None)``.
         """
         return to_tf(self._source, self._epoch)
 
@@ -385,7 +371,7 @@ def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSourc
 
 
 def in_stretches(dataset: WindowDataset, steps: int) -> WindowDataset:
-    """Return a dataset that goes through the batches of another one, ``steps`` in an epoch."""
+    """Return a dataset with epochs of ``steps`` batches, which go on from one to the next."""
     # With Keras's ``steps_per_epoch``, a dataset cannot tell a continued pass from a new one.
     part = of_source(dataset, dataset._source)
     part._steps = steps

@@ -1,7 +1,7 @@
-"""``TrainingBackup``: continues a killed fit from its last whole epoch, bit for bit.
+"""``TrainingBackup``: continues a killed fit after its last complete epoch, bit for bit.
 
 Keras's ``BackupAndRestore`` keeps weights and optimizer, but neither the states of dropout's seeds
-nor the epoch of the dataset, from which the order of the windows follows.
+nor the epoch of the dataset, which determines the order of the windows.
 """
 
 import contextlib
@@ -22,21 +22,21 @@ from keras_ts._models import build_optimizer, value_of
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# A digest reads all values if there are at most so many, and so many windows.
+# A digest of data covers all values if there are at most so many, and this many windows.
 _VALUES, _WINDOWS = 1 << 23, 256
 
 
 class TrainingBackup(keras.callbacks.Callback):
-    """Continues a fit that was killed, from the last epoch that was whole.
+    """Continues a fit that was killed, after the last epoch that was complete.
 
-    After each epoch it writes all variables of the model and of its optimizer, the epoch, and the
-    place in the order of windows, into a new file, which then takes the place of the last one: a
-    kill at any moment leaves one of the two whole. A continued fit ends with the weights of a fit
-    that was never stopped, bit for bit.
+    After each epoch the callback writes all variables of the model and of its optimizer, the epoch,
+    and the state of the dataset into a new file, which then replaces the last one: a kill at any
+    moment leaves one complete file. A continued fit ends with the weights of a fit that was never
+    stopped, bit for bit.
 
-    Put it last in the list of callbacks. In a continued fit, the state of other callbacks, such as
-    ``EarlyStopping`` and ``ReduceLROnPlateau``, begins anew, and then the weights may differ. In a
-    run of several processes all read the folder, and the first one writes.
+    Put it last in the list of callbacks. In a continued fit, other callbacks, such as
+    ``EarlyStopping`` and ``ReduceLROnPlateau``, begin anew, and then the weights may differ. In a
+    run of several processes all read the folder, and only the first one writes.
 
     Example:
 
@@ -46,7 +46,7 @@ class TrainingBackup(keras.callbacks.Callback):
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     >>> model.compile("adam", "mse")
     >>> backup = TrainingBackup(train, "backup")
-    >>> backup.epoch  # Nothing was kept, so the fit begins at epoch 0.
+    >>> backup.epoch  # There is no backup yet, so the fit begins at epoch 0.
     0
     >>> settings = {"initial_epoch": backup.epoch, "shuffle": False, "verbose": 0}
     >>> history = model.fit(train, epochs=2, callbacks=[backup], **settings)
@@ -84,7 +84,7 @@ class TrainingBackup(keras.callbacks.Callback):
     @property
     def epoch(self) -> int:
         """The epoch with which the fit goes on, counted from 0; 0 without a backup."""
-        return int(self._kept()[0]["epoch"]) if self._file.is_file() else 0
+        return int(self._read()[0]["epoch"]) if self._file.is_file() else 0
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Set model, optimizer and dataset to their states in the backup."""
@@ -97,9 +97,9 @@ class TrainingBackup(keras.callbacks.Callback):
         build_optimizer(model)
         self._first, self._data = 0, _digest(self.dataset)
         if self._file.is_file():
-            kept, values, states = self._kept()
-            self._first = int(kept["epoch"])
-            self._restore(kept, values, states)
+            about, values, states = self._read()
+            self._first = int(about["epoch"])
+            self._restore(about, values, states)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Check that the fit begins with the epoch of the backup."""
@@ -136,8 +136,8 @@ class TrainingBackup(keras.callbacks.Callback):
     def _file(self) -> Path:
         return self.backup_dir / "training.npz"
 
-    def _kept(self) -> tuple[dict[str, Any], list[Array], list[Array]]:
-        """Return what the backup says of the fit, the variables, and PyTorch's states."""
+    def _read(self) -> tuple[dict[str, Any], list[Array], list[Array]]:
+        """Return what the backup says of the fit, its variables, and its generators' states."""
         try:
             with self._file.open("rb") as file, np.load(file) as archive:
                 arrays = dict(archive)
@@ -146,7 +146,7 @@ class TrainingBackup(keras.callbacks.Callback):
                 raise KeyError("epoch")
         except Exception as error:  # zipfile has errors of several kinds.
             raise ValueError(
-                f"The backup {str(self._file)!r} cannot be read: it is not whole, or another "
+                f"The backup {str(self._file)!r} cannot be read: it is not complete, or another "
                 "program wrote it. Remove it to begin anew."
             ) from error
         values, states = (
@@ -156,13 +156,11 @@ class TrainingBackup(keras.callbacks.Callback):
         return about, values, states
 
     def _write(self, epoch: int) -> None:
-        values = [value_of(variable) for variable in _variables(self.model)]
         about = {"epoch": epoch, "state": self.dataset.state(), "data": self._data}
-        arrays: dict[str, Any] = {
-            f"variable_{number}": value for number, value in enumerate(values)
-        }
+        arrays: dict[str, Any] = {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)}
+        for number, variable in enumerate(_variables(self.model)):
+            arrays[f"variable_{number}"] = value_of(variable)
         arrays |= {f"torch_{number}": state for number, state in enumerate(generator_states())}
-        arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
         self.backup_dir.mkdir(parents=True, exist_ok=True)
         with replacing(self._file) as new, new.open("wb") as file:
             np.savez(file, **arrays)
@@ -186,16 +184,17 @@ class TrainingBackup(keras.callbacks.Callback):
             )
         self.dataset.restore(about["state"])
         for variable, value in zip(variables, values, strict=True):
-            # NumPy's files know no bfloat16.
-            same = value_of(variable).dtype
-            variable.assign(value.view(same) if value.dtype.kind == "V" else value)
+            # NumPy's files do not know bfloat16.
+            dtype = value_of(variable).dtype
+            variable.assign(value.view(dtype) if value.dtype.kind == "V" else value)
         set_generator_states(states)
 
 
 def backup_of(
     backup: TrainingBackup, dataset: WindowDataset, read: WindowDataset, member: int | None = None
 ) -> TrainingBackup:
-    """Return the backup of a fit on ``read``, ``dataset`` in other epochs; or of one ``member``."""
+    """Return a backup, in the folder of ``backup``, of a fit on ``read`` or of one ``member``."""
+    # ``dataset`` was passed to ``fit``, which reads the same batches from ``read``.
     if backup.dataset is not dataset:
         raise ValueError(
             "The TrainingBackup among the callbacks was made for another dataset than the one that "
@@ -203,14 +202,14 @@ def backup_of(
         )
     if member is None:
         return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
-    # Kept until the fits of all members have ended.
+    # ``end_backups`` deletes it when the fits of all members have ended.
     return TrainingBackup(read, backup.backup_dir / f"member_{member}", delete_checkpoint=False)
 
 
-def end_backups(backup: TrainingBackup, parts: Sequence[TrainingBackup]) -> None:
-    """Delete the backups of several fits that have ended, and their folder."""
-    for own in (*parts, backup) if backup.delete_checkpoint else ():
-        own._delete()
+def end_backups(backup: TrainingBackup, members: Sequence[TrainingBackup]) -> None:
+    """Delete the backups of all members, whose fits have ended, and their folder."""
+    for each in (*members, backup) if backup.delete_checkpoint else ():
+        each._delete()
 
 
 def _variables(model: keras.Model) -> list[Any]:
@@ -223,12 +222,11 @@ def _variables(model: keras.Model) -> list[Any]:
 def _digest(dataset: WindowDataset) -> str:
     """Return a digest of some windows, of the places of all, and of the values if there are few."""
     source = in_time_order(dataset, weighted=True)
-    values, ranges, whole = source.panel.values, source.sampler.ranges, []
-    if values.size <= _VALUES and not source.panel.on_disk:
-        whole = [values]
+    values, ranges = source.panel.values, source.sampler.ranges
+    all_values = [values] if values.size <= _VALUES and not source.panel.on_disk else []
     chosen = np.unique(np.linspace(0, ranges.total - 1, _WINDOWS).astype(np.int64))
     windows = [source.read(0, int(number), int(number) + 1) for number in chosen]
     digest = hashlib.sha256()
-    for array in (*whole, *keras.tree.flatten(windows), ranges.first, ranges.series):
+    for array in (*all_values, *keras.tree.flatten(windows), ranges.first, ranges.series):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

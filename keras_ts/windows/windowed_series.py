@@ -1,6 +1,6 @@
 """``WindowedSeries``: describes how a series is cut into windows, and cuts it.
 
-The description holds only settings. So the same one serves training, validation and forecasting, is
+It holds only settings, no data. So the same one serves training, validation and forecasting, is
 saved in a config, and compares and hashes by value.
 """
 
@@ -34,7 +34,7 @@ class WindowedSeries(WindowSpec):
     >>> y.tolist()
     [[3.0, 4.0], [4.0, 5.0]]
 
-    A year of daily values, the last tenth of it held out without leakage:
+    A year of daily values, of which the last tenth is held out without leakage:
 
     >>> daily = np.sin(np.arange(365.0))
     >>> train, validation = WindowedSeries(28, shuffle=True, seed=1).split(daily, 0.9)
@@ -56,17 +56,17 @@ class WindowedSeries(WindowSpec):
         categories: For each column of text among the future and static columns, its categories.
             Each becomes a column of 0 and 1, named like ``type=a``, in place of the column of text.
             Defaults to None: they are read from the series and sorted, and ``unseen`` says what
-            ``split`` and ``folds`` do with a category that a training part lacks. The dataset's
-            ``windows`` have them.
+            ``split`` and ``folds`` do with a category that the training part lacks. The dataset's
+            ``windows`` hold those that were read.
         calendar: Cycles with a phase known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
             period in positions. A cycle becomes two columns, sine and cosine, after all others in
             ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
             of the series' own frequency since 1970-01-01, or without timestamps rows from its first
             value. ``"holidays:DE"`` (of a part of a country ``"holidays:DE-BY"``, of an exchange
-            ``"holidays:NYSE"``) stands for holidays by the local date: each with a day in the
-            training part becomes two columns of 0 and 1, for the day and for its eve (in series of
-            weekdays, the weekday before). Defaults to None.
+            ``"holidays:NYSE"``) stands for the holidays of a place, by the local date: each that
+            falls on a row of the training part becomes two columns of 0 and 1, for the day and for
+            its eve (in series of weekdays, the weekday before). Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
         time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
             own regular step.
@@ -74,41 +74,40 @@ class WindowedSeries(WindowSpec):
             windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask missing
             inputs, as built presets do: it keeps windows with missing inputs, and drops those with
             missing targets or columns known ahead, or with a target that has no value among the
-            inputs. ``"mask_targets"`` also keeps windows in which one target has a value. Missing
-            targets are NaN, and the losses and metrics of keras_ts leave them out; columns known
+            inputs. ``"mask_targets"`` also keeps windows with some, but not all, targets missing:
+            these are NaN, which the losses and metrics of keras_ts leave out, and columns known
             ahead may be missing at steps where all targets are. With either, a gap in time is read
             as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map is
             checked as it is read. Defaults to ``"raise"``.
         min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
             and their other inputs are missing. Starts stay multiples of ``stride``, counted from
-            the series' first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0 a
-            window may have no input in its series: its origin is then the row before the first, and
-            a preset's model forecasts a series without a row. Defaults to None: all of them.
+            the first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0, a window may
+            have no input in its series: its origin is then the position before the first row, and a
+            preset's model forecasts a series without a row. Defaults to None: all inputs.
         weighting: ``"inverse_scale"`` to weigh each window by the inverse of the mean absolute step
             of its series' target, so that the ``"mae"`` loss is a scaled error and large series do
-            not drown small ones; or a period, to use steps that many positions apart. Only the
-            training part is read. (Of several targets, each target's step is divided by its median
-            in the panel before they are averaged. A constant series gets the weight of the median
-            series, and no weight is more than 100 times the median weight.) Defaults to None: no
-            weights.
+            not drown small ones; or a period, for steps across so many positions. Only the training
+            part is read. (Of several targets, each target's step is divided by its median in the
+            panel before they are averaged. A constant series gets the weight of the median series,
+            and no weight is more than 100 times the median weight.) Defaults to None: no weights.
         batch_size: Windows in a batch. Defaults to 32.
         shuffle: True for a new uniform permutation of all windows in each epoch. Defaults to
             False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn at ``build`` from
             Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
         remainder: ``"keep"`` a last batch that is not full, ``"drop"`` it, or ``"pad"`` it: fill
-            it up with windows of weight 0, so that every batch has one shape and JAX compiles one
-            step. The others in it weigh more, so that its loss stays the same; plain ``metrics``
-            count the padding, and ``predict`` returns its rows too, which ``align`` drops. Defaults
-            to ``"keep"``.
-        unseen: What a category that the training part lacks becomes: ``"raise"`` an error that
-            names it, or ``"mean"``, with a warning that names it: the mean of those seen, or of all
-            ``categories`` that are given (each of their columns holds one over their number).
-            Defaults to ``"raise"``; ``windows_for`` of a preset chooses ``"mean"``, unless
-            ``categories`` are given.
+            it up with windows of weight 0, so that all batches have one shape and JAX compiles one
+            step. The other windows of that batch weigh more, so that its loss stays the same; plain
+            ``metrics`` count the padding, and ``predict`` returns its rows too, which ``align``
+            drops. Defaults to ``"keep"``.
+        unseen: ``"raise"`` an error that names a category that the training part lacks, or
+            ``"mean"``: warn, and read it as the mean of the categories of the training part, or of
+            all given ``categories`` (each of their columns holds one over their number). Defaults
+            to ``"raise"``; ``windows_for`` of a preset chooses ``"mean"`` unless ``categories`` are
+            given.
         holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
-            have them, for the years of the data and ten more; a row of another year is refused.
-            Defaults to None: read from the package ``holidays`` where a series is cut.
+            hold them, for the years of the data and ten more; a row of another year is refused.
+            Defaults to None: read from the package ``holidays`` when a series is cut.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
@@ -118,8 +117,8 @@ class WindowedSeries(WindowSpec):
         Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``,
         with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and
         one for the columns unless there is a single target. With future columns, static
-        columns or a calendar the inputs are a dict of ``past`` (every column except the static
-        ones, the calendar last), ``future`` (those known ahead, in the same order, at the targets'
+        columns or a calendar the inputs are a dict of ``past`` (all columns but the static ones,
+        the calendar last), ``future`` (the columns known ahead, in the same order, at the targets'
         positions) and ``static``. ``WindowDataset.columns`` names them all.
 
     Raises:
@@ -132,7 +131,6 @@ class WindowedSeries(WindowSpec):
 
         Example:
 
-        >>> import numpy as np
         >>> WindowedSeries(window=20).count(np.zeros(100))
         80
 
@@ -157,7 +155,7 @@ class WindowedSeries(WindowSpec):
         Args:
             series: ``(time,)`` or ``(time, columns)``, a list of such arrays, a pandas or polars
                 data frame, a ``Panel`` or a ``PanelStore``. Settings that name no columns take
-                those of a panel, and the dataset's ``windows`` have them.
+                those of a ``Panel``, and the dataset's ``windows`` hold them.
             sample_weight: One weight per position of the series (a list of arrays for a panel),
                 averaged over the targets of a window. Or one weight per window, in time order (if
                 there are as many windows as positions, weights belong to positions). They are
@@ -168,8 +166,8 @@ class WindowedSeries(WindowSpec):
                 the weights do not fit.
         """
         cut = Cut(self, series, sample_weight)
-        whole = Part(cut.panel.offsets[:-1], cut.panel.offsets[1:])
-        return cut.dataset(whole, None, cut.weights(whole), shuffle=self.shuffle)
+        all_rows = Part(cut.panel.offsets[:-1], cut.panel.offsets[1:])
+        return cut.dataset(all_rows, None, cut.weights(all_rows), shuffle=self.shuffle)
 
     def split(
         self, series: Any, at: Any, context: bool = True, sample_weight: Any = None
@@ -177,7 +175,7 @@ class WindowedSeries(WindowSpec):
         """Cut ``series`` at one border or several, one dataset per part, without leakage.
 
         A window belongs to the part that holds all its targets; a window with targets on both sides
-        of a border belongs to none. The first part follows ``shuffle``, the others keep time order.
+        of a border is left out. The first part follows ``shuffle``, the others keep time order.
 
         Example:
 
@@ -189,11 +187,11 @@ class WindowedSeries(WindowSpec):
 
         Args:
             series: Anything that ``build`` takes.
-            at: Beginning of the next part: a position (int; a negative one counts from the
-                series' end, so that ``at=-24`` holds out the last 24), a fraction of the length
-                (float between 0 and 1), a timestamp, or an increasing list of them. In a
-                panel, positions and fractions apply to each series, a timestamp to all of them. A
-                timestamp without a time zone is a local time of the time column; one with a time
+            at: Border, the beginning of the next part: a position (int; a negative one counts from
+                the series' end, so that ``at=-24`` holds out the last 24), a fraction of the length
+                (float between 0 and 1), a timestamp, or an increasing list of them. In a panel,
+                positions and fractions apply to each series by itself, a timestamp to all of them.
+                A timestamp without a time zone is a local time of the time column; one with a time
                 zone needs a column that has one too.
             context: True if inputs may reach back over the border, as is usual for validation.
                 Positions before a series, which ``min_inputs`` allows, cross no border.
@@ -237,13 +235,12 @@ class WindowedSeries(WindowSpec):
         The arguments mean the same as in ``sklearn.model_selection.TimeSeriesSplit``: the last
         ``n_splits * test_size`` positions are divided into validation parts, one after the other.
         A window belongs to the part that holds all its targets; in validation its inputs may reach
-        back over the border, as in ``split``. Panels with a ``time_column`` are cut at common
-        timestamps, so that no series trains on days that another is validated on; other panels at
-        each series' own positions.
+        back over the border, as in ``split``. Panels with a ``time_column`` are cut at timestamps,
+        the same for all series, so that no series trains on days on which another is validated;
+        other panels at positions of each series.
 
         Example:
 
-        >>> import numpy as np
         >>> for train, validation in WindowedSeries(window=20).folds(np.arange(100.0), n_splits=3):
         ...     print(train.num_windows, validation.num_windows, validation[0][1][0])
         5 25 25.0

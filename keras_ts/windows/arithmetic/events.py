@@ -177,12 +177,10 @@ def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | N
     """Number days by month, weekday and its place in the month; return numbers and their events."""
     # Places count from the first day of a month (side 0) or the last (1); a fifth has no event.
     known, numbers = np.unique(_week(days, side) * 7 + weekday(days), return_inverse=True)
-    events: list[MovingEvent | None] = []
-    for week, day in zip(*np.divmod(known, 7), strict=True):
-        codes = _codes_of(int(week), side, 0)
-        fifth = week % _WEEKS == _WEEKS - 1
-        events.append(None if fifth else MovingEvent(int(day), codes))
-    return numbers, events
+    return numbers, [
+        None if week % _WEEKS == _WEEKS - 1 else MovingEvent(int(day), _codes_of(int(week), side))
+        for week, day in zip(*np.divmod(known, 7), strict=True)
+    ]
 
 
 def numbered(
@@ -206,7 +204,7 @@ def observed(dates: Array) -> Iterator[MovingEvent]:
 
 
 @cache
-def _codes_of(week: int, side: int, away: int) -> tuple[int, ...]:
+def _codes_of(week: int, side: int, away: int = 0) -> tuple[int, ...]:
     """Return the codes of the days ``away`` days after those of a week, given its number."""
     return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
 

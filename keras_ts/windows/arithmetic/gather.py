@@ -114,8 +114,6 @@ class Gather(PickledByFields):
         values = self.values[np.maximum(positions, first)].astype(dtype)
         values[positions < first] = np.nan
         values = _chosen(values, columns)
-        if early.all():
-            return values
         read = np.empty((len(starts), *values.shape[1:]), dtype)
         read[early], read[~early] = values, _chosen(windows[starts[~early]], columns)
         return read

@@ -85,8 +85,6 @@ class WindowRanges(PickledByFields):
     def starts(self, windows: IntArray) -> IntArray:
         """Return the flat starts of windows, given their numbers in time order."""
         if len(self.first) == 1:
-            if self.step == 1 and self.first[0] == 0:
-                return windows
             return windows * self.step + self.first[0]
         number = self._range_of(windows)
         return self.first[number] + self.step * (windows - self._before[number])

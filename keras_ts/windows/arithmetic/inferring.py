@@ -1,12 +1,13 @@
 """Infers the frequency of each series from its timestamps, and finds its gaps: pure NumPy.
 
-The regular step of a series is its most frequent one. Steps are counted in units of time or by a
-rule of the calendar (local days, months, days of a working week), whichever leaves the series the
-fewest gaps. A series has a frequency if more than half of its steps are the regular one, and at
-most a fifth are not a whole number of regular steps: otherwise third Fridays, most of which are 28
-days apart, would have the frequency of 28 days. If two ways to count leave equally few gaps, months
-are preferred to days, and local days to 24 hours: the last rows of a series should get the
-frequency of all its rows, even if they span no change of the clock, or only months of 31 days.
+The usual step of a series is its most frequent one; all other steps are gaps. Steps are counted in
+units of time or by a rule of the calendar (local days, months, days of a working week), whichever
+gives the series the fewest gaps. A series has a frequency if more than half of its steps are the
+usual one, and less than a fifth of its rows follow a step that is no multiple of it: otherwise
+third Fridays, most of which are 28 days apart, would have the frequency of 28 days. If two ways to
+count give equally few gaps, months are preferred to days, and local days to 24 hours: the last rows
+of a series should get the frequency of all its rows, even if they span no change of the clock, or
+only months of 31 days.
 """
 
 import numpy as np
@@ -22,7 +23,7 @@ from keras_ts.windows.arithmetic.geometry import (
 )
 from keras_ts.windows.arithmetic.labels import distinct_rows
 
-# The most rows of a block of several series: each block uses the memory of the last one again.
+# Series are read in blocks of this many rows, to reuse memory.
 _BLOCK = 1 << 19
 _NAMES: tuple[str | None, ...] = (None, *RULES)
 # A rule, and True to prefer it over an earlier one that leaves equally few gaps.
@@ -30,7 +31,7 @@ _Way = tuple[str | None, bool]
 
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
-    """Return "duplicate" or "backwards", and the first position out of order; or None."""
+    """Return "duplicate" or "backwards", and the first position out of order; None without one."""
     # Times are compared, not subtracted: differences of small or unsigned integers wrap around.
     wrong = times[1:] <= times[:-1]
     wrong[distinct(offsets)[1:-1] - 1] = False  # Between two series.
@@ -43,9 +44,8 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
 def inferred(
     times: Array, offsets: IntArray, local_times: Array | None = None, ways: tuple[_Way, ...] = ()
 ) -> tuple[IntArray, Frequencies]:
-    """Return the positions that break the regular step, and the frequency of each series."""
-    # Timestamps or whole numbers increase within each series. ``ways`` are further rules to count
-    # by.
+    """Return the positions before which there is a gap, and the frequency of each series."""
+    # Timestamps or whole numbers increase within each series. ``ways`` are tried after ``RULES``.
     if times.dtype.kind == "f":
         times = times.astype(np.int64)
     zoned = local_times is not None
@@ -80,8 +80,6 @@ def refitted(
         kinds, codes = list(frequencies.kinds), frequencies.codes.copy()
         for block in in_blocks(np.diff(offsets), _BLOCK):
             series = block.start + np.flatnonzero(others[block])
-            if not len(series):
-                continue
             inner = concatenated_offsets(np.diff(offsets)[series])
             rows = run_positions(offsets[series], np.diff(inner))
             local = None if local_times is None else local_times[rows]
@@ -96,7 +94,7 @@ def refitted(
 def _of_block(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Frequencies]:
-    """Return flags of the uneven steps, and the frequency of each series."""
+    """Return flags of the gaps, and the frequency of each series."""
     starts = distinct(offsets)  # Without empty series.
     uneven, steps, odd, chosen = _fewest_gaps(times, starts, local_times, ways)
     lengths = np.diff(starts)
@@ -133,8 +131,8 @@ def _of_one_rule(
 def _fewest_gaps(
     times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
 ) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Return flags of uneven steps, and of each series the usual step, odd steps and rule."""
-    # Odd steps, which are no multiple of the usual one, are counted; a rule is a place in _NAMES.
+    """Return flags of gaps; by series the usual step, the number of odd steps, and the rule."""
+    # Odd steps are no multiple of the usual one. A rule is a place in ``_NAMES``.
     uneven, usual, odd = _uneven(times, offsets)
     steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
     if times.dtype.kind != "M":
@@ -156,14 +154,14 @@ def _fewest_gaps(
         flags, step, off = _uneven(ticks, inner)
         left = _per_series(flags, inner)
         better = holds & ((left <= fewest[tried]) if first else (left < fewest[tried]))
-        fewest[tried] = np.where(better, left, fewest[tried])
-        steps[tried] = np.where(better, step, steps[tried])
-        odd[tried] = np.where(better, off, odd[tried])
-        chosen[tried] = np.where(better, _NAMES.index(name), chosen[tried])
+        series = np.flatnonzero(tried)[better]
+        fewest[series], steps[series], odd[series] = left[better], step[better], off[better]
+        chosen[series] = _NAMES.index(name)
         uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
     if local_times is not None and (fewest[chosen == 0] > 0).any():
         # A series with fewer gaps in local time has no fixed step, even if only one change of the
-        # clock shows that. But where a step is no longer than the change, a row may be missing.
+        # clock shows that: all its steps count as odd. But if a step is no longer than the change
+        # of the clock, a row may be missing there.
         passed, shown = np.diff(times), np.diff(local_times)
         left = _per_series(_uneven(local_times, offsets)[0], offsets)
         holds = np.append(True, shown > np.abs(shown - passed))
@@ -174,9 +172,9 @@ def _fewest_gaps(
 
 
 def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of every row's day, and True for each series that follows a rule."""
-    # A series that follows it has one time of day in all rows. If the clock is put forward at
-    # midnight, the day begins later by the skipped time.
+    """Return the number of every row's day, and True for each series that follows the rule."""
+    # Its rows must have one time of day. If the clock is put forward at midnight, that day begins
+    # later by the skipped time.
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
     late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)
@@ -190,8 +188,8 @@ def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[I
 
 
 def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array, IntArray]:
-    """Return flags of uneven steps; by series, the usual step and how many are no multiple."""
-    # Ticks increase, so modulo 2**64 every difference is exact.
+    """Return flags of gaps; by series, the usual step and how many steps are no multiple of it."""
+    # Ticks increase, so that differences are exact modulo 2**64.
     ticks = ticks.view(np.uint64)
     steps = np.zeros_like(ticks)
     np.subtract(ticks[1:], ticks[:-1], out=steps[1:])

@@ -1,6 +1,6 @@
 """Finds series and categories by their labels, and rows by series and time, among millions.
 
-A column ``type`` with the categories ``a`` and ``b`` becomes the columns ``type=a`` and ``type=b``,
+A column ``type`` with the categories ``a`` and ``b`` becomes the columns ``type=a`` and ``type=b``
 of 0 and 1.
 """
 
@@ -15,34 +15,30 @@ from keras_ts._typing import Array, IntArray
 Categories = Mapping[str, Sequence[str]]
 
 
-def places_of(wanted: Sequence[Any], labels: Sequence[Any]) -> IntArray:
-    """Return the place of each wanted label among distinct labels, -1 for one that is not there."""
-    if isinstance(wanted, tuple | range) and wanted == labels:
+def places_of(asked: Sequence[Any], labels: Sequence[Any]) -> IntArray:
+    """Return the place of each label asked for among distinct labels; -1 if it is not there."""
+    if isinstance(asked, tuple | range) and asked == labels:
         return np.arange(len(labels))
-    places = dict(zip(labels, range(len(labels)), strict=True))
-    return np.fromiter(map(places.get, wanted, repeat(-1)), np.int64, len(wanted))
+    places = {label: place for place, label in enumerate(labels)}
+    return np.fromiter(map(places.get, asked, repeat(-1)), np.int64, len(asked))
 
 
 def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
-    """Return the first row of each distinct combination, and each row's number among these."""
-    rows = len(columns[0])
-    numbers = np.zeros(rows, np.int64)
+    """Number the distinct combinations; return the first row of each, and each row's number."""
+    numbers = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         if (column != column[:1]).any():
             distinct, codes = np.unique(column, return_inverse=True)
             numbers = np.unique(numbers * len(distinct) + codes, return_inverse=True)[1]
     first = np.unique(numbers, return_index=True)[1]
     order = np.argsort(first)
-    places = np.empty_like(order)
-    places[order] = np.arange(len(order))
-    return first[order], places[numbers]
+    return first[order], np.argsort(order)[numbers]
 
 
 class Rows:
-    """Rows by the numbers of their series and their times, in any order; NaT is never found."""
+    """Finds rows, in any order, by the numbers of their series and their times; NaT never."""
 
-    # A plan is matched with the steps that follow a series, a forecast with the rows that came.
-    # Both use this class, so that a missing or repeated row is found in the same way.
+    # It matches a plan with the steps that follow a series, and a forecast with the rows that came.
 
     def __init__(self, series: IntArray, times: Array) -> None:
         self._times = np.unique(times)
@@ -52,7 +48,7 @@ class Rows:
 
     @property
     def twice(self) -> int | None:
-        """The first row, by series and time, that occurs twice; None if none does."""
+        """The first row, by series and time, that occurs twice; None if there is none."""
         same = np.flatnonzero(np.diff(self._keys) == 0)
         return int(self._order[same[0]]) if len(same) else None
 
@@ -61,9 +57,9 @@ class Rows:
         if not len(self._keys):
             return np.full(len(series), -1)
         rank = np.minimum(np.searchsorted(self._times, times), len(self._times) - 1)
-        wanted = series * len(self._times) + rank
-        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
-        same = (self._times[rank] == times) & (self._keys[place] == wanted) & (series >= 0)
+        keys = series * len(self._times) + rank
+        place = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        same = (self._times[rank] == times) & (self._keys[place] == keys) & (series >= 0)
         return np.where(same, self._order[place], -1)
 
 
@@ -86,17 +82,15 @@ def made_columns(column: str, categories: Sequence[str]) -> list[str]:
 
 
 def expanded(columns: Sequence[Any], categories: Categories | None) -> list[Any]:
-    """Return columns with each column of text replaced by its columns of 0 and 1."""
-    known = categories or {}
-    return [
-        name
-        for column in columns
-        for name in (made_columns(column, known[column]) if column in known else [column])
-    ]
+    """Return names of columns, with a column of text replaced by its columns of 0 and 1."""
+    texts, names = categories or {}, list[Any]()
+    for column in columns:
+        names += made_columns(column, texts[column]) if column in texts else [column]
+    return names
 
 
 def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
-    """Return the columns of a table from which ``expanded`` makes these."""
+    """Return the names of columns from which ``expanded`` makes these."""
     sources = {
         name: column
         for column, texts in (categories or {}).items()
@@ -106,13 +100,12 @@ def collapsed(names: Sequence[Any], categories: Categories | None) -> list[Any]:
 
 
 def one_hot(codes: IntArray, count: int) -> Array:
-    """Return a column for each category: 1 in the rows of the category, 0 in all others."""
-    # The code -1, for no category, becomes NaN in every column. The code ``count``, for a category
-    # that was never seen, becomes the mean of those seen.
+    """Return a column for each of ``count`` categories: 1 in the rows of the category, else 0."""
+    # A row of code -1 has no category: NaN in every column. A row of code ``count`` has one that is
+    # not among the categories: their mean.
     rows: Array = np.eye(count, dtype=bool)
     if (codes == count).any():
         rows = np.vstack([rows, np.full(count, 1 / count, np.float32)])
-    if (codes < 0).any():
-        # The code -1 selects the last row.
+    if (codes < 0).any():  # -1 selects the last row.
         rows = np.vstack([rows, np.full(count, np.nan, np.float32)])
     return rows[codes]

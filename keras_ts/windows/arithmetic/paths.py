@@ -1,10 +1,11 @@
 """Error paths: how the errors of a forecast vary together, so that sample paths can be drawn.
 
 A calibrated forecast says how large the error of one day may be. The error of a week's total also
-depends on whether errors of neighbouring days and of other series vary together. ``calibrate``
-keeps the errors of each calibration window as ranks. At each step, the samples of a new forecast
-are equally spaced quantiles, put in the order of the ranks of drawn windows: the Schaake shuffle
-(Clark and others, Journal of Hydrometeorology 2004), a draw from an empirical copula.
+depends on whether errors of neighbouring days vary together; of a total over series, on whether
+errors of series do. So ``calibrate`` keeps a path for each calibration window: the ranks of its
+errors. At each step, the samples of a new forecast are equally spaced quantiles, put in the order
+of the ranks of randomly drawn paths: the Schaake shuffle (Clark and others, Journal of
+Hydrometeorology 2004), a draw from an empirical copula.
 """
 
 import base64
@@ -25,34 +26,26 @@ from keras_ts.windows.arithmetic.tails import Tails
 
 # The most bytes of paths in a file. As text they take a third more, 1 MB.
 MOST_BYTES = 740_000
-# Bytes of a path's two numbers (origin, series), a series' key, and one target's unit of one tail.
+# Bytes of a path's origin and series, of a series' key, and of a target's unit of one tail.
 _INDEX, _KEY, _UNIT = 8, 8, 4
-# The most origins that are kept if not all paths fit: beyond this, the space is better spent on
-# more series than on more origins.
+# The most origins to keep if not all paths fit: more series are worth more than more origins.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
+# The normal score of each rank.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
-_NARROW = 0.001  # Half widths below this share of a series' usual exceedance count as none.
+_NARROW = 0.001  # Half widths below this share of a series' unit count as none.
 _ORDERS = 128  # Series without paths share this many orders of samples.
 
 
 @dataclass(frozen=True)
 class ErrorPaths:
-    """Error paths as ranks, and how far errors exceeded the outermost quantiles.
+    """Error paths as ranks, and how far errors exceeded the outermost quantiles."""
 
-    Attributes:
-        ranks: ``(paths, steps, targets)``, the rank of each error among those of its step.
-        origins: ``(paths,)``, the number of each path's origin, from 0 on, never decreasing.
-        series: ``(paths,)``, the place of each path's series in ``keys``, increasing per origin.
-        keys: ``(series,)``, digests of the series' ids, increasing.
-        tails: How far errors exceeded the outermost quantiles, by series in the order of ``keys``.
-    """
-
-    ranks: Array
-    origins: IntArray
-    series: IntArray
-    keys: Array
-    tails: Tails
+    ranks: Array  # ``(paths, steps, targets)``, of each error among those of its step.
+    origins: IntArray  # ``(paths,)``, the number of each path's origin from 0, never decreasing.
+    series: IntArray  # ``(paths,)``, places in ``keys``, increasing within an origin.
+    keys: Array  # ``(series,)``, digests of ids, increasing.
+    tails: Tails  # Of the series in ``keys``.
 
     @classmethod
     def of(
@@ -68,6 +61,7 @@ class ErrorPaths:
         """Rank errors ``(paths, steps, targets)``; NaN is missing."""
         # ``below`` and ``above``: how far values lie below the lowest and above the highest
         # quantile, negative inside. ``widths``: half the distances between these two quantiles.
+        # ``series`` are places in ``keys``.
         origins = np.unique(origins, return_inverse=True)[1]
         keys, places = np.unique(keys[series], return_inverse=True)
         tails = Tails.of(below, above, widths, places)
@@ -78,7 +72,7 @@ class ErrorPaths:
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
     ) -> IntArray:
-        """Return sample numbers, lowest value first, ``(turns, steps, targets, count)``."""
+        """Return the samples' numbers, lowest value first, ``(turns, steps, targets, count)``."""
         # All series that are forecast from time number ``event`` share the drawn origins.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
@@ -93,38 +87,40 @@ class ErrorPaths:
         if not has_path.all():
             # A series without a path at a drawn origin gets what all series have in common there,
             # plus a part drawn for each sample from its other paths. If it has none at any drawn
-            # origin, from the paths of all: two series with the same paths would vary together.
+            # origin, that part is drawn from the paths of all series, a sample at a time: with the
+            # same paths, two series would vary together.
             pool = np.arange(len(self.ranks))
             if has_path.any():
                 pool = np.flatnonzero(self.series == self.series[paths[has_path][0]])
-            others = self.ranks[generator.choice(pool, int((~has_path).sum()))]
-            spans = np.take_along_axis(self._spans, others.astype(np.intp), axis=0)
-            scores = _scores_at(others + (ranks[~has_path] % 1 - 0.5) * spans).astype(np.float32)
+            parts = self.ranks[generator.choice(pool, int((~has_path).sum()))]
+            spans = np.take_along_axis(self._spans, parts.astype(np.intp), axis=0)
+            scores = _scores_at(parts + (ranks[~has_path] % 1 - 0.5) * spans).astype(np.float32)
             scores *= np.sqrt(1 - self.shared).astype(np.float32)
             common = (np.sqrt(self.shared) * self._common[drawn[~has_path]]).astype(np.float32)
             if has_path.any():
                 ranks[~has_path] = np.interp(scores + common, _SCORES, np.arange(_RANKS) + 0.5)
-            else:  # No sample has a rank, so the scores give the order.
-                # Turn ``t`` rotates the drawn part by ``t`` samples: as good as a new draw.
+            else:
+                # No sample has a rank, so the scores give the order. Turn ``t`` rotates the drawn
+                # part by ``t`` samples: as good as a new draw.
                 turned = (np.arange(count) - np.reshape(turns, (-1, 1))) % count
                 placed = scores.T[..., turned] + common.T[..., None, :]
         return np.argsort(placed, axis=-1).transpose(2, 1, 0, 3)
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
-        """Return the key of each series' order, the turn, and True for another series' order."""
-        # If errors of series have nothing in common, series without paths borrow an order.
-        kept = np.isin(keys, self.keys)
+        """Return each series' ``key`` and turn for ``orders``; True if the key is another's."""
+        # If errors of series have nothing in common, series without paths borrow another's order.
+        has_paths = np.isin(keys, self.keys)
         if not self.shared.any():
             others = self.keys[(keys % np.uint64(len(self.keys))).astype(np.int64)]
-            return np.where(kept, keys, others), np.zeros(len(keys), np.int64), ~kept
+            return np.where(has_paths, keys, others), np.zeros(len(keys), np.int64), ~has_paths
         # To rotate ``_ORDERS`` orders takes less time than to compute one for each series.
         turns = (keys // np.uint64(_ORDERS) % np.uint64(count)).astype(np.int64)
-        donors = np.where(kept, keys, keys % np.uint64(_ORDERS))
-        return donors, np.where(kept, 0, turns), np.zeros(len(keys), bool)
+        donors = np.where(has_paths, keys, keys % np.uint64(_ORDERS))
+        return donors, np.where(has_paths, 0, turns), np.zeros(len(keys), bool)
 
     @cached_property
     def shared(self) -> Array:
-        """What errors of two series at one origin have in common: mean correlations by target."""
+        """Mean correlation between the errors of two series at one origin, by target."""
         counts = np.diff(self._begins)
         if len(counts) < 2 or counts.max() < 2:
             return np.zeros(self.ranks.shape[2])
@@ -136,14 +132,14 @@ class ErrorPaths:
         pairs = np.bincount(blocks, counts * (counts - 1))[:, None]
         found = np.zeros((number, products.shape[1]))
         np.add.at(found, blocks, products)
-        # A correlation that may be chance becomes 0: it would add up over many series.
+        # A correlation that may be chance becomes 0: it would add up in totals of many series.
         mean = np.maximum(found.sum(axis=0) / pairs.sum(), 0)
         error = np.sum((found - mean * pairs) ** 2, axis=0) / pairs.sum() ** 2
         return np.where(mean**2 > 4 * error, np.minimum(mean, 1), 0.0)
 
     @cached_property
     def _scores(self) -> Array:
-        """Normal scores without each series' mean, of variance 1 by target."""
+        """Normal scores, less each series' mean, of variance 1 by target."""
         scores = _SCORES[self.ranks]
         sums = np.zeros((len(self.keys), *scores.shape[1:]))
         np.add.at(sums, self.series, scores)
@@ -159,21 +155,20 @@ class ErrorPaths:
 
     @cached_property
     def _spans(self) -> Array:
-        """How many of the 255 ranks a group of ties covers, ``(ranks, steps, targets)``."""
+        """How many of 255 ranks the errors of equal rank cover, ``(ranks, steps, targets)``."""
         cells = self.ranks.reshape(len(self.ranks), -1).astype(np.intp)
         cells += _RANKS * np.arange(cells.shape[1])
-        counts = np.bincount(cells.ravel(), minlength=_RANKS * cells[0].size)
-        return counts.reshape(*self.ranks.shape[1:], _RANKS).transpose(2, 0, 1) * (
-            _RANKS / len(self.ranks)
-        )
+        counts = np.bincount(cells.ravel(), minlength=_RANKS * cells.shape[1])
+        counts = counts.reshape(*self.ranks.shape[1:], _RANKS).transpose(2, 0, 1)
+        return counts * (_RANKS / len(self.ranks))
 
     def _paths(self, origins: IntArray, key: int) -> tuple[IntArray, BoolArray]:
         """Return a series' path at each origin, and True where it has one."""
         place = int(np.searchsorted(self.keys, np.uint64(key)))
         numbers = origins * len(self.keys) + place
         found = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
-        kept = place < len(self.keys) and int(self.keys[place]) == key
-        return found, kept & (self._numbers[found] == numbers)
+        known = place < len(self.keys) and int(self.keys[place]) == key
+        return found, known & (self._numbers[found] == numbers)
 
     @cached_property
     def _numbers(self) -> IntArray:
@@ -186,23 +181,20 @@ class ErrorPaths:
         return np.searchsorted(self.origins, np.arange(int(self.origins[-1]) + 2))
 
     def with_units(self, values: Array, keys: Array) -> Array:
-        """Append both tails' units of length to ``(series, steps, targets, quantiles)``.
-
-        A series not in ``self.keys`` gets half the mean distance between its outermost quantiles.
-        """
+        """Append both tails' units to forecasts ``(series, steps, targets, quantiles)``."""
         return self.tails.with_units(values, *self._tails_of(keys))
 
     def narrow(self, values: Array, keys: Array) -> BoolArray:
         """Return True for each forecast with a target whose quantiles hardly differ at any step."""
-        places, kept = self._tails_of(keys)
-        units = np.where(kept[:, None, None], self.tails.units[places], 0).max(axis=2)
+        places, known = self._tails_of(keys)
+        units = np.where(known[:, None, None], self.tails.units[places], 0).max(axis=2)
         half = (values[..., -1] - values[..., 0]) / 2
-        wide, known = half > _NARROW * units[:, None], np.isfinite(half)
-        found: BoolArray = (known.any(axis=1) & ~wide.any(axis=1)).any(axis=1)
+        wide, present = half > _NARROW * units[:, None], np.isfinite(half)
+        found: BoolArray = (present.any(axis=1) & ~wide.any(axis=1)).any(axis=1)
         return found
 
     def _tails_of(self, keys: Array) -> tuple[IntArray, BoolArray]:
-        """Return the places of series among ``self.keys``, and True where they are there."""
+        """Return the place of each key in ``self.keys``, and True if it is there."""
         places = np.searchsorted(self.keys, keys) % len(self.keys)
         return places, self.keys[places] == keys
 
@@ -265,9 +257,9 @@ def unpacked(text: Any, size: int) -> bytes:
 
 
 def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, targets: int) -> IntArray:
-    """Return the windows to keep paths of: all, if they fit into 1 MB."""
-    # Otherwise paths of at most a thousand origins are kept, of as many series as fit, by smallest
-    # key. Keys are digests, so these series are a random sample.
+    """Return the windows whose paths to keep: all, if they fit into ``MOST_BYTES``."""
+    # Otherwise those of at most a thousand origins, drawn at random, and of as many series as fit,
+    # by smallest key. Keys are digests, so these series are a random sample.
     windows = np.arange(len(series))
     of_path, of_series = steps * targets + _INDEX, _KEY + 2 * _UNIT * targets
     if len(windows) * of_path + len(keys) * of_series > MOST_BYTES:
@@ -277,11 +269,11 @@ def kept_paths(origins: Array, series: IntArray, keys: Array, steps: int, target
     counts = np.bincount(series[windows], minlength=len(keys))[order]
     fitting = order[np.cumsum(counts * of_path + of_series * (counts > 0)) <= MOST_BYTES]
     chosen = windows[np.isin(series[windows], fitting)]
-    # Even one series may not fit, if horizon and targets are many: then random windows are kept.
-    few = np.random.default_rng(0).permutation(windows)[
-        : max(MOST_BYTES // (of_path + of_series), 1)
-    ]
-    return chosen if len(chosen) else np.sort(few)
+    if len(chosen):
+        return chosen
+    # Not even one series fits, if steps and targets are many: then random windows are kept.
+    few = max(MOST_BYTES // (of_path + of_series), 1)
+    return np.sort(np.random.default_rng(0).permutation(windows)[:few])
 
 
 def key_of(label: Any) -> int:
@@ -302,9 +294,9 @@ def _scores_at(ranks: Array) -> Array:
 
 def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
-    # A missing error is filled in, as a normal score: a regression on the steps beside it, plus the
-    # residual of another origin, the same one for all series. So steps and series vary together as
-    # they do where no error is missing. A path without any error of a target gets random ones.
+    # A missing error is filled in, as a normal score: a regression on the steps beside it, plus a
+    # residual of another origin, the same origin for all series. So steps and series vary together
+    # as they do without missing errors. A path without any error of a target gets random ones.
     ranks, generator = _ranked(errors), np.random.default_rng(0)
     scores = np.where(np.isnan(errors), np.nan, _SCORES[ranks])
     steps, numbers = range(errors.shape[1]), origins * (series.max() + 1) + series

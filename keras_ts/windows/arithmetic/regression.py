@@ -1,11 +1,9 @@
-"""Ridge regression from sums over rows, for outputs or the steps of a forecast, in fixed memory.
+"""Ridge regression, mostly from sums of products over rows, so that memory is fixed.
 
-A linear map of a window has one weight per step, and a series of a thousand steps determines only
-a few of them. A penalty shrinks the others. How large it must be depends on the noise, which is
-unknown beforehand; an information criterion chooses it from the same sums.
-
-All steps of a forecast share the inputs of the window, and each step adds the columns known ahead
-at that step.
+``RidgeSums`` has the same inputs for all outputs, and chooses a penalty for each: a linear map of a
+window has one weight per step, of which a series of a thousand rows determines only a few.
+``shrunken`` chooses one for few rows. ``StepSums`` is for the steps of a forecast, which share the
+inputs of the window; each step adds the columns known ahead at that step.
 """
 
 from typing import NamedTuple, Self
@@ -14,31 +12,32 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# Penalties to choose from, in units of the mean diagonal of ``X'X``. The last shrinks every weight
-# to 0.
+# Penalties of ``RidgeSums``, in units of the mean diagonal of ``X'X``. The last shrinks every
+# weight to 0.
 _PENALTIES = np.append(np.logspace(-5, 2, 29), np.inf)
+# Penalties of ``shrunken``, in units of rows, for columns with a range of 1.
+_IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
+# The penalty of ``StepSums``, for inputs with a variance of 1.
+_PENALTY = 1e-3
 _TINY = np.finfo("float64").tiny
 # Stands for zero residual degrees of freedom; such a fit is never chosen.
 _NO_ROWS = 1e-9
-# Least share of ``X'X`` that the rows with an output must have. A smaller one is mostly rounding.
+# The rows with an output must have at least this share of ``X'X``: less is mostly rounding.
 _LEAST = 1e-8
-# The penalty of the steps of a forecast, for inputs with a variance of 1.
-_PENALTY = 1e-3
 
 
 class RidgeSums:
     """Sums over rows of inputs and outputs, and the ridge coefficients that follow from them."""
 
-    # With the inputs ``X``, an output ``y`` and weights ``w``, the coefficients minimize ``sum(w (y
-    # - Xb)^2) + k |b|^2``. Of 30 penalties ``k`` each output gets the one with the least corrected
-    # information criterion ``log(sum(w (y - Xb)^2)) + 2 (t + 1) / (n - t - 2)``, where ``t`` is the
-    # trace of the matrix that maps ``y`` to its fit, and stays below ``n - 2`` (Hurvich, Simonoff
-    # and Tsai, Journal of the Royal Statistical Society B 1998). For many rows this is generalized
-    # cross-validation, which overfits few rows. The number of rows ``n`` is ``sum(w)^2 /
-    # sum(w^2)``, so that rows of weight 0 do not count. The largest penalty is infinite: if no
-    # inputs help, the coefficients are 0. There is no intercept, so that inputs of 0 give outputs
-    # of 0. The last ``others`` of the inputs are of another kind: each is scaled to the mean square
-    # of the first ones, so that one penalty suits both.
+    # With inputs ``X``, an output ``y`` and weights ``w``, the coefficients ``b`` minimize
+    # ``sum(w (y - Xb)^2) + k |b|^2``. There is no intercept: inputs of 0 give outputs of 0. Each
+    # output gets the penalty ``k`` with the least corrected information criterion
+    # ``log(sum(w (y - Xb)^2)) + 2 (t + 1) / (n - t - 2)``, where ``t``, the trace of the matrix
+    # that maps ``y`` to its fit, stays below ``n - 2`` (Hurvich, Simonoff and Tsai, Journal of the
+    # Royal Statistical Society B 1998). For many rows this is generalized cross-validation, which
+    # overfits if rows are few. ``n`` is ``sum(w)^2 / sum(w^2)``: rows of weight 0 do not count.
+    # Each of the last ``others`` inputs is scaled to the mean square of all inputs before them, so
+    # that one penalty suits both.
 
     def __init__(self, inputs: int, outputs: int, others: int = 0) -> None:
         self._others = others
@@ -51,7 +50,7 @@ class RidgeSums:
         self._lacking: dict[int, Array] = {}
 
     def add(self, inputs: Array, outputs: Array, weights: Array) -> None:
-        """Add rows with weights; inputs are finite, and outputs that are not are missing."""
+        """Add rows with weights; inputs must be finite, and outputs that are not are missing."""
         some = np.isfinite(outputs).any(axis=1)
         inputs, outputs, weights = inputs[some].astype("float64"), outputs[some], weights[some]
         present = np.isfinite(outputs)
@@ -68,7 +67,7 @@ class RidgeSums:
             self._lacking[output] = self._lacking.get(output, 0.0) + of_rows
 
     def coefficients(self) -> Array:
-        """Return the coefficients, float64 ``(inputs, outputs)``; 0 if all inputs are 0."""
+        """Return the coefficients ``(inputs, outputs)``; 0 if all inputs are 0."""
         coefficients = np.zeros_like(self._cross)
         complete = [i for i in range(len(self._squares)) if i not in self._lacking]
         if complete:
@@ -80,11 +79,9 @@ class RidgeSums:
     def _solved(self, gram: Array, outputs: list[int]) -> Array:
         """Return the coefficients of outputs that are fitted to the same rows."""
         cross, squares = self._cross[:, outputs], self._squares[outputs]
-        if not np.trace(gram) > _LEAST * np.trace(self._gram):
-            return np.zeros_like(cross)
         first, sizes = len(gram) - self._others, np.diag(gram)
         unit = sizes[:first].mean()
-        if not unit > 0:
+        if not (unit > 0 and sizes.sum() > _LEAST * np.trace(self._gram)):
             return np.zeros_like(cross)
         factors = np.ones((len(sizes), 1))
         factors[first:, 0] = np.sqrt(unit / np.where(sizes[first:] > 0, sizes[first:], np.inf))
@@ -103,13 +100,10 @@ class RidgeSums:
         return factors * (directions @ (along / (spectrum[:, None] + penalty)))
 
 
-# Penalties for few rows, in units of rows: columns get a range of 1. The errors of left-out rows,
-# which have a closed form, choose one: no information criterion estimates the noise of few rows.
-_IN_ROWS = (0.1, 0.3, 1.0, 3.0, 10.0, 1e12)
-
-
 def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array, float]:
     """Return input means, coefficients, and the penalty with the least error of left-out rows."""
+    # The errors of left-out rows have a closed form. An information criterion would have to
+    # estimate the noise, which few rows do not allow.
     center, scaled, size = _ranged(inputs)
     left = outputs - outputs.mean(axis=0)
     spread = np.square(left).sum(axis=0)
@@ -125,19 +119,19 @@ def shrunken(inputs: Array, outputs: Array) -> tuple[Array, Array, float]:
 
 
 def leverages(inputs: Array, penalty: float) -> Array:
-    """Return the share that each row has in its own fit by ``shrunken``, ``(rows,)``."""
-    # The error of a row that is left out is its error over one minus this share.
+    """Return the leverage of each row in ``shrunken``, ``(rows,)``."""
+    # If a row is left out, its error is divided by one minus its leverage.
     return _mapped(_ranged(inputs)[1], penalty)[1]
 
 
 def _mapped(scaled: Array, penalty: float) -> tuple[Array, Array]:
-    """Return what maps outputs to coefficients, and each row's share in its own fit."""
+    """Return the matrix that maps outputs to coefficients, and the leverage of each row."""
     solved = np.linalg.solve(scaled.T @ scaled + penalty * np.eye(scaled.shape[1]), scaled.T)
     return solved, 1 / len(scaled) + (scaled.T * solved).sum(axis=0)
 
 
 def _ranged(inputs: Array) -> tuple[Array, Array, Array]:
-    """Return the means of columns, the columns centered and over their ranges, and the ranges."""
+    """Return the means of columns, the columns centered and divided by ranges, and the ranges."""
     inputs = inputs.astype("float64")
     center, size = inputs.mean(axis=0), np.ptp(inputs, axis=0)
     size = np.where(size > 0, size, 1.0)
@@ -147,8 +141,8 @@ def _ranged(inputs: Array) -> tuple[Array, Array, Array]:
 class _Unit(NamedTuple):
     """An origin and a unit for each column."""
 
-    # Numbers far from 0 lose digits in sums of products, so an origin near them is subtracted. The
-    # squares of very large numbers overflow, so all are divided by a power of two.
+    # Numbers far from 0 lose digits in sums of products, so that their mean is subtracted. The
+    # squares of very large numbers overflow, so that all are divided by a power of two.
 
     origin: Array
     unit: Array
@@ -163,12 +157,12 @@ class _Unit(NamedTuple):
         return cls(total / np.maximum(present.sum(axis=axes), 1) * unit, unit)
 
     def take(self, values: Array) -> Array:
-        """Return values in this unit."""
+        """Return values in this unit, counted from the origin."""
         return (values - self.origin) / self.unit
 
 
 class _Units(NamedTuple):
-    """The units of shared inputs, of each step's own columns, and of targets."""
+    """The units of the window's inputs, of the columns known ahead, and of targets."""
 
     window: _Unit
     ahead: _Unit
@@ -176,7 +170,7 @@ class _Units(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The coefficients of one target, by step."""
+    """The regression of one target, by step."""
 
     units: _Units
     window: Array  # (inputs, steps)
@@ -192,15 +186,15 @@ class Line(NamedTuple):
 
 
 class StepSums:
-    """Sums of products over the windows of one target; each step adds ``columns`` known ahead."""
+    """Sums of products over windows for one target; each step adds ``columns`` known ahead."""
 
     def __init__(self, inputs: int, steps: int, columns: int) -> None:
         self._shared = np.zeros((1 + inputs, 1 + inputs))
         self._cross = np.zeros((1 + inputs, steps, columns + 1))
         self._per_step = np.zeros((steps, columns, columns + 1))
-        # The products over windows that lack a target at a step, by step: they are subtracted.
+        # By step, products over the windows that lack its target, to subtract from those of all.
         self._absent: dict[int, Array] = {}
-        self._units: _Units | None = None  # All steps have the same.
+        self._units: _Units | None = None  # Of the first windows, and the same at all steps.
 
     def add(self, window: Array, ahead: Array, y: Array, weights: Array | None = None) -> None:
         """Add finite inputs and targets ``y``, ``(windows, steps)``, NaN where one is missing."""
@@ -254,17 +248,18 @@ def _solved(
     shared: Array, cross: Array, per_step: Array, shared_squares: Array, step_squares: Array
 ) -> tuple[Array, Array, Array]:
     """Return ridge coefficients and constants from sums of products."""
-    # ``shared``, ``(1 + inputs, 1 + inputs)``, holds products of a column of ones and the inputs.
-    # ``cross``, ``(1 + inputs, steps, columns + 1)``, holds theirs with each step's columns and
-    # target. ``per_step``, ``(steps, columns, columns + 1)``, holds products of each step's columns
-    # with themselves and with its target. The inputs that all steps share are eliminated first:
-    # their products are factorized once, and leave a system of the step's columns for each step.
+    # The inputs that all steps share are eliminated first: their products are factorized once, and
+    # leave a system of the step's columns for each step. The sums of products are
+    # ``shared``, ``(1 + inputs, 1 + inputs)``: of a column of ones and the inputs;
+    # ``cross``, ``(1 + inputs, steps, columns + 1)``: of these with each step's columns and target;
+    # ``per_step``, ``(steps, columns, columns + 1)``: of each step's columns with themselves and
+    # with the step's target.
     count = shared[0, 0]
     means, of_step = shared[0, 1:] / count, cross[0] / count
     gram = shared[1:, 1:] / count - means[:, None] * means
     mixed = cross[1:] / count - means[:, None, None] * of_step
     steps = per_step / count - of_step[:, :-1, None] * of_step[:, None]
-    # In units of the standard deviations.
+    # All is divided by standard deviations.
     units = _inverse_deviation(np.diag(gram), shared_squares[1:] / count)
     step_units = _inverse_deviation(np.diagonal(steps, axis1=1, axis2=2), step_squares / count)
     gram = gram * units[:, None] * units

@@ -1,7 +1,7 @@
 """Which windows each batch of each epoch holds: arithmetic, with part of the order cached.
 
-Several workers may share every batch. The order, the batches and the padding do not depend on the
-number of workers, so that together they make the same steps as a single one.
+Several workers may share every batch. Order and batches do not depend on their number, so that
+together they train on the same batches as a single worker.
 """
 
 from dataclasses import dataclass
@@ -24,21 +24,20 @@ Remainder = Literal["keep", "drop", "pad"]
 class BatchSampler(PickledByFields):
     """The order of all windows in each epoch, the batches, and the rows of one worker."""
 
-    # A *place* is an index into an epoch's order of all windows: place 0 holds the first window
-    # that the epoch reads. A *position* is an index into the rows of this worker, batch after
-    # batch.
+    # A *place* is an index into an epoch's order of all windows. A *position* is an index into the
+    # rows that this worker reads in an epoch, batch after batch.
 
     ranges: WindowRanges
-    batch_size: int  # Windows that all workers read in a batch: a multiple of ``shards * devices``.
+    batch_size: int  # Of all workers together: a multiple of ``shards * devices``.
     # "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with the first
     # windows of the epoch.
     remainder: Remainder
     shuffle: bool  # True for a permutation per epoch, False for time order.
-    seed: int  # The permutations depend on it, and on the epoch.
+    seed: int  # The permutations depend on the seed and the epoch.
     shards: int = 1  # Number of workers that share every batch in equal parts.
     shard: int = 0  # Index of this worker. Its rows follow those of the workers before it.
-    # Devices that share a worker's rows of every batch. With "keep", the last batch is filled up to
-    # a multiple of ``shards * devices``.
+    # Devices that share a worker's rows of every batch. With "keep", a last batch that is not full
+    # is filled up to a multiple of ``shards * devices``.
     devices: int = 1
 
     def __post_init__(self) -> None:
@@ -46,34 +45,33 @@ class BatchSampler(PickledByFields):
         if self.remainder == "drop":
             rest = 0
         self.batches = full + (rest > 0)  # In an epoch.
-        together = self.batch_size if self.remainder == "pad" else self.shards * self.devices
-        filled = -(-rest // together) * together
+        multiple = self.batch_size if self.remainder == "pad" else self.shards * self.devices
+        filled = -(-rest // multiple) * multiple
         # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
-        # Rows in all batches: more than ``size`` if there is padding, which comes last.
+        # Rows of this worker in an epoch, and how many are windows: the others, the last, are
+        # padding.
         self.positions = self._last + self._last_rows
         begin = self.shard * self._last_rows
-        # Windows that this worker reads in an epoch.
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
-        # True if windows have weights: some worker's epoch may be padded.
+        # True if windows have weights: the last batch may be padded, here or in another worker.
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
         self._stretch: tuple[Any, Any, Any] = None, None, None
 
     @property
     def total(self) -> int:
-        """Number of windows that all workers share."""
+        """Number of windows of all workers."""
         return self.ranges.total
 
     def bounds(self, batch: int) -> tuple[int, int]:
         """Return the first position of a batch, and the one after its last."""
         begin = batch * self._rows
-        end = begin + self._rows
-        return begin, end if end <= self.positions else self.positions
+        return begin, min(begin + self._rows, self.positions)
 
     def windows(self, epoch: int, begin: int, end: int) -> tuple[IntArray, IntArray]:
-        """Return the windows at positions ``begin .. end - 1`` of an epoch."""
+        """Return numbers and starts of windows at positions ``begin .. end - 1`` of an epoch."""
         # Positions from ``size`` on are padding: the first windows of the epoch again.
         number, first = divmod(begin, _STRETCH)
         # One tuple, replaced at once, so that other threads see either the old one or the new.
@@ -84,33 +82,28 @@ class BatchSampler(PickledByFields):
             self._stretch = (epoch, number), windows, starts
         last = first + end - begin
         if last <= _STRETCH:
-            chosen = windows[first:last]
-            return chosen, chosen if starts is windows else starts[first:last]
+            return windows[first:last], starts[first:last]
         rest = self.windows(epoch, begin - first + _STRETCH, end)
         return np.concatenate([windows[first:], rest[0]]), np.concatenate([starts[first:], rest[1]])
 
     def weights(self, begin: int, end: int) -> Array:
-        """Return the weight of each position, which keeps padding out of the loss."""
+        """Return weights of positions ``begin .. end - 1``, which keep padding out of the loss."""
         # Keras averages a loss over the rows of a batch, padding included. So padding weighs 0, and
-        # each window of a padded batch weighs ``rows / windows``: the loss and the gradient of each
-        # step are then those of its windows alone.
+        # each window of a padded batch weighs ``rows / windows``: loss and gradient of the batch
+        # are then those of its windows alone.
         positions = np.arange(begin, end)
         weights = np.where(positions < self._last, *self._weights)
         weights[positions >= self.size] = 0
         return weights
 
     def _ordered(self, epoch: int, number: int) -> IntArray:
+        """Return the windows of a stretch of an epoch's order."""
         begin = number * _STRETCH
-        places = self._places(np.arange(begin, min(begin + _STRETCH, self.positions)))
+        places = np.arange(begin, min(begin + _STRETCH, self.positions))
+        if self.shards > 1:
+            batch, row = np.divmod(places, self._rows)
+            rows = np.where(places < self._last, self._rows, self._last_rows)
+            places = batch * self.batch_size + self.shard * rows + row
         if begin + _STRETCH > self.size:  # Padding starts over at the first place.
             places %= self.total
-        if not self.shuffle:
-            return places
-        return Permutation(self.total, self.seed, epoch)(places)
-
-    def _places(self, positions: IntArray) -> IntArray:
-        if self.shards == 1:
-            return positions
-        batch, row = np.divmod(positions, self._rows)
-        rows = np.where(positions < self._last, self._rows, self._last_rows)
-        return batch * self.batch_size + self.shard * rows + row
+        return Permutation(self.total, self.seed, epoch)(places) if self.shuffle else places

@@ -1,4 +1,4 @@
-"""The mean size of steps, and the mean and deviation of columns, of series and of windows."""
+"""Scales of series and windows: mean absolute steps, means and standard deviations."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,11 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.geometry import in_blocks, in_pieces, run_positions
 
+# Rows that are read at once.
+_BLOCK = 1 << 20
+# The most series to read, one by one: more would hardly change medians of their moments.
+_MOST_SERIES = 1 << 14
+
 
 def mean_absolute_steps(
     values: Array,
@@ -16,17 +21,16 @@ def mean_absolute_steps(
     columns: IntArray,
     lag: int = 1,
     places: IntArray | None = None,
-    block: int = 1 << 20,
+    block: int = _BLOCK,
     squares: bool = False,
 ) -> Array:
-    """Return the mean absolute step of each span and column, ``(spans, columns)``."""
-    # It is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span:
-    # the scale of Hyndman and Koehler, *Another look at measures of forecast accuracy* (2006). It
-    # is 0 if there is no such step. A step no larger than rounding counts as 0: its inverse would
-    # be a huge weight for a constant series. Spans, such as one per series, are disjoint and in
-    # order. ``places`` are the increasing times ``t`` of the positions; by default the positions
-    # themselves. At most ``block`` positions are read at once. With ``squares``, a last axis also
-    # holds the mean squared steps, the scales of RMSSE.
+    """Return the mean absolute step of each span of rows and column, ``(spans, columns)``."""
+    # This is the mean of ``|y[t] - y[t - lag]|`` where both values are finite and within the span
+    # (0 if there is no such step): the scale of Hyndman and Koehler, *Another look at measures of
+    # forecast accuracy* (2006). A step no larger than rounding counts as 0: otherwise a constant
+    # series would get a huge weight, the inverse of its scale. Spans are disjoint and in order.
+    # ``places`` are the increasing times ``t`` of the rows, by default their positions. With
+    # ``squares``, a last axis holds the mean absolute and the mean squared steps, for RMSSE.
     totals = np.zeros((1 + squares, len(begin), len(columns)))
     count = np.zeros(totals.shape[1:])
     for start in range(lag if places is None else 1, len(values), block):
@@ -58,7 +62,7 @@ def mean_absolute_steps(
 
 def window_scales(past: Any, ops: Any = np) -> Any:
     """Return the mean absolute step within each window, ``(windows, columns)``."""
-    # It is the scale of conformal prediction, for arrays or, with ``keras.ops``, for tensors. Steps
+    # Conformal prediction divides errors by this scale. With ``keras.ops`` it takes tensors. Steps
     # to or from a value that is not finite are left out; if none is left, the scale is 0.
     with np.errstate(invalid="ignore"):
         steps, missing = parted(ops.abs(past[:, 1:] - past[:, :-1]), ops)
@@ -67,13 +71,13 @@ def window_scales(past: Any, ops: Any = np) -> Any:
 
 
 def known_steps(past: Any, ops: Any = np) -> Any:
-    """Return how many steps of each window have a value, ``(windows, columns)``."""
+    """Return the number of finite values of each window, ``(windows, columns)``."""
     values, missing = parted(past, ops)
     return ops.sum(ops.where(missing, ops.zeros_like(values), ops.ones_like(values)), axis=1)
 
 
 def parted(values: Any, ops: Any = np) -> tuple[Any, Any]:
-    """Return the values with 0 in place of NaN and infinity, and a mask that is True there."""
+    """Return the values with 0 for NaN and infinity, and a mask that is True for these."""
     # NaN and infinity times 0 are NaN. The condition has to be an ``isnan``: any other ``where``
     # becomes a sum of products in tf2onnx, to which the NaN that is not chosen adds NaN * 0.
     with np.errstate(invalid="ignore"):
@@ -81,12 +85,8 @@ def parted(values: Any, ops: Any = np) -> tuple[Any, Any]:
     return ops.where(missing, ops.zeros_like(values), values), missing
 
 
-# Rows of a memory map that are read at once.
-_BLOCK = 1 << 20
-
-
 def merged(begin: IntArray, end: IntArray) -> IntArray:
-    """Merge spans of rows into disjoint ones, in order, ``(spans, 2)``."""
+    """Merge spans that touch or overlap; return those left, in order, ``(spans, 2)``."""
     order = np.argsort(begin, kind="stable")
     begin, reach = begin[order], np.maximum.accumulate(end[order])
     breaks = np.flatnonzero(begin[1:] > reach[:-1])
@@ -95,27 +95,21 @@ def merged(begin: IntArray, end: IntArray) -> IntArray:
 
 def moments(values: Array, spans: Any) -> tuple[Array, Array]:
     """Return mean and standard deviation of the finite values of each column in disjoint spans."""
-    columns = 1 if values.ndim == 1 else values.shape[1]
-    count = np.zeros(columns)
-    total = np.zeros(columns)
+    count, total, squares = np.zeros((3, 1 if values.ndim == 1 else values.shape[1]))
     for block, finite in _blocks(values, spans):
         count += finite.sum(axis=0)
         total += block.sum(axis=0)
-    mean = total / np.maximum(count, 1)
+    count = np.maximum(count, 1)
+    mean = total / count
     # A second pass, since E[x^2] - E[x]^2 loses its digits for a column far from 0.
-    squares = np.zeros(columns)
     for block, finite in _blocks(values, spans):
         squares += np.square(np.where(finite, block - mean, 0.0)).sum(axis=0)
-    return mean, np.sqrt(squares / np.maximum(count, 1))
-
-
-# The most series to read, one by one: more would hardly change medians of their moments.
-_MOST_SERIES = 1 << 14
+    return mean, np.sqrt(squares / count)
 
 
 def moments_by_series(values: Array, begin: IntArray, end: IntArray) -> tuple[IntArray, Any, Any]:
     """Return indices of series, and means and deviations of their columns, NaN without a value."""
-    # Series are laid end to end. If there are too many, some that are spread evenly are read.
+    # If there are too many series, some of them, evenly spread, are read.
     chosen: IntArray = np.arange(len(begin))
     if len(begin) > _MOST_SERIES:
         chosen = np.linspace(0, len(begin) - 1, _MOST_SERIES).astype(np.int64)
@@ -133,7 +127,7 @@ def moments_by_series(values: Array, begin: IntArray, end: IntArray) -> tuple[In
 
 
 def _blocks(values: Array, spans: Any) -> Iterator[tuple[Array, Array]]:
-    """Yield blocks of rows as float64, 0 where a value is not finite, and masks of the finite."""
+    """Yield blocks of rows in float64, 0 where not finite, and masks of the finite values."""
     begin, end = np.reshape(spans, (-1, 2)).T
     span, done, count = in_pieces(end - begin, _BLOCK)
     first = begin[span] + done

@@ -1,8 +1,8 @@
 """Batches for ``tf.data``, which reads many in one call into Python, and for Grain.
 
-A call from tf.data into Python costs as much as several elements, and each function in a pipeline
-costs milliseconds at the start of every pass. So a single function reads dozens of batches at once,
-which the pipeline splits up. Grain is imported only when a Grain dataset is asked for.
+A call from tf.data into Python is slow, and each function in a pipeline costs milliseconds at the
+start of every pass. So a single function reads dozens of batches at once, which the pipeline splits
+up. TensorFlow and Grain are imported only by the functions that need them.
 """
 
 import itertools
@@ -20,8 +20,7 @@ from keras_ts.windows.arithmetic.sampler import BatchSampler
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# A call reads as many batches as fit into these bytes, up to a number that hides the cost of the
-# call. More would only cost memory.
+# A call reads as many batches as fit into these bytes, but at most so many that its own cost hides.
 _CALL_BYTES = 1 << 23
 _CALL_BATCHES = 64
 
@@ -31,7 +30,7 @@ class Source(Protocol):
 
     @property
     def sampler(self) -> BatchSampler:
-        """The order of the windows, and its batches."""
+        """The order of the windows, and the batches."""
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
         """Return the windows at positions ``begin .. end - 1`` of an epoch, as a batch."""
@@ -40,9 +39,9 @@ class Source(Protocol):
 class _Reader:
     """Reads the batches of one call."""
 
-    # TensorFlow keeps a function that a pipeline calls until the process ends, with all that the
-    # function refers to. So that function refers to this object weakly, and the ``tf.data.Dataset``
-    # owns it: the series are freed with the dataset.
+    # TensorFlow keeps a function that a pipeline calls, and all that the function refers to, until
+    # the process ends. So the function has a weak reference to this object, and the
+    # ``tf.data.Dataset`` a strong one: the series are freed with the dataset.
 
     def __init__(self, source: Source, begin: Callable[[], int]) -> None:
         sampler = source.sampler
@@ -64,10 +63,12 @@ class _Reader:
         """Return the epoch of a pass, and the batches of a call; a negative epoch begins a pass."""
         sampler = self._source.sampler
         epoch = np.int64(self._begin() if epoch < 0 else epoch)
-        # The last batch, which may be smaller, has the last call to itself.
-        start = int(number) * self._per_call
-        start = self._last if number == self.calls - 1 else start
-        stop = sampler.batches if start == self._last else min(start + self._per_call, self._last)
+        # The last call reads the last batch alone, since it may be smaller.
+        if number == self.calls - 1:
+            start, stop = self._last, sampler.batches
+        else:
+            start = int(number) * self._per_call
+            stop = min(start + self._per_call, self._last)
         begins, ends = sampler.bounds(start)[0], sampler.bounds(stop - 1)[1]
         read = keras.tree.flatten(self._source.read(int(epoch), begins, ends))
         return [epoch, *(array.reshape(stop - start, -1, *array.shape[1:]) for array in read)]
@@ -83,7 +84,8 @@ def batches(
     calls, length, structure = reader.calls, reader.length, reader.structure
     shapes = [row.shape[1:] for row in reader.rows]
     dtypes = [tf.int64, *(tf.as_dtype(row.dtype) for row in reader.rows)]
-    # While a function is traced, only the dataset's functions survive, so they own the reader.
+    # If the dataset is made inside a ``tf.function``, only its own functions survive the tracing,
+    # so they get a strong reference.
     held: Callable[[], _Reader | None] = (
         weakref.ref(reader) if tf.executing_eagerly() else lambda: reader
     )
@@ -109,10 +111,9 @@ def batches(
             with_last(tf.equal(number, calls - 1))
         return tf.data.Dataset.from_tensor_slices(parts)
 
-    # A scan, not a map: its state belongs to the pass, so that overlapping passes each keep their
-    # epoch.
+    # A scan, not a map: its state, the epoch, belongs to the pass, and passes may overlap.
     pieces = tf.data.Dataset.range(calls).scan(np.int64(-1), call).prefetch(1)
-    # Otherwise tf.data would read a batch ahead of the consumer, and count it too early.
+    # A prefetch after ``hand_out`` would count the last batch before the consumer asks for it.
     options = tf.data.Options()
     options.experimental_optimization.inject_prefetch = False
     dataset = pieces.flat_map(hand_out).with_options(options)
@@ -127,15 +128,12 @@ def to_tf(source: Source, first: int) -> "tf.data.Dataset":
 
     passes = tf.Variable(first, dtype=tf.int64, trainable=False)
 
-    # A pass counts with its last batch, which is never read ahead. So a pass that was only begun,
-    # or read ahead and thrown away, does not use up an epoch.
+    # A pass counts once its last batch is handed out. So a pass that was only begun, or read ahead
+    # and thrown away, does not use up an epoch.
     def with_last(is_last: Any) -> None:
         passes.assign_add(tf.cast(is_last, tf.int64))
 
-    def begin() -> int:
-        return int(passes.numpy())
-
-    counted = batches(source, begin, with_last=with_last)
+    counted = batches(source, lambda: int(passes.numpy()), with_last=with_last)
     return counted.apply(tf.data.experimental.assert_cardinality(source.sampler.batches))
 
 
@@ -162,7 +160,7 @@ def to_grain(source: Source, first: int) -> Any:
 
 def to_iter_dataset(source: Source, single: bool) -> Any:
     """Return a ``grain.IterDataset``; each new pass over it reads the next epoch."""
-    # It holds batches of tensors or, if ``single``, windows as arrays without an axis of the batch.
+    # Its elements are batches of tensors or, if ``single``, single windows as arrays.
     import grain
 
     class Pass(grain.DatasetIterator):

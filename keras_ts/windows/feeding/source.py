@@ -1,7 +1,8 @@
-"""``WindowSource``: returns the batch at a place in the order of an epoch, for every framework.
+"""``WindowSource``: returns any batch of any epoch as NumPy arrays, for every framework.
 
-A source has no position, so that readers in several threads or frameworks cannot disturb each
-other. The state of a run holds the epoch and number of its next batch, and what fixes the order.
+A source does not keep how far anyone has read, so that readers in several threads or frameworks
+cannot disturb each other. The state of a run does: the epoch and number of its next batch, and the
+settings that determine the order.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,10 +37,11 @@ class WindowSource(PickledByFields):
     panel: FlatSeries
     sampler: BatchSampler
     weights: WindowWeights | None
-    # The rows before the first border, from which each series' scale is computed; None for all.
+    # The rows before the first border of ``split``, which alone give each series' scale; None for
+    # all rows.
     before: Part | None = None
-    # A function of seed, epoch and numbers of windows: how many of its latest inputs each window
-    # keeps; None for all. A window that begins before its series is not cut.
+    # Returns, for seed, epoch and numbers of windows, how many of its latest inputs each window
+    # keeps; None for all. A window that begins before its series keeps all.
     kept: Callable[[int, int, IntArray], IntArray] | None = None
 
     def read(self, epoch: int, begin: int, end: int) -> Any:
@@ -56,12 +58,11 @@ class WindowSource(PickledByFields):
         return batch
 
     def read_all(self) -> Any:
-        """Return all windows in time order, as views if one range of windows holds them all."""
+        """Return all windows in time order, as views if they are one range within a series."""
         if self._check_reads:
             check_values(self.panel, self.spec.handling)
         ranges = self.sampler.ranges
         first = int(ranges.first[0])
-        # A window that begins before its series is no view.
         if len(ranges.first) == 1 and first >= self.panel.offsets[ranges.series[0]]:
             last = first + ranges.step * (ranges.total - 1)
             starts: Any = slice(first, last + 1, ranges.step)
@@ -87,7 +88,7 @@ class WindowSource(PickledByFields):
         return Placement(self.panel, self.sampler.ranges, self.spec.geometry)
 
     def align(self, predictions: Array, levels: tuple[float, ...] | None) -> dict[str, Array]:
-        """Return a table of predictions for all windows, in time order."""
+        """Return a table of predictions for all windows: see ``WindowDataset.align``."""
         sampler = self.sampler
         if sampler.shuffle or sampler.size < sampler.total:
             raise ValueError(
@@ -117,7 +118,7 @@ class WindowSource(PickledByFields):
         if self.spec.min_inputs == 0:
             targets = inputs.reshape(*inputs.shape[:2], -1)[..., self.panel.columns.targets]
             unknown = ~np.isfinite(targets).any(axis=(1, 2))
-        if self.panel.columns.ahead or self.panel.by_series:
+        if gather.future or self.panel.by_series:
             ahead = gather.ahead(starts) if gather.future else None
             series = self.sampler.ranges.series_of(windows)
             constant = {part: rows[series] for part, rows in self.panel.by_series.items()}
@@ -128,7 +129,7 @@ class WindowSource(PickledByFields):
             weights = weights if padding is None else weights * padding
         if weights is None:
             return inputs, y
-        # Weights have one axis less than targets, so that Keras weighs windows and nothing else.
+        # With one axis less than targets, Keras weighs whole windows.
         return inputs, y, weights.reshape(len(weights), *[1] * (y.ndim - 2))
 
     @cached_property
@@ -139,7 +140,7 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def has_inexact_integers(self) -> bool:
-        """True if the backend changes integers of the series; for a memory map, if it might."""
+        """True if the backend would change integers of the series; for a memory map, if it may."""
         panel = self.panel
         # Windows that may begin before their series hold no integers.
         parts = [] if self.spec.geometry.before else [panel.values]
@@ -148,12 +149,12 @@ class WindowSource(PickledByFields):
 
     @cached_property
     def _check_reads(self) -> bool:
-        """True for a memory map if its values are checked as they are read."""
+        """True if values are checked as they are read: those of a memory map."""
         panel = self.panel
         return panel.on_disk and not panel.checked and not self.spec.handling.filters
 
 
-# A state fits a dataset only if these are equal, since they determine the windows and their order.
+# A state fits a dataset only if these are equal.
 _SAME_RUN = ("total", "batch_size", "remainder", "shuffle")
 
 
@@ -180,7 +181,7 @@ def checked_state(state: Any, sampler: BatchSampler, batches: int) -> tuple[int,
         raise ValueError(
             f"state['batch'] must be <= {batches}, the batches in an epoch. Received: {batch}."
         )
-    # A loop that counts for itself may be at the end of an epoch, the start of the next.
+    # After all batches of an epoch, a run goes on with the next epoch.
     return epoch + batch // batches, batch % batches, seed
 
 
@@ -202,8 +203,7 @@ class Placement:
         self, actual: Array, predictions: Array, levels: Sequence[float] | None = None
     ) -> dict[str, Array]:
         """Return one row per window, input (in sequences) and step: see ``WindowDataset.align``."""
-        # Inputs before their series, which have no timestamp, get no row. With ``levels``,
-        # predictions have a last axis of quantiles.
+        # An input of a sequence that lies before its series has no timestamp, and gets no row.
         shape = self.geometry
         windows = np.arange(self.ranges.total)
         inputs = np.arange(shape.window) if shape.sequence else np.array([shape.window - 1])
@@ -234,15 +234,14 @@ class Placement:
         values = (-1,) if columns == 1 else (-1, columns)
         names = output_names("prediction", levels)
         by_level = predictions.reshape(*values, len(names))
-        # The point or median first.
+        # The column of the median, or of point forecasts, comes first.
         forecasts = {"prediction": by_level[..., names.index("prediction")]}
         forecasts |= {name: by_level[..., place] for place, name in enumerate(names)}
         actual = actual.reshape(values)
         if shape.sequence and shape.before:
-            kept = np.flatnonzero(origin >= self.panel.offsets[series])
-            series, origin, step = series[kept], origin[kept], step[kept]
-            actual = actual[kept]
-            forecasts = {name: column[kept] for name, column in forecasts.items()}
+            inside = origin >= self.panel.offsets[series]
+            series, origin, step, actual = (of[inside] for of in (series, origin, step, actual))
+            forecasts = {name: column[inside] for name, column in forecasts.items()}
         labels = self.panel.labels
         return {
             "series": series if labels is None else label_column(labels)[series],
@@ -254,19 +253,20 @@ class Placement:
         }
 
     def _moments(self, flat: IntArray, series: IntArray) -> Array:
+        """Return the timestamps of flat positions or, without timestamps, their positions."""
         if self.panel.clock is not None:
-            first = np.maximum(flat, self.panel.offsets[series])
-            return self.panel.clock.stamps(first, self.panel.times_at(flat, series))
+            rows = np.maximum(flat, self.panel.offsets[series])
+            return self.panel.clock.stamps(rows, self.panel.times_at(flat, series))
         return flat - self.panel.offsets[series]
 
 
 def shapes_of(targets: tuple[int, ...], geometry: Geometry) -> list[tuple[int, ...]]:
-    """Return the shapes that forecasts of targets may have; any other is a mistake."""
+    """Return the shapes that forecasts may have for targets of a shape."""
     # Keras itself adds and drops a last axis of length 1.
     shapes = [targets, (*targets, 1)]
     if targets[-1:] == (1,) and len(targets) > 1:
         shapes.append(targets[:-1])
-    if geometry.horizon == 1:  # A single step may keep its axis.
+    if geometry.horizon == 1:  # Forecasts may have an axis for the single step.
         lead = 1 + geometry.sequence
         shapes.append((*targets[:lead], 1, *targets[lead:]))
     return shapes

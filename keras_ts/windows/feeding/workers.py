@@ -1,4 +1,4 @@
-"""Divides batches among the workers of a run, and refuses batches that they cannot share."""
+"""Divides batches among the processes of a run, and refuses batches that they cannot share."""
 
 from dataclasses import dataclass, replace
 
@@ -10,10 +10,10 @@ from keras_ts.windows.arithmetic.sampler import BatchSampler
 
 @dataclass(frozen=True)
 class Workers:
-    """The processes that share every batch of a run, and this one among them."""
+    """The processes that share every batch of a run, and the place of this process among them."""
 
-    count: int = 1  # Number of processes that read different windows.
-    index: int = 0  # Number of this process among them, from 0.
+    count: int = 1  # Number of groups of processes, mostly of one, that read different windows.
+    index: int = 0  # Number of the group of this process, from 0.
     devices: int = 1  # Number of devices that share the rows of a process.
 
     @classmethod
@@ -65,7 +65,7 @@ def check_share(sampler: BatchSampler) -> None:
     """Refuse batches on which Keras would train wrongly, or not at all, in this process."""
     workers = Workers.of_this_run()
     averages = _backends.averages_gradients()
-    if averages is not None:
+    if averages is not None:  # On PyTorch.
         if workers.count > 1 and not averages:
             raise RuntimeError(
                 f"Keras {keras.__version__} averages no gradients among the {workers.count} "
@@ -75,22 +75,22 @@ def check_share(sampler: BatchSampler) -> None:
                 "gradient of the batch. forecast and compare work in each process."
             )
         return
-    part = f"shard({sampler.shards}, {sampler.shard})" if sampler.shards > 1 else "a whole dataset"
     if workers.count > 1 and (sampler.shards, sampler.shard) != (workers.count, workers.index):
-        line = f"ds.shard({workers.count}, {workers.index})"
+        share = f"shard({sampler.shards}, {sampler.shard})"
         raise ValueError(
             f"This is process {workers.index} of the {workers.count} that share the batches of "
-            f"this run, and must read only its own rows: pass {line} to fit and as validation_data "
-            "(in general ds.shard(jax.process_count(), jax.process_index())), under "
-            f"keras.distribution.DataParallel(auto_shard_dataset=False). Received: {part}."
+            f"this run, and must read only its own rows: pass ds.shard({workers.count}, "
+            f"{workers.index}) to fit and as validation_data (in general "
+            "ds.shard(jax.process_count(), jax.process_index())), under "
+            "keras.distribution.DataParallel(auto_shard_dataset=False). Received: "
+            f"{share if sampler.shards > 1 else 'a whole dataset'}."
         )
-    first, last = sampler.bounds(0), sampler.bounds(sampler.batches - 1)
-    for rows, cure in (
-        (first[1] - first[0], "Choose a batch_size that is a multiple of their number."),
-        (last[1] - last[0], 'Build the windows with remainder="pad", which fills that batch up.'),
-    ):
-        if rows % workers.devices:
+    for batch in (0, sampler.batches - 1):
+        begin, end = sampler.bounds(batch)
+        if (end - begin) % workers.devices:
             raise ValueError(
-                f"{workers.devices} devices cannot share a batch of {rows} windows. {cure} "
-                f"Received: batch_size={sampler.batch_size}, remainder={sampler.remainder!r}."
+                f"{workers.devices} devices cannot share a batch of {end - begin} windows. Make "
+                'batch_size a multiple of their number, and pass remainder="pad", which fills up '
+                f"the last batch. Received: batch_size={sampler.batch_size}, "
+                f"remainder={sampler.remainder!r}."
             )
