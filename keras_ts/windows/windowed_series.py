@@ -267,5 +267,4 @@ class WindowedSeries(WindowSpec):
                 ``unseen="mean"``.
         """
         sizes = FoldSizes(n_splits, test_size, max_train_size)
-        folds = folds_of(self, series, sizes, sample_weight)
-        return ((fold.train, fold.test) for fold in folds)
+        return ((fold.train, fold.test) for fold in folds_of(self, series, sizes, sample_weight))

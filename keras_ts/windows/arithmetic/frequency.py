@@ -282,3 +282,6 @@ class Frequencies:
 
     def __getitem__(self, series: int) -> Frequency | None:
         return (*self.kinds, None)[self.codes[series]]
+
+    def __iter__(self) -> Iterator[Frequency | None]:
+        return map((*self.kinds, None).__getitem__, self.codes.tolist())

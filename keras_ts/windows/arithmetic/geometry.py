@@ -139,7 +139,7 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
     low, high = cuts[:-1], cuts[1:]
     series = np.searchsorted(offsets, low, side="right") - 1
     begin = offsets[series]
-    # Starts stay on the series' own grid after a gap.
+    # After a gap, starts stay multiples of the stride, counted from the first row.
     first = begin - (begin - low) // geometry.stride * geometry.stride
     first[low == begin] += geometry.first_start
     count = (high - geometry.span - first) // geometry.stride + 1

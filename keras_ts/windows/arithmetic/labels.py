@@ -38,7 +38,7 @@ def distinct_rows(columns: Sequence[Array]) -> tuple[IntArray, IntArray]:
 class Rows:
     """Finds rows, in any order, by the numbers of their series and their times; NaT never."""
 
-    # It matches a plan with the steps that follow a series, and a forecast with the rows that came.
+    # It matches a plan with the steps that follow a series, and a forecast with actual rows.
 
     def __init__(self, series: IntArray, times: Array) -> None:
         self._times = np.unique(times)

@@ -214,17 +214,16 @@ class ErrorPaths:
         """Return the paths of a config, which may come from an untrusted file."""
         with contextlib.suppress(TypeError, ValueError, KeyError, OverflowError):
             count, paths, steps, targets = (_checks.integer("", n, 1) for n in config["shape"])
-            size = count * (_KEY + 2 * _UNIT * targets) + paths * (_INDEX + steps * targets)
-            if size > MOST_BYTES:  # More than ``kept_paths`` keeps.
+            layout = np.dtype([
+                ("keys", "<u8", (count,)), ("places", "<i4", (2, paths)),
+                ("units", "<f4", (count, targets, 2)), ("ranks", "u1", (paths, steps, targets)),
+            ])  # fmt: skip
+            if layout.itemsize > MOST_BYTES:  # More than ``kept_paths`` keeps.
                 raise ValueError
-            data = unpacked(config["data"], size)
-            keys, rest = np.frombuffer(data, "<u8", count), data[count * _KEY :]
-            origins, series = np.frombuffer(rest, "<i4", 2 * paths).astype(int).reshape(2, paths)
-            rest = rest[paths * _INDEX :]
-            units = np.frombuffer(rest, "<f4", 2 * count * targets).reshape(count, targets, 2)
-            ranks = np.frombuffer(rest, np.uint8, offset=units.nbytes)
+            [read] = np.frombuffer(unpacked(config["data"], layout.itemsize), layout)
+            (origins, series), keys, ranks = read["places"].astype(int), read["keys"], read["ranks"]
             sizes, shares = (np.array(config[k], np.float64) for k in ("exceedances", "shares"))
-            tails, turns = Tails(units, shares, sizes), np.diff(origins)
+            tails, turns = Tails(read["units"], shares, sizes), np.diff(origins)
             fits = (
                 tails.sound() and (ranks < _RANKS).all(),
                 (keys[1:] > keys[:-1]).all() and (series >= 0).all() and (series < count).all(),
@@ -232,7 +231,6 @@ class ErrorPaths:
                 (np.diff(origins * count + series) > 0).all(),
             )
             if all(fits):
-                ranks = ranks.reshape(paths, steps, targets)
                 return cls(ranks, origins, series, keys, tails)
         raise ValueError(
             "paths must be what calibrate(..., joint=True) made, or None. Received: "
