@@ -21,7 +21,7 @@ _STRETCHES = 4
 # The two-sided 2.5 % limit of Student's t with 6 degrees of freedom. Variances from short stretches
 # are too small: in simulations, equal halves exceed this limit in up to 5 % of cases.
 _LIMIT = 2.969
-# The largest correlation of series at one time: beyond it, they count as one series.
+# Series at one time count as correlated by at most this, since 1 - correlation is a divisor.
 _MOST_SHARED = 0.95
 
 

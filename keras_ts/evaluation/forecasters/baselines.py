@@ -32,8 +32,7 @@ class Baseline:
 
     Attributes:
         name: Its name in the table of ``compare``.
-        sequences: True if it forecasts ``targets="sequence"``. Otherwise ``compare`` leaves it out
-            there.
+        sequences: True if it forecasts ``targets="sequence"``, where ``compare`` omits others.
     """
 
     name: ClassVar[str]

@@ -25,7 +25,7 @@ from keras_ts.windows.blocks import Block, totals
 
 # The names of the baselines of keras_ts, which no model may have.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]
-# The levels at which sample paths and baselines are judged if no model or table has levels.
+# The levels of sample paths if no model or table has levels, and of baselines without a model.
 USUAL_LEVELS = (0.1, 0.5, 0.9)
 # Errors for quantiles of baselines come from at most this many training windows.
 _MOST_WINDOWS = 10_000
