@@ -192,7 +192,7 @@ def _rate_config(optimizer: dict[str, Any]) -> dict[str, Any]:
 
 def _small_rate(optimizer: dict[str, Any]) -> float:
     """Return the default learning rate of further training: a share of the highest so far."""
-    rate = _rate_config(optimizer).get("learning_rate")
+    rate: Any = _rate_config(optimizer).get("learning_rate")
     if isinstance(rate, dict):
         try:
             schedule = keras.saving.deserialize_keras_object(copy.deepcopy(rate))
