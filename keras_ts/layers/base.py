@@ -13,9 +13,9 @@ from keras_ts._dtypes import at_least_float32
 
 
 class SeriesLayer(keras.layers.Layer):
-    """A layer that gets its inputs uncast, and by default returns floats in the input's shape."""
+    """A layer whose inputs Keras does not cast; by default its output has the input's shape."""
 
-    # The attributes that its config holds, named as the arguments that set them.
+    # The arguments that the config holds, each kept in an attribute of the same name.
     _settings: tuple[str, ...] = ()
 
     def __init__(self, **kwargs: Any) -> None:
@@ -40,10 +40,10 @@ class SeriesLayer(keras.layers.Layer):
         )
 
     def __repr__(self) -> str:
-        given = {name: getattr(self, name, None) for name in self._settings}
+        settings = ((name, getattr(self, name, None)) for name in self._settings)
         shown = [
             f", {name}={_checks.shown(value)}"
-            for name, value in given.items()
+            for name, value in settings
             if value is not None and value is not False and not isinstance(value, dict)
         ]
         return f"{super().__repr__()[:-1]}{''.join(shown)}>"

@@ -17,8 +17,8 @@ from keras_ts.layers.base import SeriesLayer
 class Bounded(SeriesLayer):
     """Clips forecasts to bounds, except in training.
 
-    It is the last layer of a model. ``RecurrentPreset(minimum=0)`` puts it there, and ``calibrate``
-    moves it behind the ``ConformalInterval``, so that the interval keeps the bounds, too.
+    Put the layer last in a model, as ``RecurrentPreset(minimum=0)`` does. ``calibrate`` moves it
+    behind the ``ConformalInterval``, so that intervals lie within the bounds, too.
 
     Example:
 
@@ -33,8 +33,8 @@ class Bounded(SeriesLayer):
     [[-3.0, 0.5, 12.0]]
 
     Args:
-        minimum: The lower bound, in the units of the series. Defaults to None: none.
-        maximum: The upper bound, in the same units. Defaults to None: none.
+        minimum: The lower bound, in the units of the series. Defaults to None: no lower bound.
+        maximum: The upper bound, in the same units. Defaults to None: no upper bound.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -54,9 +54,8 @@ class Bounded(SeriesLayer):
         self, minimum: float | None = None, maximum: float | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        dtype = self._float_dtype
-        self.minimum = _bound("minimum", minimum, dtype)
-        self.maximum = _bound("maximum", maximum, dtype)
+        self.minimum = self._bound("minimum", minimum)
+        self.maximum = self._bound("maximum", maximum)
         if self.minimum is None and self.maximum is None:
             raise ValueError("Bounded needs minimum, maximum or both. Received neither.")
         if None not in (self.minimum, self.maximum) and not self.minimum < self.maximum:  # type: ignore[operator]
@@ -77,9 +76,7 @@ class Bounded(SeriesLayer):
             outputs = ops.minimum(outputs, self.maximum)
         return outputs
 
-
-def _bound(name: str, value: Any, dtype: str) -> float | None:
-    """Return a bound that ``dtype`` holds, or None."""
-    if value is None:
-        return None
-    return _checks.fits(name, _checks.real(name, value), dtype, may_vanish=True)
+    def _bound(self, name: str, value: Any) -> float | None:
+        if value is None:
+            return None
+        return _checks.fits(name, _checks.real(name, value), self._float_dtype, may_vanish=True)

@@ -1,7 +1,7 @@
 """``CalendarEvents``: effects of recurring events, such as a holiday on the same date each year.
 
-A net learns smooth seasons from the sine and cosine of a calendar. It does not learn one day of a
-year from the three times that a series has seen it, nor the last Monday of May.
+A net learns smooth seasons from the sine and cosine of a calendar, but not one day of the year,
+such as Christmas or the last Monday of May, from the three times that it occurs in a series.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ MOST = 256
 
 @registered
 class CalendarEvents(SeriesLayer):
-    """Gives the effect of events, such as holidays, at the sines and cosines of a calendar.
+    """Returns the effects of events, such as holidays, for steps given by sines and cosines.
 
-    An event is a point of a cycle, and the amount that it adds to each output of a step that falls
-    on it. With ``steps``, the amount may differ by the step of the forecast: a forecast made before
-    a closed week misses all its days, and a forecast made within it hardly any. A new layer has no
-    events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds those of a training
-    part when it builds a model, and ``names`` then lists them in words.
+    An event is a point of a cycle, such as a date of the year. It adds an amount to each output of
+    a step that falls on it. With ``steps``, the amount may differ by the step of the forecast:
+    within a closed week, a net sees days without sales and needs less correction than before it. A
+    new layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds
+    them in the training part when it builds a model, and lists them in ``names``.
 
-    An event that moves, such as the last Monday of May, is a pair of points, of the week and of the
-    year, for each date on which it can fall. A step has to fall on both.
+    An event that moves, such as the last Monday of May, is a weekday and a date of the year, for
+    each date on which it can fall. A step has to fall on both.
 
     Example:
 
@@ -49,9 +49,9 @@ class CalendarEvents(SeriesLayer):
 
     Args:
         outputs: Values to forecast at each step. Defaults to 1.
-        steps: Steps of the forecast, if what an event adds differs by the step. Defaults to None:
-            it adds the same at all steps, however many there are.
-        moving: Numbers of the cycles ``"week"`` and ``"year"``, from 0, to have room for events
+        steps: Steps of the forecast, if the amounts differ by step. Defaults to None: an event adds
+            the same at all steps, however many there are.
+        moving: Numbers of the cycles ``"week"`` and ``"year"``, from 0, to make room for events
             that move. Defaults to None: no event moves.
         names: The events in words. Defaults to (): no names.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
@@ -65,9 +65,9 @@ class CalendarEvents(SeriesLayer):
 
     Raises:
         TypeError: ``outputs``, ``steps`` or an entry of ``moving`` is not an integer, or one of
-            ``names`` no text.
+            ``names`` is not a string.
         ValueError: ``outputs`` or ``steps`` is below 1; ``moving`` are not two cycles that the
-            inputs have; or the inputs are not pairs, or of another number of steps.
+            inputs have; or the inputs are not pairs, or not as many steps as ``steps`` says.
     """
 
     _settings = ("outputs", "steps", "moving", "names")
@@ -94,7 +94,7 @@ class CalendarEvents(SeriesLayer):
         self.names = tuple(names)
 
     def build(self, input_shape: Any) -> None:
-        """Make the places of the events."""
+        """Make room for the events."""
         shape = tuple(input_shape)
         if len(shape) != 3 or not shape[2] or shape[2] % 2:
             raise ValueError(
@@ -111,13 +111,12 @@ class CalendarEvents(SeriesLayer):
             raise ValueError(f"moving={self.moving} must be below {cycles}, the number of cycles.")
         axes = {-1: shape[2]} if self.steps is None else {1: self.steps, -1: shape[2]}
         self.input_spec = keras.InputSpec(ndim=3, axes=axes)
-        # A place with a reach of 0 has no event: no step lies within it. The last row, if any is
-        # added, holds the events that move.
+        # A row for each cycle and, last, one for the events that move. No step lies within a reach
+        # of 0, as those of unused places.
         rows = cycles + (self.moving is not None)
         self.points = self._weight("points", (rows, MOST, 2), trainable=False)
         self.reaches = self._weight("reaches", (rows, MOST), trainable=False)
-        effects = (rows, MOST, *self._effect)
-        self.effects = self._weight("effects", effects, trainable=False)
+        self.effects = self._weight("effects", (rows, MOST, *self._effect), trainable=False)
         if self.moving is not None:
             self.weekdays = self._weight("weekdays", (MOST, 2), trainable=False)
         super().build(input_shape)
@@ -128,17 +127,17 @@ class CalendarEvents(SeriesLayer):
         return (self.outputs,) if self.steps is None else (self.steps, self.outputs)
 
     def set_events(self, cycle: int, points: Any, effects: Any, width: float = 2e-6) -> None:
-        """Set the events of a cycle, in place of those that it had.
+        """Replace the events of a cycle.
 
         Args:
             cycle: Number of the cycle, from 0.
             points: Sine and cosine of each event, ``(events, 2)``. If there are more than 256,
-                those with the largest effects are kept. A date of ``"year"`` has two, for leap
-                years and others.
+                those with the largest effects are kept. A date of ``"year"`` has two points, one in
+                leap years and one in others.
             effects: Amounts that the events add to each output, ``(events, outputs)``, or with
                 ``steps`` set ``(events, steps, outputs)``.
-            width: The angle around a point that counts as the point, in radians, up to pi.
-                Defaults to 2e-6, which is the point itself in float32.
+            width: The angle of the arc around a point on which a step falls on the event, in
+                radians, up to pi. Defaults to 2e-6, which is the point itself in float32.
 
         Raises:
             ValueError: There is no such cycle, or the values do not fit.
@@ -151,20 +150,20 @@ class CalendarEvents(SeriesLayer):
         self._set(cycle, points, effects, width)
 
     def set_moving_events(self, points: Any, weekdays: Any, effects: Any) -> None:
-        """Set the events that move, in place of those that the layer had.
+        """Replace the events that move.
 
         Args:
-            points: Sine and cosine of the year, ``(places, 2)``: for the last Monday of May, seven
-                dates and those of a leap year. If there are more than 256, those with the largest
-                effects are kept.
-            weekdays: Sine and cosine of the week, ``(places, 2)``: the weekday of each point.
-            effects: Amounts that they add, as for ``set_events``.
+            points: Sine and cosine of the year, ``(events, 2)``: for the last Monday of May, seven
+                dates, and the same dates in a leap year. If there are more than 256, those with the
+                largest effects are kept.
+            weekdays: Sine and cosine of the week, ``(events, 2)``: the weekday of each point.
+            effects: As for ``set_events``.
 
         Raises:
             ValueError: The layer has no ``moving``, or the values do not fit.
         """
         if self.moving is None:
-            raise ValueError("The layer has no room for events that move. Set moving.")
+            raise ValueError("The layer was made without moving=, so it has no events that move.")
         weekdays = np.asarray(weekdays, "float64")
         if weekdays.shape != np.shape(points) or not _on_circle(weekdays):
             raise ValueError(
@@ -172,12 +171,12 @@ class CalendarEvents(SeriesLayer):
                 f"shape {weekdays.shape} for {np.shape(points)}."
             )
         largest = self._set(-1, points, effects, 2e-6)
-        every = np.zeros((MOST, 2))
-        every[: len(largest)] = weekdays[largest]
-        self.weekdays.assign(every)
+        places = np.zeros((MOST, 2))
+        places[: len(largest)] = weekdays[largest]
+        self.weekdays.assign(places)
 
     def _set(self, row: int, points: Any, effects: Any, width: float) -> IntArray:
-        """Set the events of a row, and return which are kept."""
+        """Set the events of a row, and return the indices of those that are kept."""
         points, effects = np.asarray(points, "float64"), np.asarray(effects, "float64")
         if points.shape != (*effects.shape[:1], 2) or effects.shape[1:] != self._effect:
             expected = ", ".join(map(str, ("events", *self._effect)))
@@ -196,10 +195,10 @@ class CalendarEvents(SeriesLayer):
             (self.reaches, np.full(len(largest), 2 * np.sin(width / 4))),
             (self.effects, effects[largest]),
         ):
-            every = np.array(ops.convert_to_numpy(weight))
-            every[row] = 0.0
-            every[row, : len(largest)] = values
-            weight.assign(every)
+            places = np.array(ops.convert_to_numpy(weight))
+            places[row] = 0.0
+            places[row, : len(largest)] = values
+            weight.assign(places)
         return largest
 
     def call(self, inputs: Any) -> Any:
@@ -214,15 +213,15 @@ class CalendarEvents(SeriesLayer):
             at = ops.concatenate([at, year], axis=2)
         squares = _squares(at, points)
         if self.moving is not None:
-            # A day is the event if it is near enough in both, the year and the week.
+            # The larger distance counts: a step must be near both the date and the weekday.
             both = ops.maximum(squares[:, :, -1:], _squares(week, ops.cast(self.weekdays, dtype)))
             squares = ops.concatenate([squares[:, :, :-1], both], axis=2)
-        met = ops.cast(squares < ops.square(ops.cast(self.reaches, dtype)), dtype)
-        met = ops.reshape(met, (-1, steps, rows * places))
+        falls = ops.cast(squares < ops.square(ops.cast(self.reaches, dtype)), dtype)
+        falls = ops.reshape(falls, (-1, steps, rows * places))
         effects = ops.cast(ops.reshape(self.effects, (rows * places, *self._effect)), dtype)
         if self.steps is None:
-            return ops.matmul(met, effects)
-        by_step = ops.matmul(ops.transpose(met, (1, 0, 2)), ops.transpose(effects, (1, 0, 2)))
+            return ops.matmul(falls, effects)
+        by_step = ops.matmul(ops.transpose(falls, (1, 0, 2)), ops.transpose(effects, (1, 0, 2)))
         return ops.transpose(by_step, (1, 0, 2))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -232,11 +231,10 @@ class CalendarEvents(SeriesLayer):
 
 def _squares(at: Any, points: Any) -> Any:
     """Return the squared distances of points on a circle."""
-    # By differences, since the cosine of a minute in a year is 1 in float32. By two arrays, since a
-    # sum over an axis of two takes ten times as long.
+    # Not by the cosine of the angle between them, which for a minute of a year is 1 in float32; nor
+    # by a sum over the last axis, which takes ten times as long.
     return ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
 
 
 def _on_circle(points: Array) -> bool:
-    """Return True if all points are the sine and cosine of an angle."""
     return np.allclose(np.square(points).sum(axis=1), 1)

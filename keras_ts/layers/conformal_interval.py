@@ -1,8 +1,7 @@
 """``ConformalInterval``: prediction intervals whose width comes from held-out errors.
 
-An interval is the forecast plus and minus a margin for each step. Margins are in units of the
-window's own mean absolute step, so one model serves series of any size. ``calibrate`` puts the
-layer behind a model.
+An interval is the forecast plus and minus a margin. Margins are in units of the window's mean
+absolute step, so one model serves series of any size. ``calibrate`` puts the layer behind a model.
 """
 
 import json
@@ -33,9 +32,9 @@ _MOST_COVERAGES, _MOST_CLASSES = 100, 64
 class ConformalInterval(SeriesLayer):
     """Adds calibrated intervals to forecasts: lower bounds, point or median, upper bounds.
 
-    ``calibrate`` makes the layer and sets its weights: ``margins``, one for each
-    coverage, step and target and, with ``inputs``, for each class: ``(coverages[, classes], steps[,
-    targets])``; and ``floor``, the least scale of a window. In a new layer, all margins are 0.
+    ``calibrate`` makes the layer and sets its weights: ``margins``, ``(coverages[, classes],
+    steps[, targets])``, with classes if ``inputs`` is set; and ``floor``, the least scale of a
+    window, by target. In a new layer, both are 0.
 
     - Around a point, an interval is ``point - margin * scale`` to ``point + margin * scale``: split
       conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free
@@ -43,10 +42,9 @@ class ConformalInterval(SeriesLayer):
     - Around quantiles, the margin moves the pair of quantiles that belongs to a coverage, outwards
       or inwards: conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
 
-    The scale of a window is the mean absolute step of the target within it. Steps to or from a
-    value that is not finite are left out. A window of 0 or 1 inputs has no step: if ``inputs``
-    begins with 0 or 1, its scale is the mean absolute value of its forecast. All are at least
-    ``floor``.
+    The scale of a window is the mean absolute step of the target within it, but at least ``floor``.
+    Steps to or from a value that is not finite are left out. A window of 0 or 1 inputs has no step:
+    if ``inputs`` begins with 0 or 1, its scale is the mean absolute value of its forecast.
 
     Example:
 
@@ -60,44 +58,44 @@ class ConformalInterval(SeriesLayer):
     [[[5.0, 7.0, 9.0], [5.0, 9.0, 13.0]]]
 
     Args:
-        coverage: Share of values that an interval is to hold, between 0 and 1, or a list of them,
-            increasing.
+        coverage: Share of values that an interval is to contain, between 0 and 1, or an increasing
+            list of shares.
         quantiles: Levels of the quantiles on the last axis of the forecasts, among them the
             two of each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
-        targets: Index of the target in the last axis of the window, or a list of them where
+        targets: Index of the target in the last axis of the window, or a list of indices if
             forecasts have an axis for targets. Defaults to None: the window is
             ``(batch, window)``.
-        sequence: True where forecasts have an axis for the steps of the window. Defaults to False.
+        sequence: True if forecasts have an axis for the steps of the window. Defaults to False.
         calibrated_on: The range of the held-out targets by which ``calibrate`` set the margins.
             ``compare`` warns of windows in this range. Defaults to None.
         keep_others: True to also return the levels of ``quantiles`` that belong to no coverage,
-            clipped so that none passes a bound. Defaults to False: leave them out.
-        compiled_with: ``get_compile_config()`` of the model inside, with which ``fine_tune`` trains
-            it further. Defaults to None: unknown.
+            clipped to the bounds of the intervals. Defaults to False: leave them out.
+        compiled_with: ``get_compile_config()`` of the calibrated model, with which ``fine_tune``
+            trains it further. Defaults to None: unknown.
         halves: Shares of values within the first interval, in the first and in the last half of
             the windows that set the margins, if the two differ by more than chance; ``compare``
             reports them. Defaults to None: they do not differ.
-        paths: Ranks of errors, as ``calibrate(..., joint=True)`` puts them here; ``forecast`` draws
-            sample paths from them. Defaults to None: none.
+        paths: Ranks of errors, from ``calibrate(..., joint=True)``; ``forecast`` draws sample paths
+            from them. Defaults to None: no sample paths.
         inputs: Least number of inputs of each class of windows, increasing; each class has separate
-            margins: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. For each target, only
-            inputs with a value of it count. Windows of fewer inputs belong to the first class.
+            margins: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. An input counts for
+            the targets that have a value at it. Windows of fewer inputs belong to the first class.
             Defaults to None: all windows have the same margins.
-        scores: Quantiles of the errors that set the margins, as ``calibrate`` puts them here;
-            ``follow`` reads new margins from them. Defaults to None: none.
-        followed: The levels to which ``follow`` moved margins, which are read from ``scores`` at
-            these levels, and the origins that moved them. Defaults to None: none has moved.
+        scores: Quantiles of the errors that set the margins, from ``calibrate``; ``follow`` reads
+            new margins from them. Defaults to None: unknown.
+        followed: The levels of ``scores`` from which margins are read since ``follow`` moved them,
+            and the origins by which it did. Defaults to None: none has moved.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
         A list: the forecasts, ``(batch, steps)``, with an axis in front of the steps for
-        ``sequence``, and axes behind them for targets and for quantiles; and the window in the
+        ``sequence``, and axes behind the steps for targets and for quantiles; and the window in the
         units of the series, ``(batch, window)`` or ``(batch, window, columns)``.
 
     Output shape:
-        The forecasts' without the axis of quantiles, and a last axis of
-        ``2 * len(coverage) + 1``: lower bounds, point or median, upper bounds, increasing; with
-        ``keep_others`` of ``len(quantiles)``. Float32 under a half-precision policy.
+        The shape of the forecasts, but with a last axis of ``2 * len(coverage) + 1`` in place of
+        any axis of quantiles: lower bounds, point or median, upper bounds, increasing. With
+        ``keep_others``, its length is ``len(quantiles)``. Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -138,7 +136,7 @@ class ConformalInterval(SeriesLayer):
         self.targets = _checks.indices("targets", targets)
         self.sequence = _checks.boolean("sequence", sequence)
         self.calibrated_on = checked_spans("calibrated_on", calibrated_on)
-        # Kept as text, since Keras would track a dict and it could be changed.
+        # As text, since Keras would track a dict, and callers could change it.
         self._compiled_with = (
             None if compiled_with is None else _checks.json_text("compiled_with", compiled_with)
         )
@@ -152,7 +150,7 @@ class ConformalInterval(SeriesLayer):
 
     @property
     def compiled_with(self) -> dict[str, Any] | None:
-        """What the model inside was compiled with, or None."""
+        """``get_compile_config()`` of the calibrated model, or None."""
         return None if self._compiled_with is None else dict(json.loads(self._compiled_with))
 
     @property
@@ -165,16 +163,16 @@ class ConformalInterval(SeriesLayer):
 
     def build(self, input_shape: Any) -> None:
         """Make a margin for each coverage, class, step and target."""
-        steps = self._forecast_axes(input_shape)
+        axes = self._forecast_axes(input_shape)
         of_paths = None if self.paths is None else self.paths.ranks.shape[1:]
-        if of_paths not in (None, (*steps, 1)[:2]):
+        if of_paths not in (None, (*axes, 1)[:2]):
             raise ValueError(
                 "paths must have the steps and targets of the forecast. Received: paths of "
-                f"{of_paths}, forecasts of {(*steps, 1)[:2]}."
+                f"{of_paths}, forecasts of {(*axes, 1)[:2]}."
             )
-        steps = steps if self.inputs is None else (len(self.inputs), *steps)
+        classes = () if self.inputs is None else (len(self.inputs),)
         targets = len(self.targets) if isinstance(self.targets, list) else 1
-        shape = (len(self.coverage), *steps)
+        shape = (len(self.coverage), *classes, *axes)
         self.margins = self._weight("margins", shape, trainable=False)
         self._moved = None
         if self.scores is not None and self.followed is not None:
@@ -207,28 +205,27 @@ class ConformalInterval(SeriesLayer):
             begin, end = (
                 (point, point) if pair is None else (forecasts[..., place] for place in pair)
             )
-            # A wider interval holds the narrower one, and every interval the point.
+            # Every interval contains the point and all narrower intervals.
             low, high = ops.minimum(low, begin - margin), ops.maximum(high, end + margin)
             lower.insert(0, low)
             upper.append(high)
-        bounds = [*lower, point, *upper]
-        return ops.stack(self._with_others(forecasts, bounds), axis=-1)
+        return ops.stack(self._with_others(forecasts, [*lower, point, *upper]), axis=-1)
 
     def _moved_margins(
         self, scores: Scores, levels: Array, shape: tuple[int, ...]
     ) -> tuple[Array, Array]:
         """Return which margins have moved, and their new values, in the shape of the weight."""
-        made = scores.margins(levels)
-        if made.size != math.prod(shape):
+        margins = scores.margins(levels)
+        if margins.size != math.prod(shape):
             raise ValueError(
                 f"scores must be of the layer's margins, {shape}. Received scores of "
                 f"{scores.quantiles.shape[:-1]}, by sets, classes, steps and targets."
             )
-        moved = np.broadcast_to((levels != scores.unmoved(self.coverage))[:, None], made.shape)
-        return moved.reshape(shape), made.reshape(shape)
+        moved = np.broadcast_to((levels != scores.unmoved(self.coverage))[:, None], margins.shape)
+        return moved.reshape(shape), margins.reshape(shape)
 
     def _with_others(self, forecasts: Any, bounds: list[Any]) -> list[Any]:
-        """Return the bounds and point among the other quantiles, which are clipped to them."""
+        """Return the bounds and point, and with ``keep_others`` the other quantiles, clipped."""
         levels = self.given_quantiles
         if not self.keep_others or levels is None:
             return bounds
@@ -241,10 +238,11 @@ class ConformalInterval(SeriesLayer):
             (above, -1, ops.maximum, ops.minimum),
             (below, 1, ops.minimum, ops.maximum),
         ):
-            for place in reversed(places[:-1]):  # Clip to the bounds further out,
+            # From outside in, clip to the bounds further out; then to all values further in.
+            for place in reversed(places[:-1]):
                 if place not in fixed:
                     values[place] = outer(values[place], values[place - back])
-            for place in places:  # and then to those further in.
+            for place in places:
                 values[place] = inner(values[place], values[place + back])
         return values
 
@@ -267,22 +265,17 @@ class ConformalInterval(SeriesLayer):
 
     def _forecast_axes(self, input_shape: Any) -> tuple[int, ...]:
         """Return the lengths of a forecast's axes of steps and targets, which margins have."""
-        shapes = [tuple(shape) for shape in input_shape] if len(input_shape) == 2 else []
-        axes = shapes[0][1:] if shapes else ()
+        forecasts, window = map(tuple, input_shape) if len(input_shape) == 2 else ((), ())
+        axes = forecasts[1:]
         if self.given_quantiles is not None:
-            axes, last = axes[:-1], axes[-1:]
-            if last != (len(self.given_quantiles),):
-                axes = ()
+            axes = axes[:-1] if axes[-1:] == (len(self.given_quantiles),) else ()
         axes = axes[1:] if self.sequence else axes
-        several = isinstance(self.targets, list)
-        columns = len(self.targets) if isinstance(self.targets, list) else 0
-        window = shapes[1] if shapes else ()
+        targets = (len(self.targets),) if isinstance(self.targets, list) else ()
         plain = len(window) == 2 or (len(window) == 3 and window[2] == 1)
         if (
-            not axes
+            len(axes) not in (1, 1 + len(targets))
             or None in axes
-            or len(axes) > 1 + several
-            or (several and axes[-1] != columns)
+            or (targets and axes[-1:] != targets)
             or not (plain if self.targets is None else len(window) == 3)
         ):
             raise ValueError(
@@ -306,20 +299,22 @@ class ConformalInterval(SeriesLayer):
         return previous_mask[0] if isinstance(previous_mask, list | tuple) else None
 
     def get_config(self) -> dict[str, Any]:
-        """Return the layer's settings; margins are weights."""
-        # Left out if None, so that the config is like that of files from before these settings.
-        later: dict[str, Any] = {} if self.paths is None else {"paths": self.paths.get_config()}
-        later |= {} if self.inputs is None else {"inputs": list(self.inputs)}
-        later |= {} if self.scores is None else {"scores": self.scores.get_config()}
-        later |= {} if self.followed is None else {"followed": self.followed.get_config()}
+        """Return the layer's settings."""
         given = None if self.given_quantiles is None else list(self.given_quantiles)
-        return {**super().get_config(), "quantiles": given, **later}
+        config = {**super().get_config(), "quantiles": given}
+        # Left out if None, as in files from before these settings.
+        if self.inputs is not None:
+            config["inputs"] = list(self.inputs)
+        for name in ("paths", "scores", "followed"):
+            if (value := getattr(self, name)) is not None:
+                config[name] = value.get_config()
+        return config
 
 
 def _halves(halves: Any) -> tuple[float, float]:
     """Return the shares of two halves, or raise an error."""
     listed = halves if isinstance(halves, list | tuple) else [halves]
-    shares = tuple(_checks.real("halves", share) for share in listed)
+    shares = [_checks.real("halves", share) for share in listed]
     if len(shares) != 2 or not all(0 <= share <= 1 for share in shares):
         raise ValueError(
             f"halves must be two shares between 0 and 1. Received: halves={_checks.shown(halves)}."

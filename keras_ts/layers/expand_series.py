@@ -29,12 +29,12 @@ class ExpandSeries(keras.layers.Layer):
         TensorFlow, ragged tensors are taken eagerly.
 
     Output shape:
-        ``(batch, time, 1)`` for ``axis=-1``; in general the input's with 1 inserted at
+        ``(batch, time, 1)`` for ``axis=-1``; in general the shape of the input with 1 inserted at
         ``axis``.
 
     Raises:
         TypeError: ``axis`` is not an integer.
-        ValueError: ``axis`` is outside ``-3..2``, or the input is not ``(batch, time)``.
+        ValueError: ``axis`` is not between -3 and 2, or the input is not ``(batch, time)``.
     """
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ class ExpandSeries(keras.layers.Layer):
         return ops.expand_dims(inputs, self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Pass the mask on, with the new axis if that comes before time."""
+        """Pass the mask on, with the new axis too unless that is the last one."""
         if previous_mask is None or self.axis in (-1, 2):
             return previous_mask
         return ops.expand_dims(previous_mask, self.axis)
@@ -78,6 +78,6 @@ class ExpandSeries(keras.layers.Layer):
         if len(shape) != 2:
             raise ValueError(
                 "ExpandSeries takes a batch of plain series, (batch, time). Received shape "
-                f"{tuple(shape)}. One series alone needs a batch axis, series[None]; one that "
-                "has its feature axis already needs no expanding."
+                f"{tuple(shape)}. A single series needs a batch axis, series[None]; a batch that "
+                "has a feature axis needs no ExpandSeries."
             )

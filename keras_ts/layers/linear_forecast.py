@@ -1,7 +1,7 @@
 """``LinearForecast``: a linear map from a window to its forecast.
 
-A linear autoregression is hard to beat on a long series, and a recurrent net comes near it slowly.
-Where the forecasts of both are added, the net learns only what is not linear.
+A linear autoregression is hard to beat on a long series, and a recurrent net is slow to learn one.
+A net whose forecasts are added to those of this layer learns only what is not linear.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
-from keras_ts.layers.normalize_window import check_mask
+from keras_ts.layers.normalize_window import present_steps, zero_unless
 
 
 @registered
@@ -45,7 +45,7 @@ class LinearForecast(SeriesLayer):
 
     Raises:
         TypeError: ``steps`` is not an integer.
-        ValueError: ``steps`` is below 1, or the length of the windows is None.
+        ValueError: ``steps`` is below 1, or the input is not windows of a fixed length.
     """
 
     _settings = ("steps",)
@@ -70,12 +70,9 @@ class LinearForecast(SeriesLayer):
         dtype = self._float_dtype
         windows = ops.cast(inputs, dtype)
         if mask is not None:
-            check_mask(tuple(mask.shape), tuple(windows.shape))
-            present = ops.cast(ops.convert_to_tensor(mask), "bool")[..., None]
-            windows = ops.where(present, windows, ops.zeros_like(windows))
-        by_feature = ops.transpose(windows, (2, 0, 1))
-        mapped = ops.matmul(by_feature, ops.cast(self.kernel, dtype))
-        return ops.transpose(mapped, (1, 2, 0))
+            windows = zero_unless(present_steps(mask, windows), windows)
+        forecasts = ops.matmul(ops.transpose(windows, (2, 0, 1)), ops.cast(self.kernel, dtype))
+        return ops.transpose(forecasts, (1, 2, 0))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return no mask: every forecast counts."""

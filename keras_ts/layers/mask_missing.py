@@ -1,7 +1,7 @@
-"""``MaskMissing``: masks missing steps, within a series and before a short one begins.
+"""``MaskMissing``: masks steps with missing values.
 
-A panel holds series of many lengths. Windows as short as its shortest series would cut off most of
-the longest; with missing rows in front, each series fills as much of a window as it can.
+Values may be missing within a series, or before it begins: in a panel, missing steps in front of a
+short series let it share the windows of longer ones.
 """
 
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from keras_ts.windows.arithmetic.scale import parted
 
 @registered
 class MaskMissing(SeriesLayer):
-    """Masks each step at which values are missing, and puts 0 in the place of each such value.
+    """Masks each step at which values are missing, and replaces missing values by 0.
 
     Example:
 
@@ -38,11 +38,11 @@ class MaskMissing(SeriesLayer):
         ``(batch, time, features)``, with NaN or an infinite number for a missing value.
 
     Output shape:
-        The shape of the input, with a mask ``(batch, time)``: False where ``features`` lack a
-        value, and where a mask of the input is False, too. Float32 under a half-precision policy.
+        The shape of the input, with a mask ``(batch, time)``: False at masked steps, those that a
+        mask of the input excludes among them. Float32 under a half-precision policy.
 
     Raises:
-        ValueError: ``features`` is neither of these, or the input has another number of axes.
+        ValueError: ``features`` is neither ``"any"`` nor ``"all"``, or the input has no three axes.
     """
 
     _settings = ("features",)
@@ -53,7 +53,7 @@ class MaskMissing(SeriesLayer):
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        """Check that there is a feature axis: in plain series, steps would pass for features."""
+        """Refuse inputs without an axis of features, whose steps would pass for features."""
         if len(input_shape) != 3:
             raise ValueError(
                 "MaskMissing takes windows (batch, time, features). Received: shape "

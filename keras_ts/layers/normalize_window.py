@@ -1,9 +1,9 @@
 """``NormalizeWindow``: each window relative to its own statistics.
 
-The idea is that of reversible instance normalization (Kim et al., ICLR 2022) and, for the
-last value alone, of NLinear (Zeng et al., AAAI 2023): a net that sees each window relative
-to itself need not learn the level of the series, so a trend does not carry it out of the
-range it was trained in.
+The idea is that of reversible instance normalization (Kim et al., ICLR 2022) and, for the last
+value alone, of NLinear (Zeng et al., AAAI 2023): a net that sees windows relative to themselves
+need not learn the level of the series, and a trend does not carry its inputs out of the range of
+training.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _BEHIND_ALL = 2**31 - 1
 
 
 class Steps(NamedTuple):
-    """What ``STATISTICS`` reads: statistics of all steps, of those present, or of those so far."""
+    """Statistics of all steps of a window, of those that are not masked, or of those so far."""
 
     last: Any  # the latest value
     mean: Any
@@ -32,16 +32,16 @@ class Steps(NamedTuple):
 
 
 Statistic = Literal["last", "mean", "standard", "seasonal"]
-# The location and the scale of each statistic. A season is subtracted from the values beforehand.
+# The location and the scale that each statistic gives, once a season is subtracted.
 STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
     "last": lambda steps: (steps.last, steps.deviation),
     "mean": lambda steps: (steps.mean, ops.ones_like(steps.mean)),
     "standard": lambda steps: (steps.mean, steps.deviation),
     "seasonal": lambda steps: (steps.last, steps.deviation),
 }
-# Those whose scale is 1, whatever the window.
+# The statistics whose scale is always 1; that need the whole window, so that they cannot be causal;
+# and that take ``period``.
 OF_UNIT_SCALE = ("mean",)
-# Those that need the whole window, and so cannot be causal; and those that take ``period``.
 OF_WHOLE_WINDOWS = ("seasonal",)
 OF_PERIODS = ("seasonal",)
 
@@ -50,7 +50,7 @@ OF_PERIODS = ("seasonal",)
 class NormalizeWindow(SeriesLayer):
     """Normalizes each window by its own location and scale.
 
-    A model of your own normalizes its input, and ``RestoreWindow`` brings its output back:
+    In a model of your own, ``RestoreWindow`` undoes it at the output:
 
     >>> import keras, numpy as np
     >>> from keras_ts.layers import NormalizeWindow, RestoreWindow
@@ -65,7 +65,7 @@ class NormalizeWindow(SeriesLayer):
     >>> np.asarray(normal).ravel().tolist(), np.asarray(location).ravel().tolist()
     ([-2.0, -1.0, 3.0], [3.0])
 
-    A step that is masked enters no statistic:
+    A masked step enters no statistic:
 
     >>> mask = np.array([[True, True, False]])
     >>> _, location, _ = NormalizeWindow("mean")(np.array([[[1.0], [2.0], [6.0]]]), mask=mask)
@@ -73,25 +73,24 @@ class NormalizeWindow(SeriesLayer):
     [1.5]
 
     Args:
-        statistic: ``"last"``: location is the window's last value, scale its standard deviation.
-            ``"mean"``: its mean, scale 1. ``"standard"``: its mean and standard deviation.
-            ``"seasonal"``: as for ``"last"``, once the season is subtracted: each phase's mean
-            departure from level and slope, shrunk where it looks like noise. Location is then level
-            plus season, by phase.
-        period: Steps in a season, for ``"seasonal"``: the window holds a whole number of them, two
+        statistic: What location and scale are, of the values of a window. ``"last"``: the last
+            value, and the standard deviation. ``"mean"``: the mean, and 1. ``"standard"``: the
+            mean, and the standard deviation. ``"seasonal"``: as for ``"last"``, once the season is
+            subtracted: each phase's mean departure from level and slope, shrunk where it looks like
+            noise. The location is then level plus season, by phase.
+        period: Steps in a season, for ``"seasonal"``: the window is a whole number of periods, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
-        causal: True if each step uses only itself and earlier steps, as a net needs that forecasts
-            at every step. ``"last"`` then subtracts the value one step earlier, and returns each
-            step's value as location, to restore the forecast made there. Defaults to False.
-        epsilon: Number added to the variance, which avoids division by zero in a constant window,
-            in squared units of the series. Defaults to 1e-6.
+        causal: True if each step uses only itself and earlier steps, for a net that forecasts at
+            every step. ``"last"`` then subtracts the value one step earlier, and the location is
+            each step's own value, by which the forecast made there is restored. Defaults to False.
+        epsilon: Number added to the variance, in squared units of the series, so that a constant
+            window is not divided by 0. Defaults to 1e-6.
         masked: True if masked steps are missing values: ``"seasonal"`` then counts phases up to the
             window's last step, masked or not. NaN counts as missing, too: it enters no statistic of
             its feature, and becomes 0. False if masked steps are padding: phases are counted up to
             the last step not masked. Padding in front makes no difference. Defaults to False.
         multiplicative: True for a season in proportion to the level, for ``"seasonal"``. In a
-            window that holds a negative value, the season is added all the same. Defaults to False:
-            it is added in all windows.
+            window with a negative value, the season is additive all the same. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -101,16 +100,16 @@ class NormalizeWindow(SeriesLayer):
         Three arrays: the normalized windows, in the shape of the input, 0 at masked steps; and
         location and scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal.
         For ``"seasonal"`` the location is ``(batch, period, features)``, from the phase after the
-        window on. ``"last"`` is the last step that is not masked. If no step is present yet,
-        location is 0 and scale 1. With ``multiplicative``, a fourth array, the inverse level: one
-        over the mean level of the window, or 0 if the season is added; ``location`` then holds the
-        season as it is at the mean level. Under a half-precision policy all are float32.
+        window on. Where all steps so far are masked, location is 0 and scale 1. With
+        ``multiplicative``, a fourth array, the inverse level: one over the mean level of the
+        window, or 0 if the season is additive; ``location`` then has the season at the mean level.
+        Under a half-precision policy all are float32.
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: ``statistic`` is not one of these, ``period`` or ``causal`` does not go with
-            it or the window holds no whole number of periods, or ``epsilon`` is not positive or
-            does not fit the dtype.
+        ValueError: ``statistic`` is unknown, ``period``, ``causal`` or ``multiplicative`` does not
+            go with it, the window is not whole periods, or ``epsilon`` is not positive or does not
+            fit the dtype.
     """
 
     _settings = ("statistic", "period", "causal", "epsilon", "masked", "multiplicative")
@@ -164,9 +163,7 @@ class NormalizeWindow(SeriesLayer):
             inputs, missing = parted(inputs, ops)
             present = ops.logical_not(missing)
         if mask is not None:
-            mask = ops.cast(ops.convert_to_tensor(mask), "bool")
-            check_mask(tuple(mask.shape), tuple(inputs.shape))
-            steps = mask[..., None]
+            steps = present_steps(mask, inputs)
             present = steps if present is None else ops.logical_and(present, steps)
         if present is not None:
             return self._masked(inputs, present)
@@ -174,29 +171,28 @@ class NormalizeWindow(SeriesLayer):
             return self._stepwise(inputs)
         seasonal, period = None, self._season
         if period is not None:
-            every, last = ops.ones_like(inputs[..., :1]), inputs.shape[1] - 1
-            base = inputs[:, -1:]
-            at_last = np.full((1, 1, 1), last)
-            seasonal = self._seasonal(inputs, base, every, at_last, period, True)
+            weights, last = ops.ones_like(inputs[..., :1]), np.full((1, 1, 1), inputs.shape[1] - 1)
+            seasonal = self._seasonal(inputs, inputs[:, -1:], weights, last, period, True)
             inputs = inputs - seasonal[1]
         results = self._normalized(inputs, of_windows(inputs, self.epsilon))
         return self._in_phases(results, seasonal)
 
     def _seasonal(
-        self, inputs: Any, base: Any, weights: Any, last: Any, period: int, whole: bool
+        self, inputs: Any, base: Any, weights: Any, last: Any, period: int, complete: bool
     ) -> Any:
         """Return the result of ``season`` for the inputs relative to ``base``."""
         of_levels = base if self.multiplicative else None
-        return season(inputs - base, weights, last, period, whole, of_levels)
+        return season(inputs - base, weights, last, period, complete, of_levels)
 
     def _masked(self, inputs: Any, present: Any) -> tuple[Any, ...]:
         """Normalize by the values that are ``present``, ``(batch, time, 1 or features)``."""
-        # NaN in the padding would stay NaN under any weight and in gradients, so it is set to 0.
+        # NaN times a weight of 0 would still be NaN.
         inputs = zero_unless(present, inputs)
         positions = ops.cumsum(ops.ones_like(present, "int32"), axis=1)
         counts = ops.cumsum(ops.cast(present, "int32"), axis=1)
         if self.causal:
-            # Present steps move to the front, and each step then reads the latest one up to itself.
+            # Present steps move to the front; each step then takes the result of the latest present
+            # step up to itself.
             order = ops.argsort(ops.where(present, positions, _BEHIND_ALL), axis=1)
             results = self._stepwise(_taken(inputs, order))
             latest = ops.maximum(counts - 1, 0)
@@ -205,7 +201,7 @@ class NormalizeWindow(SeriesLayer):
         else:
             counts = counts[:, -1:]
             latest = ops.max(ops.where(present, positions, 0), axis=1, keepdims=True)
-            at_last = positions == latest
+            at_last = positions == latest  # Positions count from 1.
             seasonal, period = None, self._season
             if period is not None:
                 last = value_at(at_last, inputs)
@@ -232,12 +228,12 @@ class NormalizeWindow(SeriesLayer):
         """Normalize every step by itself and those before it."""
         steps = of_steps_so_far(inputs, self.epsilon)
         normal, _, scale = self._normalized(inputs, steps)
-        # ``last`` normalizes the next step, which this one forecasts, by this one's value.
+        # For "last", the forecast of the next step is relative to the value of this one.
         location, _ = STATISTICS[self.statistic](steps._replace(last=inputs))
         return normal, location, scale
 
     def _in_phases(self, results: tuple[Any, Any, Any], seasonal: Any) -> tuple[Any, ...]:
-        """Add any season to the location, by phase, and any inverse level to the results."""
+        """Add the season, if any, to the location, and append the inverse level, if any."""
         normal, location, scale = results
         if seasonal is not None:
             location = location + seasonal[0]
@@ -251,9 +247,9 @@ class NormalizeWindow(SeriesLayer):
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
         """Return the shapes of windows, of locations and scales and, if any, of inverse levels."""
-        # By hand, since tracing the arithmetic of a season took most of the time to build a preset.
+        # By hand: tracing the arithmetic of a season took most of the time to build a preset.
         if mask is not None:
-            check_mask(tuple(mask.shape), tuple(inputs.shape))
+            _check_mask(mask, inputs)
         batch, steps, *rest = inputs.shape
         steps = steps if self.causal else 1
         shapes = [inputs.shape, (batch, self._season or steps, *rest)]
@@ -284,15 +280,22 @@ def check_whole_periods(asked: str, period: int | None, length: int | None) -> N
         )
 
 
-def check_mask(mask: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+def _check_mask(mask: Any, inputs: Any) -> None:
     """Refuse a mask that is not of shape ``(batch, time)``, which would be broadcast."""
-    sizes = zip(mask, inputs, strict=False)
+    sizes = zip(mask.shape, inputs.shape, strict=False)
     # While PyTorch traces, sizes are tensors, which compare by value but hash by identity.
-    if len(mask) != 2 or any(None not in pair and pair[0] != pair[1] for pair in sizes):
+    if len(mask.shape) != 2 or any(None not in pair and pair[0] != pair[1] for pair in sizes):
         raise ValueError(
-            f"mask must be (batch, time), the first axes of inputs {inputs}. "
-            f"Received a mask of shape {mask}."
+            f"mask must be (batch, time), the first axes of inputs {tuple(inputs.shape)}. "
+            f"Received a mask of shape {tuple(mask.shape)}."
         )
+
+
+def present_steps(mask: Any, inputs: Any) -> Any:
+    """Return a mask ``(batch, time)`` as booleans ``(batch, time, 1)``."""
+    mask = ops.cast(ops.convert_to_tensor(mask), "bool")
+    _check_mask(mask, inputs)
+    return mask[..., None]
 
 
 def _taken(values: Any, steps: Any) -> Any:
@@ -308,7 +311,7 @@ def of_windows(values: Any, epsilon: float) -> Steps:
 
 
 def of_present(values: Any, epsilon: float, present: Any, at_last: Any, counts: Any) -> Steps:
-    """Return the statistics of the steps that are ``present``; last and mean are 0 without any."""
+    """Return the statistics of the present steps; if there are none, last and mean are 0."""
     total = ops.cast(ops.maximum(counts, 1), values.dtype)
 
     def mean_of(each: Any) -> Any:
@@ -320,19 +323,19 @@ def of_present(values: Any, epsilon: float, present: Any, at_last: Any, counts: 
 
 
 def of_steps_so_far(values: Any, epsilon: float) -> Steps:
-    """Return, at each step, the statistics of it and those before; ``last`` is the step before."""
-    seen = ops.cumsum(ops.ones_like(values), axis=1)
-    # Distances from the first value keep the difference of squares from cancelling.
-    moved = values - values[:, :1]
-    mean_moved = ops.cumsum(moved, axis=1) / seen
-    squares = ops.cumsum(ops.square(moved), axis=1) / seen
-    variance = ops.maximum(squares - ops.square(mean_moved), 0.0)
+    """Return statistics of each step and those before it; ``last`` is the value a step earlier."""
+    counts = ops.cumsum(ops.ones_like(values), axis=1)
+    # Relative to the first value: the squares of a high level would lose the variance's digits.
+    relative = values - values[:, :1]
+    mean = ops.cumsum(relative, axis=1) / counts
+    squares = ops.cumsum(ops.square(relative), axis=1) / counts
+    variance = ops.maximum(squares - ops.square(mean), 0.0)
     before = ops.concatenate([values[:, :1], values[:, :-1]], axis=1)
-    return Steps(before, values[:, :1] + mean_moved, ops.sqrt(variance + epsilon))
+    return Steps(before, values[:, :1] + mean, ops.sqrt(variance + epsilon))
 
 
 def value_at(step: Any, values: Any) -> Any:
-    """Return the value of each window at the one step that is True, 0 without any."""
+    """Return the value of each window at its one step that is True, 0 without any."""
     return ops.sum(zero_unless(step, values), axis=1, keepdims=True)
 
 

@@ -1,13 +1,13 @@
-"""Backtests of smoothing within a window: how well each level and trend forecast earlier steps.
+"""Backtests smoothing within a window: how well each level and trend forecast its earlier steps.
 
 The past of a series shows which discount suits it, and if its trend lasts. Statistical packages fit
-these parameters to the errors one step ahead, one series after the other. Here all candidates are
-tried at every origin of a window, on the next steps of the same window, by matrix products.
+these parameters to the errors one step ahead, series by series. Here every pair of a level and a
+trend is tried at every origin of a window, on the next steps of the same window.
 
-With ``a[i, o]`` the level ``i`` at origin ``o``, ``s[m, o]`` the slope ``m``, ``g[d, k]`` the sum
-``d + d^2 + ... + d^k`` and ``z`` the window, the error of a candidate is the mean square of
-``a[i, o] + s[m, o] g[d, k] - z[o + k]`` over origins and steps ``k``. The square is expanded, so
-that each sum over ``k`` is computed once for all levels and slopes.
+A pair forecasts ``a[i, o] + s[m, o] g[d, k]`` for the step ``k`` after the origin ``o``: the level
+``a[i, o]``, the slope ``s[m, o]``, and ``g[d, k] = d + d^2 + ... + d^k`` for the damping ``d``. Its
+error is the mean square of the forecast less the window's value, over origins and steps. The square
+is expanded, so that each sum over ``k`` is computed once for all levels and slopes.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from keras import ops
 
 from keras_ts._typing import Array
 
-# An origin counts if it has this many values up to it: a slope of fewer follows noise.
+# Forecasts are tried from origins with this many values up to them: a slope of fewer follows noise.
 _LEAST_VALUES = 5
-# A discount of 0 uses only the last value. 1e-3 nearly does, and bridges a dozen missing values
-# before its powers are too small for float32.
+# Stands for a discount of 0, which uses only the last value. If up to a dozen values are missing,
+# its powers are still large enough for float32.
 _SMALLEST = 1e-3
 
 
@@ -34,10 +34,10 @@ def past_errors(
     ridge: float,
 ) -> Any:
     """Return mean squared errors, ``(batch, features, levels + lines, 1 + dampings * lines)``."""
-    # Means are over origins and the steps after them. The first column has no trend; the others
-    # follow damping by damping. A window without an origin that counts has errors of 1. ``windows``
-    # are 0 where masked; ``weights``, ``(batch or 1, time, 1)``, are 1 for the steps that count.
-    # ``levels`` are discounts of means, ``lines`` of lines; ``growths`` is ``(dampings, steps)``.
+    # The first column has no trend; the others follow damping by damping. A window without an
+    # origin of enough values has errors of 1. ``windows`` are 0 at masked steps; ``weights``,
+    # ``(batch or 1, time, 1)``, are 0 there and 1 elsewhere. ``levels`` are the discounts of means,
+    # ``lines`` those of fitted lines; ``growths`` is ``g``, ``(dampings, steps)``.
     dtype = windows.dtype
     values, present = ops.transpose(windows, (0, 2, 1)), ops.transpose(weights, (0, 2, 1))
     candidates, slopes, counts = _at_origins(values, present, levels, lines, ridge)
@@ -45,9 +45,9 @@ def past_errors(
     after = np.arange(length)[:, None] - np.arange(length)  # How far a step lies after an origin.
     within, number = (after >= 1) & (after <= steps), np.clip(after, 1, steps) - 1
 
-    def ahead(of: Any, weights: Array) -> Any:
-        """Return sums over the steps that follow each origin, weighed by ``(rows, steps)``."""
-        return _by_rows(of, np.where(within, weights[:, number], 0.0))
+    def ahead(of: Any, factors: Array) -> Any:
+        """Return sums over the steps after each origin, weighed by ``(rows, steps)``."""
+        return _by_rows(of, np.where(within, factors[:, number], 0.0))
 
     ones = np.ones_like(growths[:1])
     usable = ops.cast(counts >= _LEAST_VALUES, dtype)
@@ -74,28 +74,25 @@ def past_errors(
 def _at_origins(
     values: Any, present: Any, levels: Sequence[float], lines: Sequence[float], ridge: float
 ) -> tuple[Any, Any, Any]:
-    """Return levels and slopes at each origin, and the number of values up to it."""
+    """Return levels and slopes at each origin, and the number of values up to there."""
     length = values.shape[2]
     back = np.arange(length) - np.arange(length)[:, None]
     before, back = back >= 0, np.maximum(back, 0)
     powers = np.array([*levels, *lines])[:, None, None].clip(_SMALLEST) ** back * before
-    of_lines = powers[len(levels) :]
-    weight = np.concatenate([powers, of_lines * back, of_lines * back**2, before[None]])
-    value = np.concatenate([powers, of_lines * back])
-    summed = _by_rows(present, weight)
-    moments = _by_rows(values, value)
-    many = len(levels), len(levels) + len(lines)
-    totals = ops.maximum(summed[:, :, : many[1]], 1e-37)
-    means = moments[:, :, : many[1]] / totals
-    per_line = totals[:, :, many[0] :]
-    count = len(lines)
-    centre = summed[:, :, many[1] : many[1] + count] / per_line
-    spread = summed[:, :, many[1] + count : many[1] + 2 * count] / per_line - ops.square(centre)
-    together = moments[:, :, many[1] :] / per_line - centre * means[:, :, many[0] :]
-    slopes = -together / (ops.maximum(spread, 0.0) + ridge)
-    ends = means[:, :, many[0] :] + slopes * centre
-    candidates = ops.concatenate([means[:, :, : many[0]], ends], axis=2)
-    return candidates, slopes, summed[:, :, -1]
+    first, count, both = len(levels), len(lines), len(levels) + len(lines)
+    of_lines = powers[first:]
+    times = np.concatenate([powers, of_lines * back, of_lines * back**2, before[None]])
+    sums_of_times = _by_rows(present, times)
+    sums_of_values = _by_rows(values, times[: both + count])
+    totals = ops.maximum(sums_of_times[:, :, :both], 1e-37)
+    means = sums_of_values[:, :, :both] / totals
+    totals, line_means = totals[:, :, first:], means[:, :, first:]
+    centre = sums_of_times[:, :, both : both + count] / totals
+    spread = sums_of_times[:, :, both + count : -1] / totals - ops.square(centre)
+    covariance = sums_of_values[:, :, both:] / totals - centre * line_means
+    slopes = -covariance / (ops.maximum(spread, 0.0) + ridge)
+    candidates = ops.concatenate([means[:, :, :first], line_means + slopes * centre], axis=2)
+    return candidates, slopes, sums_of_times[:, :, -1]
 
 
 def _by_rows(values: Any, matrix: Array) -> Any:

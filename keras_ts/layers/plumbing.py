@@ -1,7 +1,7 @@
 """Layers for presets only: not public, but registered, since saved files name them.
 
-Some move masks, since Keras loses them: after ``Concatenate``, it counts a step as present if any
-input has it, and at a layer that supports no masks, it drops the mask with a warning.
+Some carry masks where Keras loses them: after ``Concatenate``, a step is present if it is in any
+input, and a layer that supports no masks drops the mask with a warning.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
+from keras_ts.layers.normalize_window import present_steps, zero_unless
 from keras_ts.windows.arithmetic.scale import known_steps, parted
 
 
@@ -46,8 +47,8 @@ def selected(values: Any, columns: Sequence[int]) -> Any:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
 
-# A recurrent layer takes longer with every step that it reads, and after some dozens has forgotten
-# the first, so it gets the last steps. A linear map is cheap, and can use a value of a year ago.
+# For recurrent layers, which are slow on long windows and have forgotten the first step after some
+# dozens. A linear map is fast, and can use a value of a year ago.
 @registered
 class LastSteps(SeriesLayer):
     """Keeps the last steps of each window, ``(batch, min(steps, time), ...)``, and their mask."""
@@ -73,8 +74,8 @@ class LastSteps(SeriesLayer):
         return keras.KerasTensor((batch, steps, *rest), dtype=inputs.dtype)
 
 
-# A sequence-to-sequence net forecasts at every step of its window. There is no mask: the values
-# ahead of a step are known, even if the step itself is masked.
+# For sequence to sequence, which forecasts at every step of the window. The output has no mask: the
+# columns ahead of a step are known even if the step itself is masked.
 @registered
 class KnownAhead(keras.layers.Layer):
     """Gives each step the columns of the steps after it: ``(batch, window, horizon, columns)``."""
@@ -96,10 +97,10 @@ class KnownAhead(keras.layers.Layer):
         """Return no mask."""
 
 
-# A monthly column among daily ones has a value on one day a month. A net that masks the other days
-# reads one day a month, and a net that reads 0 there reads a value that the column never had.
-# ``start=None`` leaves NaN, which ``NormalizeWindow(masked=True)`` keeps out of the column's
-# statistics. ``start="first"`` is the first value of the column in the window, 0 if it has none.
+# For columns that are known less often, such as a monthly one in daily rows: masks would leave one
+# day a month, and 0 is a value that the column never had. ``start=None`` leaves NaN, which
+# ``NormalizeWindow(masked=True)`` keeps out of the column's statistics. ``start="first"`` is the
+# first value of the column in the window, 0 if it has none.
 @registered
 class CarryForward(SeriesLayer):
     """Fills a missing value with the last known one of its column; before the first, ``start``."""
@@ -115,7 +116,7 @@ class CarryForward(SeriesLayer):
         """Return the windows with missing values filled."""
         values, missing = parted(ops.cast(inputs, self._float_dtype), ops)
         present = ops.cast(ops.logical_not(missing), values.dtype)
-        # After each round, a step holds the last known value of its latest ``reach`` steps. As
+        # Before each round, a step holds the last known value of the ``reach`` steps up to it. As
         # ``reach`` doubles, the number of rounds is the logarithm of the window's length.
         reach = 1
         while reach < inputs.shape[1]:
@@ -125,11 +126,11 @@ class CarryForward(SeriesLayer):
         if self.start is None:
             # 0 / 0 is NaN. tf2onnx would let NaN through ``where`` at the steps that have a value.
             return values / present
-        if self.start == "first":
+        start = self.start
+        if start == "first":
             begins = present - _earlier(present, 1)
-            first = ops.sum(begins * values, axis=1, keepdims=True)
-            return values + (1.0 - present) * first
-        return values + (1.0 - present) * self.start
+            start = ops.sum(begins * values, axis=1, keepdims=True)
+        return values + (1.0 - present) * start
 
 
 def _earlier(values: Any, steps: int) -> Any:
@@ -147,18 +148,18 @@ class MissingAsColumns(SeriesLayer):
         return ops.cast(missing, self._float_dtype)
 
 
-# For a series well above 0, such as sales, this is its level; for a series around 0, its spread.
-# A few closed days hardly change it, but make the standard deviation many times larger.
+# The unit of a panel's events: the level of a series well above 0, such as sales, and the spread of
+# one around 0. Unlike the standard deviation, it hardly changes with a few closed days.
 @registered
 class RootMeanSquare(SeriesLayer):
-    """Gives the root mean square of the present values of a column, ``(batch, 1, features)``."""
+    """Gives the root mean square of each column's present values, ``(batch, 1, features)``."""
 
     def call(self, inputs: Any) -> Any:
         """Return the root mean squares."""
         windows = ops.cast(inputs, self._float_dtype)
         present = ops.isfinite(windows)
         sizes = ops.where(present, ops.abs(windows), ops.zeros_like(windows))
-        # Relative to the largest, since the square of a large float32 is infinite.
+        # Relative to the largest, since the square of a large float32 may be infinite.
         largest = ops.max(sizes, axis=1, keepdims=True)
         shares = sizes / ops.where(largest > 0, largest, ops.ones_like(largest))
         count = ops.sum(ops.cast(present, windows.dtype), axis=1, keepdims=True)
@@ -170,8 +171,8 @@ class RootMeanSquare(SeriesLayer):
         return (input_shape[0], 1, input_shape[2])
 
 
-# A store that opens has no row, so its window has no level, and only its static columns are known.
-# These say nothing of levels beyond those in training, so levels are clipped.
+# For a new store without a row, of which only static columns are known. These say nothing of levels
+# beyond those in training, so levels are clipped.
 @registered
 class LevelByStatic(SeriesLayer):
     """Gives a column without a value in its window the location and scale of similar series.
@@ -180,9 +181,9 @@ class LevelByStatic(SeriesLayer):
     scales, those of other columns unchanged. ``fit_level`` sets the weights: ``asinh(location /
     unit)`` and ``log(scale)`` are linear in the static columns.
 
-    With ``fewest`` above 1, a column of fewer values, but at least one, keeps its location and gets
-    the scale of similar series, larger for a larger location: the scale of few values says little
-    (0 for one). The layer then takes normalized windows after the scales, and rescales them too.
+    With ``fewest`` above 1, a column of fewer values, but at least one, keeps its location. Its
+    scale, which says little (0 for one value), becomes that of similar series, larger for a larger
+    location. The layer then takes the normalized windows after the scales, and rescales them, too.
     """
 
     _settings = ("fewest",)
@@ -199,8 +200,7 @@ class LevelByStatic(SeriesLayer):
         outputs = 2 * windows[-1]
         if columns := sum(part[-1] for part in static):
             self.kernel = self._weight("kernel", (columns, outputs), trainable=False)
-            # For leave-one-out errors in ``calibrate``.
-            self.penalty = self._weight("penalty", (), trainable=False)
+            self.penalty = self._weight("penalty", (), trainable=False)  # read by ``calibrate``
         self.bias = self._weight("bias", (outputs,), trainable=False)
         self.ends = self._weight("ends", (2, outputs), trainable=False)
         self.unit = self._weight("unit", (windows[-1],), "ones", trainable=False)
@@ -240,16 +240,15 @@ class LevelByStatic(SeriesLayer):
         return tuple(keras.KerasTensor(x.shape, dtype=self._float_dtype) for x in outputs)
 
 
-# Windows without a mask, such as a calendar's, are present at every step. After ``Concatenate``,
-# recurrent layers would also read the steps at which the series itself is missing.
+# For columns joined to those of a calendar, which have no mask: after ``Concatenate``, recurrent
+# layers would also read the steps at which the series itself is missing.
 @registered
 class MaskLike(SeriesLayer):
     """Passes its first input on under the mask of its second, both ``(batch, time, ...)``."""
 
     def call(self, inputs: Any) -> Any:
         """Return the first input."""
-        # The input itself would bring its own mask along.
-        return ops.copy(inputs[0])
+        return ops.copy(inputs[0])  # The input itself would bring its own mask along.
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """Return the mask of the second input."""
@@ -269,9 +268,8 @@ class MaskAsColumn(SeriesLayer):
         """Return the columns, 0 at masked steps, and the column of the mask."""
         present = ops.ones_like(inputs[..., :1])
         if mask is not None:
-            steps = ops.cast(ops.convert_to_tensor(mask), "bool")[..., None]
-            inputs = ops.where(steps, inputs, ops.zeros_like(inputs))
-            present = ops.cast(steps, inputs.dtype)
+            steps = present_steps(mask, inputs)
+            inputs, present = zero_unless(steps, inputs), ops.cast(steps, inputs.dtype)
         return ops.concatenate([inputs, present], axis=-1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
@@ -284,16 +282,15 @@ class MaskAsColumn(SeriesLayer):
         return keras.KerasTensor((*lead, wider), dtype=inputs.dtype)
 
 
-# Stock layers after recurrent ones, such as ``Reshape``, warn of a mask that they cannot pass on,
-# and a loss would not count the masked steps.
+# For the layers after recurrent ones: ``Reshape`` warns of a mask that it cannot pass on, and a
+# loss would leave out the masked steps.
 @registered
 class Unmask(keras.layers.Layer):
     """Passes its input on without the mask."""
 
     def call(self, inputs: Any) -> Any:
         """Return the input."""
-        # The input itself would bring its mask along.
-        return ops.copy(inputs)
+        return ops.copy(inputs)  # The input itself would bring its mask along.
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return no mask."""

@@ -1,4 +1,4 @@
-"""``RestoreWindow``: brings a normalized output back to the units of its window."""
+"""``RestoreWindow``: brings outputs of a net back to the units of the window that it read."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -16,10 +16,10 @@ from keras_ts.layers.season import amplitude
 
 @registered
 class RestoreWindow(SeriesLayer):
-    """Brings a normalized output back: ``output * scale + location``.
+    """Undoes ``NormalizeWindow`` for the outputs of a net: ``output * scale + location``.
 
-    With the inverse level of a multiplicative season, the season in ``location`` is scaled by the
-    restored level over the mean level of the window, but by a third at least and by 3 at most.
+    With a multiplicative season, the season in ``location`` is multiplied by the restored level
+    over the mean level of the window, clipped to 1/3 and 3.
 
     Example:
 
@@ -30,24 +30,24 @@ class RestoreWindow(SeriesLayer):
     [[5.0]]
 
     Args:
-        feature: Index of the feature whose statistics bring every output back to its units, or a
-            list with one index for each output. Defaults to None, for windows of one feature.
-            In files from before 0.3, None means the feature at the index of the output if there are
-            as many features as outputs, otherwise the first.
-        period: Steps in a season, where ``NormalizeWindow("seasonal")`` made the location: each
-            output uses the phase of its step. Defaults to None.
+        feature: Index of the feature by whose statistics all outputs are restored, or a list with
+            an index for each output. Defaults to None, for windows of one feature. In files from
+            before 0.3, None for several features restores each output by the feature at its index
+            if there are as many features as outputs, otherwise all by the first.
+        period: Steps in a season, if ``NormalizeWindow("seasonal")`` made the location: each output
+            uses the phase of its step. Defaults to None.
         gap: Steps between a window and its first output, with ``period``. Defaults to 0.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, and the location
-        and scale that ``NormalizeWindow`` returned, and its inverse level if there is one. With
+        A list: outputs ``(batch, outputs)`` or ``(batch, time, ..., outputs)``, then the location,
+        the scale and, if there is one, the inverse level that ``NormalizeWindow`` returned. With
         ``period``, outputs are ``(batch, steps, ..., outputs)``; or ``(batch, steps)`` for a single
-        feature, and ``(batch, outputs)`` for one step of several. Outputs may bring a mask; after
-        layers that end it, such as recurrent ones of Keras 3.16, pass it as ``mask``.
+        feature, and ``(batch, outputs)`` for one step of several. Outputs may have a mask; after
+        layers that drop it, such as recurrent ones of Keras 3.16, pass it as ``mask``.
 
     Output shape:
-        The shape of the outputs, float32 under a half-precision policy.
+        The shape of the outputs. Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -73,7 +73,7 @@ class RestoreWindow(SeriesLayer):
         self.gap = _checks.integer("gap", gap, 0)
         if self.gap and period is None:
             raise ValueError(
-                "gap shifts the phase of a period at which the outputs begin: it needs period. "
+                "gap needs period: it is the number of phases to skip before the first output. "
                 f"Received: gap={gap}, period=None."
             )
         self.supports_masking = True
@@ -91,8 +91,8 @@ class RestoreWindow(SeriesLayer):
         feature, features = self.feature, location.shape[-1]
         if feature is None and features > 1 and self._several_refused:
             raise ValueError(
-                f"RestoreWindow needs feature, since each of {features} features has a level of "
-                "its own: pass the target's index, such as "
+                f"RestoreWindow needs feature, since each of {features} features has another "
+                "location: pass the target's index, such as "
                 "feature=train.columns['past'].index('sales'), or a list with one index for each "
                 f"output. Received: feature=None, outputs of shape {tuple(outputs.shape)}."
             )
@@ -108,13 +108,12 @@ class RestoreWindow(SeriesLayer):
         by_feature = feature is None and features > 1 and outputs.shape[-1] == features
         axis = 1 if by_feature or isinstance(feature, list) else 2
         outputs = ops.expand_dims(outputs, axis) if bare else outputs
-        # By slices, as in ``selected``.
+        # By a slice, which exporters know, as in ``selected``.
         first = self.gap % self.period
         end = first + int(outputs.shape[1])
         seasons = ops.concatenate([location] * -(-end // self.period), axis=1)[:, first:end]
         if inverse_level:
             level = ops.mean(location, axis=1, keepdims=True)
-            # The restored levels get a season in proportion to them.
             level, scale, season, inverse = self._by_output(
                 outputs, level, scale, seasons - level, inverse_level[0]
             )
@@ -125,7 +124,7 @@ class RestoreWindow(SeriesLayer):
         return ops.squeeze(outputs, axis) if bare else outputs
 
     def _check_period(self, outputs: Any, location: Any, scale: Any) -> None:
-        """Refuse shapes of statistics that were made with another period."""
+        """Refuse a location and scale that were made with another period."""
         phases, period = location[1], self.period
         received = (
             f"Received: period={period}, outputs of shape {tuple(outputs)}, a location of shape "

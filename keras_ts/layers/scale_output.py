@@ -16,9 +16,7 @@ from keras_ts.layers.base import SeriesLayer
 class ScaleOutput(SeriesLayer):
     """Brings a network's output to the units of the series: ``y = x * scale + offset``.
 
-    A recurrent layer's ``tanh`` stays between -1 and 1 while a series runs in the tens; this
-    layer bridges the two. The result is floating point, for integers too. Under a half-precision
-    policy it is float32, so that it does not overflow.
+    A recurrent layer's ``tanh`` stays between -1 and 1, however large the values of a series are.
 
     Example:
 
@@ -44,14 +42,15 @@ class ScaleOutput(SeriesLayer):
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
-        Any; if ``scale`` is a list, with ``len(scale)`` features on the last axis.
+        Any; if ``scale`` or ``offset`` is a list, with as many features on the last axis.
 
     Output shape:
-        The input's shape.
+        The shape of the input. Floats for integers, too, and float32 under a half-precision policy.
 
     Raises:
         TypeError: ``scale`` or ``offset`` is not a number or a flat list of numbers.
-        ValueError: One of them is not finite, a scale is 0, or lengths disagree.
+        ValueError: A number is not finite, a scale is 0, or ``scale``, ``offset`` and the last axis
+            differ in length.
     """
 
     _settings = ("scale", "offset")
@@ -78,13 +77,13 @@ class ScaleOutput(SeriesLayer):
         method: Literal["standard", "max_abs", "min_max"] = "standard",
         **kwargs: Any,
     ) -> "ScaleOutput":
-        """Return a layer with the scale and offset of data; pass the training part alone.
+        """Return a layer with the scale and offset of a series; pass the training part alone.
 
         Args:
             series: ``(time,)``, ``(time, columns)`` for one scale per column, or a list of
                 such arrays.
-            method: ``"standard"``: standard deviation and mean; ``"max_abs"``: largest
-                absolute value and 0; ``"min_max"``: range and minimum.
+            method: What ``scale`` and ``offset`` are. ``"standard"``: standard deviation and mean;
+                ``"max_abs"``: largest absolute value and 0; ``"min_max"``: range and minimum.
             **kwargs: Arguments of the layer.
 
         Raises:
@@ -99,7 +98,7 @@ class ScaleOutput(SeriesLayer):
             scale, offset = np.abs(values).max(axis=0), np.zeros(values.shape[1:])
         else:
             scale, offset = np.ptp(values, axis=0), values.min(axis=0)
-        # The deviation of equal values may be rounding, and not 0.
+        # By rounding, equal values may have a standard deviation above 0.
         constant = np.ptp(values, axis=0) == 0 if method == "standard" else scale == 0
         if np.any(constant):
             column = "" if values.ndim == 1 else f"column {np.argmax(constant)} of "
@@ -143,7 +142,7 @@ class ScaleOutput(SeriesLayer):
 
 
 def _stacked(series: Any) -> Array:
-    """Return the series as one float64 array, those of a list one after another in time."""
+    """Return the series, or those of a list joined along time, as one float64 array."""
     listed = isinstance(series, list | tuple) and series and np.ndim(series[0]) > 0
     arrays = [_checks.numeric(item, "series") for item in (series if listed else [series])]
     values = np.concatenate([np.atleast_1d(array) for array in arrays]).astype(np.float64)
@@ -153,6 +152,6 @@ def _stacked(series: Any) -> Array:
         )
     if not np.isfinite(values).all():
         raise ValueError(
-            "series holds missing or infinite values; fill them or leave them out first."
+            "series has missing or infinite values; fill them or leave them out first."
         )
     return values

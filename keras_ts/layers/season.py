@@ -1,22 +1,22 @@
 """The season of a window: how each phase of a period departs from the level around it.
 
-A year is one period, and steps of weight 0 do not count. Years and phases are numbered back from
-the window's last step, padding aside, so the step after that always has phase 0.
+Here a year is one period, and missing steps have weight 0. Years and phases are numbered back from
+the window's last step, padding left out, so the step after that always has phase 0.
 
 With ``m`` the period, ``x[t]`` a step in year ``y`` and phase ``p``, and ``Y`` whole years:
 
-- ``M[y]``: the mean of year ``y``. ``b = mean(x[t + m] - x[t]) / m``: the slope. A season
-  does not change it.
-- ``d[t] = x[t] - M[y] - b (p - (m - 1) / 2)``: the departures. ``s[p]``: their mean over the years.
-  In a year with steps that do not count, ``M`` and ``s`` depend on each other, and are computed in
-  turn, each from the other (least squares by backfitting).
+- ``M[y]``: the mean of year ``y``.
+- ``b = mean(x[t + m] - x[t]) / m``: the slope, which a season does not change.
+- ``d[t] = x[t] - M[y] - b (p - (m - 1) / 2)``: the departures.
+- ``s[p]``: the mean departure of a phase. If steps are missing, ``M`` and ``s`` depend on each
+  other, and are computed in turn, each from the other (least squares by backfitting).
 - ``F = (Y mean(s^2)) / mean((d - s)^2 Y / (Y - 1))``: the variance of the season over that of the
   rest.
-- ``max(0, 1 - 1 / F) s[p]``: the season without the share of it that noise alone would make: the
+- ``max(0, 1 - 1 / F) s[p]``: the season without the share that noise alone would make: the
   positive part of James and Stein's estimator ("Estimation with quadratic loss", 1961).
 
 A multiplicative season grows with the level: ``d[t] = a[t] s[p]``, where ``a[t]`` is the level
-``M[y] + b (p - (m - 1) / 2)`` over its mean, from a third to 3. ``s`` is then the least-squares
+``M[y] + b (p - (m - 1) / 2)`` over its mean, clipped to 1/3 and 3. ``s`` is then the least-squares
 coefficient of ``d`` on ``a`` in each phase.
 """
 
@@ -25,15 +25,15 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-# Rounds for the means of years and phases, if some steps do not count or the season is
-# multiplicative. With half a year missing, the error after five is a hundredth of that after one.
+# Rounds of backfitting, if steps are missing or the season is multiplicative. With half a year
+# missing, the error after five is a hundredth of that after one.
 _ROUNDS = 5
 # The bounds of a multiplicative season's size relative to its size at the mean level.
 _SMALLEST, _LARGEST = 1 / 3, 3.0
 
 
 def amplitude(levels: Any, inverse_level: Any) -> Any:
-    """Return the size of a season at levels that are relative to their mean; 1 if it is added."""
+    """Return the size of a season at levels relative to their mean; 1 if the season is additive."""
     return ops.where(
         inverse_level > 0, ops.clip(levels, _SMALLEST, _LARGEST), ops.ones_like(levels)
     )
@@ -44,9 +44,9 @@ def season(
 ) -> tuple[Any, Any, Any]:
     """Return the season by phase and by step, and the inverse level ``(batch, 1, features)``."""
     # ``values`` are finite and near 0, since a high level costs digits. ``last``, ``(batch, 1,
-    # 1)``, is the position of the last step, padding left out. ``complete`` says that all count:
-    # the first round then gives the exact means. ``base``, ``(batch, 1, features)``, is what was
-    # subtracted from the values; with it, the season is multiplicative in windows without a
+    # 1)``, is the position of the last step, padding left out. ``complete`` says that no step is
+    # missing: one round then gives the exact means. ``base``, ``(batch, 1, features)``, was
+    # subtracted from the values; if it is given, the season is multiplicative in windows without a
     # negative value. The inverse level is one over the mean level, 0 for an additive season.
     length = values.shape[1]
     values = weights * values
@@ -61,9 +61,8 @@ def season(
     pairs = weights[:, period:] * weights[:, :-period]
     rise = ops.sum(pairs * (values[:, period:] - values[:, :-period]), axis=1, keepdims=True)
     slope = rise / (ops.maximum(ops.sum(pairs, axis=1, keepdims=True), 1.0) * period)
-    middle = (period - 1) / 2
-    centred = ops.convert_to_tensor(np.arange(period).reshape(period, 1) - middle, values.dtype)
-    tilt = slope * ops.matmul(phases, centred)
+    centred = np.arange(period).reshape(period, 1) - (period - 1) / 2
+    tilt = slope * ops.matmul(phases, ops.convert_to_tensor(centred, values.dtype))
     count = ops.sum(weights, axis=1, keepdims=True)
     inverse_level = ops.zeros_like(rise)
     if base is not None:
@@ -79,22 +78,19 @@ def season(
         level = _means(years, values - weights * at_steps, weights)
         departures = weights * (values - ops.matmul(years, level))
         if base is not None:
-            sizes = amplitude(
-                (ops.matmul(years, level) + tilt + base) * inverse_level, inverse_level
-            )
+            levels = ops.matmul(years, level) + tilt + base
+            sizes = amplitude(levels * inverse_level, inverse_level)
         seasonal = _means(phases, departures, weights, sizes)
         seasonal = seasonal - ops.mean(seasonal, axis=1, keepdims=True)
         at_steps = sizes * ops.matmul(phases, seasonal)
-    left = weights * (departures - at_steps)
+    rest = weights * (departures - at_steps)
     num_years = ops.maximum(count / period, 1.0)
-    noise = ops.sum(ops.square(left), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
+    noise = ops.sum(ops.square(rest), axis=1, keepdims=True) / ops.maximum(count - period, 1.0)
     size = ops.mean(ops.square(seasonal), axis=1, keepdims=True) * num_years
-    # In a window without a season or any change, or of less than two years, nothing is
-    # subtracted.
+    # A window of less than two years, or without a season beyond noise, has a season of 0.
     evident = ops.logical_and(size > noise, count >= 2 * period)
     share = ops.where(evident, 1.0 - noise / ops.where(size > 0, size, 1.0), 0.0)
-    # A multiplicative season subtracts the level at most, so that no sales become negative. If it
-    # subtracted more, a higher level would give a lower value.
+    # A multiplicative season subtracts at most the whole level, so that no sales become negative.
     deepest = ops.max(-seasonal, axis=1, keepdims=True) * inverse_level * share
     share = share / ops.maximum(deepest, 1.0)
     return share * seasonal, share * at_steps, inverse_level
@@ -107,7 +103,7 @@ def _one_hot(numbers: Any, count: int, dtype: str) -> Any:
 
 
 def _means(groups: Any, values: Any, weights: Any, sizes: Any = 1.0) -> Any:
-    """Return values per size by group, ``(batch, groups, features)``; 0 for an empty group."""
+    """Return the least-squares coefficients of values on sizes by group; 0 for an empty group."""
     groups = ops.transpose(groups, (0, 2, 1))
     squares = ops.matmul(groups, weights * sizes * sizes)
     sums = ops.matmul(groups, weights * sizes * values)

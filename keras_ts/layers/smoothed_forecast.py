@@ -1,8 +1,8 @@
 """``SmoothedForecast``: forecasts by exponential smoothing, mixed for each window by a net.
 
-Simple smoothing, damped trends and Theta are hard to beat on series of a few dozen steps, and are
-linear in the window. So a net need only learn when to use which. The layer computes a fixed set of
-them in closed form, and a softmax on the state of the net gives each its share for a window.
+Simple smoothing, damped trends and Theta are hard to beat on series of a few dozen steps. Each is
+linear in the window, so the layer computes a fixed set of them in closed form. The net need only
+learn when to use which: a softmax on its state gives each its share for a window.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,17 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
-from keras_ts.layers.normalize_window import check_mask
+from keras_ts.layers.normalize_window import present_steps
 from keras_ts.layers.past_errors import past_errors
 
-# Factors by which a step counts less than the one after it. A level of discount 0 is the last
-# value; with a discount of 1 all steps have equal weight.
+# Discounts of levels and of lines: the weight of a step over that of the step after it.
 _LEVELS = (0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.96, 1.0)
 _LINES = (0.3, 0.6, 0.8, 0.9, 1.0)
-# Factors by which a trend grows less in a step than in the one before.
+# A trend's growth in a step over that in the step before.
 _DAMPINGS = (0.6, 0.85, 1.0)
-# Added to the squared spread of a line's steps, so that two or three of them give no steep slope.
+# Added to the variance of a line's steps, so that two or three of them give no steep slope.
 _RIDGE = 0.02
-# Bound of the logarithm of a window's size relative to the usual one.
+# Bound of the logarithm of a window's scale relative to ``unit``.
 _SIZES = 5.0
 # Initial logit of the share without a trend, if there is no backtest.
 _NO_TREND = 2.0
@@ -34,7 +33,7 @@ _NO_TREND = 2.0
 _SHARPNESS = 16.0
 # Bound of the logarithm of the factor by which the net multiplies that power for a window.
 _MOST_TRUST = 3.0
-# Added to squared errors: errors below a hundredth of a window's scale make no difference.
+# Added to mean squared errors: errors far below a hundredth of a window's scale make no difference.
 _ERROR_FLOOR = 1e-4
 
 
@@ -42,27 +41,26 @@ _ERROR_FLOOR = 1e-4
 class SmoothedForecast(SeriesLayer):
     """Mixes forecasts by exponential smoothing, with shares that depend on the window.
 
-    ``k`` counts the steps from ``x[k]`` to the last step that is not masked, and ``h`` those from
+    With ``k`` steps from a value ``x[k]`` to the last step that is not masked, and ``h`` steps from
     there to a step of the forecast:
 
-    - Levels: ``sum(l^k x[k]) / sum(l^k)`` for the discounts 0 (the last value), 0.3, 0.5, 0.65,
-      0.8, 0.9, 0.96 and 1 (the mean), as in simple exponential smoothing (Brown, "Exponential
+    - Levels: ``sum(l^k x[k]) / sum(l^k)`` for the discounts ``l`` of 0 (the last value), 0.3, 0.5,
+      0.65, 0.8, 0.9, 0.96 and 1 (the mean), as in simple exponential smoothing (Brown, "Exponential
       smoothing for predicting demand", 1956); and the ends of the lines below.
-    - Trends: ``slope * (d + d^2 + ... + d^h)`` for the dampings 0.6, 0.85 and 1 (Gardner and
-      McKenzie, "Forecasting trends in time series", 1985). The slopes are those of lines through
-      the steps, by least squares with the weights ``l^k``, for the discounts 0.3, 0.6, 0.8, 0.9
-      and 1. Half a slope of discount 1 beside a level is Theta's forecast (Hyndman and Billah,
-      "Unmasking the Theta method", 2003). One share goes to no trend.
+    - Trends: ``slope * (d + d^2 + ... + d^h)`` for the dampings ``d`` of 0.6, 0.85 and 1 (Gardner
+      and McKenzie, "Forecasting trends in time series", 1985). The slopes are those of lines
+      through the steps, by least squares with the weights ``l^k``, for the discounts ``l`` of 0.3,
+      0.6, 0.8, 0.9 and 1. Half a slope of discount 1 beside a level is Theta's forecast (Hyndman
+      and Billah, "Unmasking the Theta method", 2003). One candidate is no trend.
     - The forecast: the sum of levels, each times its share, and of trends, each times its share.
       Both kinds of shares are a softmax of a dense layer, whose weights begin at 0. Without
-      ``backtest_steps`` only the bias of no trend begins at 2: at first, all levels have equal
-      shares, and the 15 trends have two thirds together.
+      ``backtest_steps``, all levels begin with equal shares. The bias of no trend begins at 2, so
+      that the 15 trends together begin with two thirds.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
       the window itself, from every origin with five values up to it. A pair's share is then in
-      proportion to ``r^-16``, with ``r`` the root of its mean squared error, times its share by
-      the dense layers. So the layer forecasts well before any training, and for any number of
-      series; and the net learns how far to trust the backtest of a window (the 16 becomes 0.8 to
-      320).
+      proportion to ``r^-16``, with ``r`` the root of its mean squared error, times its shares by
+      the dense layers. So the layer forecasts well before any training. The net learns how far to
+      trust the backtest of a window, and replaces the 16 by 0.8 to 320.
 
     Example:
 
@@ -76,16 +74,15 @@ class SmoothedForecast(SeriesLayer):
 
     Args:
         steps: Steps to forecast.
-        gap: Steps between the window and the first of them. Defaults to 0.
-        unit: Scale of a usual window, a number or a list with one for each feature. The net then
-            also gets the scale of each window relative to it, within bounds: in a panel, similar
-            series have similar sizes. Defaults to None: the net gets no sizes.
-        masked: True if masked steps are missing values: time passes in them, and the forecast
-            begins after the last step of the window, masked or not. False if they are padding: it
-            begins after the last step that is not masked. Padding in front makes no difference.
-            Defaults to False.
-        backtest_steps: Steps on which candidates are tried at each origin of a window. Defaults to
-            None: they are not tried.
+        gap: Steps between the window and the first step to forecast. Defaults to 0.
+        unit: Scale of a usual window, a number or a list with one for each feature. The evidence
+            then includes each window's scale over ``unit``: in a panel, similar series have similar
+            sizes. Defaults to None: it includes no scales.
+        masked: True if masked steps are missing values: the forecast begins after the last step of
+            the window, masked or not. False if they are padding: it begins after the last step that
+            is not masked. Padding in front makes no difference. Defaults to False.
+        backtest_steps: Steps that each pair forecasts from an origin of the window. Defaults to
+            None: there is no backtest.
         sampling_rate: Rows from a step of the window to the next. ``steps`` and ``gap`` count rows,
             so ``h`` may have a fraction; ``d + d^2 + ... + d^h`` is then ``d (1 - d^h) / (1 - d)``.
             Defaults to 1.
@@ -98,11 +95,11 @@ class SmoothedForecast(SeriesLayer):
         features)``.
 
     Output shape:
-        Two arrays: forecasts ``(batch, steps, features)``; and the evidence,
-        ``(batch, units + 2 + 18 * features)``: the state of the net, the logarithm of the number of
-        steps, the logarithm of their mean change, ``arcsinh(level)`` of each level, ``arcsinh(5
-        slope)`` of each slope, and with ``unit`` one number more for each feature, its size.
-        Float32 under a half-precision policy.
+        Two arrays: forecasts ``(batch, steps, features)``; and the evidence that the dense layers
+        read, ``(batch, units + 2 + 18 * features)``: the state of the net, the logarithms of the
+        number of steps and of their mean absolute change, ``arcsinh(level)`` of each level,
+        ``arcsinh(5 slope)`` of each slope, and with ``unit`` for each feature the logarithm of
+        scale over ``unit``. Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -132,17 +129,17 @@ class SmoothedForecast(SeriesLayer):
         self.sampling_rate = _checks.integer("sampling_rate", sampling_rate, 1)
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights of the shares."""
+        """Make the weights of the dense layers."""
         _check_shapes(input_shape, self.unit)
         features = input_shape[0][-1]
         size = self._evidence_size(features, input_shape[1][-1])
         levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
-        at_first = np.zeros((trends, features), "float32")
-        at_first[0] = _NO_TREND if self.backtest_steps is None else 0.0
+        biases = np.zeros((trends, features), "float32")
+        biases[0] = _NO_TREND if self.backtest_steps is None else 0.0
         self.level_kernel = self._weight("level_kernel", (size, levels * features))
         self.level_bias = self._weight("level_bias", (levels * features,))
         self.trend_kernel = self._weight("trend_kernel", (size, trends * features))
-        initial = keras.initializers.Constant(at_first.ravel())
+        initial = keras.initializers.Constant(biases.ravel())
         self.trend_bias = self._weight("trend_bias", (trends * features,), initial)
         if self.backtest_steps is not None:
             self.trust_kernel = self._weight("trust_kernel", (size, features))
@@ -162,22 +159,19 @@ class SmoothedForecast(SeriesLayer):
         weights = ops.ones_like(windows[:1, :, :1])
         positions = ops.cast(ops.cumsum(weights, axis=1), dtype)
         if mask is not None:
-            check_mask(tuple(mask.shape), tuple(windows.shape))
-            weights = ops.cast(ops.convert_to_tensor(mask), dtype)[..., None]
+            weights = ops.cast(present_steps(mask, windows), dtype)
         last = ops.max(weights * positions, axis=1, keepdims=True)
-        # Steps after the last present one have weight 0, whatever their power.
         back = ops.maximum(last - positions, 0.0)
         windows = weights * windows
         levels = ops.matmul(_shares(_LEVELS, back, weights), windows)
         ends, slopes = _lines(_shares(_LINES, back, weights), back, windows)
         levels = ops.concatenate([levels, ends], axis=1)
-        counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0))
-        every = ops.zeros_like(state[:, :1])
-        parts = [state, every + counts, ops.log(_mean_change(windows, weights) + 1e-3)]
-        found = _arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))
-        parts.append(ops.reshape(found, (-1, found.shape[1] * found.shape[2])))
+        counts = ops.log(ops.maximum(ops.sum(weights, axis=1), 1.0)) + ops.zeros_like(state[:, :1])
+        parts = [state, counts, ops.log(_mean_change(windows, weights) + 1e-3)]
+        candidates = _arcsinh(ops.concatenate([levels, 5.0 * slopes], axis=1))
+        parts.append(ops.reshape(candidates, (-1, candidates.shape[1] * candidates.shape[2])))
         if self.unit is not None:
-            # Clipped, so that the size of an unusually large series does not determine its mixture.
+            # Clipped, so that the size of an unusually large series does not determine its shares.
             sizes = ops.log(scale[0][:, 0] / ops.cast(self.unit, dtype))
             parts.append(ops.clip(sizes, -_SIZES, _SIZES))
         evidence = ops.concatenate(parts, axis=-1)
@@ -206,13 +200,11 @@ class SmoothedForecast(SeriesLayer):
         return ops.transpose(level, (0, 2, 1)), ops.transpose(trend, (0, 2, 1))
 
     def _mixed(self, shares: tuple[Any, Any], levels: Any, slopes: Any, passed: Any) -> Any:
-        """Return the forecast: levels and trends by the shares that they get."""
-        # Trends go on in the ``passed`` steps, ``(batch, 1, 1)``, after the last one that counts.
+        """Return the forecast: the sum of levels and trends, each times its share."""
+        # ``passed``, ``(batch, 1, 1)``, counts the masked steps that end a window: trends go on.
         level = ops.sum(shares[0] * levels, axis=1, keepdims=True)
-        features = slopes.shape[2]
-        dampings, lines = len(_DAMPINGS), len(_LINES)
-        shares = ops.reshape(shares[1][:, 1:], (-1, dampings, lines, features))
-        slope = ops.sum(shares * slopes[:, None], axis=2)
+        of_trends = (-1, len(_DAMPINGS), len(_LINES), slopes.shape[2])
+        slope = ops.sum(ops.reshape(shares[1][:, 1:], of_trends) * slopes[:, None], axis=2)
         ahead = (np.arange(1, self.steps + 1)[None, :, None] + self.gap) / self.sampling_rate
         ahead = passed + ops.cast(ahead, slope.dtype)
         return level + ops.matmul(_grown(ahead, ops), slope)
@@ -292,10 +284,10 @@ def _mean_change(windows: Any, weights: Any) -> Any:
 
 def _arcsinh(values: Any) -> Any:
     """Return the inverse hyperbolic sine, by operations that every export has."""
-    # TensorFlow cannot run what ``ops.arcsinh`` on JAX becomes, and tf2onnx knows no ``log1p``. The
-    # textbook's ``log(x + sqrt(x^2 + 1))`` loses the digits of small values, and overflows at large
-    # ones. So a value up to 1/2 is ``2 artanh(z)`` for ``z = x / (1 + sqrt(1 + x^2))``, by its
-    # series, and a larger one ``log(x) + log(1 + sqrt(1 + 1 / x^2))``.
+    # Exported from JAX to TensorFlow, ``ops.arcsinh`` does not run, and tf2onnx knows no ``log1p``.
+    # The textbook's ``log(x + sqrt(x^2 + 1))`` loses the digits of small values, and overflows at
+    # large ones. So up to 1/2 it is ``2 artanh(z)``, by its series, for ``z = x / (1 + sqrt(1 +
+    # x^2))``, and beyond ``log(x) + log(1 + sqrt(1 + 1 / x^2))``.
     sizes = ops.abs(values)
     # Each branch gets values that it can take, since gradients go through both.
     small, large = ops.clip(values, -0.51, 0.51), ops.maximum(sizes, 0.49)

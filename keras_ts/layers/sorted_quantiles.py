@@ -1,9 +1,8 @@
 """``SortedQuantiles``: quantiles that never cross.
 
-A network learns each quantile separately, and now and then its 0.1 quantile lies above its 0.9.
-Sorting them is the rearrangement of Chernozhukov, Fernandez-Val and Galichon ("Quantile and
-Probability Curves Without Crossing", Econometrica 2010), who show that it never moves an estimate
-away from the truth.
+A network learns each quantile separately, so its 0.1 quantile may exceed its 0.9. Sorting is the
+rearrangement of Chernozhukov, Fernandez-Val and Galichon ("Quantile and Probability Curves Without
+Crossing", Econometrica 2010), who show that it never moves an estimate away from the truth.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from keras_ts.layers.base import SeriesLayer
 class SortedQuantiles(SeriesLayer):
     """Puts the quantiles of each output in increasing order.
 
-    It is the last layer of a network that gives quantiles, and trains with ``QuantileLoss``.
+    Put the layer last in a network that forecasts quantiles, and train with ``QuantileLoss``.
 
     Example:
 
@@ -30,7 +29,7 @@ class SortedQuantiles(SeriesLayer):
     >>> np.asarray(layer(np.array([[3.0, 1.0, 2.0]]))).tolist()
     [[1.0, 2.0, 3.0]]
 
-    Two outputs, each with its three quantiles:
+    Two outputs, each of three quantiles:
 
     >>> np.asarray(layer(np.array([[3.0, 1.0, 2.0, 40.0, 60.0, 50.0]]))).tolist()
     [[[1.0, 2.0, 3.0], [40.0, 50.0, 60.0]]]
@@ -69,8 +68,8 @@ class SortedQuantiles(SeriesLayer):
             x = ops.stack([x[..., level::count] for level in range(count)], axis=-1)
         # TensorFlow's sort leaves the numbers beside a NaN out of order; the other backends put NaN
         # on the highest level, and the median looks right. So all become their sum, which is NaN.
-        broken = ops.any(ops.isnan(x), axis=-1, keepdims=True)
-        return ops.where(broken, ops.sum(x, axis=-1, keepdims=True), ops.sort(x, axis=-1))
+        undefined = ops.any(ops.isnan(x), axis=-1, keepdims=True)
+        return ops.where(undefined, ops.sum(x, axis=-1, keepdims=True), ops.sort(x, axis=-1))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return the input's shape with its last axis split into outputs and quantiles."""

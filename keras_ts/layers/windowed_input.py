@@ -1,8 +1,7 @@
-"""``WindowedInput``: a layer that changes nothing, and carries what a forecast needs.
+"""``WindowedInput``: a layer whose config keeps what a forecast needs beside the model.
 
-Keras saves, clones, copies and pickles a model by the configs of its layers. Windows and the names
-of columns that stand in a layer's config therefore go wherever the model goes, through Keras's own
-``model.save`` too.
+Keras saves, clones, copies and pickles a model by the configs of its layers. So the windows and
+the names of columns go wherever the model goes, even with Keras's own ``model.save``.
 """
 
 from typing import Any, Self
@@ -21,9 +20,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 class WindowedInput(keras.layers.Layer):
     """Passes windows on as they are, and keeps in its config how they were cut.
 
-    The layer stands on the input of a model of your own (of several inputs, on ``past``), and makes
-    the model a forecaster in one file: ``load_windows`` reads the windows from that file, however
-    the model was saved.
+    Put the layer on the input of a model of your own (of several inputs, on ``past``). The model's
+    file is then all that ``forecast`` needs, and ``load_windows`` reads the windows from it.
 
     Example:
 
@@ -49,8 +47,8 @@ class WindowedInput(keras.layers.Layer):
             them here; ``keras_ts.scorecard`` reads them. Defaults to None.
         trained_on: The range of the targets on which ``fine_tune`` or ``calibrate(train_on=)``
             trained the model. ``compare`` warns of windows in this range. Defaults to None.
-        period: Rows in a season, 2 or more: the preset's ``period``, which ``compare`` uses if none
-            is passed. Defaults to None.
+        period: Rows in a season, 2 or more, as for the preset; ``compare`` uses it if no other
+            period is passed. Defaults to None.
         ranges: The lowest and the highest value of each column of numbers, by its name;
             ``forecast`` warns of values far outside. Defaults to None: no warning.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name``.
@@ -59,7 +57,7 @@ class WindowedInput(keras.layers.Layer):
         Any, of any dtype.
 
     Output shape:
-        The input's, its dtype too.
+        The shape and dtype of the input.
 
     Raises:
         TypeError: An argument is of the wrong type, ``scorecard`` holds no plain values, or the

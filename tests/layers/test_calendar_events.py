@@ -116,7 +116,7 @@ def test_a_config_of_0_2_0_has_no_room_for_events_that_move():
     layer.build((None, 3, 4))
     shapes = [tuple(weight.shape) for weight in layer.weights]
     assert shapes == [(2, 256, 2), (2, 256), (2, 256, 3, 2)]
-    with pytest.raises(ValueError, match="no room for events that move"):
+    with pytest.raises(ValueError, match="made without moving"):
         layer.set_moving_events([[0.0, 1.0]], [[0.0, 1.0]], [[[1.0, 2.0]] * 3])
 
 

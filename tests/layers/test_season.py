@@ -343,7 +343,7 @@ def test_windows_and_outputs_that_are_refused():
     for length in (4, 9, None):
         with pytest.raises(ValueError, match=r"whole number of periods, two or more: 8, 12, ..."):
             NormalizeWindow("seasonal", period=4)(keras.Input((length, 1)))
-    with pytest.raises(ValueError, match="gap shifts the phase"):
+    with pytest.raises(ValueError, match="gap needs period"):
         RestoreWindow(gap=1)
     with pytest.raises(ValueError, match="period=4 needs the location of that many phases"):
         RestoreWindow(period=4)([np.zeros((1, 2)), np.zeros((1, 1, 1)), np.ones((1, 1, 1))])
