@@ -1,15 +1,15 @@
 """The named presets: the models of a TensorFlow course, others that do better, and a regression.
 
-The course's recurrent nets are here as taught. Its best-known one has a larger error than the naive
-forecast on the course's own series. ``gru_32x2`` sees each window relative to the window's last
-value, and beats both the naive forecast and the linear regression. ``smooth_gru``, for one long
-series, adds exponential smoothing and a linear autoregression to it. ``seasonal_gru``, for panels
-of short series, subtracts a season of ``period`` steps from each window. ``linear`` is the linear
-regression itself.
+The course's recurrent nets are here as taught. The best known of them has a larger error than the
+naive forecast on the course's own series. ``gru_32x2`` sees each window relative to the window's
+last value, and beats both the naive forecast and the linear regression. ``smooth_gru``, for one
+long series, adds exponential smoothing and a linear autoregression to a net. ``seasonal_gru``, for
+panels of short series, subtracts a season of ``period`` steps from each window. ``linear`` is the
+linear regression itself.
 
-``choose_preset`` goes by the number of a table's series, their rows and their frequency. The guide
-"Choose a model" has these rules, and the figures that they follow from. They read no value of a
-target, so that no choice leaks from held-out rows.
+``choose_preset`` goes by the number of a table's series, their rows and their frequency. It reads
+no value of a target, so that no choice leaks from held-out rows. The guide "Choose a model" has the
+figures behind its rules.
 """
 
 from collections.abc import Sequence
@@ -32,8 +32,8 @@ _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=2
 _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
 _SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9, window=20)
 _DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True, window=20)
-# At most 6,000 updates: 60 epochs of 100 batches. More updates take longer, and with a calendar
-# they forecast no better.
+# At most 6,000 updates: 60 epochs of 100 batches. More take longer, and with a calendar the model
+# forecasts no better.
 _LONG = Recipe(
     "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16,
     most_steps=100,
@@ -44,19 +44,18 @@ _PANEL = Recipe(
     "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
     most_steps=79,
 )  # fmt: skip
-# Solved, not trained: the recipe chooses the windows, and the loss that ``evaluate`` returns.
+# Solved, not trained: of the recipe only the window and the loss, for ``evaluate``, matter.
 _SOLVED = Recipe(
     "mae", "adamw", 1e-3, 256, 1, window=12, window_share=1 / 16, window_periods=6,
 )  # fmt: skip
-# Rows from which a single series has enough windows for a net of its own.
+# Rows from which a single series has enough windows for a net.
 _MANY_ROWS = 500
-# Rows in a season by the seconds between two rows: a season is a day for rows of an hour or less, a
-# week for days, and a year for weeks, months and quarters.
 _HOUR, _DAY = 3_600, 86_400
-_SEASONS = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
+# For a season of a year: the seconds between two rows, the rows in the season, and their name.
+_OF_A_YEAR = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
 # Months and quarters differ in length by this share at most.
 _UNEVEN = 0.05
-# A season has at most these rows, since a window of two seasons takes long to read.
+# The most rows in a season of a day, since a window of two seasons takes long to read.
 _MOST_ROWS = 150
 
 
@@ -158,8 +157,8 @@ def sequence_to_sequence(**settings: Unpack[BuildSettings]) -> keras.Model:
 
 
 def _built(kind: Any, settings: dict[str, Any]) -> keras.Model:
-    names = ("dataset", "core", "window", "outputs", "target")
-    of_build = {name: settings.pop(name) for name in names if name in settings}
+    names = {"dataset", "core", "window", "outputs", "target"} & settings.keys()
+    of_build = {name: settings.pop(name) for name in names}
     return RecurrentPreset(kind, **settings).build(**of_build)
 
 
@@ -183,12 +182,12 @@ def choose_preset(
 ) -> Choice:
     """Choose a preset for your table, and say why.
 
-    One series of 500 rows or more gets ``smooth_gru``. If several steps are forecast without a
-    calendar, the reason also names the preset ``linear``: ``smooth_gru`` then lost to it on two of
-    the five long series of "Benchmarks" 24 steps ahead, and one step ahead on none. A shorter
-    series, or several, get ``seasonal_gru``, with the season that the frequency suggests: 24 rows
-    for hours, 7 for days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. With fewer
-    rows than two seasons and two horizons they get no season.
+    One series of 500 rows or more gets ``smooth_gru``. If it is to forecast several steps without a
+    calendar, the reason also names the preset ``linear``. That was better on two of the five long
+    series of "Benchmarks" 24 steps ahead, and on none one step ahead. A shorter series, or several,
+    get ``seasonal_gru``, with the season that the frequency suggests: 24 rows for hours, 7 for
+    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. There is no season if the
+    longest series has fewer rows than two seasons and two horizons.
 
     Example:
 
@@ -227,7 +226,7 @@ def choose_preset(
         )
     if count == 1 and longest >= _MANY_ROWS:
         reason = f"smooth_gru, since there is one series, of {longest:,} rows."
-        # The command prints this, too, so it holds no Python.
+        # Without Python code, since the command prints the reason, too.
         if not settings.get("calendar"):
             if horizon > 1:
                 cycle = "" if panel.clock is not None else ", such as a cycle of 7 rows for days"
@@ -247,7 +246,7 @@ def choose_preset(
 
 
 def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
-    """Return the rows in the season that the frequency of a table suggests; 1 without one."""
+    """Return the rows in the season that a table's frequency suggests; 1 if it suggests none."""
     check_settings(settings)
     return season_by_frequency(read_table(series, settings), horizon)[0]
 
@@ -256,7 +255,7 @@ def season_by_frequency(panel: FlatSeries, horizon: int) -> tuple[int, str]:
     """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))
-    # A window holds two seasons, a horizon follows it, and another one may be held out.
+    # Two seasons for a window, a horizon after it, and another horizon that may be held out.
     if period > 1 and longest < 2 * (period + horizon):
         return 1, f", and {longest} rows are too few for a season of {period}"
     return period, origin
@@ -282,7 +281,7 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
         return round(_DAY / seconds), ", with a season of a day"
     if seconds == _DAY:
         return 7, ", of days"
-    for length, rows, name in _SEASONS:
+    for length, rows, name in _OF_A_YEAR:
         if abs(seconds / length - 1) <= _UNEVEN:
             return rows, f", of {name}s"
     return 1, f", and the frequency, {frequency}, suggests no season"

@@ -30,7 +30,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 class RecurrentPreset(PresetSettings):
     """A stack of recurrent layers, with the layers that a forecast needs before and after it.
 
-    Built for a dataset, the model takes its windows and gives its targets, in their own units:
+    Built for a dataset, the model takes its windows, and forecasts its targets in their units:
 
     >>> import numpy as np
     >>> from keras_ts import RecurrentPreset, WindowedSeries
@@ -40,7 +40,7 @@ class RecurrentPreset(PresetSettings):
     >>> model.input_shape, model.output_shape
     ((None, 20, 3), (None, 7))
 
-    Built alone, it follows its settings and the arguments of ``build``:
+    Built without a dataset, it follows its settings and the arguments of ``build``:
 
     >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(window=20)
     >>> model.input_shape, model.output_shape
@@ -54,13 +54,14 @@ class RecurrentPreset(PresetSettings):
       cosines of a calendar stay as they are.
     - The recurrent layers read all columns of ``past`` side by side, and the static columns at
       every step. One dense layer then forecasts all steps.
-    - A small dense net, the same for all steps, turns a step's columns known ahead into an effect
-      on the forecast of that step alone. The effect is a multiple of the target's standard
-      deviation in the training part; for a panel with ``window_norm``, of the window's scale.
+    - A small dense net, the same for all steps, turns the recurrent state and a step's columns
+      known ahead into an effect on the forecast of that step. The effect is a multiple of the
+      target's standard deviation in the training part; for a panel with ``window_norm``, of the
+      window's scale.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
       training corrects it.
-    - With ``smoothing="mixed"``, quantiles begin as this forecast plus quantiles of its errors
-      on the training part, from each of which the median error is subtracted.
+    - With ``smoothing="mixed"``, quantiles begin as this forecast plus quantiles of its errors on
+      the training part, less the median error.
     - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression from the window to the
       errors of smoothing. It is fitted on up to 65,536 windows, evenly spread over the training
       part, with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai,
@@ -71,30 +72,30 @@ class RecurrentPreset(PresetSettings):
       latest error of the untrained model are large and of one sign. In daily rows with ``"week"``
       and ``"year"`` it may also be the n-th weekday of a month, and for a single series a phase of
       any cycle. In a panel, two thirds of the series must show it, and its effect is in units of
-      the root mean square of the window. First a ridge regression on the other columns known ahead
-      is subtracted from the errors, so that a yearly promotion is no event.
+      the root mean square of the window. A yearly promotion is no event: what a ridge regression on
+      the other columns known ahead explains of the errors is subtracted first.
     - If windows have ``missing="mask"``, ``"mask_targets"`` or ``"keep"``, a step at which
       no target has a value is masked. At other steps a missing value becomes the column's last
       value in the window; if there is none yet, its level in the window (with ``window_norm``) or
       its mean over the training part. With ``"keep"``, ``build`` warns of missing values among
       targets or ``future``, since the loss is then NaN.
     - The outputs are in the units of their targets, and quantiles are sorted. Outside of training
-      they are clipped to ``minimum`` and ``maximum``. All of this is float32 even if the dtype
-      policy is half precision.
+      outputs are clipped to ``minimum`` and ``maximum``. All of this is float32 even under a
+      half-precision policy.
     - Any other net may stand in place of the recurrent layers: ``build(dataset, core=...)``.
 
     Args:
         kind: ``"sequence_to_vector"``: one forecast per window.
-            ``"sequence_to_sequence"``: one per step.
+            ``"sequence_to_sequence"``: one per step of the window.
         cell: ``"simple_rnn"``, ``"gru"`` or ``"lstm"``; or ``"linear"`` for a ridge regression in
-            place of a net, ``keras_ts.baselines.LinearRegression``: ``build(dataset)`` solves it in
-            closed form. Its quantiles are the forecast plus quantiles of its errors on the last
-            third of the training part, less the median error. It takes ``features``, ``period``,
-            ``quantiles``, bounds and ``recipe`` alone.
+            place of a net, ``keras_ts.baselines.LinearRegression``, which ``build(dataset)`` solves
+            in closed form. Its quantiles are the forecast plus quantiles of its errors on the last
+            third of the training part, less the median error. Of the other settings, it takes
+            ``features``, ``period``, ``quantiles``, bounds and ``recipe``.
         units: Units of each recurrent layer, first to last. Defaults to ``(40, 40)``.
-        bidirectional: True for layers that read the window both ways. In sequence to
-            sequence, every step but the last then sees the value that it forecasts, so only the
-            last step's error means anything. Defaults to False.
+        bidirectional: True for layers that read the window both ways. In sequence to sequence,
+            every step but the last then sees the values that it forecasts, and only the last step's
+            error means anything. Defaults to False.
         memory: Number of last steps of the window that the recurrent layers read. Smoothing, the
             linear map and ``window_norm`` read all. Refused in sequence to sequence. Defaults to
             None: all steps.
@@ -103,21 +104,21 @@ class RecurrentPreset(PresetSettings):
             axis.
         output_scale: Factor that brings the last layer's output to the units of the series: a
             number, or one per output. Defaults to None: no factor.
-        window_norm: Statistic that normalizes each window and brings the outputs back to its level:
-            ``"last"`` (last value and standard deviation), ``"mean"``, ``"standard"`` (mean
-            and standard deviation), or ``"seasonal"`` (the season of ``period`` steps is taken off,
-            and the rest is as for ``"last"``; the window is a whole number of periods, two or
-            more). In sequence to sequence each step uses only the steps up to it, and
-            ``"seasonal"`` is refused. Defaults to None: windows are not normalized.
+        window_norm: Statistic that normalizes each window and restores the outputs: ``"last"``
+            (last value and standard deviation), ``"mean"``, ``"standard"`` (mean and standard
+            deviation), or ``"seasonal"`` (as for ``"last"``, once the season of ``period`` steps is
+            subtracted; the window is a whole number of periods, two or more). In sequence to
+            sequence each step uses only the steps up to it, and ``"seasonal"`` is refused. Defaults
+            to None: windows are not normalized.
         period: Steps after which a season repeats, for ``window_norm="seasonal"``, such as 12 for
             months. For ``cell="linear"``, it makes the recipe's window a whole number of periods.
             Defaults to None.
-        smoothing: ``"mixed"``: ``SmoothedForecast`` mixes forecasts by exponential smoothing, in
+        smoothing: ``"mixed"``: ``SmoothedForecast`` mixes forecasts by exponential smoothing, with
             shares that depend on the recurrent layers, and the dense layer corrects the mixture.
             ``"linear"`` adds a linear map of the window. ``build(dataset)`` sets it by ridge
-            regression and freezes it; built alone, it begins at 0 and is trained, and without
-            ``window`` there is none. Smoothing needs ``window_norm``, and is refused in sequence to
-            sequence. Defaults to None.
+            regression and freezes it. ``build(window=...)`` sets it to 0, and leaves it to
+            training; without ``window`` there is no map. Smoothing needs ``window_norm``, and is
+            refused in sequence to sequence. Defaults to None.
         quantiles: The quantiles to forecast, as for ``SortedQuantiles``: they increase, lie between
             0 and 1, and include 0.5. Defaults to None: a point.
         minimum: The least value of a forecast, in the units of the series, such as 0 for sales. The
@@ -140,7 +141,7 @@ class RecurrentPreset(PresetSettings):
 
     Raises:
         TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range, or two of them disagree.
+        ValueError: An argument is out of range, or two arguments disagree.
     """
 
     def windows_for(
@@ -148,20 +149,20 @@ class RecurrentPreset(PresetSettings):
     ) -> WindowedSeries:
         """Choose the windows on which to train this preset, for your table.
 
-        - ``window``: the recipe's, by the number of rows of the longest series before ``at``. For a
-          single series, a recipe with a ``window_share``, such as that of ``smooth_gru``, may make
-          it longer. It is an eighth longer than the season, if that exceeds this window, has at
-          most 672 rows and is seen three times before ``at``. ``gap`` plus ``horizon`` must be less
-          than the window, and ``sampling_rate`` 1.
+        - ``window``: the recipe's, by the number of rows of the longest series before ``at``. With
+          a recipe that has a ``window_share``, such as that of ``smooth_gru``, a single series with
+          a strong season longer than this window gets a window an eighth longer than the season.
+          The season has at most 672 rows and must be seen three times before ``at``; ``gap`` plus
+          ``horizon`` must be less than the recipe's window, and ``sampling_rate`` 1.
         - ``missing``: ``"raise"`` for one series without missing values and without columns known
           ahead, else ``"mask_targets"``.
         - For several series, if missing inputs are masked, ``min_inputs`` is two periods and a row,
           but at most the rows of the shortest series, so that short series are trained on and
-          forecast, too. It is less if the series of median length would have too few origins: it
-          gets a period of them, or half of its rows before the horizon if that is less. It is 4 or
-          more, but no more than the window or than the longest series has before its targets.
+          forecast, too. It is less if the series of median length would have fewer origins than a
+          period, or than half of its rows before the horizon if that is less. It is 4 or more, but
+          at most the window and the rows of the longest series before its targets.
         - For several series, ``weighting`` is the preset's period, or ``"inverse_scale"`` without
-          one, so that large series do not drown small ones. ``remainder`` is ``"pad"``.
+          one, so that large series do not dominate. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind.
           ``unseen`` is ``"mean"`` if there are categories and ``categories`` does not name them.
 
@@ -185,9 +186,9 @@ class RecurrentPreset(PresetSettings):
 
         Raises:
             TypeError: A setting is unknown or of the wrong type.
-            ValueError: The recipe names no window, and ``window`` is missing; ``window`` is not two
-                or more whole periods of a season that the preset subtracts; no series is longer
-                than the horizon; or the series cannot be read.
+            ValueError: Neither the recipe nor ``window`` says how long a window is; ``window`` is
+                not two or more whole periods of a season that the preset subtracts; no series is
+                longer than the horizon; or the series cannot be read.
         """
         part_of = None if at is None else lambda panel: split_parts(panel, at)[0]
         return training_windows(self, series, horizon, part_of, settings)
@@ -239,13 +240,13 @@ class RecurrentPreset(PresetSettings):
 
         For one series, a net with ``smoothing="linear"`` is averaged with the linear regression of
         the same windows. The last quarter of the training part determines the net's share, for each
-        step and target. ``model.get_layer("net")`` is then the net, and the layer ``"gate"`` holds
+        step and target. ``model.get_layer("net")`` is then the net, and the layer ``"gate"`` has
         the shares. Nothing is averaged for a panel, with a ``core`` or ``min_inputs=0``, or if the
         last quarter or the rest has fewer windows than a batch.
 
         With ``smoothing``, a model forecasts well before training, and training on a few
-        overlapping windows of one series would make it worse. If these do not fill one batch of the
-        recipe, the learning rate is multiplied by the share that they fill, unless columns are
+        overlapping windows of one series would make it worse. If the windows fill only a part of
+        one batch of the recipe, the learning rate is multiplied by this part, unless columns are
         known ahead.
 
         If ``min_inputs`` is less than the window, two fifths of the windows, drawn anew for each
@@ -266,26 +267,26 @@ class RecurrentPreset(PresetSettings):
         Args:
             train: The training part.
             core: A net of your own in place of the recurrent layers, as for ``build``.
-            members: Number of nets to train, one after the other, each from another seed. The model
-                is their mean, level by level if they forecast quantiles, and its error depends less
-                on a seed. Training takes ``members`` times as long. A ``TrainingBackup`` keeps each
-                net in a subfolder, and ``fine_tune`` trains each further. The model has no
-                ``history``. Defaults to 1.
+            members: Number of nets to train, each from another seed. The model is their mean, for
+                quantiles level by level, so that its error depends less on seeds. Training takes
+                ``members`` times as long. A ``TrainingBackup`` keeps each net in a subfolder, and
+                ``fine_tune`` trains each further. With several, the model has no ``history``.
+                Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
                 ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's, and a
                 rate that decays falls over these updates. ``shuffle`` defaults to False, since the
-                dataset shuffles its windows. ``verbose`` defaults to None: one line for each net,
-                updated in place, shows the steps, the time left and the losses; in a file, only its
-                last state. 0, 1 and 2 mean the same as in Keras.
+                dataset shuffles its windows. ``verbose`` defaults to None: one line for each net
+                shows the steps, the time left and the losses, and is updated in place; a file gets
+                its last state only. 0, 1 and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.
 
         Raises:
-            TypeError: ``members`` is no integer, or several members get a ``CallbackList``.
+            TypeError: ``members`` is not an integer, or several members get a ``CallbackList``.
             ValueError: The preset has no recipe, or one for a sweep of the learning rate; the
-                dataset does not fit the preset; or several members would share ``core``, or be
-                the same, as with ``cell="linear"``.
+                dataset does not fit the preset; or several members would be the same, as with
+                ``cell="linear"``, or with a ``core`` that is one layer.
         """
         if self.recipe is None or self.recipe.steps_per_decade is not None:
             kind = "no recipe" if self.recipe is None else "a recipe for a learning-rate sweep"
@@ -333,8 +334,8 @@ class RecurrentPreset(PresetSettings):
 
         Args:
             dataset: The training part, which determines windows, columns, targets and the constants
-                for standardizing. The other arguments may then be left out, and must agree with it.
-                Defaults to None: the model follows the preset and the other arguments.
+                for standardizing. ``window``, ``outputs`` and ``target`` may then be left out, and
+                must agree with it. Defaults to None: the model follows the preset and these three.
             core: The net in place of the recurrent layers, from ``(batch, steps, columns)`` to
                 ``(batch, features)``, or for sequence to sequence to ``(batch, steps, features)``:
 
@@ -344,12 +345,12 @@ class RecurrentPreset(PresetSettings):
                 - A function from the symbolic tensor of the columns to that of the features.
 
                 If windows may lack values, a layer with an argument ``mask`` in its ``call``, such
-                as Keras's recurrent layers, gets the mask. Any other core, and any model, gets it
-                as one more column (``MaskAsColumn``), 1 at steps with values. At other steps all
-                columns are 0. In sequence to sequence a core that looks ahead is refused. The core
-                reads the last ``memory`` steps. ``cell``, ``bidirectional`` and ``dropout`` have no
-                effect. Of ``units`` only the last number counts, the width of the net for columns
-                known ahead. Defaults to None: the recurrent layers.
+                as Keras's recurrent layers, gets the mask. Any other core, and any model, gets the
+                mask as one more column, 1 at steps with values. At other steps all columns are 0.
+                In sequence to sequence a core that looks ahead is refused. The core reads the last
+                ``memory`` steps. ``cell``, ``bidirectional`` and ``dropout`` have no effect. Of
+                ``units`` only the last number counts, the width of the net for columns known ahead.
+                Defaults to None: the recurrent layers.
             window: Steps in a window. Defaults to None: any number.
             outputs: Number of values forecast at once: steps times targets. Defaults to None: 1.
             target: With ``window_norm`` and several features, the index of the target, the feature
@@ -357,8 +358,8 @@ class RecurrentPreset(PresetSettings):
                 its own feature if ``outputs == features``, otherwise all by the first.
 
         Raises:
-            TypeError: ``dataset`` is no ``WindowDataset``, ``core`` none of these, or another
-                argument is no integer.
+            TypeError: ``dataset`` is not a ``WindowDataset``, ``core`` is none of these, or another
+                argument is not an integer.
             ValueError: An argument is out of range, or an argument or a setting of the preset
                 disagrees with the dataset; or ``core`` returns another shape, looks ahead, or is in
                 another model.

@@ -1,11 +1,10 @@
-"""Blends a net with the linear regression: to the regression it adds a share of their difference.
+"""Blends a net with the linear regression: the regression plus a share of their difference.
 
-A net that begins at a ridge regression may end worse than it. So a net and a regression of the
-first three quarters of the training part forecast the last quarter. For each step and target, a
-closed form gives the share that brings the blend nearest to the values there. Neighbouring windows
-share most of their targets, so a few hundred of them say little of a season, and the share is
-shrunk towards one half: the mean of both forecasts is better than the worse one, and often than
-both.
+A net that begins at a ridge regression may end worse than the regression. So a net and a regression
+of the first three quarters of the training part forecast the last quarter. For each step and
+target, a closed form gives the net's share with the least squared error there. A few hundred
+windows say little, since neighbouring ones have most targets in common. So the share is shrunk
+towards one half: the mean of both forecasts is better than the worse one, and often than both.
 """
 
 import random
@@ -29,10 +28,11 @@ from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 
-# The part of the rows on which the share is chosen, and the part of the epochs that its net has.
+# The part of the rows on which the share is chosen, and the part of the epochs for which the net of
+# the rows before is trained: the rehearsal.
 _LATEST, _EPOCHS = 1 / 4, 1 / 2
-# That net's training is split into this number of pieces, to follow the schedule of the whole.
-_RATES = 10
+# The pieces of a rehearsal; at the start of each, the learning rate is set to that of the fit.
+_PIECES = 10
 # The share has a prior, normal around one half, with this standard deviation.
 _SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
@@ -44,7 +44,7 @@ def is_gated(preset: Any, train: WindowDataset, core: Any) -> bool:
     """Return True if a fit is blended: for a net with a linear map, and one series of many rows."""
     if preset.smoothing != "linear" or core is not None or not isinstance(train, WindowDataset):
         return False
-    # The regression needs a value in each window.
+    # With ``min_inputs=0``, a window may have no value, and the regression needs one.
     if train.windows.min_inputs == 0 or not of_one_series(train):
         return False
     early, late = _parts(train)
@@ -68,13 +68,14 @@ def gated_fit(
 
 
 def rehearsal_updates(preset: Any, train: WindowDataset, epochs: int) -> int:
-    """Return the batches that choose the share of a net before its fit; 0 if it has none."""
+    """Return the batches of the rehearsal before a fit; 0 if there is none."""
     if not is_gated(preset, train, None):
         return 0
     return _rehearsed(epochs) * preset.recipe.steps_for(len(_parts(train)[0]))
 
 
 def _rehearsed(epochs: int) -> int:
+    """Return the epochs of the rehearsal for a fit of this number of epochs."""
     return max(round(_EPOCHS * epochs), 1)
 
 
@@ -87,7 +88,7 @@ def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> ker
 
 
 def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:
-    """Return the regression plus a share of what the net adds to it, in one model, not compiled."""
+    """Return a model, not compiled, of the regression plus a share of the net's difference."""
     shape, quantiles, dtype = net.output.shape[1:], Interface.of(net).quantiles, whole_precision()
     axes = "st"[: len(shape) - (quantiles is not None)]
     every = f"b{axes}" + "q" * (quantiles is not None)
@@ -100,7 +101,7 @@ def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any)
         outputs = SortedQuantiles(quantiles)(outputs)
     if share is not None:
         gate.kernel.assign(np.reshape(share, gate.kernel.shape))
-    return keras.Model(inputs, outputs if bounds is None else within_bounds(bounds, outputs))
+    return keras.Model(inputs, within_bounds(bounds, outputs))
 
 
 def blended(model: keras.Model) -> tuple[keras.Model, keras.Model, Array] | None:
@@ -112,19 +113,19 @@ def blended(model: keras.Model) -> tuple[keras.Model, keras.Model, Array] | None
 
 
 def _parts(train: WindowDataset) -> tuple[WindowDataset, WindowDataset]:
-    """Return the windows of a training part before its last quarter, and those within it."""
+    """Return the windows of a training part before its last quarter, and those of targets in it."""
     source = train._source
     ranges, geometry = source.sampler.ranges, source.spec.geometry
     begins, ends = ranges.rows(geometry.span, source.panel.offsets)
     border = ends.max() - round(_LATEST * (ends.max() - begins.min()))
-    # A fixed seed, so that a fit that goes on from a backup chooses the same shares.
     datasets = []
     for part in (
         ranges.between(begins.min(), border - geometry.span),
         ranges.between(border - geometry.first_target, ends.max()),
     ):
+        # A fixed seed, so that a fit that goes on from a backup chooses the same shares.
         sampler = replace(source.sampler, ranges=part, seed=0)
-        if sampler.remainder == "keep":  # For a batch of another size JAX would compile anew.
+        if sampler.remainder == "keep":  # JAX would compile anew for a batch of another size.
             sampler = replace(sampler, remainder="drop")
         weights = None if source.weights is None else source.weights.part(part)
         datasets.append(of_source(train, replace(source, sampler=sampler, weights=weights)))
@@ -139,7 +140,7 @@ def _share(
     steps: int,
     shown: FitLine | None,
 ) -> Array:
-    """Return the net's share by step and target, from 0 to 1; restore the net's weights."""
+    """Return the net's share by step and target, from 0 to 1, and leave the net as it was."""
     early, late = _parts(train)
     variables = [*net.variables, *net.optimizer.variables]
     before = [value_of(variable) for variable in variables]
@@ -156,19 +157,19 @@ def _share(
         if block.weights is not None:
             weights = weights * block.weights[:, None, None]
         correction, error = np.where(weights > 0, [correction, error], 0.0)
-        of_block = correction * error, correction**2, error**2, np.ones(error.shape)
-        sums = sums + np.stack([
-            *((weights * of).sum(axis=0) for of in of_block), (weights > 0).sum(axis=0)
-        ])  # fmt: skip
+        terms = correction * error, correction**2, error**2, np.ones(error.shape)
+        weighted = [(weights * term).sum(axis=0) for term in terms]
+        sums = sums + np.stack([*weighted, (weights > 0).sum(axis=0)])
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
     products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
     differs = squares > 0
     best = np.clip(products / np.where(differs, squares, 1.0), 0.0, 1.0)
-    # How much the prior counts: windows that overlap count as one, so ``best`` varies by more.
-    left = errors - 2 * best * products + best**2 * squares
-    doubt = np.maximum(left, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
-    share = (products + 0.5 * doubt) / np.where(differs, squares + doubt, 1.0)
+    # The weight of the prior: the mean square that ``best`` leaves, over the number of windows that
+    # do not overlap.
+    rest = errors - 2 * best * products + best**2 * squares
+    prior = np.maximum(rest, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
+    share = (products + 0.5 * prior) / np.where(differs, squares + prior, 1.0)
     return np.where(differs, np.clip(share, 0.0, 1.0), 0.5)
 
 
@@ -182,8 +183,8 @@ def _train(
     shown: FitLine | None,
 ) -> None:
     """Train a net on the early part, from the weights at which a net of that part begins."""
-    # A new net would be compiled anew, which takes longer than most fits. So the net is used again,
-    # in the units of all rows, and begins with weights from the early rows.
+    # Not a new net, which would have to be compiled: that takes longer than most fits. So the net
+    # keeps the constants of all rows, for standardizing.
     state = random.getstate()
     random.seed(0)  # Keras draws the seeds of initializers from it.
     try:
@@ -192,19 +193,18 @@ def _train(
         random.setstate(state)
     read = in_stretches(early, preset.recipe.steps_for(len(early)))
     count = _rehearsed(epochs)
-    every = -(-count // _RATES)
+    every = -(-count // _PIECES)
     settings: dict[str, Any] = {"shuffle": False, "verbose": 0}
     if shown is not None:
         shown.steps += count * len(read)
         settings["callbacks"] = [shown]
     for first in range(0, count, every):
-        # The compiled schedule is that of the whole, longer fit: jump to the same part of it.
+        # The compiled schedule is that of the longer fit: jump to the same part of it.
         net.optimizer.iterations.assign(first * epochs * steps // count)
-        until = min(first + every, count)
-        net.fit(read, initial_epoch=first, epochs=until, **settings)
+        net.fit(read, initial_epoch=first, epochs=min(first + every, count), **settings)
 
 
 def _line(preset: Any, train: WindowDataset) -> keras.Model:
-    """Return the linear regression on the windows, with the outputs of the preset."""
+    """Return the regression of the training part, with the quantiles of the preset."""
     settings = PresetSettings(cell="linear", quantiles=preset.quantiles, period=preset.period)
     return solved(required_by(settings, train), train)

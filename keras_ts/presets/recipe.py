@@ -1,7 +1,7 @@
 """``Recipe``: the training of a preset, from the loss to the number of epochs.
 
-A recipe knows no dataset. It asks a model for its quantiles and units, so that a model that was
-loaded from a file can be compiled again.
+A recipe asks the model, and no dataset, for quantiles and units, so that a model that was loaded
+from a file can be compiled again.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from keras_ts.interface import Interface
 from keras_ts.losses import MaskedLoss, QuantileLoss, StandardizedMSE
 from keras_ts.metrics import IntervalCoverage, MaskedMAE, MedianMAE
 
-# Longer windows take minutes to train on, and their weights take series of thousands of rows.
+# Longer windows take minutes to train on, and their weights need series of thousands of rows.
 _MOST_STEPS = 300
 # A decaying rate ends at this share of the first one: at 0, a model that is loaded and fitted again
-# would not change. It adds 1 % to the sum of a fit's rates.
+# would not change. The sum of a fit's rates grows by 1 %.
 _FLOOR = 0.01
-# Losses of keras_ts by their names in a recipe, in units of the targets; other names are Keras's.
+# The losses of keras_ts by their names in a recipe; other names are Keras's.
 _IN_UNITS = {"standardized_mse": StandardizedMSE}
 
 
@@ -38,8 +38,8 @@ class Recipe(_checks.Settings):
 
     Args:
         loss: A loss by its Keras name; or ``"standardized_mse"``, a ``StandardizedMSE`` in units of
-            the training part. Only a model with smoothing keeps these units; they are 1 if it was
-            built without a dataset.
+            the training part. It needs a model with smoothing, since others keep no units. The
+            units are 1 if the model was built without a dataset.
         optimizer: ``"sgd"`` or ``"adamw"``.
         learning_rate: The learning rate; with ``cosine_decay``, the first one.
         batch_size: Windows in a batch.
@@ -52,9 +52,9 @@ class Recipe(_checks.Settings):
         steps_per_decade: For a sweep, epochs in which the rate grows tenfold. The sweep starts at
             ``learning_rate``. Defaults to None: no sweep.
         least_updates: For ``epochs_for``, the least number of batches in a fit if columns are known
-            ahead, such as promotions. Their effects begin at 0, and a few batches would leave them
+            ahead, such as promotions: their effects begin at 0, and few batches would leave them
             there. Defaults to 0.
-        window: For ``window_for``, steps in a window; the least number of them, if
+        window: For ``window_for``, steps in a window, or the least number of steps if
             ``window_share`` or ``window_periods`` is set. Defaults to None: any window will do.
         window_share: Window length as a fraction of the longest training series. Defaults to 0.
         window_periods: Window length in periods. Defaults to 0.
@@ -94,10 +94,10 @@ class Recipe(_checks.Settings):
             raise TypeError(f"loss must be a loss by its name. Received: loss={self.loss!r}.")
 
     def steps_for(self, batches: int) -> int:
-        """Return the batches in an epoch: all that the dataset has, but at most ``most_steps``.
+        """Return the batches in an epoch: all of the dataset, but at most ``most_steps``.
 
-        With shuffling, such an epoch is a random sample of the windows, and the next epoch goes on
-        where it ends. So a panel of a million series need not be read whole to train one net.
+        With ``most_steps`` and shuffling, an epoch is a random sample of the windows, and the next
+        epoch goes on where it ends.
 
         Example:
 
@@ -113,7 +113,7 @@ class Recipe(_checks.Settings):
         return batches if self.most_steps is None else min(batches, self.most_steps)
 
     def epochs_for(self, steps_per_epoch: int, known_ahead: bool = False) -> int:
-        """Return the epochs to fit: ``epochs``, or as many as make ``least_updates``.
+        """Return the epochs to fit: ``epochs``, or more if ``least_updates`` needs them.
 
         Example:
 
@@ -175,11 +175,10 @@ class Recipe(_checks.Settings):
         A model of quantiles, which ends in ``SortedQuantiles`` or names them in its
         ``WindowedInput``, gets ``QuantileLoss`` in place of the recipe's loss, and two metrics:
         ``mae``, the mean absolute error of the median, and ``coverage``, the share of targets
-        between the outer quantiles. Keras's own ``"mae"`` would compare each target with all
-        quantiles: it fails or, if the shapes broadcast, returns a number without a meaning.
+        between the outer quantiles.
 
         If the model's windows have ``missing="mask_targets"``, a ``MaskedLoss`` wraps a loss of
-        Keras's, and ``mae`` is a ``MaskedMAE``.
+        Keras, and ``mae`` is a ``MaskedMAE``.
 
         Args:
             model: The built model.
@@ -207,23 +206,19 @@ class Recipe(_checks.Settings):
             epsilon = 1e-15 if self.loss in _IN_UNITS else 1e-7
             optimizer = keras.optimizers.AdamW(rate, epsilon=epsilon)
         loss: Any = self.loss
-        metrics: list[Any] = ["mae"]
-        carried = interface.carried
+        carried, quantiles = interface.carried, interface.quantiles
         partial = carried is not None and carried.windows.handling.partial
-        if partial:
-            metrics = [MaskedMAE()]
+        metrics: list[Any] = [MaskedMAE() if partial else "mae"]
         if loss in _IN_UNITS:
-            units = interface.units
-            if units is None:
+            if interface.units is None:
                 raise ValueError(
                     f'The loss "{loss}" needs the units of the targets, and only a model '
                     "with smoothing keeps them. Use a preset with smoothing, or "
                     "replace(recipe, loss='mse')."
                 )
-            loss = _IN_UNITS[loss](units)
-        elif partial and interface.quantiles is None:
+            loss = _IN_UNITS[loss](interface.units)
+        elif partial and quantiles is None:
             loss = MaskedLoss(loss)
-        quantiles = interface.quantiles
         if quantiles is not None:
             loss, metrics = QuantileLoss(quantiles), [MedianMAE(quantiles)]
             if len(quantiles) > 1:

@@ -1,8 +1,8 @@
 """``Requirements``: the inputs that a preset's model must take, and the outputs that it must give.
 
-They are read from a dataset, or follow from arguments if a model is built without one; the files
-that wire the model need not know which. A setting that disagrees with the dataset is refused:
-otherwise it would be ignored silently, or end in an error of Keras about shapes.
+They are read from a dataset, or follow from arguments if a model is built without one. A setting
+that disagrees with the dataset is refused: otherwise it would be ignored silently, or end in an
+error of Keras about shapes.
 """
 
 import math
@@ -26,8 +26,8 @@ from keras_ts.windows.split import without_missing
 
 # Standard deviations below this share of a column's mean are rounding: the column is constant.
 _ROUNDING = 1e-6
-# The standard deviation of a covariate that is constant in the training part, such as a category
-# that does not occur there. It makes later values nearly 0, since they meet untrained weights.
+# Stands for the standard deviation of a covariate that is constant in the training part, such as a
+# category that does not occur there. Its weights are untrained, so later values become nearly 0.
 IGNORED = 1e12
 
 
@@ -61,7 +61,7 @@ class TrainingConstants:
 
 
 def read_rows(source: WindowSource) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the series that windows read, and the begin and end of the rows that they read."""
+    """Return the series that windows read, and where the rows that are read begin and end."""
     ranges = source.sampler.ranges
     begins, ends = ranges.rows(source.spec.geometry.span, source.panel.offsets)
     series, first = np.unique(ranges.series, return_index=True)
@@ -70,9 +70,9 @@ def read_rows(source: WindowSource) -> tuple[IntArray, IntArray, IntArray]:
 
 @dataclass(frozen=True)
 class Constants:
-    """A mean and a standard deviation for each of some columns, from the training part."""
+    """The means and standard deviations of columns in the training part."""
 
-    mean: tuple[float, ...]  # in units of the columns; 0 for a calendar column
+    mean: tuple[float, ...]  # 0 for a calendar column
     # 1 for a calendar or a constant column; ``IGNORED`` for a constant covariate
     std: tuple[float, ...]
 
@@ -93,13 +93,13 @@ class Requirements:
     window: int | None  # steps; None for any number
     features: int | None  # columns of ``past``; None for a plain series without that axis
     steps: int  # to forecast
-    # For each target of a step, its index in ``own``; a single index holds for all outputs. None if
-    # unknown: output i is then column i if there are as many of both, else column 0.
+    # The index of each target in ``own``; a single index holds for all outputs. None if unknown:
+    # output i is then column i if there are as many of both, else column 0.
     targets: tuple[int, ...] | None
     shape: tuple[int, ...]  # of the outputs, after the axes of batch and window
     own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all
     ahead: tuple[int, ...] = ()  # columns of ``past`` that ``future`` continues
-    calendar: int = 0  # columns, the last of ``ahead``
+    calendar: int = 0  # number of calendar columns, the last of ``ahead``
     # For a single series, places in ``future`` of cycles longer than the window, and of holidays
     # if there is one step
     seasons: tuple[int, ...] = ()
@@ -109,18 +109,17 @@ class Requirements:
     # by input with one row for each series
     series_constants: dict[str, Constants] = field(default_factory=dict)
     own_step: float | None = None  # smallest mean absolute step of a series; None without a dataset
-    # Unit, by target, of known columns' effects; None for a panel, which takes each window's scale
+    # Units of the effects of ``ahead``, by target; None for a panel, where windows have scales
     units: tuple[float, ...] | None = None
-    # "constant" if an event adds the same at all steps of the forecast
+    # "constant" if an event adds the same at all steps of the forecast; None to look for no events
     events: Literal["constant", "by_step"] | None = None
-    moving: tuple[int, int] | None = None  # places of cycles week and year, for moving dates
+    moving: tuple[int, int] | None = None  # numbers of the cycles week and year, for moving dates
     gap: int = 0  # rows between window and first target
     sampling_rate: int = 1  # rows from a step of the window to the next
     masked: bool = False  # Windows may lack values: steps where no target has one are masked.
     early: bool = False  # Windows may begin before their series, where all columns lack values.
     unseen: bool = False  # Windows may have no value at all.
-    # Columns known ahead may lack values at steps where no target has one either.
-    ahead_masked: bool = False
+    ahead_masked: bool = False  # Columns known ahead may lack values where all targets do.
     carrier: WindowedInput | None = None  # keeps the windows' settings in the model's file
 
     @property
@@ -155,13 +154,11 @@ def required_by(
     settings: PresetSettings, dataset: WindowDataset, by_hand: Mapping[str, Any] = {}
 ) -> Requirements:
     """Return what the model for a dataset must take and give."""
-    # A period of 1 is no season.
-    period = None if settings.period == 1 else settings.period
+    period = None if settings.period == 1 else settings.period  # A period of 1 is no season.
     carrier = WindowedInput.of(dataset, quantiles=settings.quantiles, period=period)
     windows, panel = dataset.windows, in_time_order(dataset).panel
     columns = panel.columns
     constants = TrainingConstants.of(dataset)
-    # A calendar's sines and cosines stand last, and lie between -1 and 1 as they are.
     past = _constants(constants.past, calendar=columns.calendar)
     ahead = _constants(constants.past, calendar=columns.calendar, constant=IGNORED)
     horizon = () if windows.horizon == 1 else (windows.horizon,)
@@ -194,7 +191,7 @@ def required_by(
 
 
 def _seasons(panel: FlatSeries, windows: WindowSpec) -> tuple[int, ...]:
-    """Return the places in ``future`` of cycles longer than a window, and maybe of holidays."""
+    """Return ``Requirements.seasons``."""
     columns = panel.columns
     calendar = panel.values[:, -columns.calendar :]
     first, places = len(columns.planned), []
@@ -210,7 +207,8 @@ def _seasons(panel: FlatSeries, windows: WindowSpec) -> tuple[int, ...]:
 
 
 def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:
-    """Give the last ``calendar`` columns mean 0 and std 1, and constant ones std ``constant``."""
+    """Return the constants of columns, with ``constant`` for the deviations of constant ones."""
+    # The sines and cosines of a calendar, the last columns, stay as they are.
     means, stds = (values.tolist() for values in moments)
     counted = len(means) - calendar
     stds = [
@@ -224,7 +222,7 @@ def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float 
 def _events(
     settings: PresetSettings, windows: WindowSpec, num_series: int
 ) -> Literal["constant", "by_step"] | None:
-    """Return the kind of events to look for; a panel has only those of the cycle ``"year"``."""
+    """Return ``Requirements.events``; those of a panel are dates, for the cycle ``"year"``."""
     dated = "year" in windows.cycles
     if settings.smoothing is None or not (dated or (windows.cycles and num_series == 1)):
         return None
@@ -232,13 +230,11 @@ def _events(
 
 
 def _moving(panel: FlatSeries, windows: WindowSpec) -> tuple[int, int] | None:
-    """Return the places of the cycles week and year, if all rows are at one time of the day."""
+    """Return ``Requirements.moving``, if all rows are at the same time of day."""
     if not {"week", "year"} <= set(windows.cycles) or panel.clock is None:
         return None
-    clock = panel.clock.shown
-    if (
-        (clock - clock.astype("datetime64[D]")) != clock[0] - clock[0].astype("datetime64[D]")
-    ).any():
+    times = panel.clock.shown - panel.clock.shown.astype("datetime64[D]")
+    if (times != times[0]).any():
         return None
     return windows.cycles.index("week"), windows.cycles.index("year")
 
@@ -291,7 +287,7 @@ def _check_agreement(
 
 
 def _warn_of_missing(dataset: WindowDataset) -> None:
-    """Warn of windows that lack a target or future value: unmasked, it makes the loss NaN."""
+    """Warn of windows that lack a target or future value, which makes the loss NaN."""
     source = in_time_order(dataset)
     windows = source.sampler.ranges
     complete = without_missing(source.panel, source.spec, windows, inputs=False)

@@ -1,7 +1,7 @@
-"""The settings of a recurrent preset, with their checks and their config.
+"""The settings of a recurrent preset, and their checks.
 
-They stand apart from ``RecurrentPreset``, which builds models, so that the blocks of a model can
-read them.
+``RecurrentPreset``, which builds models, is in another file, since the blocks of a model read the
+settings.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _OF_LINEAR = ("cell", "features", "period", "quantiles", "minimum", "maximum", "
 
 
 class NetSettings(TypedDict, total=False):
-    """The settings of a ``RecurrentPreset`` by keyword, but its kind."""
+    """The settings of a ``RecurrentPreset`` by keyword, without ``kind``."""
 
     cell: Literal["simple_rnn", "gru", "lstm", "linear"]
     units: Sequence[int]
@@ -83,9 +83,9 @@ class PresetSettings(_checks.Settings):
     recipe: Recipe | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
-        """Refuse unknown settings; a dataclass would not say where they belong."""
+        """Refuse unknown settings, and say where arguments of ``build`` and recipes belong."""
         names = [setting.name for setting in fields(cls)]
-        if unknown := [setting for setting in settings if setting not in names]:
+        if unknown := [name for name in settings if name not in names]:
             raise TypeError(
                 f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. "
                 "Arguments of build are window, outputs, target, core (a net of your own) and "
@@ -144,17 +144,19 @@ class PresetSettings(_checks.Settings):
 
     def _check_linear(self) -> None:
         """Refuse settings of a net."""
-        others = [setting for setting in fields(self) if setting.name not in _OF_LINEAR]
-        given = [each.name for each in others if getattr(self, each.name) != each.default]
+        given = [
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in fields(self)
+            if each.name not in _OF_LINEAR and getattr(self, each.name) != each.default
+        ]
         if given:
             raise ValueError(
                 "cell='linear' is a regression without a net, which takes "
-                f"{', '.join(_OF_LINEAR[1:])}. Received: "
-                f"{', '.join(f'{name}={getattr(self, name)!r}' for name in given)}. Leave it out."
+                f"{', '.join(_OF_LINEAR[1:])}. Received: {', '.join(given)}. Leave it out."
             )
 
     def _check_smoothing(self) -> None:
-        """Refuse smoothing if no step follows the window, or nothing normalizes it."""
+        """Refuse smoothing in sequence to sequence, or without normalized windows."""
         received = f"Received: smoothing={self.smoothing!r}"
         if self.kind == "sequence_to_sequence":
             raise ValueError(

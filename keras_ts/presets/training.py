@@ -1,7 +1,7 @@
-"""Trains the net of a preset after its parts with a closed form are fitted, or several such nets.
+"""Trains the net of a preset, after its parts with a closed form are fitted; or several nets.
 
-The mean of several depends less on a seed than each does. Each is a model inside the model of the
-mean, so that one file holds all of them, and each can be trained further.
+The mean of several nets depends less on seeds than each net does. The nets are models inside the
+model of the mean, so that one file holds all of them, and each can be trained further.
 """
 
 import copy
@@ -28,11 +28,12 @@ from keras_ts.windows.arithmetic.scale import merged
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
 from keras_ts.windows.training_backup import TrainingBackup, backup_of, end_backups
 
-# The share of windows that each epoch cuts short for young series; chosen on generated stores.
+# The share of windows that lose their oldest inputs in an epoch, so that the net learns young
+# series, too; chosen on generated stores.
 CUT_SHORT = 0.4
 _MEAN, _MEMBER = "mean_of_members", "member_"
-# Called before a fit with the compiled model, its epochs, its steps per epoch, and the line of
-# progress, if any. It may train the model, and then restores it.
+# A function called before a fit, with the compiled model, its epochs, its steps per epoch, and the
+# line of progress, if any. It may train the model, and then restores it.
 Rehearsal = Callable[[keras.Model, int, int, FitLine | None], None]
 
 
@@ -70,7 +71,7 @@ def trained(
     known_ahead = Interface.of(model).known_ahead
     if preset.smoothing is not None and not known_ahead and of_one_series(train):
         # AdamW changes weights by its rate, however few windows a batch has. Windows of one series
-        # overlap, so a batch that is not full gets its share of the rate.
+        # overlap, so if they do not fill a batch, the rate is less in proportion.
         filled = min(1.0, in_time_order(train).sampler.size / recipe.batch_size)
         recipe = replace(recipe, learning_rate=filled * recipe.learning_rate)
     recipe.compile(model, steps)
@@ -100,7 +101,7 @@ def trained(
 
 
 def warn_beyond_bounds(preset: Any, train: WindowDataset) -> None:
-    """Warn of targets in the rows of a training part that a preset's bounds let no forecast be."""
+    """Warn of targets in a training part that lie outside of a preset's bounds."""
     if preset.minimum is None and preset.maximum is None:
         return
     source = in_time_order(train)
@@ -120,8 +121,8 @@ def warn_beyond_bounds(preset: Any, train: WindowDataset) -> None:
             warnings.warn(
                 f"{count} row{'s' * (count > 1)} of the training part "
                 f"{'have' if count > 1 else 'has'} a target {side} {name}={bound:g}, the first at "
-                f"{panel.place(first)}. No forecast lies there. Correct such values, as of returns "
-                f"that are booked as sales, or leave {name} out.",
+                f"{panel.place(first)}. No forecast lies there. Correct such values, for example "
+                f"returns that are booked as sales, or leave {name} out.",
                 stacklevel=3,
             )
 
@@ -133,20 +134,19 @@ def of_one_series(dataset: WindowDataset) -> bool:
 
 def mean_of(members: Sequence[keras.Model], bounds: Any) -> keras.Model:
     """Return a model, not compiled, of the mean of models, clipped to a preset's ``bounds``."""
-    named = {f"{_MEMBER}{number}": member for number, member in enumerate(members)}
-    inputs, forecasts = side_by_side(named)
+    inputs, forecasts = side_by_side({f"{_MEMBER}{i}": model for i, model in enumerate(members)})
     outputs = keras.layers.Average(name=_MEAN, dtype=whole_precision())(forecasts)
-    return keras.Model(inputs, outputs if bounds is None else within_bounds(bounds, outputs))
+    return keras.Model(inputs, within_bounds(bounds, outputs))
 
 
 def side_by_side(models: dict[str, keras.Model]) -> tuple[Any, list[Any]]:
-    """Return new inputs, and the outputs of models for them, each a layer with its name."""
-    first = next(iter(models.values()))
+    """Return new inputs, and the outputs of models for them; each model is a layer of its name."""
     inputs = keras.tree.map_structure(
-        lambda part: keras.Input(part.shape[1:], dtype=part.dtype, name=part.name), first.input
+        lambda part: keras.Input(part.shape[1:], dtype=part.dtype, name=part.name),
+        next(iter(models.values())).input,
     )
     return inputs, [
-        keras.Model(each.input, each.output, name=name)(inputs) for name, each in models.items()
+        keras.Model(model.input, model.output, name=name)(inputs) for name, model in models.items()
     ]
 
 
@@ -195,10 +195,11 @@ def fitted(
     }
     members: list[keras.Model] = []
     for number, part in enumerate(parts):
-        of_part = [backups[each][number] if each in backups else each for each in callbacks]
+        fit_arguments["callbacks"] = [
+            backups[callback][number] if callback in backups else callback for callback in callbacks
+        ]
         first = None if members else rehearsal
-        arguments = {**fit_arguments, "callbacks": of_part}
-        members.append(trained(free(preset), part, core, first, **arguments))
+        members.append(trained(free(preset), part, core, first, **fit_arguments))
     model = mean_of(members, preset)
     model.compile_from_config(members[0].get_compile_config())
     for backup, of_parts in backups.items():
@@ -207,12 +208,12 @@ def fitted(
 
 
 def free(preset: Any) -> Any:
-    """Return a preset without bounds: ``mean_of`` bounds the mean of the nets instead."""
+    """Return a preset without bounds, for nets inside a model that is clipped as a whole."""
     return replace(preset, minimum=None, maximum=None)
 
 
 def _reseeded(train: WindowDataset, number: int) -> WindowDataset:
-    """Return the dataset from epoch 0, with ``number`` added to its seed."""
+    """Return a copy of the dataset at epoch 0, with ``number`` added to its seed."""
     part, state = copy.copy(train), train.state()
     part.restore({**state, "epoch": 0, "batch": 0, "seed": state["seed"] + number})
     return part

@@ -1,8 +1,4 @@
-"""Chooses the windows on which a preset is trained, from the rows of a training part.
-
-The rules here need both the recipe, which says how long windows are, and the table, which says how
-long series are and if values are missing.
-"""
+"""Chooses the windows on which a preset is trained, by its recipe and the rows of a table."""
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import IntArray
 from keras_ts.layers.normalize_window import check_whole_periods
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.arithmetic.cycles import WEEKS
@@ -27,16 +22,16 @@ from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The fewest rows for a level and a trend, and, with a row more, the fewest periods for a season.
-_FEWEST_ROWS, _FEWEST_PERIODS = 4, 2
-# A window that must hold a season is an eighth longer than it, so that two seasons overlap.
-_SHARE_BEYOND = 8
-# Saturdays and Sundays of four weeks: on fewer, values may be missing by chance.
+# The fewest inputs for a level and a trend; the fewest periods for a season, with one row more.
+_FEWEST_INPUTS, _FEWEST_PERIODS = 4, 2
+# A window for a long season is longer than the season by this part, so that two seasons overlap.
+_PART_BEYOND = 1 / 8
+# The days off of four weeks: on fewer, values may be missing by chance.
 _FEWEST_DAYS_OFF = 8
 
 
 def check_settings(names: Iterable[str]) -> None:
-    """Refuse a name that is neither an argument of ``windows_for`` nor a setting of windows."""
+    """Refuse a name that ``windows_for`` does not take."""
     known = ["at", *(setting.name for setting in fields(WindowedSeries))]
     if unknown := [name for name in names if name not in known]:
         known.remove("targets")
@@ -112,44 +107,38 @@ def training_windows(
     if chosen.get("window") is None:
         chosen["window"] = _window(preset, longest, ahead, rate)
         if len(rows) == 1 and rate == 1 and preset.recipe and preset.recipe.window_share:
-            series_part = slice(int(part.begin[0]), int(part.end[0]))
-            values = panel.values[series_part].reshape(longest, -1)
+            values = panel.values[int(part.begin[0]) : int(part.end[0])].reshape(longest, -1)
             target = values[:, panel.columns.targets[0]]
             if season := season_beyond(target, chosen["window"], ahead):
-                chosen["window"] = season + season // _SHARE_BEYOND
+                chosen["window"] = season + int(season * _PART_BEYOND)
     if preset.window_norm and preset.period:
         length = _checks.integer("window", chosen["window"], 1)
         check_whole_periods(f"window_norm={preset.window_norm!r}", preset.period, length)
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
-        # A series with enough rows for a level and a trend is to be forecast. From one origin a net
-        # learns neither a season nor a price, so inputs are given up for origins.
-        inputs = _inputs_beside_origins(rows[rows > ahead] - ahead, period, rate)
+        # From one origin a net learns neither a season nor a price, so the series of median length
+        # gets a period of origins, or half of its rows before the horizon.
+        before = rows[rows > ahead] - ahead
+        median = int(np.median(before)) if len(before) else 0
+        beside_origins = (median - min(period, median // 2)) // rate + 1
         shortest = min(_FEWEST_PERIODS * period + 1, int(panel.lengths.min()))
-        fewest = max(min(_inputs_in(shortest, rate), inputs), _FEWEST_ROWS)
+        fewest = max(min(_inputs_in(shortest, rate), beside_origins), _FEWEST_INPUTS)
         longest_past = _inputs_in(longest - ahead, rate)
         most = min(_checks.integer("window", chosen["window"], 1), longest_past)
         chosen.setdefault("min_inputs", max(min(fewest, most), 1))
     return WindowedSeries(**chosen)
 
 
-def _inputs_beside_origins(rows: IntArray, period: int, rate: int) -> int:
-    """Return the inputs that leave the median series a period of origins, or half of its rows."""
-    # ``rows`` are those of each series that inputs and origins share: all before its last targets.
-    usual = int(np.median(rows)) if len(rows) else 0
-    return (usual - min(period, usual // 2)) // rate + 1
-
-
 def _inputs_in(rows: int, rate: int) -> int:
-    """Return the most inputs of a window, ``rate`` rows apart, that these rows hold."""
+    """Return the number of inputs, ``rate`` rows apart, that this number of rows holds."""
     return (rows - 1) // rate + 1
 
 
 def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:
-    """Return a dataset that cuts a share of its windows short if they may begin before a series."""
+    """Return a dataset in which a share of the windows lack their oldest inputs."""
     source = dataset._source
     geometry, fewest = source.spec.geometry, source.spec.min_inputs
-    # A net of sequences sees every length anyway, at the steps of each window.
+    # Only if windows may begin before a series. A net for sequences sees every length anyway.
     if fewest is None or not geometry.before or geometry.sequence:
         return dataset
     short = ShortPasts(share, fewest, geometry.window, source.sampler.total)
@@ -158,7 +147,7 @@ def with_short_pasts(dataset: WindowDataset, share: float) -> WindowDataset:
 
 def _missing(panel: FlatSeries) -> str:
     """Return "raise" for one series without a missing value or a plan, else "mask_targets"."""
-    # Windows of several series may begin before their series, with missing inputs. And a plan of
+    # Windows of several series may begin before their series, with missing inputs. A plan of
     # columns known ahead may leave out days, even if the table has all.
     holes = not panel.checked and any(rows.any() for _, rows in lacking_rows(panel))
     several, planned = len(panel.lengths) > 1, bool(panel.columns.planned)
@@ -166,7 +155,7 @@ def _missing(panel: FlatSeries) -> str:
 
 
 def _warn_empty_days_off(panel: FlatSeries, time_column: Any) -> None:
-    """Warn of daily rows without a target on each day off of a week; they are forecast, too."""
+    """Warn if daily rows never have a target on the days off: these days are forecast, too."""
     # The rows of a store stay on its disk: they are not read for a warning.
     clock = panel.clock
     if clock is None or panel.checked or panel.on_disk:
@@ -182,17 +171,17 @@ def _warn_empty_days_off(panel: FlatSeries, time_column: Any) -> None:
         few = len(np.unique(days[off])) < _FEWEST_DAYS_OFF
         if few or not empty[off].all() or 2 * empty[~off].sum() >= len(empty[~off]):
             continue
-        name, first = _checks.shown(time_column), int(clock.library == "polars")
-        kept = [day + first for day, on in enumerate(mask) if on == "1"]
-        rows = f"[frame[{name}].dt.day_of_week.isin({kept})]"
-        if first:
-            rows = f".filter(pl.col({name}).dt.weekday().is_in({kept}))"
+        name, monday = _checks.shown(time_column), int(clock.library == "polars")
+        weekdays = [day + monday for day, on in enumerate(mask) if on == "1"]
+        rows = f"[frame[{name}].dt.day_of_week.isin({weekdays})]"
+        if clock.library == "polars":
+            rows = f".filter(pl.col({name}).dt.weekday().is_in({weekdays}))"
         warnings.warn(
             f"time_column={time_column!r} has {off.sum():,} rows on a {days_off(week)}, and "
             "none has a value of a target. So the step is a day, and these days are forecast, too. "
             f"If they have no values by rule, drop these rows: frame = frame{rows}. Then the step "
-            f"is a {week.removesuffix('s')}, and a week has {len(kept)}. To forecast them, pass "
-            'missing="mask_targets".',
+            f"is a {week.removesuffix('s')}, and a week has {len(weekdays)}. To forecast them, "
+            'pass missing="mask_targets".',
             stacklevel=4,
         )
 

@@ -5,20 +5,20 @@ The docstring of ``RecurrentPreset`` says what the model does. The reasons:
 - Columns known ahead and static columns are standardized by constants of the training part: a
   window's own statistics would hide that a promotion runs all week. A missing value of a column
   known ahead becomes the column's last one, since NaN would reach other steps and gradients.
-- The net reads static columns at every step, which works for every cell; as an initial state they
-  would need a form for each. In a window without a value the net has read nothing, so with
-  ``min_inputs=0`` the head gets the static columns.
+- The net reads static columns at every step, which works for every cell; initial states differ by
+  cell. In a window without a value the net has read nothing, so with ``min_inputs=0`` the head,
+  which is the dense layer behind the net, gets the static columns.
 - All steps share the net of columns known ahead: a promotion does on the fifth day what it does on
   the first. For a single series its effect is a multiple of the training part's standard deviation:
-  a window without a promotion has a small scale, and would shrink the promotion that follows it.
+  a window without a promotion has a small scale, and would shrink the promotion that follows.
 - With smoothing, the weights of the head begin at 0, so that the untrained model forecasts as
   smoothing does. The linear map is frozen (``initial_fit.parts``): trained beside the net, it would
   fit noise. Cycles longer than the window are read at the last step to forecast: the sines and
-  cosines of the other steps are linear in those, so that a linear map gives each step its season.
-  Shorter ones are left to the map of the window, which follows them better than a sine does.
-- In a panel, events are in units of the window's root mean square. For a shop that is its level,
-  which it loses on a day on which it is shut. Shops differ more in the standard deviation, and a
-  shut Christmas multiplies that in the windows that forecast New Year's Day.
+  cosines at the other steps are linear in these, so that a linear map gives each step its season.
+  Shorter cycles are left to the map of the window, which follows them better than a sine does.
+- In a panel, events are in units of the window's root mean square. For a shop this is its level:
+  what it loses on a day on which it is shut. The standard deviation differs more between shops, and
+  is many times larger in windows that contain a shut Christmas.
 - Outputs are in the order steps, quantiles, targets, since the layers that restore units take
   targets on the last axis. Quantiles are sorted last, in the units of the targets. Layers in these
   units use float32: half precision would lose the level of a series.
@@ -51,7 +51,6 @@ from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.blocks.core import custom, recurrent
 from keras_ts.presets.blocks.normalization import normalized, restored_feature, standardization
 from keras_ts.presets.requirements import Requirements
-from keras_ts.presets.settings import PresetSettings
 from keras_ts.windows.roles import as_x
 
 
@@ -62,9 +61,9 @@ class Wired:
     model: keras.Model
     linear: LinearForecast | None = None  # of the window
     # From the inputs to the targets' windows and scales, the outputs before clipping and, in a
-    # panel with events, their units. None without a dataset, or if it has no part to fit.
+    # panel with events, the events' units. None without a dataset, or without a part to fit.
     probe: keras.Model | None = None
-    season: keras.layers.Dense | None = None  # of long cycles; only with ``linear``
+    season: keras.layers.Dense | None = None  # map of cycles longer than the window
     events: CalendarEvents | None = None
     level: LevelByStatic | None = None  # of windows without a value
     head: keras.layers.Dense | None = None  # gets the initial spread of quantiles
@@ -129,8 +128,8 @@ def joined(
     if needs.ahead and needs.ahead_constants is not None:
         standardize = standardization(needs.ahead_constants)
         within = standardize(SelectColumns(needs.ahead)(window))
-        # Standardized before it is filled, so that the 0 before a first value is the column's
-        # mean. A calendar lacks values only before its series.
+        # Filled once standardized, so that 0, before the first value, is the column's mean. A
+        # calendar lacks values only before its series.
         fills = len(needs.ahead) > needs.calendar
         if needs.masked and (fills or needs.early):
             within = CarryForward()(within)
@@ -161,24 +160,22 @@ def smooth(
     if needs.target_constants is not None:
         stds = needs.target_constants.std
         unit = stds[0] if len(stds) == 1 else list(stds)
-    # Candidates are tried on the steps of a window that the forecast spans, but at most a period,
-    # or 3.
+    # A backtest is as long as the forecast, but at most a period, or 3 steps if that is longer.
     spanned = -(-needs.steps // needs.sampling_rate)
-    tried = max(1, min(spanned, max(settings.period or 1, 3)))
+    tested = min(spanned, max(settings.period or 1, 3))
     layer = SmoothedForecast(
         needs.steps,
         needs.gap,
         unit,
         masked=needs.masked,
-        backtest_steps=tried if settings.smoothing == "mixed" else None,
+        backtest_steps=tested if settings.smoothing == "mixed" else None,
         sampling_rate=needs.sampling_rate,
     )
     forecasts, state = layer([windows, state] if unit is None else [windows, state, scale])
     if settings.smoothing != "linear" or needs.window is None:
         return forecasts, state, None, (windows, scale)
     linear = LinearForecast(needs.steps)
-    both = [forecasts, linear(windows)]
-    forecasts = keras.layers.Add(dtype=whole_precision())(both)
+    forecasts = keras.layers.Add(dtype=whole_precision())([forecasts, linear(windows)])
     return forecasts, state, linear, (windows, scale)
 
 
@@ -196,24 +193,21 @@ def effect_of(
     hidden = keras.layers.Dense(settings.units[-1], activation="relu")(columns)
     # With smoothing, all that the net adds begins at 0.
     initial = "zeros" if settings.smoothing else "glorot_uniform"
-    layer = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)
-    effect = layer(hidden)
+    effect = keras.layers.Dense(outputs, use_bias=False, kernel_initializer=initial)(hidden)
     if settings.smoothing != "linear" or needs.units is None or not needs.seasons:
         return effect, None
-    season = keras.layers.Dense(
-        needs.steps * outputs, kernel_initializer="zeros", dtype=whole_precision()
-    )
+    dtype = whole_precision()
+    season = keras.layers.Dense(needs.steps * outputs, kernel_initializer="zeros", dtype=dtype)
     last = LastSteps(1)(SelectColumns(needs.seasons)(inputs["future"]))
-    of_steps = season(keras.layers.Flatten(dtype=whole_precision())(last))
-    shape = (needs.steps, outputs)
-    of_steps = keras.layers.Reshape(shape, dtype=whole_precision())(of_steps)
-    return keras.layers.Add(dtype=whole_precision())([effect, of_steps]), season
+    of_steps = season(keras.layers.Flatten(dtype=dtype)(last))
+    of_steps = keras.layers.Reshape((needs.steps, outputs), dtype=dtype)(of_steps)
+    return keras.layers.Add(dtype=dtype)([effect, of_steps]), season
 
 
 def events_of(
     needs: Requirements, inputs: dict[str, Any], window: Any
 ) -> tuple[CalendarEvents, Any, list[Any]]:
-    """Return the layer of events, its effects in the targets' units, and in a panel these units."""
+    """Return the layer of events, its effects in the targets' units, and in a panel their units."""
     known, future = len(needs.ahead), inputs["future"]
     if needs.calendar < known:
         future = SelectColumns([*range(known - needs.calendar, known)])(future)
@@ -230,11 +224,8 @@ def events_of(
     by_output = sizes = RootMeanSquare()(targets)
     if quantiles > 1:
         by_output = keras.layers.Concatenate(dtype=whole_precision())([sizes] * quantiles)
-    return (
-        layer,
-        keras.layers.Multiply(dtype=whole_precision())([layer(future), by_output]),
-        [sizes],
-    )
+    effects = keras.layers.Multiply(dtype=whole_precision())([layer(future), by_output])
+    return layer, effects, [sizes]
 
 
 def headed(
@@ -245,8 +236,8 @@ def headed(
     restore: Callable[[Any], Any] | None,
     events: Any = None,
 ) -> tuple[Any, keras.layers.Dense | None]:
-    """Return outputs in the units of the series, and the layer of a net that corrects smoothing."""
-    # For a regression ``state`` is None, and ``smoothed`` are its outputs, flat.
+    """Return outputs in the units of the series, and with smoothing the head."""
+    # For a regression ``state`` is None, and ``smoothed`` is the regression's output, flat.
     settings, targets = needs.settings, needs.targets_per_step
     values = steps, quantiles, _ = needs.steps, len(settings.quantiles or (0.5,)), targets
     # In sequence to sequence, outputs have an axis for the steps of the window.
@@ -256,15 +247,14 @@ def headed(
         by_target = (*lead, steps * quantiles, targets)
     if settings.period is not None and quantiles * targets > 1:
         by_target = values  # The phase of the season differs by step.
-    layer = None
+    head = None
     if state is None:
         outputs = smoothed
     elif smoothed is None:
         outputs = keras.layers.Dense(flat[-1])(state)
     else:
-        # The net's part begins at 0: the untrained model forecasts by smoothing alone.
-        layer = keras.layers.Dense(flat[-1], kernel_initializer="zeros")
-        both = [_shaped(layer(state), *values), _shaped(smoothed, steps, 1, targets)]
+        head = keras.layers.Dense(flat[-1], kernel_initializer="zeros")
+        both = [_shaped(head(state), *values), _shaped(smoothed, steps, 1, targets)]
         outputs = _shaped(keras.layers.Add(dtype=whole_precision())(both), *flat)
     effect = None if effect is None else _shaped(effect, *flat)
     units = None if settings.window_norm is None else needs.units
@@ -282,17 +272,17 @@ def headed(
         both = [outputs, _shaped(events, *by_target)]
         outputs = keras.layers.Add(dtype=whole_precision())(both)
     if settings.quantiles is None:
-        return _shaped(outputs, *lead, *needs.shape), layer
+        return _shaped(outputs, *lead, *needs.shape), head
     if targets > 1:  # Quantiles go last.
         outputs = _shaped(outputs, *lead, *values)
         order = [*range(1, len(lead) + 2), len(lead) + 3, len(lead) + 2]
         outputs = keras.layers.Permute(order, dtype=whole_precision())(outputs)
     outputs = _shaped(outputs, *lead, *needs.shape, quantiles)
-    return SortedQuantiles(settings.quantiles)(outputs), layer
+    return SortedQuantiles(settings.quantiles)(outputs), head
 
 
 def _scales(scale: Any, values: tuple[int, int, int]) -> Any:
-    """Return the scale of each value, from a number or one for each target or output."""
+    """Return a number as it is, or a scale for each of ``values`` from one by target or output."""
     steps, _, targets = values
     if not isinstance(scale, tuple):
         return scale
@@ -308,8 +298,8 @@ def _shaped(outputs: Any, *shape: int) -> Any:
     return keras.layers.Reshape(shape, dtype=whole_precision())(outputs)
 
 
-def within_bounds(settings: PresetSettings, outputs: Any) -> Any:
-    """Return the outputs, clipped outside of training if there are bounds."""
-    if (settings.minimum, settings.maximum) == (None, None):
+def within_bounds(bounds: Any, outputs: Any) -> Any:
+    """Return the outputs, clipped outside of training if a preset or ``Bounded`` has bounds."""
+    if bounds is None or (bounds.minimum, bounds.maximum) == (None, None):
         return outputs
-    return Bounded(settings.minimum, settings.maximum)(outputs)
+    return Bounded(bounds.minimum, bounds.maximum)(outputs)

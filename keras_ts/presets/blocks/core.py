@@ -6,11 +6,11 @@ layers that follow get no mask.
 
 A core of your own, a layer, a model or a function, reads the same. If windows may lack values, a
 layer that takes a mask gets one. Any other core would drop it, and gets a column that says which
-steps have values. A function of a tensor becomes a model of its own, so that its layers can be
-checked, and their names do not collide with those around them.
+steps have values. A function of a tensor becomes a model, so that its layers can be checked, and
+their names do not collide with those around them.
 
 In sequence to sequence, each step but the last has its target within the window. A core that reads
-later steps would copy them, and its loss would fall to 0 without a forecast, so it is refused.
+later steps could copy them, and its loss would fall to 0 without a forecast, so it is refused.
 """
 
 import functools
@@ -32,12 +32,11 @@ _TAKES = (
     "core must be a Keras layer or model, a function without arguments that returns one, or a "
     "function from a tensor (batch, steps, columns) to a tensor of features. "
 )
-# The layers of models that were built. A second model would share their weights.
+# The layers of cores in models that were built. A second model would share their weights.
 _used: "weakref.WeakSet[keras.layers.Layer]" = weakref.WeakSet()
-# The length at which windows of any length are tried.
-_STEPS = 16
-# The most steps in a batch, all windows together, so that memory stays bounded.
-_MOST_STEPS = 1 << 14
+# To check if a core looks ahead: the length of the window if it is open, and the most steps in a
+# batch, all windows together.
+_STEPS, _MOST_STEPS = 16, 1 << 14
 # Differences up to this are rounding, in units of the outputs' precision times their size.
 _ROUNDING = 8
 # Weights below this, such as those of a gate that begins at 0, hide what a core reads.
@@ -45,7 +44,7 @@ _SMALL = 0.01
 
 
 def recurrent(needs: Requirements, columns: Any) -> Any:
-    """Return the state of recurrent layers, ``(batch, units)``; of a sequence, for each step."""
+    """Return the state of recurrent layers, ``(batch[, steps], units)``."""
     settings = needs.settings
     sequence = settings.kind == "sequence_to_sequence"
     state, mask = _without_mask(columns)
@@ -77,9 +76,8 @@ def custom(needs: Requirements, core: Any, columns: Any) -> Any:
         _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
     if kind == "sequence_to_sequence":
         check_causal(core, columns)
-    _used.update(_own_layers(core))
-    # The layers after a core take no mask.
-    return state if _keras_private.mask_of(state) is None else Unmask()(state)
+    _used.update(_layers_of(core))
+    return _without_mask(state)[0]  # The layers after a core take no mask.
 
 
 def _without_mask(columns: Any) -> tuple[Any, Any]:
@@ -92,15 +90,15 @@ def _called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
     """Call a layer with its mask as an argument: recurrent layers of Keras 3.16 pass none on."""
     if mask is None:
         return layer(columns)
+    # If a mask is passed by name, Keras warns of layers that pass none on. So it is passed by its
+    # position if possible; ``Bidirectional`` passes it by name to its two layers.
     if isinstance(layer, keras.layers.Bidirectional):
-        # It passes the mask on by name, of which Keras would warn (see below).
         layer.forward_layer.supports_masking = layer.backward_layer.supports_masking = True
     names = [
         name
         for name, parameter in inspect.signature(layer.call).parameters.items()
         if parameter.kind is not parameter.KEYWORD_ONLY
     ]
-    # For a mask that is passed by name, Keras warns of each layer that passes no mask on.
     for before in ([], ["initial_state"]):
         if names[1 : 2 + len(before)] == [*before, "mask"]:
             return layer(columns, *[None for _ in before], mask)
@@ -125,17 +123,17 @@ def _layer_or_function(core: Any) -> Any:
         raise TypeError(f"{_TAKES}Received a function that needs the arguments {names}.")
     if required:
         return core
-    returned = core()
-    if not isinstance(returned, keras.layers.Layer):
+    layer = core()
+    if not isinstance(layer, keras.layers.Layer):
         raise TypeError(
-            f"{_TAKES}Received a function without arguments that returns {_checks.shown(returned)}."
+            f"{_TAKES}Received a function without arguments that returns {_checks.shown(layer)}."
         )
-    return returned
+    return layer
 
 
 def takes_mask(layer: keras.layers.Layer) -> bool:
     """Return True if a layer's ``call`` takes a mask, as that of recurrent layers does."""
-    # A model's does, too, but the mask ends at the first layer in it that passes none on.
+    # A model's ``call`` does, too, but the mask ends at its first layer that passes none on.
     return not isinstance(layer, keras.Model) and "mask" in inspect.signature(layer.call).parameters
 
 
@@ -164,7 +162,7 @@ def _attempted(core: Any, columns: Any) -> Any:
         ) from error
 
 
-def _own_layers(core: keras.layers.Layer) -> list[keras.layers.Layer]:
+def _layers_of(core: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Return a core and the layers within it that have weights."""
     within = _keras_private.layers_within(core)[1:]
     return [core, *(layer for layer in within if layer.weights)]
@@ -172,7 +170,7 @@ def _own_layers(core: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 def _check_unused(core: keras.layers.Layer) -> None:
     """Refuse a core with a layer that is in another model."""
-    used = [layer.name for layer in _own_layers(core) if layer in _used]
+    used = [layer.name for layer in _layers_of(core) if layer in _used]
     if used:
         raise ValueError(
             f"core has {used[0]!r}, which is in another model that was built, and the two would "
@@ -182,7 +180,7 @@ def _check_unused(core: keras.layers.Layer) -> None:
 
 
 def _check_state(state: Any, columns: Any, kind: str) -> None:
-    """Refuse outputs of another shape than the head takes."""
+    """Refuse outputs of a core in another shape than the next layers take."""
     steps, sequence = columns.shape[1], kind == "sequence_to_sequence"
     expected = "(batch, steps, features)" if sequence else "(batch, features)"
     if not isinstance(state, keras.KerasTensor):
@@ -215,7 +213,7 @@ def _check_state(state: Any, columns: Any, kind: str) -> None:
 
 
 def check_causal(core: keras.layers.Layer, columns: Any) -> None:
-    """Refuse a built core whose output at a step depends on a later one's columns."""
+    """Refuse a built core whose output at a step depends on the columns of a later step."""
     # For every step of a random window, that step and all later ones are changed. The outputs
     # before it must stay.
     steps, features = columns.shape[1] or _STEPS, columns.shape[2]

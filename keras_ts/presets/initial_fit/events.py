@@ -1,25 +1,25 @@
 """Finds the recurring events of a training part by its calendar, and sets them in the model.
 
 An event is a date, or a phase of another cycle, at which the forecasts of the untrained model err
-each time: the median error is large beside those at other dates, so is the latest, and chance would
-not repeat it. A net would take it for an outlier; here it has its effect from the second time on.
+each time: the median error and the latest are larger than chance makes them at some date. A net
+would take an event for an outlier; here it has its effect from the second time on.
 
-The error of a forecast depends on what its window has seen. A forecast made before a week in which
-a shop is shut misses all days of that week; within the week it misses hardly any, and on the last
-day it misses the day after. So a date of the year gets an effect for each step of the forecast,
-from the errors at that step. Phases of other cycles return often, and the net learns such seasons
-better: a phase gets the error of the first step as its effect at all steps, and none if the error
-of the last step is less than half of that.
+The error of a forecast depends on the days in its window. A forecast made before a week in which a
+shop is shut misses all days of that week; a forecast made within the week misses hardly any, and
+one made on its last day misses the day after. So a date of the year gets an effect for each step of
+the forecast, from the errors at that step. Phases of other cycles return often, and the net learns
+such seasons better: a phase gets the error of the first step as its effect at all steps, and none
+if the error of the last step is less than half of that.
 
 In a panel only dates are events. The error at a date is the median over the series, each relative
-to the size of its window, so that a large series does not decide. Two of three series must share an
-event, since all of them get it.
+to the size of its window, so that a large series does not decide. All series get an event, so two
+thirds of them must show it.
 
 The test for dates also finds events that move, such as the last Monday of May, among the weekdays
 of each month, counted from its first day and from its last. In most years the last Monday is also
 the fourth, so the one that explains more is subtracted first. If the same dates of each year
-explain errors better, as in a week that is shut, they become the events. The test is repeated for
-the days around events, and for the days on which dates that fall on a weekend are observed.
+explain errors better, as in a week that is shut, the dates become the events. The test is repeated
+for the days around events, and for the days on which dates that fall on a weekend are observed.
 """
 
 from collections.abc import Sequence
@@ -46,17 +46,17 @@ from keras_ts.windows.arithmetic.regression import RidgeSums
 from keras_ts.windows.arithmetic.scale import moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# The regression clips errors at this many times their median. Those of a series that begins to sell
+# The regression clips errors at this many times their median: those of a series that begins to sell
 # are many times the size of its window.
 _LARGEST = 100.0
 # The part of the series that must show an event of a panel.
 _SHARED = 2 / 3
-# Weekdays of a year by month and place in it, and rounds in which more of them are found.
+# Weekdays of a year by month and place in the month, and rounds in which more events are found.
 _WEEKDAYS, _ROUNDS = 7 * 5 * 12, 10
-# Days on either side of an event that are tried only in the next round, without its effect.
+# Days on either side of an event that are tried only in the next round, once it is subtracted.
 _APART = 4
-# The least part of what a moving event explains that dates leave unexplained.
-_OWN = 1 / 3
+# Of the squared errors that a moving event explains, dates must leave at least this part.
+_BEYOND_DATES = 1 / 3
 # An event is named if it is at least this part of the largest one.
 _NAMED = 1 / 3
 
@@ -117,8 +117,8 @@ def fit_events(
 def _of_series(
     rows: IntArray, clock: Array | None, errors: Array
 ) -> tuple[IntArray, IntArray, Array, Array]:
-    """Return one row for each date, each error's date, the median errors by date, and errors."""
-    # Dates that a single series has are left out: they say nothing of the others.
+    """Return a row for each date, the date of each error, the median errors by date, and errors."""
+    # Dates that only one series has are left out: they say nothing of other series.
     assert clock is not None
     _, first, date, counts = np.unique(
         clock, return_index=True, return_inverse=True, return_counts=True
@@ -132,7 +132,7 @@ def _of_series(
 
 def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
     """Return the phases of a cycle that occur, and for each row the number of its phase."""
-    # A phase is the share of the cycle that has passed, or the date if the cycle's length varies.
+    # A phase of the year is a date, since years differ in length; else the part that has passed.
     if cycle == "year":
         assert clock is not None
         phases = dates_of_2024(clock)
@@ -144,19 +144,18 @@ def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array
 
 
 def _rounded(cycle: Columns) -> int | None:
-    """Return a fractional period rounded to whole rows; None for a whole one."""
+    """Return a fractional period as a whole number of rows; None for any other cycle."""
     return round(cycle) if isinstance(cycle, float) and cycle != int(cycle) else None
 
 
-# Each row is forecast at every step of the horizon, by different windows. If the window of a step
-# was left out or would begin too early, the error is taken from the next earlier forecast, or else
-# from the next later one.
+# Each row is forecast at every step of the horizon, by different windows. If there is no window for
+# a step, the error is that of the next earlier forecast of the row, or else of the next later one.
 def errors_by_row(
     probe: keras.Model, dataset: WindowDataset, units: Sequence[float] | None
 ) -> tuple[IntArray, Array]:
     """Return the rows that have forecasts, and their errors, ``(rows, steps, targets)``."""
     # Windows of weight or unit 0 and rows that lack a target are left out. Errors are in ``units``
-    # or, if that is None, in the units of their window.
+    # or, in a panel, where these are None, in the units of their window.
     starts, parts = [], []
     for chunk in chunks(probe, dataset):
         counted = chunk.weights > 0
@@ -172,10 +171,10 @@ def errors_by_row(
 
 
 # A promotion on the same date each year would pass for an event. So a ridge regression at each step
-# explains errors by the columns known ahead at that step, and at the last row of the window, which
-# may contain a part of their effect.
+# explains errors by the columns known ahead at that step, and at the last row of the window, whose
+# value may contain a part of their effect.
 def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
-    """Subtract from errors, in place, what columns known ahead other than the calendar explain."""
+    """Subtract from errors, in place, what columns known ahead, without the calendar, explain."""
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
     planned = panel.columns.planned
     present = np.isfinite(errors)
@@ -202,15 +201,15 @@ def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset)
 def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
     """Return rows and their errors by step, from windows whose first steps are at ``first``."""
     horizon = errors.shape[1]
-    # Of each window, the rows before the next window's first: so each row comes once.
+    # Of each window, the rows before the first of the next one, so that each row comes once.
     counts = np.minimum(np.diff(first, append=first[-1:] + horizon), horizon)
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = np.repeat(first, counts) + offsets
     table = np.full((len(rows), *errors.shape[1:]), np.nan, errors.dtype)
     for step in range(horizon):
         table[np.searchsorted(rows, first + step), step] = errors[:, step]
-    for steps in (range(horizon - 2, -1, -1), range(1, horizon)):
-        neighbor = 1 if steps.step < 0 else -1
+    # An earlier forecast is one of more steps.
+    for steps, neighbor in ((range(horizon - 2, -1, -1), 1), (range(1, horizon), -1)):
         for step in steps:
             gaps = np.isnan(table[:, step, 0])
             table[gaps, step] = table[gaps, step + neighbor]
@@ -220,10 +219,10 @@ def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
 
 @dataclass
 class Errors:
-    """Errors by date, ``(dates, steps, targets)``, and in a panel by row of each series."""
+    """Errors by date, ``(dates, steps, targets)``, and in a panel those of each series."""
 
     at_date: Array
-    date: IntArray  # of each row
+    date: IntArray  # of each of ``of_rows``
     of_rows: Array | None
 
     def returning(self, numbers: IntArray, by_step: bool = True, among: int = 0) -> Array:
@@ -241,7 +240,7 @@ class Errors:
 
 
 def _effects(numbers: IntArray, errors: Array, by_step: bool, among: int) -> Array:
-    """Return the effects of events, ``(phases, steps, targets)``, 0 at phases that are none."""
+    """Return effects by phase, ``(phases, steps, targets)``, 0 at phases that are no events."""
     by_target = np.moveaxis(errors, 2, 0).astype("float64")
     if by_step:
         effects = [returning_by_step(numbers, of_target, among) for of_target in by_target]
@@ -252,9 +251,9 @@ def _effects(numbers: IntArray, errors: Array, by_step: bool, among: int) -> Arr
 
 
 def _lasting(numbers: IntArray, latest: Array, earliest: Array) -> Array:
-    """Return the error at each phase one step ahead; 0 if the last step misses less than half."""
-    effects, before = returning(numbers, latest), medians(numbers, earliest)
-    return np.where(before * np.sign(effects) >= np.abs(effects) / 2, effects, 0.0)
+    """Return the error at each phase one step ahead; 0 if at the last step it is under half."""
+    effects, at_last = returning(numbers, latest), medians(numbers, earliest)
+    return np.where(at_last * np.sign(effects) >= np.abs(effects) / 2, effects, 0.0)
 
 
 def _shared(effects: Array, numbers: IntArray, errors: Array) -> Array:
@@ -263,14 +262,14 @@ def _shared(effects: Array, numbers: IntArray, errors: Array) -> Array:
     # which the effect is largest.
     step = np.abs(effects).argmax(axis=1)[:, None]
     largest = np.take_along_axis(effects, step, axis=1)[numbers]
-    there = np.take_along_axis(errors, step[numbers], axis=1) * np.sign(largest)
-    shown = (there >= np.abs(largest) / 2)[:, 0]
+    at_step = np.take_along_axis(errors, step[numbers], axis=1) * np.sign(largest)
+    shown = (at_step >= np.abs(largest) / 2)[:, 0]
     shares = [np.bincount(numbers, of_target) / np.bincount(numbers) for of_target in shown.T]
     return np.where(np.stack(shares, axis=1)[:, None] >= _SHARED, effects, 0.0)
 
 
 class Moving:
-    """The events of a calendar that move, and the errors that they leave."""
+    """Finds the events that move, and sets them in the layer."""
 
     def __init__(self, clock: Array, errors: Errors) -> None:
         self._days, self._errors = clock.astype("datetime64[D]"), errors
@@ -279,7 +278,7 @@ class Moving:
         self._found: dict[MovingEvent, Array] = {}
 
     def find(self, dates: Array | None = None, rival: IntArray | None = None) -> None:
-        """Find events that explain more than dates numbered ``rival``, also beside ``dates``."""
+        """Find events that explain more than the dates ``rival``, also those near ``dates``."""
         for _ in range(_ROUNDS):
             near = [] if dates is None else list(observed(dates))
             near += [beside for event in self._found for beside in event.neighbours()]
@@ -294,8 +293,9 @@ class Moving:
                         np.square(left).sum()
                         for left in (errors[here], others[here], errors[here] - effects[number])
                     )
-                    if event is not None and by_dates - after > _OWN * (before - after) > 0:
-                        candidates.append((before - after, event, here, effects[number]))
+                    gain = before - after
+                    if event is not None and by_dates - after > _BEYOND_DATES * gain > 0:
+                        candidates.append((gain, event, here, effects[number]))
             # Of equal gains, the one beside a known event comes first.
             for _, event, here, effect in sorted(candidates, key=lambda each: -each[0]):
                 if not taken[here].any():
@@ -326,19 +326,18 @@ class Moving:
 
 
 def sizes(effects: Array) -> Array:
-    """Return the sizes of events ``(events, steps, targets)`` in the forecast of the last step."""
+    """Return the sizes of the effects of events, ``(events, steps, targets)``, at the last step."""
     return np.abs(effects[:, -1]).max(axis=1, initial=0.0)
 
 
 def named(size_of: dict[str, float]) -> tuple[str, ...]:
-    """Return the names of events by their sizes, without the after-effects of other events."""
-    # On the days after an event, forecasts from windows that hold it err each time, too.
+    """Return the names of the larger events; small ones may be after-effects of others."""
+    # On the days after an event, forecasts from windows that contain it err each time, too.
     largest = max(size_of.values(), default=0.0)
     return tuple(name for name, size in size_of.items() if size > 0 and size >= largest * _NAMED)
 
 
 def of_layer(layer: CalendarEvents, effects: Array) -> Array:
     """Return effects ``(events, steps, targets)`` as the layer takes them."""
-    # All quantiles of a target move alike.
-    effects = np.tile(effects, layer.outputs // effects.shape[2])
+    effects = np.tile(effects, layer.outputs // effects.shape[2])  # the same for all quantiles
     return effects[:, 0] if layer.steps is None else effects

@@ -1,14 +1,14 @@
 """Fits parts of a net in closed form: linear maps, levels by static columns, spreads of quantiles.
 
-A linear map that is trained beside a net fits noise and slows the net down. So it is solved for
+A linear map that is trained beside a net fits noise and slows the net down. So the map is solved
 first, with a penalty that an information criterion chooses, and frozen. The net then learns what is
 left.
 
 The level of windows without a value comes from a ridge regression on static columns. Each series is
-an observation, with the mean and the standard deviation of its rows. The mean is divided by the
-usual standard deviation, and compressed by the inverse hyperbolic sine: so the largest series do
-not decide if sizes differ by orders of magnitude, and if they hardly differ, the regression is
-linear.
+an observation, with the mean and the standard deviation of its rows. Means are divided by the
+median standard deviation, and compressed by the inverse hyperbolic sine. So the largest series do
+not decide if sizes differ by orders of magnitude, and the regression is linear if they hardly
+differ.
 
 Short series give too few updates for a net to learn how far apart quantiles lie. The errors of the
 forecast on the training part show it at once.
@@ -32,17 +32,17 @@ from keras_ts.windows.arithmetic.scale import moments_by_series
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.roles import Inputs
 
-# At most 65,536 windows are read: more would hardly change a few dozen weights, and would keep
-# users of a million series waiting.
+# At most 65,536 windows are read: more would hardly change a few dozen weights, and take minutes
+# for a million series.
 _CHUNK, _MOST_CHUNKS = 1024, 64
 
 
 class Chunk(NamedTuple):
     """Some windows, and the errors of their forecasts."""
 
-    starts: IntArray  # rows of the panel
-    windows: Array
-    scale: Array
+    starts: IntArray  # the first rows of the windows
+    windows: Array  # normalized, ``(windows, time, targets)``
+    scale: Array  # ``(windows, 1, targets)``
     ahead: Array  # columns known ahead, at the last step, ``(windows, columns)``
     errors: Array  # targets less forecasts, ``(windows, steps, targets)``, float64
     weights: Array  # squared, float64
@@ -55,7 +55,7 @@ def chunks(probe: keras.Model, dataset: WindowDataset) -> Iterator[Chunk]:
     total, horizon = source.sampler.size, dataset.windows.horizon
     for begin in range(0, total, max(_CHUNK, -(-total // _MOST_CHUNKS))):
         end = min(begin + _CHUNK, total)
-        # The last chunk begins earlier, to be as long: JAX would compile anew for another length.
+        # The last chunk reads earlier windows, too: JAX would compile anew for a shorter one.
         first = max(end - _CHUNK, 0)
         x, y, *weights = source.read(0, first, end)
         probed = predict(probe, with_exact_integers(x))
@@ -83,7 +83,7 @@ def fit_linear(
     seasons: Sequence[int],
     units: Sequence[float] | None,
 ) -> None:
-    """Set the weights of the map from windows to the model's errors, and of ``season``."""
+    """Fit the map from windows to the model's errors, and that of long cycles, ``season``."""
     # The error of a window, in units of the series, is multiplied by the window's weight and then
     # squared: weights that make absolute errors comparable, such as those of ``weighting``, do the
     # same to squares. Each step is fitted to the windows that have its target.
@@ -91,7 +91,7 @@ def fit_linear(
     for layer in layers:
         layer.trainable = False  # Before predicting: JAX compiles anew for other trained weights.
     features, length, steps = linear.kernel.shape
-    # A constant goes with the seasons.
+    # The cycles and a constant.
     others = 0 if season is None else season.kernel.shape[0] + 1
     sums = [RidgeSums(length + others, steps, others) for _ in range(features)]
     for chunk in chunks(probe, dataset):
@@ -128,11 +128,11 @@ def fit_spread(
 
 
 def spread(errors: Array, levels: Sequence[float]) -> Array:
-    """Return quantiles less the median ``(steps, targets, levels)`` of errors by window."""
-    # A step alone has few errors. So steps differ by their mean absolute error only, and share the
-    # shape of the distribution.
-    errors = np.where(np.isfinite(errors), errors, np.nan)
+    """Return quantiles of errors less their median, ``(steps, targets, levels)``."""
+    # A step has few errors. So steps differ by their mean absolute error only: the errors of all
+    # steps, each divided by that of its step, give one distribution.
     present = np.isfinite(errors)
+    errors = np.where(present, errors, np.nan)
     counts = np.maximum(present.sum(axis=0), 1)
     sizes = np.where(present, np.abs(errors), 0.0).sum(axis=0) / counts
     relative = errors / np.where(sizes > 0, sizes, 1.0)
@@ -148,8 +148,8 @@ def spread(errors: Array, levels: Sequence[float]) -> Array:
 def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset) -> None:
     """Fit the weights of the layer to the series of a training part."""
     assert needs.own is not None
-    panel, columns = in_time_order(dataset).panel, list(needs.own)
-    series, begins, ends = read_rows(in_time_order(dataset))
+    source, columns = in_time_order(dataset), list(needs.own)
+    panel, (series, begins, ends) = source.panel, read_rows(source)
     chosen, means, stds = moments_by_series(panel.values, begins, ends)
     known = np.isfinite(means[:, columns]).all(axis=1)
     chosen, means, stds = chosen[known], means[known][:, columns], stds[known][:, columns]
@@ -157,7 +157,7 @@ def fit_level(layer: LevelByStatic, needs: Requirements, dataset: WindowDataset)
     unit = np.where(unit > 0, unit, 1.0)
     if needs.settings.window_norm in OF_UNIT_SCALE:
         stds = np.ones_like(stds)
-    # A constant series has no scale: it gets a thousandth of the usual one.
+    # A constant series has no scale: it gets a thousandth of the median one.
     levels = np.concatenate([np.arcsinh(means / unit), np.log(np.maximum(stds, 1e-3 * unit))], 1)
     bias = np.median(levels, axis=0)
     if panel.by_series:

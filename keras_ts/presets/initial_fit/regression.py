@@ -1,8 +1,8 @@
-"""Builds the linear regression of ``compare`` as a model, and sets the regression's solution.
+"""Builds the linear regression of ``compare`` as a model with nothing left to train.
 
-``DirectRidge`` solves the regression in NumPy, in units that suit its sums. The model standardizes
-windows, by the training part or each by its mean and standard deviation. So this file converts the
-coefficients to the units of the model. Nothing is left to train.
+``DirectRidge`` solves the regression in NumPy, in other units than the model, which standardizes
+windows by the training part, or each by its mean and standard deviation. So this file converts the
+coefficients.
 """
 
 import warnings
@@ -31,7 +31,7 @@ from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.regression import DirectRidge
 from keras_ts.windows.roles import as_x
 
-# The names of the cell and its models, and of two layers.
+# The name of the cell and of its models, and the names of two layers.
 _NAME: Literal["linear"] = "linear"
 _WINDOW, _OTHERS = "linear_window", "linear_others"
 
@@ -61,7 +61,7 @@ def solved(needs: Requirements, dataset: WindowDataset) -> keras.Model:
 
 
 def solved_again(interface: Interface, dataset: WindowDataset) -> keras.Model | None:
-    """Return the model of another dataset like one of ``solved``; None for any other model."""
+    """Return the regression of another dataset, if the model is a regression; else None."""
     if not _is_solved(interface.model):
         return None
     carried: Any = {end: getattr(interface.bounds, end, None) for end in ("minimum", "maximum")}
@@ -70,12 +70,12 @@ def solved_again(interface: Interface, dataset: WindowDataset) -> keras.Model | 
 
 
 def keep_spread(model: keras.Model, levels: Sequence[float], of: keras.Model) -> None:
-    """Give quantiles of ``solved_again`` the distances to their median that ``of`` has."""
+    """Move quantiles of a regression to the distances from the median that ``of`` has."""
     if not _is_solved(model):
         return
     parts = []
     for each in (of, model):
-        last = [own for own in each.layers if isinstance(own, RestoreWindow | ScaleOutput)][-1]
+        last = [x for x in each.layers if isinstance(x, RestoreWindow | ScaleOutput)][-1]
         layer, unit = each.get_layer(_OTHERS), np.asarray(getattr(last, "scale", 1.0))
         bias = value_of(layer.bias).reshape(each.get_layer(_WINDOW).steps, len(levels), -1) * unit
         parts.append((bias, bias[:, [levels.index(0.5)]], type(last)))
@@ -94,8 +94,7 @@ def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidg
     weights = source.weights
     if weights is not None:
         # Errors are in units of each window, so weights by the scale of a series are left out.
-        given = weights.of_windows is not None
-        weights = replace(weights, of_series=None) if given else None
+        weights = None if weights.of_windows is None else replace(weights, of_series=None)
     ridge = DirectRidge()
     ridge.fit(WindowBlocks(replace(source, weights=weights)), levels)
     return ridge
@@ -104,14 +103,14 @@ def ridge_of(dataset: WindowDataset, levels: Sequence[float] = ()) -> DirectRidg
 class _Layers(NamedTuple):
     """The layers that hold the coefficients."""
 
-    window: LinearForecast  # of each target's window, which only that target reads
+    window: LinearForecast  # of the values of a target, for this target alone
     others: keras.layers.Dense  # of all other inputs of the window, with the constant
     ahead: keras.layers.EinsumDense | None  # of the columns known ahead
     relative: keras.layers.EinsumDense | None  # of these columns, times the mean of the window
 
 
 def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Model]:
-    """Return a model of a regression, with the layers of its coefficients."""
+    """Return the layers of the coefficients, and the model."""
     assert needs.targets is not None
     inputs, window = entrance(needs)
     dtype, flat = whole_precision(), needs.steps * needs.outputs_per_step
@@ -125,8 +124,8 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
     for part, constants in needs.series_constants.items():
         others.append(standardization(constants)(inputs[part]))
     if len(ridge.indicated) and ridge.lags:
-        told = LastSteps(lags)(SelectColumns(ridge.indicated.tolist())(window))
-        others.append(keras.layers.Flatten(dtype=dtype)(MissingAsColumns()(told)))
+        indicated = LastSteps(lags)(SelectColumns(ridge.indicated.tolist())(window))
+        others.append(keras.layers.Flatten(dtype=dtype)(MissingAsColumns()(indicated)))
     joined = others[0] if len(others) == 1 else keras.layers.Concatenate(dtype=dtype)(others)
     shape = (needs.steps, needs.outputs_per_step // needs.targets_per_step, needs.targets_per_step)
     layers = _Layers(
@@ -154,7 +153,7 @@ def _wired(needs: Requirements, ridge: DirectRidge) -> tuple[_Layers, keras.Mode
 
 
 def _by_step(needs: Requirements, bias: str | None) -> keras.layers.EinsumDense:
-    """Return a map, for each step, from its columns to its outputs."""
+    """Return a layer that maps, at each step, the step's columns to its outputs."""
     return keras.layers.EinsumDense(
         "bsk,skt->bst",
         (needs.steps, needs.outputs_per_step),
@@ -197,14 +196,14 @@ def _set(layers: _Layers, needs: Requirements, ridge: DirectRidge) -> None:
 
 
 class _Map(NamedTuple):
-    """The coefficients of a target, in the units in which the model reads and forecasts."""
+    """The coefficients of a target, in the units of the model."""
 
     window: Array  # (window, steps)
     others: Array  # (inputs, steps)
     constant: Array  # (steps,)
     ahead: Array  # (steps, columns)
     relative: Array  # (steps, columns)
-    level: Array  # (steps,), of the mean of the window
+    level: Array  # (steps,), the bias of ``relative``
 
     @classmethod
     def of(cls, line: Line, needs: Requirements, ridge: DirectRidge, target: int) -> "_Map":
@@ -264,6 +263,6 @@ def _standardized(needs: Requirements, scaled: bool) -> tuple[Array, Array]:
 
 
 def _used(constants: Constants) -> Array:
-    """Return standard deviations; 0 for covariates that are constant in the training part."""
+    """Return standard deviations, with 0 for covariates that are constant in the training part."""
     std = np.asarray(constants.std)
     return np.where(std < IGNORED, std, 0.0)
