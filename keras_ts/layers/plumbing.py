@@ -88,11 +88,6 @@ class KnownAhead(keras.layers.Layer):
         ahead = [timeline[:, step : step + window] for step in range(1, horizon + 1)]
         return ops.stack(ahead, axis=2)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return ``(batch, window, horizon, columns)``."""
-        past, future = input_shape
-        return (past[0], past[1], future[1], past[2])
-
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """Return no mask."""
 

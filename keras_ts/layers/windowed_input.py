@@ -82,15 +82,9 @@ class WindowedInput(keras.layers.Layer):
         # Keras would cast the series to half precision, which loses its level.
         super().__init__(autocast=False, **kwargs)
         windows = windows_of(windows)
+        roles = columns_of(windows, columns)
         self.carried = Carried(
-            windows,
-            columns_of(windows, columns),
-            frequency,
-            quantiles,
-            scorecard,
-            trained_on,
-            period,
-            ranges,
+            windows, roles, frequency, quantiles, scorecard, trained_on, period, ranges
         )
         self.supports_masking = True
 

@@ -44,7 +44,7 @@ _PANEL = Recipe(
     "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
     most_steps=79,
 )  # fmt: skip
-# Solved, not trained: of the recipe only the window and the loss, for ``evaluate``, matter.
+# Solved, not trained: the recipe gives the windows, and the loss for ``evaluate``.
 _SOLVED = Recipe(
     "mae", "adamw", 1e-3, 256, 1, window=12, window_share=1 / 16, window_periods=6,
 )  # fmt: skip
@@ -186,8 +186,8 @@ def choose_preset(
     calendar, the reason also names the preset ``linear``. That was better on two of the five long
     series of "Benchmarks" 24 steps ahead, and on none one step ahead. A shorter series, or several,
     get ``seasonal_gru``, with the season that the frequency suggests: 24 rows for hours, 7 for
-    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters. There is no season if the
-    longest series has fewer rows than two seasons and two horizons.
+    days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters; or with none, if the longest
+    series has fewer rows than two such seasons and two horizons.
 
     Example:
 

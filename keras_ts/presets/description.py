@@ -59,9 +59,8 @@ class RecurrentPreset(PresetSettings):
       target's standard deviation in the training part; for a panel with ``window_norm``, of the
       window's scale.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
-      training corrects it.
-    - With ``smoothing="mixed"``, quantiles begin as this forecast plus quantiles of its errors on
-      the training part, less the median error.
+      training corrects it. With ``"mixed"``, quantiles begin as this forecast plus quantiles of its
+      errors on the training part, less the median error.
     - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression from the window to the
       errors of smoothing. It is fitted on up to 65,536 windows, evenly spread over the training
       part, with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai,
@@ -82,7 +81,6 @@ class RecurrentPreset(PresetSettings):
     - The outputs are in the units of their targets, and quantiles are sorted. Outside of training
       outputs are clipped to ``minimum`` and ``maximum``. All of this is float32 even under a
       half-precision policy.
-    - Any other net may stand in place of the recurrent layers: ``build(dataset, core=...)``.
 
     Args:
         kind: ``"sequence_to_vector"``: one forecast per window.
@@ -103,7 +101,7 @@ class RecurrentPreset(PresetSettings):
             without a dataset a plain series, ``(window,)``, to which ``ExpandSeries`` gives an
             axis.
         output_scale: Factor that brings the last layer's output to the units of the series: a
-            number, or one per output. Defaults to None: no factor.
+            number, or one per target or output. Defaults to None: no factor.
         window_norm: Statistic that normalizes each window and restores the outputs: ``"last"``
             (last value and standard deviation), ``"mean"``, ``"standard"`` (mean and standard
             deviation), or ``"seasonal"`` (as for ``"last"``, once the season of ``period`` steps is

@@ -145,10 +145,7 @@ def _as_model(function: Any, columns: Any) -> keras.Model:
         raise TypeError(
             f"{_TAKES}Received a function that returns {_checks.shown(outputs)} for a tensor."
         )
-    try:
-        return keras.Model(inputs, outputs, name="core")
-    except ValueError as error:
-        raise ValueError(f"core cannot become a Keras model: {error}") from error
+    return keras.Model(inputs, outputs, name="core")
 
 
 def _attempted(core: Any, columns: Any) -> Any:
