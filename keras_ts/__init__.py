@@ -2,7 +2,7 @@
 
 Cut a series into windows (``WindowedSeries``), build a model for them (``from_preset``), forecast
 with it (``forecast``) and judge it (``compare``). Layers, losses, metrics and baselines have
-modules of those names, as in Keras; the layers that most models begin and end with are here, too.
+modules of those names; the layers that most models begin and end with are here, too.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -67,7 +67,7 @@ __all__ = [
     "windowed_dataset",
 ]  # fmt: skip
 
-if not TYPE_CHECKING:  # Type checkers would accept any attribute.
+if not TYPE_CHECKING:  # With it, type checkers would accept any attribute.
 
     def __getattr__(name: str) -> Any:
         """Return a registered class, since saved files name ``keras_ts`` as its module."""

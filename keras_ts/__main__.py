@@ -1,4 +1,4 @@
-"""``python -m keras_ts``: runs the one command that the package has."""
+"""``python -m keras_ts``: the command line."""
 
 import sys
 
@@ -7,7 +7,7 @@ from keras_ts.command.table import UserError, read_table
 
 
 def main() -> int:
-    """Run the command; a mistake in the call is one line and exit status 2."""
+    """Run the command; report a mistake in the call or its data in a line, with exit status 2."""
     arguments = parse_arguments()
     try:
         run(arguments, *read_table(arguments))

@@ -1,7 +1,6 @@
 """What differs by Keras's backend: integers, processes, random generators, how models run.
 
-Other files call these functions, and do not ask which backend runs. Only exporting has a table of
-its own, by format and backend, and ``Rollout.export`` asks.
+Only exporting asks elsewhere which backend runs, since each has exporters of its own.
 """
 
 import sys
@@ -29,7 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def widest_integer(kind: np.dtype[Any]) -> Any:
-    """Return the integer dtype that the backend uses in place of ``kind``; None if it keeps it."""
+    """Return the integer dtype to which the backend changes ``kind``, or None if it keeps it."""
     # JAX silently cuts integers of eight bytes to four; on PyTorch, Keras takes no uint64.
     if kind.kind not in "iu" or kind.itemsize < 8:
         return None
@@ -38,8 +37,7 @@ def widest_integer(kind: np.dtype[Any]) -> Any:
     if is_backend("jax"):
         import jax
 
-        wide = jax.config.jax_enable_x64
-        return None if wide else np.dtype(f"{kind.kind}4")
+        return None if jax.config.jax_enable_x64 else np.dtype(f"{kind.kind}4")
     return None
 
 
@@ -52,7 +50,7 @@ def unwrapped(model: Any) -> Any:
 
 
 def processes() -> tuple[int, int]:
-    """Return the count of processes and this one's index; TensorFlow divides work by itself."""
+    """Return the count of processes, and the index of this one; TensorFlow always gives 1 and 0."""
     if is_backend("torch"):
         distributed: Any = sys.modules["torch"].distributed
         if distributed.is_available() and distributed.is_initialized():
@@ -65,7 +63,7 @@ def processes() -> tuple[int, int]:
 
 
 def distribution() -> Any:
-    """Return the ``keras.distribution`` that divides batches, or None; Keras has one on JAX."""
+    """Return the current ``keras.distribution``, or None; only JAX has one."""
     return keras.distribution.distribution() if is_backend("jax") else None
 
 
@@ -76,11 +74,11 @@ def averages_gradients() -> bool | None:
 
 
 def generator_states() -> list[Array]:
-    """Return the states of PyTorch's generators; PyTorch may also feed another backend."""
+    """Return the states of PyTorch's generators, also if PyTorch only loads data for a backend."""
     torch: Any = sys.modules.get("torch")
     if torch is None:
         return []
-    # To ask for the states of devices that nothing has used yet would start the devices.
+    # Reading the states of devices that nothing has used yet would start the devices.
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     return [state.numpy() for state in (torch.get_rng_state(), *devices)]
 
@@ -102,23 +100,19 @@ def seed_generators(seed: int) -> None:
 
 
 def tracer_warnings() -> list[type[Warning]]:
-    """Return the kind of warning in which PyTorch speaks of what it traces."""
-    if not is_backend("torch"):
-        return []
-    import torch
-
-    return [torch.jit.TracerWarning]
+    """Return the class of the warnings that PyTorch gives while it traces a model, in a list."""
+    return [sys.modules["torch"].jit.TracerWarning] if is_backend("torch") else []
 
 
 def runner(model: keras.Model) -> Run:
     """Return a function that runs a model in any thread, on one device of this process."""
     if not is_backend("jax"):
-        # Threads that run it first together would each make, and compile, a function of their own.
+        # Otherwise, threads that run the model first would each compile a function.
         model.make_predict_function()
         run: Run = model.predict_on_batch
         return run
-    # ``predict_on_batch`` would donate the arrays to the compiled function and assign the arrays
-    # that it returns, so that other threads could read deleted arrays in the meantime.
+    # ``predict_on_batch`` donates the arrays of variables to the compiled function, which deletes
+    # them, and then assigns new ones. Meanwhile, other threads could read deleted arrays.
     import jax
 
     def step(trainable: list[Any], non_trainable: list[Any], inputs: Any) -> tuple[Any, list[Any]]:

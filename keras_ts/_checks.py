@@ -1,6 +1,7 @@
 """Checks arguments for the whole package, so that equal mistakes get equal messages.
 
-Every check returns a plain Python value, so that configs hold no NumPy types and fit JSON.
+A check returns a plain Python value, so that configs hold no NumPy types and fit JSON, or raises an
+error that shows the argument's ``name`` and the value received.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ def shown(value: Any) -> str:
 
 
 def instance(name: str, value: Any, kinds: Any) -> None:
-    """Raise an error that names ``value`` unless it is of a class, or of a union of classes."""
+    """Raise an error unless ``value`` is an instance of a class, or of a union of classes."""
     if not isinstance(value, kinds):
         listed = [kind.__name__ for kind in getattr(kinds, "__args__", [kinds])]
         raise TypeError(
@@ -60,10 +61,9 @@ def listed(value: Any) -> Any:
 
 
 def integer(name: str, value: Any, minimum: int) -> int:
-    """Return ``value`` as an int >= ``minimum``, or raise an error that names it."""
+    """Return ``value`` as an int >= ``minimum``."""
     number = None
     if not isinstance(value, bool):
-        # NumPy's arrays and bools have an __index__ that raises TypeError.
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if number is None:
@@ -79,14 +79,13 @@ def integer(name: str, value: Any, minimum: int) -> int:
 
 
 def real(name: str, value: Any) -> float:
-    """Return ``value`` as a finite float, or raise an error that names it."""
-    if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
+    """Return ``value`` as a finite float."""
+    refused = isinstance(value, str | bytes | bool) or getattr(value, "ndim", 0) != 0
+    if refused or not hasattr(value, "__float__"):
         raise TypeError(
             f"{name} must be a finite number. Received: {name}={shown(value)} "
             f"({type(value).__name__})."
         )
-    if getattr(value, "ndim", 0) != 0:
-        raise TypeError(f"{name} must be a single number. Received: {name}={shown(value)}.")
     try:
         number = float(value)
     except OverflowError:
@@ -97,7 +96,7 @@ def real(name: str, value: Any) -> float:
 
 
 def indices(name: str, value: Any) -> int | list[int] | None:
-    """Return an index, a list of them or None, or raise an error that names it."""
+    """Return an index, a list of them, or None."""
     if value is None:
         return None
     if isinstance(value, list | tuple) and value:
@@ -106,7 +105,7 @@ def indices(name: str, value: Any) -> int | list[int] | None:
 
 
 def positive(name: str, value: Any) -> float:
-    """Return ``value`` as a finite float > 0, or raise an error that names it."""
+    """Return ``value`` as a finite float > 0."""
     number = real(name, value)
     if number <= 0:
         raise ValueError(f"{name} must be > 0. Received: {name}={number}.")
@@ -114,7 +113,7 @@ def positive(name: str, value: Any) -> float:
 
 
 def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> float | list[float]:
-    """Return ``value``, a number or a list with one number per feature, checked by ``check``."""
+    """Return a number, or a list of one number for each feature, each checked by ``check``."""
     value = listed(value)
     if not isinstance(value, list | tuple):
         return check(name, value)
@@ -127,9 +126,8 @@ def per_feature(name: str, value: Any, check: Callable[[str, Any], float]) -> fl
 
 
 def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float:
-    """Return ``value`` if ``dtype`` can hold it, or raise an error that names it."""
-    # Below the smallest normal number of ``dtype``, arithmetic may round to 0. ``may_vanish``
-    # allows such values.
+    """Return ``value`` if ``dtype`` can hold it."""
+    # Arithmetic may round values below the smallest normal number to 0; ``may_vanish`` allows them.
     smallest, largest = float(np.finfo(dtype).tiny), float(np.finfo(dtype).max)
     if abs(value) > largest or (abs(value) < smallest and not may_vanish):
         least = "" if may_vanish else f"at least {smallest:.2g} and "
@@ -141,14 +139,14 @@ def fits(name: str, value: float, dtype: str, may_vanish: bool = False) -> float
 
 
 def boolean(name: str, value: Any) -> bool:
-    """Return ``value`` if it is a bool, or raise an error that names it."""
+    """Return ``value`` if it is a bool."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False. Received: {name}={shown(value)}.")
     return bool(value)
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Return ``value`` if it is one of ``allowed``, or raise an error that lists them."""
+    """Return ``value`` if it is one of ``allowed``."""
     if not isinstance(value, str) or value not in allowed:
         listed = ", ".join(repr(option) for option in allowed)
         raise ValueError(f"{name} must be one of {listed}. Received: {name}={shown(value)}.")
@@ -156,7 +154,7 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def numeric(values: Any, what: str) -> Array:
-    """Return ``values`` as an array of real numbers, or raise an error that calls them ``what``."""
+    """Return ``values``, which errors call ``what``, as an array of real numbers."""
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
         floats: Any = values.astype(np.result_type(values.dtype, np.float32))
         values = floats.filled(np.nan)
@@ -171,7 +169,7 @@ def numeric(values: Any, what: str) -> Array:
 
 
 def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
-    """Return the levels of quantiles as floats, or raise an error that names them."""
+    """Return the levels of quantiles as floats, which must hold 0.5 with ``median``."""
     value = listed(value)
     if not isinstance(value, list | tuple):
         raise TypeError(
@@ -192,7 +190,7 @@ def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
 
 
 def json_text(name: str, value: Any) -> str:
-    """Return a dict of plain values as JSON; refuse anything else, and a text that is too long."""
+    """Return a dict of plain values as JSON, if that is not too long."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -206,7 +204,7 @@ def json_text(name: str, value: Any) -> str:
 
 
 class Settings:
-    """A dataclass of settings, printed as the call that makes it, with a config for JSON."""
+    """The base of dataclasses of settings: prints the call that makes one, and fits JSON."""
 
     def __repr__(self) -> str:
         values = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]  # type: ignore[arg-type]

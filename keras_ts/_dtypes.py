@@ -1,7 +1,6 @@
-"""Keeps the values of a series exact: floats out of half precision, integers as the backend can.
+"""Keeps the values of a series exact: no half precision, and integers that the backend keeps.
 
-Half precision suits the inside of a network, but the values of many series overflow in it: float16
-ends at 65504.
+Half precision suits the inside of a network, but many series exceed 65504, the end of float16.
 """
 
 from typing import Any
@@ -25,17 +24,17 @@ def whole_precision() -> str | None:
 
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
-    """Return True if the backend changes these integers; with ``unread``, if it may by dtype."""
+    """Return True if the backend changes these integers; with ``unread``, any of their dtype."""
     kind = widest_integer(values.dtype)
     if kind is None:
         return False
-    # A replacement of equal size means that Keras refuses the dtype.
+    # If the other dtype is as wide, it is not chosen for its width: Keras refuses the first one.
     refused = np.dtype(kind).itemsize == values.dtype.itemsize
     return unread or refused or not _fit(values, kind)
 
 
 def with_exact_integers(batch: Any) -> Any:
-    """Convert integers in a structure of arrays to a dtype that the backend keeps as it is."""
+    """Convert integers in a structure of arrays to a dtype that the backend keeps."""
     # Integers too large for the narrower dtype become floats, as layers would make them.
     return keras.tree.map_structure(_exact, batch)
 

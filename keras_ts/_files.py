@@ -59,7 +59,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
 def replacing(filepath: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``filepath``; if the block succeeds, move the file there."""
     # If ``filepath`` is a link, the file that it points to is replaced. Permissions stay. A killed
-    # process leaves its temporary file behind; the next one that writes to the folder removes it.
+    # process leaves its temporary file, which the next process that writes to the folder removes.
     target = file_target(filepath)
     _clear_leftovers(target.parent)
     with _reserved(target.parent, Path(filepath).suffix) as temporary:
@@ -102,12 +102,12 @@ def _target(filepath: str | os.PathLike[str]) -> tuple[str, Path]:
 
 
 def put_folder(folder: Path, filepath: str | os.PathLike[str], mark: str) -> None:
-    """Copy a folder to ``filepath``, whole or not at all; one with ``mark`` is replaced."""
+    """Copy a folder to ``filepath``, whole or not at all; replace an older one with ``mark``."""
     # The old folder is renamed, then the new one takes its place; if that fails, the old one is put
     # back. A process that is killed between the two leaves both in a folder ``.keras_ts.*`` beside
-    # it, as ``old`` and ``new``; the next call for this ``filepath`` that succeeds removes them.
-    # Calls in the same place wait for each other, where the file system has locks. A folder without
-    # ``mark`` belongs to somebody else and is refused, as is one with files that ``folder`` lacks.
+    # ``filepath``, as ``old`` and ``new``; the next call that succeeds there removes them. Calls
+    # wait for each other if the file system has locks. A folder without ``mark`` belongs to
+    # somebody else and is refused, as is one with files that ``folder`` lacks.
     target = folder_target(filepath, mark)
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     prefix = f".keras_ts.{digest}."
@@ -140,7 +140,7 @@ def _files_in(folder: Path) -> set[str]:
 
 @contextlib.contextmanager
 def _waited_for(folder: Path) -> Iterator[bool]:
-    """Hold a lock of this folder, waiting for other calls; yield False if it has no locks."""
+    """Wait for a lock of a folder, and hold it; yield False if the file system has no locks."""
     if fcntl is None:  # pragma: no cover
         yield False
         return
@@ -186,11 +186,10 @@ def _clear_leftovers(folder: Path) -> None:
     # What cannot be listed, opened or removed belongs to another user, or is gone already.
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
-            if not _TEMPORARY.fullmatch(path.name) or not path.is_file():
-                continue
-            with contextlib.suppress(OSError), path.open("rb") as file:
-                if _lock(file, wait=False):
-                    path.unlink()
+            if _TEMPORARY.fullmatch(path.name) and path.is_file():
+                with contextlib.suppress(OSError), path.open("rb") as file:
+                    if _lock(file, wait=False):
+                        path.unlink()
 
 
 def _lock(file: Any, wait: bool) -> bool | None:

@@ -24,7 +24,7 @@ _SEED_GENERATOR = "global_seed_generator"
 
 def global_seed_generator() -> Any:
     """Return Keras's generator for draws without a seed, or None before the first such draw."""
-    # ``model.variables`` leaves its state out, which a sweep must put back.
+    # A sweep must put its state back, which ``model.variables`` lacks.
     return global_state and global_state.get_global_attribute(_SEED_GENERATOR)
 
 
@@ -36,15 +36,15 @@ def set_global_seed_generator(generator: Any) -> None:
 
 def schedule_of(optimizer: Any) -> Any:
     """Return the schedule or function that sets an optimizer's rate, or None for a plain rate."""
-    # A sweep puts it back; the public ``learning_rate`` only gives the current rate.
+    # The public ``learning_rate`` gives the current rate of a schedule.
     rate = optimizer._learning_rate
     return None if isinstance(rate, keras.Variable) else rate
 
 
 def values_asked_for(build: Any) -> int:
     """Count the values of all weights that ``build`` would make, without making any."""
-    # Under a ``StatelessScope`` Keras lists variables without a value, to give them one later. What
-    # was listed before ``build`` failed is counted, too; 0 if a future Keras keeps no such list.
+    # Under a ``StatelessScope`` Keras lists variables without a value, to give them one later. If
+    # ``build`` fails, those listed until then are counted.
     if global_state is None:  # pragma: no cover
         return 0
     with keras.StatelessScope(initialize_variables=False), contextlib.suppress(Exception):
@@ -56,7 +56,6 @@ def values_asked_for(build: Any) -> int:
 
 def mask_of(tensor: Any) -> Any:
     """Return the mask that Keras keeps with a layer's output, or None."""
-    # Keras multiplies losses by it, so a loss that handles masks itself must read it.
     return None if get_keras_mask is None else get_keras_mask(tensor)
 
 

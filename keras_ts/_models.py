@@ -1,4 +1,4 @@
-"""Checks models for the whole package, and predicts by one process of a distributed run."""
+"""Checks models, and predicts in one process, of a distributed run too."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -44,7 +44,7 @@ def has_own_step(model: keras.Model) -> bool:
 
 def build_optimizer(model: keras.Model) -> None:
     """Make the variables of a model's optimizer, in the scope of its distribution strategy."""
-    # Made in the first step of a fit, they would have TensorFlow trace that step twice.
+    # If the first step of a fit made them, TensorFlow would trace that step twice.
     if not model.optimizer.built:
         strategy = getattr(model, "distribute_strategy", None)
         with nullcontext() if strategy is None else strategy.scope():
@@ -52,13 +52,13 @@ def build_optimizer(model: keras.Model) -> None:
 
 
 def value_of(variable: Any) -> Array:
-    """Return a copy of the value of a variable or tensor, of which some backends give a view."""
+    """Return a variable or tensor as an array: a copy, since some backends return a view."""
     return np.array(keras.ops.convert_to_numpy(variable))
 
 
 def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> Any:
     """Return the outputs of a model for arrays, computed by this process alone."""
-    # Keras's ``predict`` makes a pipeline of the arrays, which takes longer than some batches.
+    # Keras's ``predict`` would make a pipeline of the arrays, which takes longer than some batches.
     rows = len(keras.tree.flatten(inputs)[0])
     batch_size = batch_size or rows
     strategy = getattr(model, "distribute_strategy", None)
@@ -67,9 +67,8 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
         return model.predict(inputs, batch_size=batch_size, verbose=0)
     if isinstance(getattr(model, "input", None), list) and hasattr(inputs, "shape"):
         inputs = [inputs]  # Else Keras warns of another structure on PyTorch.
-    # Under a ``keras.distribution`` Keras would divide the rows among the devices of all processes,
-    # and could not gather the outputs of the others. Each process has a copy of the variables, so
-    # it predicts all rows on one of its devices.
+    # Under a ``keras.distribution`` Keras would divide the rows among all processes, and could not
+    # gather the outputs. So each process predicts all rows on one of its devices.
     run = _compiled_run(model) if is_distributed(model) else model.predict_on_batch
     batches = [
         keras.tree.map_structure(np.asarray, run(_rows(inputs, begin, begin + batch_size)))
@@ -80,14 +79,14 @@ def predict(model: keras.Model, inputs: Any, batch_size: int | None = None) -> A
 
 def variables_of(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return a key that changes with a model's variables, or with which of them are trainable."""
-    # A compiled function takes variables by position. It would not notice that a layer was frozen,
-    # or that LoRA or quantization replaced variables.
+    # A compiled function takes variables by position, so it must be compiled again after a layer
+    # was frozen, or LoRA or quantization replaced variables.
     return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A compiled model, in a class of ours: Keras would track a tuple as part of the model."""
+    """A compiled model; of a tuple, Keras would make a part of the model."""
 
     key: Any
     run: Run
@@ -111,7 +110,7 @@ def _rows(inputs: Any, begin: int, end: int) -> Any:
 def undistributed() -> Iterator[None]:
     """Hide the distribution from Keras, so that this process makes variables alone."""
     # While it saves a model, Keras makes new objects to compare with. Under a distribution all
-    # processes would have to make the variables of these at the same time.
+    # processes would have to make the variables of those objects at the same time.
     distribution = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
     try:

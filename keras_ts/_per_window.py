@@ -1,8 +1,7 @@
 """Reduces errors to one value for each window, for losses and metrics.
 
-Targets that are NaN are missing and are left out. A missing or masked value is replaced by 0
-before anything is computed from it, since the gradient of a value that is dropped later could still
-be NaN.
+Targets that are NaN are missing and are left out. A missing or masked value becomes 0 before
+anything is computed from it: dropped later, it could still make the gradient NaN.
 """
 
 from typing import Any
@@ -15,9 +14,9 @@ from keras_ts._keras_private import mask_of
 
 
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int]:
-    """Return errors ``(batch, ..., quantiles)``, the targets that count, and the mask's axes."""
-    # Errors are targets minus quantiles. A target that is missing or masked does not count, and its
-    # errors are 0. The number of the mask's axes is 1 without a mask.
+    """Return errors ``(batch, ..., quantiles)``, which targets count, and the mask's axes."""
+    # Errors are targets minus quantiles. A missing or masked target does not count, and its errors
+    # are 0. Without a mask, the number of its axes is 1.
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -32,7 +31,7 @@ def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int
         )
     errors = ops.reshape(y_true, (*ops.shape(y_pred)[:-1], 1)) - y_pred
     counted = ops.reshape(ops.logical_not(ops.isnan(y_true)), ops.shape(y_pred)[:-1])
-    counted = _unmasked(owner, counted, mask, outputs[:-1])
+    counted = _unmasked(owner, counted, mask, places)
     errors = ops.where(ops.expand_dims(counted, -1), errors, ops.zeros_like(errors))
     return errors, counted, 1 if mask is None else len(mask.shape)
 
@@ -55,7 +54,7 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
     if len(y_true.shape) == 1:
         y_true, y_pred = ops.expand_dims(y_true, -1), ops.expand_dims(y_pred, -1)
     elif len(targets) != len(outputs) and len(y_true.shape) > 2:
-        # As Keras does, so that the losses have one axis less than either.
+        # As in Keras, the losses then have one axis less than the targets or the outputs.
         y_true, y_pred = ops.squeeze(y_true, -1), ops.squeeze(y_pred, -1)
     counted = ops.logical_not(ops.isnan(y_true))
     counted = _unmasked(owner, counted, mask, tuple(y_true.shape))
@@ -64,11 +63,11 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 
 
 def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
-    """Return each window's mean over what counts, and 1 if anything does, else 0."""
+    """Return each window's mean over the values that count, and 1, or 0 if none counts."""
     # ``values`` are 0 where they do not count. Both are averaged over all axes but the first
-    # ``axes``, those of a mask, so ``counted`` may have other axes there than ``values``.
+    # ``axes``, those of a mask: ``counted`` may lack an axis of quantiles.
     # Without missing values the shares are 1, and a division by 1 changes no bit.
-    # Half precision holds no large counts.
+    # Half precision cannot hold large counts.
     exact = keras.backend.result_type(values.dtype, "float32")
     shares = ops.cast(_mean_from(ops.cast(counted, exact), axes), values.dtype)
     values = _mean_from(values, axes)
@@ -81,8 +80,8 @@ def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
 
 
 def mean_over_present(owner: Any, present: Any) -> Any:
-    """Return weights that turn the mean over all windows into that over the windows present."""
-    # Keras divides by the number of all windows where ``owner`` reduces to a mean.
+    """Return ``present`` as weights, such that the mean over all windows is that over these."""
+    # Keras divides a mean by the number of all windows.
     if owner.reduction not in ("sum_over_batch_size", "mean"):
         return present
     return present * (1.0 / ops.maximum(ops.mean(present), keras.config.epsilon()))
@@ -103,7 +102,7 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
 
 
 def _unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> Any:
-    """Return ``counted``, also False where ``mask`` is, which has the first axes of outputs."""
+    """Return ``counted``, False also where ``mask`` is; its axes are the first of the outputs."""
     if mask is None:
         return counted
     shape = tuple(mask.shape)

@@ -1,4 +1,4 @@
-"""Shows the progress of work that takes long."""
+"""Shows the progress of work that takes more than some seconds."""
 
 import contextlib
 import contextvars
@@ -10,14 +10,13 @@ from typing import Any
 
 import keras
 
-# Work that takes longer shows its progress.
 PATIENCE_SECONDS = 5.0
 _QUIET = contextvars.ContextVar("quiet", default=False)
 
 
 @contextlib.contextmanager
 def quiet(asked: bool = True) -> Iterator[None]:
-    """Show no progress of the work within if ``asked``, or if the work around it is quiet."""
+    """Show no progress of the work within if ``asked``, or if an outer ``quiet`` does so."""
     token = _QUIET.set(asked or _QUIET.get())
     try:
         yield
@@ -31,18 +30,19 @@ def _renews() -> bool:
 
 
 def progress_bar(total: int | None, unit: str, shown: bool = True, **metrics: Any) -> Any:
-    """Return Keras's bar, on a line that is updated; a file gets only the last state."""
+    """Return Keras's bar; where no line can be updated, it prints only its last state."""
     verbose = 0 if _QUIET.get() or not shown else 1 if _renews() else 2
     return keras.utils.Progbar(total, verbose=verbose, unit_name=unit, **metrics)
 
 
 class ProgressBar:
-    """Counts what is done, and shows it once that takes more than some seconds; not in a file."""
+    """Counts what is done; after some seconds, shows it on a line, if that can be updated."""
 
     def __init__(self, total: int | None, unit: str) -> None:
         """Begin to count to ``total``, None if unknown."""
         self._total, self._unit, self._done = total, unit, 0
-        self._begin, self._bar = time.perf_counter(), None
+        self._begin = time.perf_counter()
+        self._bar: Any = None
 
     def add(self, count: int) -> None:
         """Count more as done."""
@@ -51,18 +51,18 @@ class ProgressBar:
         if self._bar is None and late and self._done != self._total and _renews():
             self._bar = progress_bar(self._total, self._unit)
         if self._bar is not None:
-            bar: Any = self._bar
-            bar.update(self._done)
+            self._bar.update(self._done)
 
 
 class FitLine(keras.callbacks.Callback):
-    """Shows how many steps are done, of one fit or of several, on one line."""
+    """Shows the steps done in one fit, or in several, on one line."""
 
-    async_safe = True  # The next batch then need not wait for Keras to fetch a loss.
+    async_safe = True  # Keras then need not fetch a loss before the next batch.
 
     def __init__(self, steps: int) -> None:
         super().__init__()
-        self.steps, self._done, self._bar = steps, 0, None
+        self.steps, self._done = steps, 0
+        self._bar: Any = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begin the line."""
@@ -84,14 +84,13 @@ class FitLine(keras.callbacks.Callback):
         self._update(self._done, None, finalize=True)
 
     def _update(self, done: int, logs: Any, finalize: bool = False) -> None:
-        bar: Any = self._bar
-        if bar is not None:
-            bar.stateful_metrics.update(logs or ())  # Keras averages all others.
-            bar.update(done, list((logs or {}).items()), finalize=finalize)
+        if self._bar is not None:
+            self._bar.stateful_metrics.update(logs or ())  # Keras would average these means.
+            self._bar.update(done, list((logs or {}).items()), finalize=finalize)
 
 
 def say(text: str, where: str = "stdout") -> None:
-    """Print a line, unless the work is quiet or Keras's logging is."""
+    """Print a line, unless ``quiet`` is in force or Keras's logging is off."""
     if not _QUIET.get() and keras.config.is_interactive_logging_enabled():
         getattr(sys, where).write(f"{text}\n")
 
@@ -99,7 +98,7 @@ def say(text: str, where: str = "stdout") -> None:
 @contextlib.contextmanager
 def told(text: str) -> Iterator[None]:
     """Print to stderr what is being done, once it takes more than some seconds."""
-    # A thread has a context of its own, which is not quiet.
+    # The timer's thread would have a context of its own, which is not quiet.
     timer = threading.Timer(PATIENCE_SECONDS, contextvars.copy_context().run, [say, text, "stderr"])
     timer.daemon = True
     timer.start()

@@ -8,7 +8,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 
-# Levels that differ by less are the same: a column's name holds a level to six digits.
+# Levels that differ by less are the same, since a column's name holds six digits of a level.
 NEAR = 1e-6
 # An interval of statsforecast: "AutoETS-lo-80".
 _BOUND = re.compile(r"(.+)-(lo|hi)-(\d+(?:\.\d+)?)$")
@@ -22,17 +22,17 @@ def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
 
 
 def level_columns(target: str, columns: Iterable[str], targets: Sequence[str]) -> dict[float, str]:
-    """Return a target's quantile columns by level, without those in ``targets``."""
+    """Return a target's quantile columns by level, except columns that are ``targets``."""
     levels: dict[float, str] = {}
     for name in columns:
-        owner, level = bound_of(name) or (target, _written(name.removeprefix(f"{target}_")))
+        owner, level = bound_of(name) or (target, _level(name.removeprefix(f"{target}_")))
         if owner == target and 0 < level < 1 and name not in targets:
             levels[level] = name
     return levels
 
 
 def bound_of(column: str) -> tuple[str, float] | None:
-    """Return the target and level of a bound as other libraries name it, or None."""
+    """Return the target and level of a column that statsforecast names, or None."""
     bound = _BOUND.match(column)
     if bound is None:
         return None
@@ -40,10 +40,10 @@ def bound_of(column: str) -> tuple[str, float] | None:
     return bound[1], round(0.5 + side * float(bound[3]) / 100, 6)
 
 
-def _written(level: str) -> float:
-    """Return the number that a text holds, or -1, which is no level, if it holds none."""
+def _level(text: str) -> float:
+    """Return the number that a text holds, or -1, which is no level."""
     try:
-        return float(level)
+        return float(text)
     except ValueError:
         return -1.0
 
@@ -55,7 +55,7 @@ def points_of(values: Array, levels: Sequence[float] | None) -> Array:
 
 def crossing(values: Array) -> BoolArray:
     """Return True for each forecast with a quantile below that of a lower level."""
-    # Rounding in single precision makes no crossing.
+    # A difference that single precision may have rounded is no crossing.
     below = np.diff(values, axis=-1) < -1e-6 * np.abs(values[..., 1:])
     return np.logical_or.reduce(below, axis=-1)
 
@@ -72,7 +72,7 @@ def outer_coverage(levels: Sequence[float]) -> float:
 
 
 def pairs_of(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
-    """Return the places of each symmetric pair of levels by its coverage, the narrowest first."""
+    """Return the indices of each symmetric pair of levels, by coverage, the narrowest first."""
     pairs = {}
     for low, level in enumerate(levels):
         distances = [abs(level + other - 1) for other in levels]
@@ -83,10 +83,10 @@ def pairs_of(levels: Sequence[float]) -> dict[float, tuple[int, int]]:
 
 
 def pair_of(share: float, levels: Sequence[float]) -> tuple[int, int]:
-    """Return the places of a coverage's two quantiles among ``levels``, or raise an error."""
+    """Return the indices in ``levels`` of a coverage's two quantiles, or raise an error."""
     pairs = pairs_of(levels)
-    for having, places in pairs.items():
-        if abs(having - share) < NEAR:
+    for coverage, places in pairs.items():
+        if abs(coverage - share) < NEAR:
             return places
     can = f"It has the levels of coverage={list(pairs)}." if pairs else "It has no symmetric pair."
     raise ValueError(

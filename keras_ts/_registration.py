@@ -1,8 +1,7 @@
 """Registers classes with Keras, so that models which hold them can be saved and loaded.
 
-Every class records ``keras_ts`` as its module. If Keras cannot find a saved object it prints this
-module, so the error names the package to import; and source files can move without breaking
-anybody's saved model.
+Every class records ``keras_ts`` as its module, so that saved models load after a source file was
+moved, and Keras's error for a class that it does not find names the package to import.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ CLASSES: dict[str, type] = {}
 
 
 def registered(cls: T) -> T:
-    """Register ``cls`` with Keras as ``keras_ts>ClassName``, of the module ``keras_ts``."""
+    """Register ``cls`` with Keras as ``keras_ts>ClassName``."""
     cls.__module__ = PACKAGE
     CLASSES[cls.__name__] = cls
     register: Callable[[T], T] = keras.saving.register_keras_serializable(package=PACKAGE)

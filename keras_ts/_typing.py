@@ -1,4 +1,4 @@
-"""Names types for annotations in the whole package: NumPy's arrays, and settings by keyword."""
+"""Types for annotations: NumPy's arrays, and arguments that are passed on to ``fit``."""
 
 from typing import Any, Literal, TypedDict
 
@@ -10,7 +10,7 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class FitArguments(TypedDict, total=False):
-    """Arguments of Keras's ``fit`` that go with a dataset."""
+    """Arguments of Keras's ``fit`` for a dataset."""
 
     epochs: int | None
     verbose: Literal["auto", 0, 1, 2] | None
@@ -26,7 +26,7 @@ class FitArguments(TypedDict, total=False):
 
 
 class PresetFitArguments(FitArguments, total=False):
-    """Arguments of ``RecurrentPreset.fit``, too."""
+    """Further arguments of ``RecurrentPreset.fit``."""
 
     core: Any
     members: int

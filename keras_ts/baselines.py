@@ -1,4 +1,4 @@
-"""Simple forecasts that a model has to beat; ``compare`` judges a model against them."""
+"""Simple forecasts that a model has to beat, as in ``compare``."""
 
 from keras_ts.evaluation.forecasters.baselines import (
     Drift,
@@ -13,5 +13,5 @@ from keras_ts.evaluation.forecasters.baselines import (
 __all__ = [
     "Drift", "LinearRegression", "Median", "MovingAverage", "Naive", "SeasonalNaive", "Theta",
 ]  # fmt: skip
-# ``dir`` shows the public names alone.
+# ``dir`` shows only the public names.
 __dir__ = __all__.copy

@@ -11,9 +11,9 @@ __all__ = ["course_series", "store_sales"]
 def course_series(length: int = 1461, *, seed: int = 42) -> Array:
     """Return the daily series of a TensorFlow course: a trend, a yearly pattern, and noise.
 
-    ``10 + 0.05 t + 40 p((t mod 365) / 365) + 5 z_t`` with ``p(s) = cos(2 pi s)`` for
+    Day ``t`` is ``10 + 0.05 t + 40 p((t mod 365) / 365) + 5 z_t`` with ``p(s) = cos(2 pi s)`` for
     ``s < 0.4`` and ``exp(-3 s)`` for larger ``s``; ``z`` is standard normal, from NumPy's
-    ``RandomState(seed)``. The course splits it at position 1000, and cuts windows of 20 inputs.
+    ``RandomState(seed)``. The course splits it at day 1000, and cuts windows of 20 inputs.
 
     Example:
 
@@ -33,10 +33,9 @@ def course_series(length: int = 1461, *, seed: int = 42) -> Array:
     time = np.arange(length, dtype=np.float32)
     season = (time % 365) / 365
     pattern = np.where(season < 0.4, np.cos(season * 2 * np.pi), 1 / np.exp(3 * season))
-    noise = np.random.RandomState(seed).randn(length) * 5
     series = 10 + time * 0.05 + 40 * pattern
-    series += noise
-    return series.astype(np.float32)
+    series += np.random.RandomState(seed).randn(length) * 5
+    return series
 
 
 # Relative sales by day of the week, from Monday, for each type of store.
@@ -45,7 +44,7 @@ _WEEKS = {
     "mall": [0.80, 0.80, 0.85, 0.90, 1.15, 1.45, 1.05],
     "outlet": [0.65, 0.65, 0.70, 0.75, 1.15, 1.70, 1.40],
 }
-# The last day of the table: a plan of two weeks then has two closed days.
+# The last day of the table, such that a plan of two weeks has two closed days.
 _LAST_DAY = np.datetime64("2024-12-20", "D")
 _UPLIFT, _NOISE = 0.6, 0.08
 
@@ -60,9 +59,9 @@ def store_sales(
     promotion adds 60 %. It lasts three to seven days, on different days in different stores. Levels
     go from 20 to 4000 a day, and types take turns: ``"city"``, ``"mall"``, ``"outlet"``.
 
-    On December 25 and January 1 all stores are closed, and there is no row for them. The table ends
-    with 2024-12-20, so that both days lie in a plan of two weeks, which has no row for them either:
-    12 rows for each store.
+    On December 25 and January 1 all stores are closed, and there is no row for these days. The
+    table ends with 2024-12-20, so that both lie in a plan of two weeks: it has 12 rows for each
+    store.
 
     Example:
 
@@ -76,9 +75,8 @@ def store_sales(
 
     Args:
         stores: Number of stores. Defaults to 6.
-        days: Number of days of the table, with those on which stores are closed. Defaults to 1096,
-            three years.
-        horizon: Number of days of the plan, with closed days. Defaults to 14.
+        days: Number of days of the table, counting closed days. Defaults to 1096, three years.
+        horizon: Number of days of the plan, counting closed days. Defaults to 14.
         seed: Seed of the trends, promotions and noise. Defaults to 42.
 
     Returns:
@@ -122,7 +120,7 @@ def store_sales(
 
 
 def _runs(days: int, generator: np.random.Generator) -> Array:
-    """Return 1 on the days of promotions, three to seven in a row, and 0 on those between."""
+    """Return 1 on the days of promotions, three to seven in a row, and 0 on other days."""
     promotion = np.zeros(days, np.int64)
     begin = int(generator.integers(0, 14))
     while begin < days:

@@ -1,9 +1,8 @@
 """Losses that check shapes and leave out missing targets.
 
-Keras's own losses compare outputs with targets of the same shape, and broadcast or crash where the
-outputs have one more axis, that of the quantiles. A single target that is NaN makes them NaN. Here
-each window's loss is the mean over its targets that are present, so that weights weigh windows and
-nothing else.
+Keras's own losses broadcast or crash where the outputs have one more axis, that of the quantiles,
+and a single target that is NaN makes them NaN. Here each window's loss is the mean over its targets
+that are present, so that sample weights weigh windows and nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from keras_ts._registration import registered
 from keras_ts._typing import Array
 
 __all__ = ["MaskedLoss", "QuantileLoss", "StandardizedMSE"]
-# ``dir`` shows the public names alone.
+# ``dir`` shows only the public names.
 __dir__ = __all__.copy
 
 
@@ -42,8 +41,8 @@ class _WindowLoss(keras.losses.Loss):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Return the losses of the windows, weighed and reduced."""
-        # Keras's own method multiplies losses ``(batch,)`` by weights ``(batch, 1, 1)`` or a mask
-        # ``(batch, time)`` without a check of shapes; that broadcasts to a wrong loss.
+        # Keras's own method would broadcast losses ``(batch,)`` with weights ``(batch, 1, 1)`` or a
+        # mask ``(batch, time)``, to a wrong loss.
         losses, present, unreduced = self._losses(y_true, y_pred)
         weights = mean_over_present(self, present)
         given = window_weights(self, sample_weight, losses)
@@ -62,7 +61,7 @@ class _WindowLoss(keras.losses.Loss):
         return {**super().get_config(), "dtype": self.dtype}
 
     def _losses(self, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
-        """Return each window's loss, 1 if it counts, else 0, and zeros of the unreduced shape."""
+        """Return each window's loss; 1 if it counts, else 0; zeros of the shape of ``call``."""
         raise NotImplementedError
 
 
@@ -149,7 +148,7 @@ class MaskedLoss(_WindowLoss):
             be a mean over the last axis, of terms that depend on one target each, and 0 where
             targets equal outputs, as ``"mae"``, ``"mse"``, ``"huber"`` and ``"log_cosh"`` are.
         reduction: As for every Keras loss. Defaults to ``"sum_over_batch_size"``, the mean.
-            That of ``loss`` itself stays at its default, and has no effect.
+            ``loss`` itself must keep its default reduction.
         name: Name of the loss.
         dtype: As for every Keras loss. Defaults to None, Keras's ``floatx``.
 
@@ -157,8 +156,8 @@ class MaskedLoss(_WindowLoss):
         Targets and outputs of one shape, ``(batch, ...)``; either may lack a last axis of length 1.
         Weights ``(batch,)``, or with further axes of length 1. A mask of the outputs leaves out
         the steps that it masks. A window without any target left is not counted. With
-        ``reduction="none"`` the loss has one axis less than the targets, and that of a window is
-        repeated along all but the first.
+        ``reduction="none"`` the loss has one axis less than the targets, and is the same all along
+        a window.
 
     Raises:
         TypeError: ``loss`` is none of these.
@@ -239,7 +238,7 @@ class StandardizedMSE(_WindowLoss):
                 "unit must have one number for each entry of the last axis. Received: "
                 f"{len(self.unit)} numbers for outputs {tuple(y_pred.shape)}."
             )
-        # Subtracted first: divided by a small unit, a large level would lose digits.
+        # Targets divided by a small unit would lose digits, so errors are divided.
         errors = (y_true - y_pred) / ops.convert_to_tensor(self.unit, dtype=y_pred.dtype)
         values = ops.mean(ops.square(errors), axis=-1)
         return *per_window(values, counted), ops.zeros_like(values)
@@ -254,7 +253,7 @@ def _unit(name: str, value: Any) -> float:
 
 
 def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
-    """Return a function of targets and outputs that gives the losses before they are reduced."""
+    """Return a function of targets and outputs that gives losses before they are reduced."""
     known = keras.losses.get(loss) if isinstance(loss, str) else loss
     if isinstance(known, MaskedLoss | QuantileLoss | StandardizedMSE):
         raise ValueError(
@@ -276,7 +275,7 @@ def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
 
 
 def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
-    """Refuse a loss that would depend on missing targets even where they and outputs are 0."""
+    """Refuse a loss that is no mean of terms of one target each, or is not 0 without errors."""
     targets = np.array([[[0.3, 1.1, 0.7]], [[0.9, 0.2, 2.5]]], "float32")
     outputs = np.array([[[0.8, 0.4, 1.6]], [[1.3, 0.6, 0.1]]], "float32")
 
@@ -311,5 +310,5 @@ def _check_maskable(function: Callable[[Any, Any], Any], loss: Any) -> None:
 
 
 def _repeated(values: Any, unreduced: Any) -> Any:
-    """Return one value for each window, repeated along the axes of zeros."""
+    """Return one value for each window, repeated along the further axes of ``unreduced``."""
     return ops.reshape(values, (-1, *[1] * (len(unreduced.shape) - 1))) + unreduced

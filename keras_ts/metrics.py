@@ -1,8 +1,7 @@
 """Metrics that leave out missing targets; for quantiles, the median's error and the coverage.
 
 Keras's own metrics stay NaN after one target that is NaN, and broadcast targets ``(batch, steps)``
-against outputs ``(batch, steps, quantiles)``. These take what ``MaskedLoss`` and
-``QuantileLoss`` take.
+against outputs ``(batch, steps, quantiles)``.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from keras_ts._per_window import per_window, point_pairs, quantile_errors, windo
 from keras_ts._registration import registered
 
 __all__ = ["IntervalCoverage", "MaskedMAE", "MedianMAE"]
-# ``dir`` shows the public names alone.
+# ``dir`` shows only the public names.
 __dir__ = __all__.copy
 
 
@@ -74,7 +73,7 @@ class _QuantileMetric(_WindowMetric):
         """Add the windows of a batch."""
         errors, counted, axes = quantile_errors(self, y_true, y_pred)
         values = self._measured(errors)
-        # An error of 0 stands for a missing one, and would count as covered.
+        # A missing target has errors of 0, which would count as covered.
         values = ops.where(counted, values, ops.zeros_like(values))
         self._add(values, counted, axes, sample_weight)
 
@@ -149,6 +148,6 @@ class IntervalCoverage(_QuantileMetric):
     def _measured(self, errors: Any) -> Any:
         lowest, highest = errors[..., 0], errors[..., -1]
         covered = ops.logical_and(lowest >= 0, highest <= 0)
-        # Comparisons with NaN are False, so NaN would count as a target outside; it must show.
+        # Comparisons with NaN are False: a quantile that is NaN would count as not covering.
         broken = ops.isnan(lowest + highest)
         return ops.where(broken, lowest + highest, ops.cast(covered, errors.dtype))

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
@@ -31,7 +31,8 @@ def aggregate(
     days are high at once. So each sample path is summed, and the quantiles are those of the sums.
 
     With ``quantiles=None`` the totals are sample paths again. Totals of these totals equal those of
-    all samples at once: a hierarchy adds up, and a panel too large for memory is summed in parts.
+    all samples at once: a hierarchy adds up, and a panel too large for memory can be summed in
+    parts.
 
     Example:
 
@@ -58,15 +59,15 @@ def aggregate(
         over: What is summed: "step", "series", or a list of both. Totals over series use the times
             that all series of a total have; a warning names the other times. Totals over steps
             have no column of times; a warning names totals that begin at different times, or that
-            count fewer steps than others.
+            sum fewer steps than others.
         groups: The group of each series; the result has totals of each group. A dict from id to
             group gives a column ``group``; a frame of the ids and one more column gives a column
             of that name. Ids that ``samples`` lacks are ignored, so that a panel may be summed in
             parts. Defaults to None: all series are one group.
         quantiles: Levels of the quantiles to return, increasing, between 0 and 1. They are NumPy's
-            with ``method="hazen"``, halfway between two totals where level times samples is whole;
-            ``DataFrame.quantile`` interpolates elsewhere. None returns the totals of each sample.
-            Defaults to (0.1, 0.5, 0.9).
+            with ``method="hazen"``: halfway between two totals if level times samples is whole,
+            unlike in ``DataFrame.quantile``. None returns the totals of each sample. Defaults to
+            (0.1, 0.5, 0.9).
         above: A threshold in the units of the target; a column ``above`` has the probability that
             the total exceeds it. A dict, or a Series of pandas, gives a threshold for each id or
             group. Defaults to None: no such column.
@@ -84,21 +85,15 @@ def aggregate(
             them twice, such as of several origins without a column ``origin``; it has no steps or
             no series to sum over; a series has no group; or an argument is out of range.
     """
-    listed = list(over) if isinstance(over, list | tuple) else [over]
-    if listed not in (["step"], ["series"], ["step", "series"], ["series", "step"]):
+    sides = set(over) if isinstance(over, list | tuple) else {over}
+    if not sides or not sides <= {"step", "series"}:
         raise ValueError(
-            'over must be "step", "series" or a list of both. Received: over='
-            f"{_checks.shown(over)}."
+            'over must be "step", "series" or a list of both. '
+            f"Received: over={_checks.shown(over)}."
         )
-    sides = set(listed)
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
     read = Samples.of(samples)
     if above is not None:
-        if hasattr(above, "columns") or (np.ndim(cast(Any, above)) and not hasattr(above, "items")):
-            raise TypeError(
-                "above must be a number, or a dict or Series of numbers by id or group. Received: "
-                f"{type(above).__name__}. Pass dict(zip(ids, numbers))."
-            )
         above = dict(above.items()) if hasattr(above, "items") else _checks.real("above", above)
         if levels is None or len(read.values) > 1:
             raise ValueError(
@@ -122,16 +117,16 @@ def aggregate(
 
 @dataclass(frozen=True)
 class Samples:
-    """Sample paths as they were read: a row for each series and step."""
+    """Sample paths: a row for each series and step. Forecasts from two origins are two series."""
 
-    heads: Any  # A narwhals frame of the columns up to "sample": ids, times, step, origin.
+    heads: Any  # A narwhals frame of ids, times, steps and origins, as far as there are any.
     values: dict[str, Array]  # By target, ``(rows, samples)``.
-    ids: str | None
-    times: str | None
-    labels: list[Any]  # The id of each series, once for each of its origins.
-    series: IntArray  # The number of each row's series and origin.
+    ids: str | None  # The name of the column of ids.
+    times: str | None  # The name of the column of times.
+    labels: list[Any]  # The id of each series.
+    series: IntArray  # The number of each row's series.
     origins: IntArray  # The number of each row's origin.
-    moments: IntArray  # The number of each row's time or step.
+    moments: IntArray  # The number of each row's time or, without times, step.
 
     @classmethod
     def of(cls, samples: Any) -> Self:
@@ -181,7 +176,7 @@ class Samples:
         return cls(heads, values, ids, times, labels, numbers, origins, moments)
 
     def of_targets(self, names: Sequence[Sequence[str]]) -> Array:
-        """Return the samples ``(rows, targets, samples)``, by the first name of each target."""
+        """Return samples ``(rows, targets, samples)``; ``names`` lists the columns of a target."""
         return np.stack([self.values[first] for first, *_ in names], axis=1)
 
     def medians(self) -> Any:
@@ -194,7 +189,7 @@ class Samples:
         return nw.maybe_reset_index(self.heads).with_columns(*columns).to_native()
 
     def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:
-        """Return the number of each row's series or group, and True for the rows that count."""
+        """Return the number of each row's series or group, and True for each row to sum."""
         has = {"step": "step" in self.heads.columns, "series": self.ids is not None}
         for side in sorted(sides):
             if not has[side]:
@@ -213,7 +208,7 @@ class Samples:
         return owner, counted
 
     def _shared(self, names: list[Any]) -> tuple[IntArray, BoolArray]:
-        """Return the number of each row's group, and True for times that all of a group have."""
+        """Return the number of each row's group, and True if all its series have the time."""
         distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
         ids = {label: number for number, label in enumerate(dict.fromkeys(self.labels))}
         groups = np.array([distinct[name] for name in names])[self.series]
@@ -230,7 +225,7 @@ class Samples:
         return owner, counted
 
     def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
-        """Return sums of the rows in ``order``; each total's rows begin at one of ``starts``."""
+        """Return sums of the rows in ``order``: each total begins at one of ``starts``."""
         values = self.values[target]
         missing = np.isnan(values).any(axis=1)
         if missing.any():
@@ -258,7 +253,7 @@ class Samples:
         levels: tuple[float, ...] | None,
         above: float | dict[Any, float] | None,
     ) -> Any:
-        """Return totals as a frame of the library of the samples."""
+        """Return a frame of totals, in the library of the samples."""
         import narwhals as nw
 
         count = 1 if levels is not None else next(iter(totals.values())).shape[1]
@@ -286,7 +281,7 @@ class Samples:
             if levels is None:
                 columns.append((target, sums.ravel()))
                 continue
-            # By Hazen, a step's quantiles at (0.5, 1.5, ...) / count are its samples themselves.
+            # By Hazen, the quantiles at (0.5, 1.5, ...) / count are the samples themselves.
             found = np.quantile(sums, levels, axis=1, method="hazen")
             columns += zip(output_names(target, levels), found, strict=True)
             if above is not None:
@@ -303,7 +298,7 @@ class Samples:
 
 
 def _opened(name: str, frame: Any) -> Any:
-    """Return a frame as a narwhals frame, or raise an error that names the argument."""
+    """Return a frame as a narwhals frame; an error names the argument."""
     try:
         return open_frame(frame)
     except TypeError as error:
@@ -325,7 +320,7 @@ def _of_each(above: dict[Any, float], labels: list[Any]) -> Any:
 
 
 def _regular(table: Any, keys: list[str], count: int) -> bool:
-    """Return True if the samples of each series and step are in order, in consecutive rows."""
+    """Return True if the samples of each series and step stand in order, one row after another."""
     numbers = table["sample"].to_numpy()
     if len(numbers) % count or (numbers.reshape(-1, count) != np.arange(count)).any():
         return False
@@ -336,14 +331,14 @@ def _regular(table: Any, keys: list[str], count: int) -> bool:
 def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
     """Return the column of ids and that of times, or None where there is none."""
     if "step" not in heads.columns or len(others) != 1:
-        # The column of times is the second, unless the type of the first shows that it is that one.
+        # The column of times is the second, unless only the first has a type of times.
         others = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
         return (*others, None, None)[:2]  # type: ignore[return-value]
     (name,) = others
-    # The first step has rows of all ids, but of a single series only one time.
+    # The rows of the first step have all ids, but not all times.
     begun = heads.filter(heads["step"] == heads["step"].min())[name]
-    one = begun.n_unique() < heads[name].n_unique()
-    return (None, name) if one or heads[name].dtype.is_temporal() else (name, None)
+    fewer = begun.n_unique() < heads[name].n_unique()
+    return (None, name) if fewer or heads[name].dtype.is_temporal() else (name, None)
 
 
 def _group_names(groups: Any, read: Samples) -> tuple[list[Any], str]:

@@ -1,7 +1,7 @@
 """``forecast``: forecasts the values that follow a series, for any number of steps.
 
-``Prepared`` reads and checks the series and what follows them before the model runs, so that a
-batch forecast can name series that cannot be forecast without running the model.
+``Prepared`` reads and checks the data before the model runs, so that a ``BatchForecaster`` can name
+the series that cannot be forecast without running the model.
 """
 
 import warnings
@@ -36,7 +36,7 @@ from keras_ts.windows.reading.panel import given_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Of a value smaller than this, float32 cannot hold the square of a thousandth.
+# float32 cannot hold the square of a thousandth of a smaller value.
 _LEAST = 1e3 * float(np.sqrt(np.finfo(np.float32).tiny))
 
 
@@ -54,9 +54,9 @@ def forecast(
 ) -> Any:
     """Forecast the values that follow ``series``: arrays for arrays, a frame for a frame.
 
-    Up to the horizon, the model's outputs are the forecast. Past the horizon, one loop feeds the
+    Up to the horizon, the model's outputs are the forecast. Past the horizon, a loop feeds the
     outputs, with their errors, back as inputs. The loop is compiled once for each model, windows,
-    number of horizons and size of batches, a power of two.
+    number of horizons and batch size, a power of two.
 
     Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
     before them do not matter, whatever ``missing`` says. ``missing="mask"`` masks missing values in
@@ -93,32 +93,32 @@ def forecast(
             order and among other columns.
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
-        steps: Number of positions to forecast. Defaults to None: the horizon.
+        steps: Number of steps to forecast. Defaults to None: the horizon.
         future: The values of ``future_columns`` in the rows that are forecast: a frame, whose rows
             are found by id and time in any order, or an array ``(steps, columns)``, for a panel
             ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
             (for a column of text, its columns of 0 and 1). Without timestamps, leave out the rows
             of a ``gap``. Columns of a calendar are computed. With
             ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
-            NaN. So is a step without a row in a frame that has a later row of any series. If the
-            horizon exceeds ``steps`` and ``future`` ends early, its last row is repeated.
+            NaN. So is a step without a row in a frame that has a later row of any series. If
+            ``future`` ends after ``steps`` rows and within a horizon, its last row is repeated.
         start: For a calendar of numbers without timestamps, how many rows of the whole series came
             before ``series``: a number, or a list with one for each series. Rows count from the
             first that has a value, as in training. Defaults to None: ``series`` is the whole
             series, and its rows count from its first value, whatever padding is in front.
-        incomplete: What to do with a series that is too short or has an infinite or a missing value
-            in its last rows; if the model masks missing values, with one that has an infinite value
-            or no value there. "raise" refuses it; "nan" returns NaN for it, and forecasts the
-            others. A series that only ``future`` has is treated likewise; its rows of NaN come
-            last, at the first times of its plan. If the windows have ``min_inputs=0`` and
-            ``series`` is a table in memory, such a series is forecast from its plan and its static
-            columns in ``future``, for the times after the table's last one. Defaults to "raise".
+        incomplete: What to do with a series that cannot be forecast: it is too short, or its last
+            rows have an infinite or a missing value (if the model masks missing values: an infinite
+            value, or no value at all). "raise" refuses it; "nan" returns NaN for it, and forecasts
+            the others. A series that only ``future`` has is treated likewise; its rows of NaN come
+            last, at the first times of its plan. But if the windows have ``min_inputs=0`` and
+            ``series`` is a table in memory, it is forecast from its plan and its static columns in
+            ``future``, for the times after the table's last one. Defaults to "raise".
         num_samples: Number of sample paths to draw in place of quantiles, so that ``aggregate`` can
             compute totals of steps or series. The model must come from
             ``calibrate(..., joint=True)``. At each step the samples are equally spaced quantiles:
             interpolated linearly between the model's, and extended beyond them by its calibration
-            errors. Whole error paths order them across steps, targets and the series that begin at
-            the same time. Defaults to None: the model's outputs.
+            errors. Across steps, targets and series that begin at the same time, they are ordered
+            like whole paths of calibration errors. Defaults to None: the model's outputs.
         seed: Seed of the draws. Draws depend on the seed and on the time at which a series'
             forecast begins, so that several calls with one seed may forecast parts of a panel.
             Without timestamps, each id has its own draws. Series of arrays are numbered anew in
@@ -172,9 +172,9 @@ def forecast(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A forecast whose data are read and checked."""
+    """A forecast whose data were read and checked."""
 
-    series: Any  # As it was passed.
+    series: Any  # The argument of ``forecast``; of a ``Panel``, its table.
     history: History
     plan: Plan
     incomplete: str
@@ -193,7 +193,7 @@ class Prepared:
         sampling: Sampling | None = None,
     ) -> Self:
         """Read and check the data of a forecast; a panel may have no series."""
-        # A model without names of columns takes those that the Panel names.
+        # A model that carries no names of columns takes those of the Panel.
         if interface.carried is not None and interface.columns is None:
             windows = with_columns(interface.windows, series)
             interface = replace(interface, carried=interface.carried.of_windows(windows))
@@ -204,7 +204,7 @@ class Prepared:
         return cls(given_of(series), history, plan, incomplete, sampling)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
-        """Yield the last rows of some series at a time, with inputs in the model's precision."""
+        """Yield some series at a time, with the inputs in the model's precision by role."""
         columns, interface = self.history.columns, self.history.interface
         dtype = at_least_float32(interface.model)
         roles = columns.input_shapes(interface.windows.geometry, self.plan.rounds.steps)
@@ -265,12 +265,12 @@ class Prepared:
         return values[0] if panel.single else values
 
     def warn(self) -> None:
-        """Warn of what ``forecast`` found, which may run several times until it succeeds."""
+        """Warn of what ``forecast`` found; callers decide when, after it has succeeded."""
         for note in self.notes:
             warnings.warn(note, stacklevel=3)
 
     def without_times(self) -> list[int]:
-        """Return the numbers of the series that can be forecast, but have no regular step."""
+        """Return the numbers of the chosen series that have no regular step."""
         following, chosen = self.plan.following, self.history.chosen
         assert following is not None  # The windows of a BatchForecaster have a time_column.
         return chosen[following.frequencies.codes[chosen] < 0].tolist()
@@ -294,7 +294,7 @@ def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
 
 
 def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArray, BoolArray]:
-    """Return which steps are closed, and which follow an empty window; both ``(chosen, steps)``."""
+    """Return the closed steps, and those after a window without a value, ``(chosen, steps)``."""
     horizon = rounds.geometry.horizon
     closed: BoolArray = np.zeros((len(inputs["past"]), rounds.steps), bool)
     unknown = closed.copy()
@@ -339,8 +339,8 @@ def _check_sizes(
     bad: Any = ~(finite | without).all(axis=1)
     # Missing inputs that are not masked make a forecast NaN.
     if bad.any() and interface.masked is None:
-        parts = [missing_rows(values.reshape(len(values), -1)) for values in inputs.values()]
-        lacking: Any = np.logical_or.reduce(parts)
+        missing = [missing_rows(values.reshape(len(values), -1)) for values in inputs.values()]
+        lacking: Any = np.logical_or.reduce(missing)
         if refuse and interface.windows.handling.masked and (bad & lacking).any():
             raise ValueError(
                 f"{panel.series(int(part.chosen[(bad & lacking).argmax()]))} lacks values in its "

@@ -20,8 +20,8 @@ from keras_ts.windows.spec import WindowSpec
 def matched(series: Any, interface: Interface) -> Any:
     """Return a series with the model's columns, in their order; unchanged if it has no names."""
     carried = interface.carried
-    held = None if carried is None or carried.columns is None else carried.read
-    needed = _alone(interface) if held is None else held
+    trained_on = None if carried is None or carried.columns is None else carried.read
+    needed = _lone_target(interface) if trained_on is None else trained_on
     if isinstance(series, Panel):
         with_columns(interface.windows, series, among=needed)
         series = source_of(series, interface.windows)
@@ -39,7 +39,7 @@ def matched(series: Any, interface: Interface) -> Any:
         ]
     if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
-    if held is None:
+    if trained_on is None:
         return series
     # The columns of a panel on disk cannot be reordered.
     varying = [name for name in series.settings.names if name not in series.settings.static]
@@ -52,9 +52,9 @@ def matched(series: Any, interface: Interface) -> Any:
     return series
 
 
-def _alone(interface: Interface) -> list[Any] | None:
-    """Return the target of a model that carries no columns, if it reads one alone; else None."""
-    # With a single column of inputs and one target, they are the same: no window lacks its target.
+def _lone_target(interface: Interface) -> list[Any] | None:
+    """Return the target of a model that carries no columns and reads only its target, or None."""
+    # A model with a single input column reads its target, which every window holds.
     targets, inputs = interface.windows.target_columns, interface.inputs
     names = list(targets) if isinstance(targets, list | tuple) else [targets]
     if list(inputs) != ["past"] or len(names) > 1 or not isinstance(names[0], str):
@@ -63,7 +63,7 @@ def _alone(interface: Interface) -> list[Any] | None:
 
 
 def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> Any:
-    """Return a frame of the needed columns and, if it has them, of ids and timestamps."""
+    """Return a frame of the needed columns and of ids and timestamps, if there are any."""
     table = open_frame(frame)
     _refuse_lacking(table, needed, what)
     keys = [windows.id_column, windows.time_column]
@@ -115,7 +115,7 @@ def with_plan_alone(
     forecast: Any, future: Any, windows: WindowSpec, begins: Array | None, steps: int,
     samples: int | None,
 ) -> Any:  # fmt: skip
-    """Return a forecast with rows of NaN for each series that only the plan has, in its order."""
+    """Return a forecast and, after it, rows of NaN for each series that only the plan has."""
     made, plan = open_frame(forecast), open_frame(future)
     ids, times = windows.id_column, windows.time_column
     known = set(made[ids].to_list())
@@ -134,19 +134,19 @@ def with_plan_alone(
             rows[name].append(row)
     follows = np.ones(len(plan), bool)
     if times is not None and begins is not None and len(begins):
-        # A plan may hold earlier rows, such as those of a gap; the first step is the others' one.
-        follows = read_clock([plan], times, np.array([0, len(plan)])).times >= np.fmin.reduce(
-            begins
-        )
-    rows = {n: ([row for row in own if follows[row]] or own)[:steps] for n, own in rows.items()}
-    order = [row for ahead in rows.values() for row in ahead for _ in range(samples or 1)]
-    parts = [rows_of_a_series(len(ahead), samples) for ahead in rows.values()]
-    alone: dict[str, Any] = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
+        # A plan may hold earlier rows, such as those of a gap.
+        clock = read_clock([plan], times, np.array([0, len(plan)]))
+        follows = clock.times >= np.fmin.reduce(begins)
+    for name, found in rows.items():
+        rows[name] = ([row for row in found if follows[row]] or found)[:steps]
+    order = [row for found in rows.values() for row in found for _ in range(samples or 1)]
+    parts = [rows_of_a_series(len(found), samples) for found in rows.values()]
+    further: dict[str, Any] = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
     for name in (ids, times):
         if name is not None:
-            alone[name] = plan[name][order].to_list()
+            further[name] = plan[name][order].to_list()
     empty = [float("nan")] * len(order)
-    return _joined(made, {name: alone.get(name, empty) for name in made.columns}, windows)
+    return _joined(made, {name: further.get(name, empty) for name in made.columns}, windows)
 
 
 def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: str) -> Any:
@@ -159,7 +159,7 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
         return series
     table, plan, ids = open_frame(given), open_frame(future), windows.id_column
     if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:
-        return series  # Reading it says what is wrong.
+        return series  # The error comes when it is read.
     known, static = set(table[ids].to_list()), windows.per_series
     first: dict[Any, int] = {}
     for row, name in enumerate(plan[ids].to_list()):
@@ -193,7 +193,7 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     targets = [targets] if isinstance(targets, str) else list(targets)
     rows = list(first.values())
     # The new rows copy a row of the last time, so that all series are forecast for the same times.
-    # The model masks them, since their targets are NaN; the static columns come from the plan.
+    # Their targets are NaN, so the model masks them; their static columns are those of the plan.
     last = 0 if windows.time_column is None else int(table[windows.time_column].arg_max())
     copies = table[[last] * len(rows)]
     made: dict[str, Any] = {name: copies[name].to_list() for name in table.columns}
@@ -203,13 +203,13 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
 
 
 def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
-    """Return a table with the values of columns as further rows, in the types of the table."""
+    """Return a table with further rows, which get its types; ``columns`` holds their values."""
     import narwhals as nw
 
     further, pandas = {}, table.implementation.is_pandas_like()
     for name, values in columns.items():
         column = nw.new_series(name, values, backend=table.implementation)
-        # narwhals does not know all time zones of pandas by name.
+        # narwhals does not know every time zone of pandas.
         if pandas and name == windows.time_column:
             column = nw.from_native(
                 column.to_native().astype(table[name].to_native().dtype), series_only=True
@@ -222,7 +222,7 @@ def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
 
 
 def rows_of_a_series(steps: int, samples: int | None) -> dict[str, Array]:
-    """Return the columns ``step`` and, if there are samples, ``sample`` of the rows of a series."""
+    """Return the column ``step`` of a series' rows and, if there are samples, ``sample``."""
     numbers = np.arange(1, steps + 1)
     if samples is None:
         return {"step": numbers}
@@ -259,7 +259,7 @@ def _columns(
 def _frame(
     table: Any, first: Array, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return ids (those of rows ``first``) and times, typed as in ``table``, and the columns."""
+    """Return a frame of the ids in rows ``first``, times and columns, with the types of a table."""
     import narwhals as nw
 
     made = []

@@ -1,6 +1,6 @@
 """``History``: the last rows of each series, the only ones that a forecast reads.
 
-``Following`` holds the timestamps after them; ``calendar_of`` computes the calendar at both.
+``Following`` holds the timestamps after these rows; ``calendar_of`` computes the calendar of both.
 """
 
 from collections.abc import Iterator
@@ -26,23 +26,23 @@ from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The most values that a part reads. The number of its series is a multiple of each batch size of
-# the loop, so that only the last part compiles another loop.
+# The most values that are read at a time. The number of series is then a multiple of every batch
+# size, so that only the last part compiles another loop.
 _MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 
 @dataclass(frozen=True)
 class History:
-    """The last rows of the series that can be forecast."""
+    """The last rows of the series that can be forecast, ``reach`` of each: those of a window."""
 
     interface: Interface
     given: FlatSeries  # All series, without the columns of a calendar.
-    panel: FlatSeries  # The same, or its last rows if the windows fill gaps in time.
+    panel: FlatSeries  # The same or, if the windows fill gaps in time, only the last rows.
     chosen: IntArray  # The numbers of the series that can be forecast.
 
     @classmethod
     def of(cls, series: Any, interface: Interface, incomplete: str) -> Self:
-        """Read series; refuse those that the model cannot forecast, or skip them for "nan"."""
+        """Read series; refuse those that the model cannot forecast or, for "nan", skip them."""
         windows, given = interface.windows, _read(matched(series, interface), interface)
         interface.check_columns(given.columns.with_calendar(windows.calendar_columns))
         interface.check_frequency(given)
@@ -73,25 +73,25 @@ class History:
 
     def parts(self) -> Iterator[Self]:
         """Yield the last rows of some series at a time, so that their memory is bounded."""
-        series = self.windows.geometry.reach * self.panel.num_columns
-        size = max(_MOST_VALUES // series // _WHOLE_BATCHES, 1) * _WHOLE_BATCHES
+        values = self.windows.geometry.reach * self.panel.num_columns
+        size = max(_MOST_VALUES // values // _WHOLE_BATCHES, 1) * _WHOLE_BATCHES
         for begin in range(0, len(self.chosen), size):
             yield replace(self, chosen=self.chosen[begin : begin + size])
 
     def problems(self) -> dict[int, str]:
-        """Return why each series that is not chosen cannot be forecast, by its number."""
+        """Return why each of the other series cannot be forecast, by its number."""
         short = self.panel.lengths < needed_rows(self.windows)
-        absent = np.setdiff1d(np.arange(len(short)), self.chosen)
+        others = np.setdiff1d(np.arange(len(short)), self.chosen)
         return {
             int(number): self._why_short(number)[0]
             if short[number]
             else replace(self, chosen=number[None])._why_broken(0)[0]
-            for number in absent
+            for number in others
         }
 
     @property
     def past(self) -> Array:
-        """The last rows, ``(chosen, reach)`` or ``(chosen, reach, columns)``; NaN before series."""
+        """The last rows, ``(chosen, reach[, columns])``; NaN before the series' first row."""
         panel, reach = self.panel, self.windows.geometry.reach
         ends = panel.offsets[1:][self.chosen]
         # A copy, since PyTorch warns of a view of a memory map.
@@ -106,7 +106,7 @@ class History:
 
     @property
     def rows(self) -> IntArray:
-        """Flat positions of the last rows, ``(chosen, reach)``, clamped to the series' first."""
+        """Positions in the panel of the last rows, ``(chosen, reach)``, none before the series."""
         ends, begins = self.panel.offsets[1:][self.chosen], self.panel.offsets[:-1][self.chosen]
         rows = ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
         return np.maximum(rows, begins[:, None])
@@ -127,13 +127,13 @@ class History:
             )
 
     def often_closed(self, times: Array) -> BoolArray:
-        """Return which of ``times`` most weeks of the last window lack, ``(chosen, steps)``."""
+        """Return True for each of ``times`` if most weeks of the last window lack that time."""
         often: BoolArray = np.zeros(times.shape, bool)
         lacking = self._missing()[..., self.panel.columns.targets].all(axis=2)
         shown: Any = self.panel.clock and self.panel.clock.shown[self.rows]
         for step, time in enumerate(times.T if times.dtype.kind == "M" else ()):
-            apart = time[:, None] - shown
-            same = (apart % np.timedelta64(7, "D") == np.timedelta64(0)) & ~self.before
+            distance = time[:, None] - shown
+            same = (distance % np.timedelta64(7, "D") == np.timedelta64(0)) & ~self.before
             often[:, step] = 2 * (same & lacking).sum(axis=1) > same.sum(axis=1)
         return often
 
@@ -141,23 +141,23 @@ class History:
         """Return True for each chosen series whose last rows lack values that the model needs."""
         handling, masked = self.windows.handling, self.interface.masked
         counts_rows = handling.gaps == "ignore"
-        # An infinite value is wrong even where a missing one is allowed.
+        # Infinite values are wrong even where missing ones are allowed.
         broken: BoolArray = np.any(self._missing(infinite=handling.inputs), axis=(1, 2))
         if counts_rows and masked is None:
             return broken
         if handling.inputs and self.windows.min_inputs != 0:
             missing: Any = self._missing()[:, :: self.windows.sampling_rate]
-            # From masked rows alone, or for a target without a value, a model would forecast 0.
+            # A model that sees only masked rows, or no value of a target, would forecast 0.
             if masked == "targets":
                 missing = missing[..., self.panel.columns.targets]
             else:
                 missing = missing.any(axis=2, keepdims=True)
             broken |= missing.all(axis=1).any(axis=1)
-        # A gap in time does not matter to windows that count rows.
+        # Windows that count rows may span a gap in time.
         return broken if counts_rows else broken | self._gaps.any(axis=1)
 
     def _missing(self, infinite: bool = False) -> BoolArray:
-        """Return True for missing values, or infinite ones, ``(chosen, reach, columns)``."""
+        """Return True for values not finite, or only infinite, ``(chosen, reach, columns)``."""
         past = self.past
         past = past.reshape(*past.shape[:2], self.panel.num_columns)
         return np.isinf(past) if infinite else ~np.isfinite(past)
@@ -171,7 +171,7 @@ class History:
         return gaps
 
     def _named(self, number: int) -> str:
-        """Return the name of a series for errors: that of the argument if it is the only one."""
+        """Return the name of a series for errors; a single one is called "series"."""
         return "series" if self.panel.single else self.panel.series(number)
 
     def _why_broken(self, place: int) -> tuple[str, str]:
@@ -182,7 +182,7 @@ class History:
         name = self._named(int(self.chosen[place]))
         if inputs and infinite.any():
             row = int(rows[infinite.argmax()])
-            # Positions have moved where gaps were filled, so the timestamp is shown.
+            # Filled gaps move positions, so the timestamp is shown.
             at = panel.place(row) if panel.clock is None else panel.clock.written(row)
             return (
                 f"{name} has an infinite value in its last window, at {at}"
@@ -238,7 +238,7 @@ class History:
 
 @dataclass(frozen=True)
 class Following:
-    """The timestamps that follow the series of a panel, each ``(series, rows)``."""
+    """The timestamps after each series of a panel, ``(series, rows)``."""
 
     times: Array  # As in the panel's clock; NaT or NaN for a series without a frequency.
     shown: Array  # The same instants, as the clock of their time zone shows them.
@@ -266,7 +266,7 @@ class Following:
             made.reshape(-1, rows)[places]
             for made in clock.after(np.repeat(last[first], rows), steps, frequencies)
         )
-        # Timestamps past the range of their dtype wrap around or are NaT, which compares as False.
+        # Timestamps past the range of their dtype wrap around, or are NaT.
         reached = (after > clock.times[last][:, None]).all(axis=1)
         if not reached.all():
             zoned = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
@@ -287,7 +287,7 @@ def needed_rows(windows: WindowedSeries) -> int:
 
 
 def _read(series: Any, interface: Interface) -> FlatSeries:
-    """Return the series without a calendar and with missing values, both for the last rows."""
+    """Return the series with their missing values and without calendar: only last rows need it."""
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
     fill, stored = interface.windows.handling.gaps == "fill", isinstance(series, StoredPanel)
     if stored and fill:  # Gaps in time were filled as the store was written.
@@ -352,7 +352,7 @@ def check_no_start(start: Any) -> None:
 
 
 def _starts(start: Any, history: History) -> IntArray:
-    """Return the number of each series' first row: ``start``, or counted from its first value."""
+    """Return the number of each series' first row: ``start``, or else its first value is row 0."""
     series = len(history.panel.lengths)
     if start is None:
         calendar = f"calendar={_checks.shown(history.windows.calendar)}"

@@ -4,8 +4,8 @@ After each round, the outputs and the columns known ahead are appended to the in
 round reads the window that ends there. ``forecast`` compiles the layer, once for each model and
 shape, and ``Rollout`` saves and exports it.
 
-The inputs and the finished steps are arrays of constant shape, shifted by one horizon per round:
-converters to ONNX support concatenation, but no update in place.
+Each round appends to the inputs and to the forecast, and drops as many rows in front: converters to
+ONNX support concatenation, but no update in place.
 """
 
 import math
@@ -28,9 +28,9 @@ from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.geometry import Geometry
 from keras_ts.windows.roles import Columns, Inputs, as_x
 
-# An attribute of the model caches its compiled loops, and each loop refers to the model, so that
-# Python frees them together. A dictionary from models to loops would keep every model forever, even
-# with weak keys. A loop takes some megabytes, so only the last few are kept.
+# An attribute of the model caches its compiled loops, which refer to the model, so that Python
+# frees them together; a dictionary would keep every model forever, even with weak keys. A loop
+# takes some megabytes, so only the last few are cached.
 _ATTRIBUTE, _MOST_LOOPS = "keras_ts_loops", 8
 # Held while a loop is looked up or made, which is fast; the loop compiles in its first run.
 _LOOKING_UP = threading.Lock()
@@ -40,17 +40,17 @@ _MOST_ROWS, _MOST_VALUES = 1024, 1 << 24
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rounds of a forecast."""
+    """The rounds of a forecast, each of one horizon."""
 
     geometry: Geometry
     count: int
     targets: tuple[int, ...]  # Shape of the targets at one step: ``()`` or ``(n,)``.
     quantiles: int = 0  # On the last axis of the output; 0 for a point forecast.
-    # The index of each past column among the targets and, after them, the columns known ahead; None
-    # if a column is neither, so that there can be only one round.
+    # The index of each past column in the list of the targets and, after them, the columns known
+    # ahead; None if a column is in neither, so that there can be only one round.
     sources: tuple[int, ...] | None = None
-    # Number of columns known ahead that ``future=`` gives, which come first; a step that lacks a
-    # value of them is closed: its forecast is NaN. 0 if no step can be closed.
+    # How many of the columns known ahead, from the first, come from ``future=``. A step that lacks
+    # one of their values is closed: its forecast is NaN. 0 if no step can be closed.
     planned: int = 0
 
     @classmethod
@@ -105,7 +105,7 @@ class Rounds:
         return [self.sources.index(target) for target in range(math.prod(self.targets))]
 
     def check_output(self, shape: tuple[int | None, ...]) -> None:
-        """Refuse outputs that neither have the targets' shape nor are flat, with as many values."""
+        """Refuse outputs that have neither the targets' shape nor as many values in a flat one."""
         geometry, quantiles = self.geometry, ""
         ahead = shape[2:] if geometry.sequence else shape[1:]
         fits = len(shape) >= 2 + geometry.sequence
@@ -130,7 +130,7 @@ class Rounds:
 class Loop(keras.layers.Layer):
     """Calls a model once per round, on the inputs and on the outputs of earlier rounds."""
 
-    # ``unrolled`` is a plain Python loop, which a debugger can step through.
+    # ``unrolled`` makes a loop of Python, which a debugger can step through.
     def __init__(
         self, model: keras.Model, rounds: Rounds, steps: int | None = None, unrolled: bool = False
     ) -> None:
@@ -144,7 +144,7 @@ class Loop(keras.layers.Layer):
         return keras.KerasTensor((batch, self.steps, *self.rounds.step_shape), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the settings except the model, which a ``Rollout`` saves."""
+        """Return the settings without the model, which a ``Rollout`` saves."""
         return {**super().get_config(), "rounds": asdict(self.rounds), "steps": self.steps}
 
     def call(self, inputs: Any) -> Any:
@@ -152,7 +152,7 @@ class Loop(keras.layers.Layer):
         recent, known, constant = Inputs.of(inputs)
         carried = {"recent": recent}
         if known is not None:
-            # The last row is repeated until there are enough for all rounds.
+            # The last row is repeated until there are rows for all rounds.
             missing = self.rounds.steps - known.shape[1]
             carried["known"] = ops.concatenate([known] + [known[:, -1:]] * missing, axis=1)
         if self.rounds.count == 1:
@@ -160,7 +160,7 @@ class Loop(keras.layers.Layer):
             return self._closed(ahead, carried)[:, : self.steps]
         # The first round shows which variables a call changes, such as those of random number
         # generators. A compiled loop cannot write to them, so it carries their values.
-        ahead, values = self._call_apart(self._window(carried, constant), {})
+        ahead, values = self._stateless_call(self._window(carried, constant), {})
         ahead = self._closed(ahead, carried)
         variables = [
             variable for variable in self.model.non_trainable_variables if id(variable) in values
@@ -171,8 +171,8 @@ class Loop(keras.layers.Layer):
 
         def one_round(_: Any, carried: Any) -> Any:
             state = dict(zip(map(id, variables), carried["state"], strict=True))
-            ahead, values = self._call_apart(self._window(carried, constant), state)
-            ahead = self._closed(self._levelled(ahead, carried), carried)
+            ahead, values = self._stateless_call(self._window(carried, constant), state)
+            ahead = self._closed(self._with_past(ahead, carried), carried)
             done = carried["done"][:, self.rounds.geometry.horizon :]
             return {
                 **self._moved_on(carried, ahead),
@@ -196,7 +196,7 @@ class Loop(keras.layers.Layer):
         return Inputs(carried["recent"][:, :: shape.sampling_rate], known, constant).x
 
     def _closed(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon with NaN at each step that has a missing value in the plan."""
+        """Return a horizon with NaN at each closed step."""
         planned = self.rounds.planned
         if not planned:
             return ahead
@@ -205,8 +205,8 @@ class Loop(keras.layers.Layer):
         values = [1] * len(self.rounds.step_shape)
         return _where(ahead, ops.reshape(open_steps, (-1, self.rounds.geometry.horizon, *values)))
 
-    def _levelled(self, ahead: Any, carried: dict[str, Any]) -> Any:
-        """Return a horizon, NaN for targets without a value in the window if ``planned``."""
+    def _with_past(self, ahead: Any, carried: dict[str, Any]) -> Any:
+        """Return a horizon with NaN for each target that closed steps left without past values."""
         rounds = self.rounds
         if not rounds.planned:
             return ahead
@@ -217,7 +217,7 @@ class Loop(keras.layers.Layer):
         return _where(ahead, ops.reshape(present, (-1, 1, *rounds.targets)))
 
     def _moved_on(self, carried: dict[str, Any], ahead: Any) -> dict[str, Any]:
-        """Return the inputs of the next round, with the rows of this one appended."""
+        """Return the inputs of the next round: those of this one, moved on by a horizon."""
         horizon, sources = self.rounds.geometry.horizon, self.rounds.sources
         assert sources is not None
         recent = carried["recent"]
@@ -236,9 +236,8 @@ class Loop(keras.layers.Layer):
             moved["recent"] = rows[:, horizon - recent.shape[1] :]
         return moved
 
-    def _call_apart(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
-        """Return the horizon and values, by ``id``, of variables in ``state`` or changed here."""
-        # The variables themselves are not written to.
+    def _stateless_call(self, inputs: Any, state: dict[int, Any]) -> tuple[Any, dict[int, Any]]:
+        """Return a horizon, and values by ``id`` of variables that change or are in ``state``."""
         variables = self.model.variables
         values = [state.get(id(variable), variable.value) for variable in variables]
         with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
@@ -258,7 +257,7 @@ class Loop(keras.layers.Layer):
         }
 
     def _horizon(self, output: Any) -> Any:
-        """Return the model's output, of a sequence its last step, as ``(batch, horizon, ...)``."""
+        """Return the model's output as ``(batch, horizon, ...)``, the last one of a sequence."""
         if not hasattr(output, "shape"):
             raise ValueError(
                 "forecast needs a model with one output, an array. This one returns a "
@@ -274,12 +273,12 @@ class Loop(keras.layers.Layer):
 
 def _where(values: Any, present: Any) -> Any:
     """Return values where ``present`` is 1, and NaN where it is 0."""
-    # 0 / 0 is NaN. Exported by tf2onnx, ``where`` would give NaN at the other steps, too.
+    # 0 / 0 is NaN. Exported by tf2onnx, ``where`` would give NaN elsewhere, too.
     return values * present / present
 
 
 def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[int, ...]]) -> Run:
-    """Return a function that runs the loop for inputs of ``shapes``; its first call compiles it."""
+    """Return a function that runs the loop for inputs of ``shapes``, compiled in its first call."""
     settings = tuple(shapes.items()), bool(model.run_eagerly), model.jit_compile
     with _LOOKING_UP:
         if not hasattr(model, _ATTRIBUTE):
@@ -290,7 +289,7 @@ def compiled_loop(model: keras.Model, rounds: Rounds, shapes: dict[str, tuple[in
 def _compiled(
     model: keras.Model, rounds: Rounds, shapes: Any, eager: bool, jit: Any, variables: Any
 ) -> Run:
-    """Return a function that runs a new loop; ``variables`` are only a part of the cache's key."""
+    """Return a function that runs a new loop; ``variables`` is only a part of the cache's key."""
     inputs = loop_inputs(model, dict(shapes))
     loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
     loop.run_eagerly, loop.jit_compile = eager, jit
@@ -307,7 +306,7 @@ def loop_inputs(model: keras.Model, shapes: dict[str, tuple[int, ...]]) -> Any:
 def predict(run: Run, inputs: dict[str, Array], progress: ProgressBar) -> Array:
     """Return the outputs of a loop for all rows of ``inputs``."""
     # Every new shape is compiled, so the number of rows in a batch is a power of two. The last
-    # batch is filled up with its own rows.
+    # batch repeats its rows to reach that number.
     rows = len(inputs["past"])
     most = min(_MOST_ROWS, max(1, _MOST_VALUES // inputs["past"][0].size))
     size = min(1 << (rows - 1).bit_length(), 1 << (most.bit_length() - 1))

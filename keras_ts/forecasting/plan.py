@@ -1,7 +1,7 @@
-"""``Plan``: the rows that follow the series: timestamps, calendar, and columns known ahead.
+"""``Plan``: the rows that follow the series, with their timestamps and the columns known ahead.
 
-``future=`` gives the columns known ahead, as an array or as frames whose rows are matched by id and
-time. A missing row is refused; with ``missing="mask_targets"`` its step is closed.
+``future=`` gives these columns, as an array or as frames whose rows are matched by id and time. A
+missing row is refused; with ``missing="mask_targets"`` its step is closed.
 """
 
 import warnings
@@ -23,7 +23,7 @@ from keras_ts.windows.reading.flat_series import lacking_rows
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
-_GROWN = 10  # Targets are far outside at so many times other columns' distance: series grow.
+_GROWN = 10  # Series grow: a target may lie this many times farther outside than other columns.
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,12 @@ class Plan:
     """The rows that follow the series that can be forecast."""
 
     history: History
-    rounds: Rounds  # They may read more rows than ``steps``.
+    rounds: Rounds  # Their steps, whole horizons, may be more than ``steps``.
     steps: int
     following: Following | None  # None without timestamps.
     start: Any
-    values: Array | None = None  # ``(chosen, rounds.steps, columns)``; None without any.
+    # The columns known ahead, ``(chosen, rounds.steps, columns)``; None if there are none.
+    values: Array | None = None
 
     @classmethod
     def of(cls, future: Any, history: History, steps: int, start: Any, incomplete: str) -> Self:
@@ -48,8 +49,8 @@ class Plan:
                 f"The windows have future_columns, {_checks.shown(read)}: pass their values in "
                 "the rows that follow as future=, a frame or an array."
             )
-        alone = windows.min_inputs == 0 and windows.id_column and not isinstance(future, list)
-        if alone and not names and is_frame(future):
+        one_table = windows.id_column and not isinstance(future, list) and is_frame(future)
+        if one_table and not names and windows.min_inputs == 0:
             _check_named(future, history, incomplete)
         elif future is not None and not names:
             also = " The columns of a calendar are computed." if windows.cycles else ""
@@ -63,7 +64,7 @@ class Plan:
         return replace(plan, values=plan._values(future, names, incomplete))
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
-        """Yield the last rows of some series at a time, with the model's inputs by role."""
+        """Yield some series at a time, with the model's inputs by role."""
         done = 0
         for part in self.history.parts():
             count, rows = len(part.chosen), self.rounds.steps
@@ -84,7 +85,7 @@ class Plan:
             done += count
 
     def far(self) -> str:
-        """Say which number of the plan, or static one, is far outside training; "" without one."""
+        """Return a warning of a planned or static value far outside training, or an empty text."""
         history, columns = self.history, self.history.panel.columns
         far, static = "", list(columns.static)
         if self.values is not None:
@@ -94,17 +95,17 @@ class Plan:
         return far
 
     def far_within(self, part: History, past: Array) -> str:
-        """Say which number of some last windows is far outside training; "" without one."""
-        columns, own = part.panel.columns, list(part.panel.columns.own)
-        values = past.reshape(*past.shape[:2], -1)[:, :: part.windows.sampling_rate, own]
-        names, grown = [columns.past[place] for place in own], columns.by_part()["target"]
+        """Return a warning of a value far outside training in last windows, or an empty text."""
+        columns, observed = part.panel.columns, list(part.panel.columns.own)
+        values = past.reshape(*past.shape[:2], -1)[:, :: part.windows.sampling_rate, observed]
+        names, grown = [columns.past[place] for place in observed], columns.by_part()["target"]
         return self._far("the last window of ", part, names, values, grown)
 
     def _far(self, where: str, part: History, names: Any, values: Array, grown: Any = ()) -> str:
         ranges = getattr(self.history.interface.carried, "ranges", None) or {}
         for name, numbers in zip(names, np.moveaxis(values, -1, 0), strict=True):
             low, high = ranges.get(str(name), (-np.inf, np.inf))
-            # Rounded, since the same number may come as float32 and as float64.
+            # The same number may be float32 in one place and float64 in another.
             most = high - low + 1e-6 * max(abs(low), abs(high))
             far = np.abs(numbers - (low / 2 + high / 2)) > most * (_GROWN if name in grown else 1)
             if far.any():
@@ -117,7 +118,7 @@ class Plan:
         return ""
 
     def _values(self, future: Any, names: Sequence[Any], incomplete: str) -> Array:
-        """Return the chosen series' columns that are known ahead; NaN at a closed step."""
+        """Return the columns known ahead of the chosen series; NaN at a closed step."""
         # After ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
@@ -160,27 +161,28 @@ class Plan:
         return values
 
     def _warn_closed(self, closed: BoolArray, planned: BoolArray) -> None:
-        """Warn of closed steps, ``(chosen, steps)``, that look as if the plan lacked rows."""
+        """Warn of closed steps, ``(chosen, steps)``, if the plan rather seems to lack rows."""
         chosen, given = self.history.chosen, self.history.given
         if not closed.any():
             return
         lacking = [given.gaps, *(at + np.flatnonzero(rows) for at, rows in lacking_rows(given))]
         series = np.searchsorted(given.offsets, np.concatenate(lacking), side="right") - 1
         count = np.bincount(series, minlength=len(given.lengths))
-        new, some = count == given.lengths, (count > 0) & (count < given.lengths)
-        ever, new, usual = some.any(), new[chosen], some[chosen]
-        # If some series lacked rows before, closed steps are expected where such a series is closed
-        # and where all are, on a holiday. But if all are closed at the first step, the plan begins
-        # late.
-        holiday = closed.all(axis=0) & (len(closed) > 1) & (np.arange(closed.shape[1]) > 0) & ever
+        gaps = (count > 0) & (count < given.lengths)
+        any_gaps, new, gaps = gaps.any(), (count == given.lengths)[chosen], gaps[chosen]
+        # Closed steps are expected of a series with gaps, of others at a step at which such a
+        # series is closed, and at a step at which all are, on a holiday. But if all are closed at
+        # the first step, the plan begins late.
+        holiday = closed.all(axis=0) & (len(closed) > 1) & any_gaps
+        holiday[0] = False
         begun = np.logical_or.accumulate(planned, axis=1)
-        nothing = closed.all(axis=1) & (new | (closed.shape[1] > 1))
+        never_open = closed.all(axis=1) & (new | (closed.shape[1] > 1))
         late = closed & ~begun.any(axis=0) & (planned.any(axis=1) & ~new)[:, None]
         if self.following is not None and late.any():
             times = self.following.shown[chosen, : late.any(axis=0).sum()]
             late[:, : times.shape[1]] &= ~self.history.often_closed(times)
-        opened = (~new[:, None] | begun) & ~usual[:, None] & ~closed[usual].any(axis=0) & ~holiday
-        closed = closed & (nothing[:, None] | opened | late)
+        unexpected = (~new[:, None] | begun) & ~gaps[:, None] & ~closed[gaps].any(axis=0) & ~holiday
+        closed = closed & (never_open[:, None] | unexpected | late)
         numbers = chosen[closed.any(axis=1)].tolist()
         if numbers:
             steps = (np.flatnonzero(closed.any(axis=0)) + 1).tolist()
@@ -196,12 +198,12 @@ class Plan:
             )
 
     def _shown(self, number: int, step: int) -> str:
-        """Return the time of a step of a series as it is written."""
+        """Return the time of a step of a series, for a message."""
         assert self.following is not None
         return as_written(self.following.shown[number, step])
 
     def _refuse_few(self, number: int, given: BoolArray, lacking: BoolArray) -> None:
-        """Raise an error: ``future`` lacks the rows of some steps of a series."""
+        """Raise the error that ``future`` lacks the rows of some steps of a series."""
         where = shorter = ""
         if self.following is not None:
             where = f"; the first missing one is {self._shown(number, int(lacking.argmax()))}"
@@ -224,7 +226,7 @@ class Plan:
         )
 
     def _of_array(self, future: Any, names: Sequence[Any]) -> tuple[Array, BoolArray]:
-        """Return the values of each row of an array, and True for each row that it has."""
+        """Return the values of the chosen series by step, and True for each step in the array."""
         values = _checks.numeric(future, "future").astype(np.float64)
         panel, steps, rows = self.history.panel, self.steps, self.rounds.steps
         lead = () if panel.single else (len(panel.lengths),)
@@ -246,7 +248,7 @@ class Plan:
     def _of_frames(
         self, future: Any, names: Sequence[Any], incomplete: str
     ) -> tuple[Array, BoolArray, BoolArray]:
-        """Return values by step, which steps the frames have, and which lie within the plan."""
+        """Return values by step, True for steps in the frames, and True for those they span."""
         history, following, rows = self.history, self.following, self.rounds.steps
         windows, panel = history.windows, history.panel
         listed = isinstance(future, list | tuple)
@@ -304,7 +306,7 @@ class Plan:
         return out[history.chosen], present[history.chosen], inside[history.chosen]
 
     def _series_of(self, column: Any, incomplete: str) -> IntArray:
-        """Return the number of each row's series by its id, -1 if no series has that id."""
+        """Return the number of each row's series by its id, or -1 for an unknown id."""
         panel, chosen = self.history.panel, self.history.chosen
         ids, series = _numbers_of(column, self.history, incomplete)
         absent = chosen[~np.isin(chosen, series)]
@@ -319,9 +321,9 @@ class Plan:
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
-        """Return each row's step after its series, -1 for none, and the steps within the plan."""
+        """Return each row's step after its series, or -1, and True for steps within the plan."""
         # The plan ends at the last timestamp in the frames. It includes all earlier steps of a
-        # series that has a row in it; of another series, those after the last row of any series.
+        # series that has a row in it; of another series, those after the last row of all series.
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
         assert panel.clock is not None
@@ -360,14 +362,14 @@ class Plan:
             )
         inside: BoolArray = np.zeros(after.shape, bool)
         if len(times):
-            # A series without a row in the plan may have ended long ago, so it is not closed.
+            # A series without a row in the plan may have ended long ago.
             followed = np.isin(np.arange(len(after)), series[flat >= 0])[:, None]
             inside = (after <= times.max()) & (followed | (after > given.times.max()))
         return np.where(flat < 0, -1, flat - series * rows), inside
 
 
 def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[Any], IntArray]:
-    """Return the ids of a plan, and the number of each row's series, -1 if no series has the id."""
+    """Return the ids of a plan, and the number of each row's series, or -1 for an unknown id."""
     ids, codes = numbered_ids(column)
     places = places_of(ids, history.panel.labels or ())
     if incomplete == "raise" and (places < 0).any():
@@ -381,7 +383,7 @@ def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[An
 
 
 def _check_named(future: Any, history: History, incomplete: str) -> None:
-    """Check a plan without a column known ahead, which only names the series to forecast."""
+    """Check a plan that has no column known ahead, and only names the series to forecast."""
     windows, table = history.windows, open_frame(future)
     static = [name for name in windows.per_series if name in table.columns]
     ids = windows.id_column or ""
@@ -392,7 +394,7 @@ def _check_named(future: Any, history: History, incomplete: str) -> None:
 
 
 def _in_order(series: IntArray) -> IntArray:
-    """Return each row's place within its series: without timestamps, rows count in order."""
+    """Return each row's place among the rows of its series."""
     order = np.argsort(series, kind="stable")
     places = np.empty(len(series), np.int64)
     places[order] = np.arange(len(series)) - np.searchsorted(series[order], series[order])

@@ -17,7 +17,7 @@ from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.spec import COLUMN_SETTINGS
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Why each format that was tried cannot hold a loop; None if it can.
+# Why a format cannot hold a loop, or None if it can, for each format that was tried.
 _TRIED: dict[str, str | None] = {
     "tf_saved_model": None,
     "onnx": None,
@@ -31,7 +31,7 @@ class Forecaster:
     """What a ``Rollout`` was made of."""
 
     interface: Interface  # The interface of the model inside.
-    columns: Columns  # The columns of the model's inputs, with the columns of the calendar.
+    columns: Columns  # The columns of the model's inputs, including those of the calendar.
     rounds: Rounds
     steps: int
 
@@ -40,8 +40,8 @@ class Forecaster:
 class Rollout(keras.Model):
     """A model that forecasts many steps by feeding its outputs back, as ``forecast`` does.
 
-    An exported ``Rollout`` needs no other code: the file takes the last rows of a series and
-    returns the steps that follow, in units of the series.
+    An exported ``Rollout`` needs no Keras: the file takes the last rows of a series and returns the
+    steps that follow, in units of the series.
 
     Example:
 
@@ -94,7 +94,7 @@ class Rollout(keras.Model):
         rounds = Rounds.of(interface, columns, steps)
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
-        # Scores of one horizon say nothing of a forecast that goes further.
+        # The model's scorecard is left out, since it judges one horizon.
         carried = cast(Carried, interface.carried).with_quantiles(interface.quantiles)
         remember(self, carried)  # The model inside may have no layer that carries them.
         self._settings = {"model": model, "carried": carried, "steps": steps}
@@ -103,8 +103,8 @@ class Rollout(keras.Model):
     def export(self, filepath: Any, format: str = "tf_saved_model", **kwargs: Any) -> Any:  # noqa: A002 - Keras's name
         """Export the forecast of all steps, as ``keras.Model.export`` does.
 
-        ``export_model`` adds to the same file what a server needs to know. Up to the horizon, the
-        file has no loop.
+        ``export_model`` adds to the same file what a server needs to know. Without steps past the
+        horizon, the file has no loop.
 
         Raises:
             ValueError: The backend or the format cannot hold the loop.
@@ -168,7 +168,7 @@ def _columns(interface: Interface) -> Columns:
         )
     calendar = windows.calendar_columns
     read = past[0] - len(calendar) if past else None
-    # A single column with a calendar is a plain series if the outputs have no axis for it.
+    # A single column beside a calendar is a plain series if the outputs have no axis for it.
     lone = read == 1 and bool(calendar) and windows.target_columns is None
     if read is None or (lone and _has_no_target_axis(interface)):
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
@@ -184,7 +184,7 @@ def _columns(interface: Interface) -> Columns:
 
 
 def _has_no_target_axis(interface: Interface) -> bool:
-    """Return True if the outputs of a single column are those of a plain series."""
+    """Return True if the outputs lack an axis of length 1 for a single target."""
     shape = getattr(interface.model, "output_shape", None)
     if not isinstance(shape, tuple):
         return True

@@ -1,4 +1,4 @@
-"""Draws sample paths of a forecast, in which steps, targets and series belong together."""
+"""Draws sample paths of forecasts that vary jointly across steps, targets and series."""
 
 import secrets
 from dataclasses import dataclass
@@ -46,10 +46,8 @@ class Sampling:
         return cls(count, seed, paths, interface.quantiles, low, high)
 
     def draw(self, values: Array, keys: Array, begins: Array | None) -> Array:
-        """Return samples ``(forecasts, steps, ..., samples)`` of forecasts ``(..., quantiles)``.
-
-        ``keys`` identify their series; ``begins`` are the times of their first steps, or None.
-        """
+        """Return samples ``(series, steps, ..., samples)`` of ``values``, ``(..., quantiles)``."""
+        # ``keys`` identify the series; ``begins`` are the times of the first steps, or None.
         donors, turns, by_lot = self.paths.donors(keys, self.count)
         events, shared = _events(len(keys), begins)
         weights = self.paths.tails.weights(self.quantiles, self.count).astype(values.dtype)
@@ -60,21 +58,21 @@ class Sampling:
         order, ends = np.argsort(numbers, kind="stable"), np.cumsum(np.bincount(numbers))
         for row, series in zip(first, np.split(order, ends)[:-1], strict=True):
             event, donor = int(events[row]), int(donors[row])
-            of_each = turns[series] if turns[series].any() else (0,)
-            orders = self.paths.orders(self.seed, event, donor, self.count, of_each)
+            of_series = turns[series] if turns[series].any() else (0,)
+            orders = self.paths.orders(self.seed, event, donor, self.count, of_series)
             increasing = flat[series] @ weights
             drawn = np.empty_like(increasing)
             np.put_along_axis(drawn, orders[:, : flat.shape[1]], increasing, axis=-1)
             samples[series] = drawn
-        for row in np.flatnonzero(by_lot | ~shared):  # Whole paths in another order.
-            lots = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
-            samples[row] = samples[row][..., lots]
+        for row in np.flatnonzero(by_lot | ~shared):  # These get whole paths in another order.
+            order = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
+            samples[row] = samples[row][..., order]
         np.clip(samples, self.minimum, self.maximum, out=samples)
         return samples.reshape(*values.shape[:-1], self.count)
 
 
 def keys_of(panel: FlatSeries) -> Array:
-    """Return the key of each series, by which its error paths are found."""
+    """Return the key by which the error paths of each series are found."""
     labels = panel.labels or range(len(panel.lengths))
     return np.array([key_of(label) for label in labels], np.uint64)
 
@@ -86,8 +84,7 @@ def paths_of(interface: Interface) -> ErrorPaths | None:
 
 
 def _events(count: int, begins: Array | None) -> tuple[Array, BoolArray]:
-    """Number forecasts by the time at which they begin, and flag those whose time is known."""
-    # Without timestamps, series share no draws.
+    """Return a number for the time at which each forecast begins, and True if it has a time."""
     if begins is None:
         return np.zeros(count, np.uint64), np.zeros(count, bool)
     known: BoolArray = begins == begins  # Only NaT and NaN differ from themselves.

@@ -1,4 +1,4 @@
-"""Warns of series that ended, are short or late, and of totals over unlike times or steps."""
+"""Warns of series that end early, are short or late, and of totals over unlike times or steps."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ def warn_of_ended(plan: Plan) -> None:
     last = panel.offsets[1:][chosen] - 1
     latest = last[clock.times[last].argmax()]
     ended = np.flatnonzero(following.times[chosen, plan.steps - 1] <= clock.times[latest])
-    # If most series end before the latest, as in a competition, that is no exception.
+    # If most series end before the last one, as in a competition, that is usual.
     if len(ended) and 2 * len(ended) <= len(chosen):
         ends = [
             f"{panel.series(number)} ends at {clock.written(last[place])}"
@@ -40,7 +40,7 @@ def warn_of_ended(plan: Plan) -> None:
 
 
 def silent_at_the_end(past: Array, columns: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the windows and columns that end in a gap more than twice as long as any other."""
+    """Return windows and columns that end in a gap, more than twice as long as others within."""
     rows = past.reshape(*past.shape[:2], -1)[..., list(columns)]
     known: Any = np.isfinite(rows)
     windows, places = np.nonzero(~known[:, -1])
@@ -54,7 +54,7 @@ def silent_at_the_end(past: Array, columns: Sequence[int]) -> list[tuple[int, in
 
 
 def shorter_series(history: History) -> Iterator[str]:
-    """Yield a warning if masked series are shorter than windows that were whole in training."""
+    """Yield a warning if masked series are shorter than the windows of training."""
     windows, lengths = history.windows, history.panel.lengths
     short = history.chosen[lengths[history.chosen] < windows.geometry.reach]
     if windows.handling.masked and windows.min_inputs is None and len(short):
@@ -71,7 +71,7 @@ def shorter_series(history: History) -> Iterator[str]:
 
 
 def late_columns(late: dict[int, list[int]], history: History) -> str:
-    """Return the warning of the numbers of the series in which each column is late."""
+    """Return the warning of late values; ``late`` holds the numbers of the series by column."""
     panel, total = history.panel, len(history.panel.lengths)
     names, targets = panel.columns.past, panel.columns.targets
     named = [
@@ -93,17 +93,15 @@ def warn_of_times_left_out(
     heads: Any, keys: list[str], names: list[Any], members: tuple[IntArray, IntArray, list[Any]],
     sharing: IntArray, counted: BoolArray,
 ) -> None:  # fmt: skip
-    """Warn of times that not all series of a total have; refuse totals without a common time.
-
-    ``members`` hold the number of each row's group, that of its id, and the ids.
-    """
+    """Warn of times that not all series of a total have; refuse totals without a common time."""
+    # ``members``: the number of each row's group, the number of its id, and the ids.
     groups, numbers, ids = members
     lost = ~np.isin(groups, groups[counted])
     wrong = lost if lost.any() else ~counted
     values = [_by_local_clock(heads[key])[wrong] for key in keys]
     times = [" ".join(map(as_written, row)) for row in sorted(set(zip(*values, strict=True)))]
     details = f"by {' and '.join(map(repr, keys))}: {_first(times)}"
-    # All series of a group have the times that count. The other times tell which series differ.
+    # All series of a group have the times that are summed. The others tell which series differ.
     first, pairs = distinct_rows([groups, numbers])
     shared, group_of_pair = np.bincount(pairs, np.where(counted, 0, sharing)), groups[first]
     fewest = np.full(group_of_pair.max() + 1, np.inf)
@@ -129,11 +127,9 @@ def warn_of_uneven_steps(
     heads: Any, keys: tuple[str | None, str | None],
     totals: tuple[list[Any], IntArray, IntArray, IntArray], counted: BoolArray,
 ) -> None:  # fmt: skip
-    """Warn if totals over steps begin at different times, or count different numbers of steps.
-
-    ``keys`` are the columns of times and of origins, ``totals`` the ids or groups, and for each row
-    the number of its id or group, of its total, and of its origin.
-    """
+    """Warn if totals over steps begin at different times, or sum different numbers of steps."""
+    # ``keys``: the columns of times and of origins. ``totals``: the ids or groups, and for each row
+    # the number of its id or group, of its total, and of its origin.
     (times, origin), (names, series, owners, origins) = keys, totals
     moments = np.unique(heads[times or "step"].to_numpy(), return_inverse=True)[1]
     rows = np.flatnonzero(counted)
@@ -150,20 +146,20 @@ def warn_of_uneven_steps(
             words.append(f"origin {as_written(_by_local_clock(heads[origin])[row])}")
         return " of ".join(words)
 
-    # Sorted by origin and first time: the totals of an origin differ if its first and last do.
+    # In the order of origin and first time, the first and last total of each origin are compared.
     order = np.lexsort([moments[begins], origins[begins]])
     starts = np.unique(origins[begins[order]], return_index=True)[1]
     ends = np.stack([order[starts], order[[*starts[1:] - 1, -1]]])
     uneven = np.flatnonzero(moments[begins[ends[0]]] != moments[begins[ends[1]]])
     if times is not None and len(uneven):
         clock = _by_local_clock(heads[times])
-        one, other = (
+        totals_named = [
             f"{named(n)} at {as_written(clock[begins[n]])}" for n in ends[:, uneven[0]].tolist()
-        )
+        ]
         warnings.warn(
             f"aggregate sums steps of series that begin at different times in column {times!r}: "
-            f"{one}, {other}. Each is forecast from its own last row: before you forecast, add "
-            "rows so that all end at the same time, or leave out series that ended.",
+            f"{', '.join(totals_named)}. Each is forecast from its own last row: before you "
+            "forecast, add rows so that all end at the same time, or leave out series that ended.",
             stacklevel=4,
         )
     fewer = np.flatnonzero(counts < counts.max())
@@ -180,7 +176,7 @@ def warn_of_uneven_steps(
 
 
 def _first(texts: Sequence[str], count: int = 0) -> str:
-    """Return the first few texts, and how many more there are, of ``count`` if it is given."""
+    """Return the first few texts, and how many more there are, of ``count`` if that is given."""
     more = (count or len(texts)) - _MOST
     return ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "")
 

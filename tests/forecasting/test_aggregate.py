@@ -87,8 +87,8 @@ def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
         aggregate(table, over, groups=groups, above=kind(limits))
     with pytest.raises(ValueError, match=r"above lacks a number for \['all'\]"):
         aggregate(table, BOTH, above=kind(limits))
-    for wrong in (pd.Series(limits).to_frame(), np.array([*limits.values()]), [*limits.values()]):
-        with pytest.raises(TypeError, match=r"a dict or Series .*(Frame|array|list)\. Pass dict"):
+    for wrong in (np.array([*limits.values()]), [*limits.values()]):
+        with pytest.raises(TypeError, match=r"above must be a finite number.*(array|list)"):
             aggregate(table, over, groups=groups, above=wrong)
 
 
@@ -295,7 +295,7 @@ def test_a_single_series_has_totals_over_steps():
     ("arguments", "kind", "message"),
     [
         ({"over": "shop"}, ValueError, 'over must be "step", "series"'),
-        ({"over": ["step", "step"]}, ValueError, 'over must be "step", "series"'),
+        ({"over": []}, ValueError, 'over must be "step", "series"'),
         ({"over": 1}, ValueError, 'over must be "step", "series"'),
         ({"quantiles": [0.5, 0.1]}, ValueError, r"quantiles must increase, lie between 0 and 1\."),
         ({"quantiles": []}, ValueError, "quantiles must increase"),
