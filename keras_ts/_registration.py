@@ -4,7 +4,6 @@ Every class records ``keras_ts`` as its module, so that saved models load after 
 moved, and Keras's error for a class that it does not find names the package to import.
 """
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import keras
@@ -21,5 +20,5 @@ def registered(cls: T) -> T:
     """Register ``cls`` with Keras as ``keras_ts>ClassName``."""
     cls.__module__ = PACKAGE
     CLASSES[cls.__name__] = cls
-    register: Callable[[T], T] = keras.saving.register_keras_serializable(package=PACKAGE)
-    return register(cls)
+    keras.saving.register_keras_serializable(package=PACKAGE)(cls)
+    return cls

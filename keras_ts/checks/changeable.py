@@ -1,7 +1,7 @@
-"""Changes later values of a series of any kind, and returns it in the form in which it came.
+"""Changes later values of a series, and returns it in the form in which it came.
 
-The new values differ enough to move a forecast, and are plausible: a pipeline may fail if a count
-becomes negative, or a flag 2.
+The new values differ enough to move a forecast, and are plausible, since a pipeline may fail if a
+count becomes negative, or a flag 2.
 """
 
 import copy
@@ -22,8 +22,7 @@ from keras_ts.windows.split import all_windows, check_nonempty
 
 
 # Moments are numbered from 0: the distinct timestamps of the whole panel or, without timestamps,
-# the positions from the start of each series. Columns that ``windows`` name and ``series`` lacks
-# are ignored: a pipeline may make them.
+# the positions from the start of each series.
 class ChangeableSeries:
     """A series, or a panel of them, whose values after a moment can be changed."""
 
@@ -31,10 +30,10 @@ class ChangeableSeries:
         self._items, self._listed = _items(series)
         self._tables = [_numeric_columns(item, windows) for item in self._items]
         self._windows = replace(_without_absent(windows, self._tables[0]), calendar=None)
-        tables = self._tables if self._listed else self._tables[0]
         fills = self._windows.handling.gaps == "fill"
         keeping = replace(self._windows, missing="keep", min_inputs=None)
-        self.panel = read_panel(tables, self._windows if fills else keeping, check=False)
+        table = self._as_given(self._tables)
+        self.panel = read_panel(table, self._windows if fills else keeping, check=False)
         panel = self.panel
         self.series = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
         places = np.arange(len(self.series)) - panel.offsets[self.series]
@@ -48,26 +47,26 @@ class ChangeableSeries:
         ]
         self._unknown = list(panel.columns.own)
         self._copies = self._found_copies(values)
-        self._finite: BoolArray = np.logical_or.reduce(
-            np.isfinite(values[:, self._unknown]), axis=1
-        )
+        finite: BoolArray = np.logical_or.reduce(np.isfinite(values[:, self._unknown]), axis=1)
+        # The last moment at which there is a value that can be changed.
+        self.last_moment = int(self.moments[finite].max(initial=-1))
         given = int(panel.given_lengths.sum())
         self._rows = np.arange(given) if panel.row_order is None else panel.row_order
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return the windows that there are if ``predict`` fills missing values, and if not."""
+        """Return the possible windows: if ``predict`` fills missing values, and if not."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
         if not self._windows.handling.filters:
             return [filled]
-        dropping = read_panel(self._tables if self._listed else self._tables[0], self._windows)
+        dropping = read_panel(self._as_given(self._tables), self._windows)
         dropped = layout(dropping.offsets, dropping.gaps, geometry)
         return [filled, dropped, all_windows(dropping, self._windows)]
 
     def holes(self) -> IntArray:
-        """Return the flat positions of missing values whose next row is not missing."""
+        """Return the positions in the panel of missing values before a row that is not missing."""
         bad = missing_rows(self.panel.values)
         ends = bad[:-1] & ~bad[1:] & (np.diff(self.series) == 0)
         return np.flatnonzero(ends)
@@ -77,9 +76,8 @@ class ChangeableSeries:
         return self._as_given([copy.deepcopy(item) for item in self._items])
 
     def changed(self, after: int, kind: str) -> Any:
-        """Return a copy whose values later than moment ``after``, -1 or more, are changed."""
-        # Columns known ahead, static columns and missing values stay, and so do dtypes and row
-        # order.
+        """Return a copy whose values later than moment ``after`` are changed; after -1, all are."""
+        # Columns known ahead, static columns, missing values, dtypes and the order of rows stay.
         later = self.moments > after
         generator = np.random.default_rng(after + 1)
         new = {c: self._columns[c].changed(kind, later, generator) for c in self._unknown}
@@ -88,18 +86,18 @@ class ChangeableSeries:
             derived = shifted.derived(column.values, new[shifted.source], later, self.series)
             new[shifted.column] = column.as_stored(derived)
         # NaN differs from itself.
-        other = {
+        places = {
             c: np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
             for c, values in new.items()
         }
         if self.panel.given is not None:
-            # Rows that fill a gap in time have no value to change.
-            other = {c: np.searchsorted(self.panel.given, at) for c, at in other.items()}
+            # Rows that fill a gap in time were not given, and have no value to change.
+            places = {c: np.searchsorted(self.panel.given, at) for c, at in places.items()}
         items = []
         for number, item in enumerate(self._items):
             begin, end = self._item_offsets[number : number + 2]
             writes = {}
-            for c, at in other.items():
+            for c, at in places.items():
                 # Rows can be out of order only in a long frame, which is the only item then.
                 here = at[np.searchsorted(at, begin) : np.searchsorted(at, end)]
                 writes[self._names[c]] = (self._rows[here] - begin, new[c][here])
@@ -112,8 +110,7 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return the columns that disclose a target's value before it is known."""
-        # By column: the target, how many rows ahead its value is, and the share explained.
+        """Return, by column, the target that it discloses, how many rows later, and which share."""
         shape, columns, names = self._windows.geometry, self.panel.columns, self._names
         values, disguises = [column.values for column in self._columns], {}
         farthest = shape.gap + shape.horizon
@@ -139,19 +136,14 @@ class ChangeableSeries:
             copies += [copy for copy in candidates if copy is not None][:1]
         return copies
 
-    @property
-    def last_moment(self) -> int:
-        """The last moment at which there is a value that can be changed."""
-        return int(self.moments[self._finite].max(initial=-1))
-
     def position(self, moment: int, beside: int | None = None) -> int:
-        """Return a flat position of a moment, in the series of position ``beside`` if possible."""
+        """Return a position in the panel of a moment, if possible in the series of ``beside``."""
         at = np.flatnonzero(self.moments == moment)
         same = at if beside is None else at[self.series[at] == self.series[beside]]
         return int(same[0] if len(same) else at[0])
 
     def stamp(self, flat: int) -> Any:
-        """Return the timestamp at a flat position, or the position in its series."""
+        """Return the timestamp of a position in the panel, or the position in its series."""
         if self.panel.clock is not None:
             return self.panel.clock.stamps(np.array([flat]))[0]
         return int(flat - self.panel.offsets[self.series[flat]])
@@ -168,7 +160,7 @@ class ChangeableSeries:
 
 
 def _items(series: Any) -> tuple[list[Any], bool]:
-    """Return the series of a panel, or the single one, as a list; and True if a list was given."""
+    """Return the series of a panel, or a single one, in a list; and True if a list was given."""
     listed = isinstance(series, list | tuple) and bool(series)
     # A list of anything but frames and arrays is a single series.
     listed = listed and all(
@@ -205,7 +197,7 @@ def _numeric_columns(item: Any, windows: WindowSpec) -> Any:
 
 
 def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
-    """Return the windows without columns that a series lacks: a pipeline may make them."""
+    """Return the windows without columns that a series lacks, which a pipeline may make."""
     if is_frame(table):
         present: Callable[[Any], bool] = set(table.columns).__contains__
     else:
@@ -214,7 +206,7 @@ def _without_absent(windows: WindowSpec, table: Any) -> WindowSpec:
         def present(column: Any) -> bool:
             return isinstance(column, int) and -count <= column < count
 
-    # All categories in the series are read, since a pipeline may merge some.
+    # A pipeline may merge categories, so those of the windows are left out, too.
     left: dict[str, Any] = {"categories": None}
     for role in COLUMN_SETTINGS:
         named = getattr(windows, role)
@@ -270,13 +262,13 @@ def _scattered(column: Any, rows: IntArray, values: Array) -> Any:
     return column.scatter(rows.tolist(), new)
 
 
-# A maximum moves when values are raised, a minimum when they are lowered. A pipeline may clip what
-# lies outside of the range; shuffled values stay in it.
+# A maximum moves when values are raised, a minimum when they are lowered. If a pipeline clips
+# values to their range, only shuffled ones change.
 KINDS = ("raised", "lowered", "shuffled")
 
 
 class PlausibleColumn:
-    """A column of series laid end to end, ``(positions,)``, whose rows can get other values."""
+    """A column of all series one after another, whose values can be changed."""
 
     def __init__(self, values: Array, series: IntArray, dtype: np.dtype[Any]) -> None:
         self.values = values
@@ -294,14 +286,14 @@ class PlausibleColumn:
         self._share = self._positive and dtype.kind == "f" and bool((held <= 1).all())
 
     def changed(self, kind: str, rows: BoolArray, generator: np.random.Generator) -> Array:
-        """Return the column with other values in ``rows``, ``(positions,)``; missing ones stay."""
-        # Values that are raised or lowered leave the range of their series. They stay at 0 or above
-        # if the column has no negative value, and at 1 or below if it holds shares. In a column of
-        # two values, all become the larger or the smaller one or, if shuffled, each is swapped.
+        """Return the column with other values where ``rows`` is True; missing ones stay."""
+        # Raised and lowered values leave the range of their series, but are not negative if no
+        # value is, nor above 1 in a column of shares. In a column of two values, all become the
+        # larger or the smaller one or, if shuffled, each becomes the other.
         rows = rows & self._finite
         old, series = self.values[rows], self._series[rows]
         if self._pair:
-            # Swapping the values might keep the sum of several, so two kinds set all to one value.
+            # Swapped values may have the same sum, so two kinds set all to one value.
             low, high = self._ends
             ends = {"raised": high, "lowered": low}
             new = np.full_like(old, ends[kind]) if kind in ends else low + high - old
@@ -338,7 +330,7 @@ class PlausibleColumn:
         share = generator.uniform(0.1, 0.6, len(old))
         if kind == "raised":
             if self._share:
-                # New values lie between 1 and the largest value or, if that is 1, the old value.
+                # Between the largest value or, if that is 1, the old value, and 1.
                 return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
             return old + spread * amount
         if self._positive:

@@ -2,8 +2,8 @@
 
 A copy was made from a target beforehand, by a shift. ``check_leakage`` changes it with the target,
 since an unchanged copy would hide the leak. A disguise is a column of which the target is a smooth
-function, such as the day's customers, or sales with tax. It is not known before the day: among the
-columns known ahead, it makes held-out forecasts look perfect, and changed targets move none.
+function, such as the day's customers, or sales with tax, which are not known before the day. Among
+the columns known ahead, it makes held-out forecasts look perfect, and no changed target moves them.
 """
 
 from collections.abc import Iterable
@@ -49,8 +49,8 @@ def find_copy(
 ) -> Copy | None:
     """Return how a column of ``(positions, columns)`` copies another; None if it does not."""
     # A column is no copy if it equals known values of ``source`` as well, as in a series that
-    # repeats itself or is a straight line. ``latest`` is the number of rows from the column's row
-    # to the latest value of ``source`` known then: 0 for a column of the past, and negative for one
+    # repeats itself or is a straight line. ``latest`` is how many rows after the column's row the
+    # latest known value of ``source`` stands: 0 for a column of the past, and negative for one
     # known ahead. ``farthest`` is the largest number of rows that is tried.
     held = values[:, column]
     if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
@@ -106,11 +106,11 @@ _FEW_VALUES = 10
 _FEWEST, _LATEST, _MOST_SERIES = 30, 1024, 64
 # The most of the target's past that is read, and the fewest rows for each of its lags.
 _MOST_LAGS, _ROWS_PER_LAG = 48, 8
-# If the past leaves less than this share of the variance, nothing is left to explain.
+# If the past leaves less than this share of the variance, there is nothing left to explain.
 _LEAST_OPEN = 1e-6
-# The share of rows with the largest residuals, and the share that a disguise explains without them.
+# Without this share of the rows, with the largest residuals, a disguise explains the second share.
 _MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
-# A column is a counter, which may start again, if more than this share of its steps are equal.
+# A column is a counter if more than this share of its steps are equal; it may start again.
 _COUNTING = 0.75
 # Distances are ranked on about this many rows, and this many of the best are tried on all rows.
 _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
@@ -140,8 +140,7 @@ class OpenTarget:
 
     def explained_by(self, column: Array, distances: Iterable[int]) -> tuple[int, float] | None:
         """Return the distance at which a column explains the target, and the share; or None."""
-        # The docstring of ``check_leakage`` has the formula. A column may be any smooth function of
-        # the target, but no trend or season, which the past explains equally well.
+        # The docstring of ``check_leakage`` has the formula.
         x, series, distances = column[self._rows], self._series, list(distances)
         usable = np.isfinite(x)
         for number in range(int(series.max(initial=-1)) + 1):
@@ -160,18 +159,18 @@ class OpenTarget:
         return (distance, share) if share > LARGEST_SHARE else None
 
     def _ratio(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return what a column leaves unexplained, relative to what the past does."""
+        """Return what a column leaves unexplained, relative to what the past leaves."""
         of_column, of_past, _, _ = self._left_open(x, rows, distance)
         total = float(of_past @ of_past)
         return float(of_column @ of_column) / total if total > 0 else np.inf
 
     def _share(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return the share that a column explains of what the past and the median do not."""
+        """Return the share that a column explains of what the past, or the median, leaves."""
         of_column, of_past, values, series = self._left_open(x, rows, distance)
         enough = np.bincount(series, minlength=1)[series] >= _FEWEST
         of_column, of_past = of_column[enough], of_past[enough]
         values, series = values[enough], series[enough]
-        # Each value less the median of its series; the series are in order.
+        # Each value minus the median of its series; the series are in order.
         begins = np.flatnonzero(np.diff(series, prepend=-1))
         lengths = np.diff(np.append(begins, len(series)))
         ordered = values[np.lexsort((values, series))]
@@ -198,7 +197,7 @@ class OpenTarget:
 
 
 def _of_calendar(x: Array) -> bool:
-    """Return True if a column repeats itself all along, or changes by one step in most rows."""
+    """Return True if a column is periodic, or changes by the same step in most rows."""
     steps = np.diff(x)
     distinct, counts = np.unique(steps[np.isfinite(steps)], return_counts=True)
     if len(distinct) and distinct[counts.argmax()] != 0 and counts.max() > _COUNTING * len(steps):

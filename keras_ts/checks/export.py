@@ -1,7 +1,7 @@
 """Exports a model and runs the exported file, before anyone relies on it.
 
 An export may succeed and compute something else: ONNX and OpenVINO files made from PyTorch unroll a
-recurrent layer's loop for one length, and run as many steps at any other; a converter may misread
+recurrent layer's loop for one length, and run that many steps at any other; a converter may misread
 the test for missing values. So the check runs the file in its own runtime, and compares it with the
 model: at two lengths if the model takes any, and with missing values if the model masks them.
 """
@@ -151,7 +151,7 @@ def _with_run(
     arrays: list[Array],
     missing: bool = False,
 ) -> ExportReport:
-    """Run model and file on some inputs; return the report with what differs."""
+    """Run model and file on some inputs; return the report, extended by the result."""
     structure = keras.tree.pack_sequence_as(x, arrays)
     outputs = keras.tree.flatten(predict(model, structure, batch_size=32))
     if missing and not all(np.isfinite(array).all() for array in outputs):
@@ -225,7 +225,7 @@ def _difference(expected: list[Array], results: list[Array]) -> tuple[float, flo
     if len(results) < len(expected):
         return float("inf"), largest
     worst = 0.0
-    # OpenVINO's files return inner values after the outputs.
+    # Files of OpenVINO return inner values after the outputs.
     for ours, theirs in zip(expected, results, strict=False):
         if ours.shape != theirs.shape or (np.isnan(ours) != np.isnan(theirs)).any():
             return float("inf"), largest
@@ -249,8 +249,8 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
 def _missing_places(shape: tuple[int, ...]) -> list[BoolArray]:
     """Return masks of a window, ``(time, ...)``, True where a value is missing."""
-    # Missing are the first half, as in a series shorter than a window; the middle step; the last;
-    # each third step; and the first step of the first column alone.
+    # The first half is missing, as in a series shorter than a window; the middle step; the last;
+    # each third step; or the first step of the first column alone.
     time, columns = shape[0], math.prod(shape[1:])
     steps, column = np.arange(time)[:, None], np.arange(columns)
     every = np.ones((1, columns), bool)

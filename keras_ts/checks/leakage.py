@@ -1,7 +1,7 @@
 """Finds pipelines that look ahead: changes later values, and checks if earlier forecasts move.
 
 A leak makes forecasts look good until later values are really unknown. It hides between the data
-and the model: in a scaler, a filled gap, a smoothed column. So the check calls the whole pipeline.
+and the model: in a scaler, a filled gap, a smoothed column. So the check runs the whole pipeline.
 """
 
 import math
@@ -23,7 +23,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 
 Predict = Callable[[Any], Any]
 
-# How many origins are tried besides the first, and how many stretches of missing values at most.
+# How many origins are tried besides the first, and how many stretches of missing values.
 _PLACES, _HOLES = 5, 4
 
 
@@ -42,14 +42,14 @@ class LeakageReport:
             customers among the columns known ahead: a dict from column to target, number of rows,
             and the share that the column explains of what the target's past does not, over 0.99.
         origin: Position or timestamp of the first origin whose forecast moved; None if none moved.
-        series: The id or number of its series, or None if there is only one.
+        series: The id or number of that forecast's series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
         seen: Position or timestamp of that value.
         rows_left: Steps from that origin to the last value that could be changed.
         change: The most that the forecast moved. Values are changed by about the series' range, so
             a move as small as rounding means that later values enter and cancel, as in an FFT.
-        clean_from: Position or timestamp of the first place that was tried such that changes after
-            it, and after later places, moved no forecast; None if there is none.
+        clean_from: The first of the positions or timestamps tried such that changes after it, and
+            after any later one, moved no forecast; None if there is none.
     """
 
     passes: int
@@ -230,11 +230,11 @@ def check_leakage(
 
 
 class _Move(NamedTuple):
-    """The first forecast that moved in a pass: its moment and number, and how far it moved."""
+    """The first forecast that moved when the values later than moment ``after`` changed."""
 
-    moment: int
-    forecast: int
-    size: float
+    moment: int  # That of its origin.
+    forecast: int  # Its number.
+    size: float  # How far it moved.
     after: int
 
 
@@ -271,7 +271,7 @@ class _Passes:
         starts = ranges.starts(np.arange(ranges.total))
         flat = starts[:, None] + geometry.sampling_rate * np.asarray(inputs)
         if geometry.sequence and geometry.before:
-            # A forecast at an input before its series begins counts as made at its first row.
+            # A forecast at an input before its series counts as made at the series' first row.
             series = ranges.series_of(np.arange(ranges.total))
             flat = np.maximum(flat, changeable.panel.offsets[series][:, None])
         self.flat = flat.reshape(-1)
@@ -286,14 +286,13 @@ class _Passes:
             )
 
     def sizes(self, after: int, kind: str) -> Array:
-        """Return by how much each forecast made up to a moment moves when later values change."""
+        """Return how far each forecast made up to a moment moves when later values change."""
         if after >= self.changed_last:
             return np.zeros(len(self.made_at))
         return np.where(self.made_at <= after, self._moved(after, kind), 0.0)
 
     def check_answered(self) -> None:
         """Raise an error if no forecast ever moves, even when every value changes."""
-        # In a short series, all values after the first origin may be missing.
         if not self._answered and not any(self._moved(-1, kind).any() for kind in KINDS):
             raise ValueError(
                 "predict returns the same predictions for every series. It must use the series "
@@ -359,13 +358,13 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
     """Return moments after which to change values: some origins, and the last before holes end."""
-    # The first origin is one of them, since a fit to the whole series shows there at once. The
-    # others are drawn at random, since evenly spaced ones might all fall on Sundays.
+    # At the first origin, a fit to the whole series shows at once. The others are drawn at random,
+    # since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)
     generator = np.random.default_rng(0)
     parts = np.array_split(moments[1:], _PLACES)
     places = [int(moments[0]), *(int(generator.choice(part)) for part in parts if len(part))]
-    # The last origin before each stretch of missing values ends: the next value might fill it.
+    # The value after a stretch of missing values might fill it.
     ends = changeable.moments[changeable.holes()]
     before = np.searchsorted(moments, ends, side="right") - 1
     holes = np.unique(moments[before[before >= 0]])
@@ -378,8 +377,8 @@ def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int],
 def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
     """Return the largest number of rows for which ``looks(rows)`` is True."""
     # A scaler looks as far as there are rows, a centred window only some rows. So the last row is
-    # tried first, then distances that double. ``looks(rows)`` is True at ``reached``, and once it
-    # is False, it stays so.
+    # tried first, then distances that double. ``looks(rows)`` is True up to some number of rows,
+    # ``reached`` or more, and False beyond.
     if reached >= last or looks(last):
         return max(reached, last)
     step, unseen = 1, last

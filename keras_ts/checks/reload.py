@@ -1,6 +1,6 @@
 """Reloads a model in another process, and compares the result with the saved model.
 
-Each version of Keras silently loses different settings. So the check keeps no list of them: it
+Each version of Keras silently loses different settings. So the check has no list of settings: it
 compares fingerprints, which hold all settings, variables and results, a dict for each part.
 """
 
@@ -42,9 +42,9 @@ _CURE = (
 _RTOL = 1e-5
 # Owner ("Layer 'dense'") -> place within it ("units") -> a setting as text, or numbers.
 Fingerprint = dict[str, dict[str, Any]]
-# Where a generator of random numbers keeps its state.
+# The place of the state of a random generator.
 SEED = "state of its random numbers"
-# A part loses its variables together, so if more than this many change, they share one line.
+# A part loses its variables together, so if more than this many differ, they share one line.
 _MOST_LINES = 3
 
 
@@ -132,9 +132,6 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
             f"Received: {type(x).__name__}."
         )
     x = keras.tree.map_structure(np.asarray, x)
-    shapes = [array.shape for array in keras.tree.flatten(x)]
-    if any(0 in shape for shape in shapes):
-        raise ValueError(f"x must have at least one row. Received the shapes {shapes}.")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(model, folder / "model.keras", None)
@@ -169,7 +166,7 @@ def _taken(model: keras.Model, x: Any) -> Fingerprint:
     if floats and not any(np.isfinite(out).any() for out in floats):
         raise ValueError(
             "The model returns no finite number on x, and NaN would hide every difference. Pass "
-            "windows without missing values."
+            "windows, one at least, without missing values."
         )
     return taken
 
@@ -213,7 +210,7 @@ def compare(
 
 
 def _within(before: dict[str, Any], after: dict[str, Any], uncompiled: bool) -> Iterator[str]:
-    """Yield the differences in one part: a line for each setting, and one for many variables."""
+    """Yield the differences in one part: a line for each setting, but one for many variables."""
     changed = []
     for place in dict.fromkeys([*before, *after]):
         was, now = before.get(place), after.get(place)
@@ -271,7 +268,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
         optimizer = model.optimizer
         state = dict(_inside(optimizer, []))
         state["iterations"] = repr(int(optimizer.iterations))
-        # An optimizer that is not built has no state, and the reloaded one has zeros: left out.
+        # An optimizer that is not built has no state, and the reloaded one would have zeros.
         others = [v for v in optimizer.variables if v is not optimizer.iterations]
         for i, variable in enumerate(others if optimizer.built else []):
             state[f"variables[{i}]"] = value_of(variable)
@@ -286,7 +283,7 @@ def take(model: keras.Model, x: Any) -> Fingerprint:
     variables += [v for metric in model.metrics for v in metric.variables]
     before = [(variable, value_of(variable)) for variable in variables]
     fingerprint["Results"] = _results(model, x)
-    # Generators from which training draws nothing, such as those of a dropout of 0, are left out.
+    # Generators from which training draws nothing, such as that of a dropout of 0, are left out.
     model(x, training=True)
     for owner, layer in _layers(model):
         places = fingerprint[owner]
@@ -326,7 +323,7 @@ def _results(model: keras.Model, x: Any) -> dict[str, Any]:
         values.pop("loss", None)
         results |= {f"metric {name!r}": value_of(value) for name, value in values.items()}
         model.reset_metrics()
-    # Some, such as classification losses, refuse such targets; their settings are still compared.
+    # Some losses, as for classification, refuse such targets; their settings are compared.
     except Exception as error:
         results["loss"] = f"not compared ({type(error).__name__} on made-up targets)"
     return results

@@ -23,10 +23,10 @@ from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
 from keras_ts.forecasting.plan import Plan
 from keras_ts.forecasting.samples import Sampling, keys_of
 from keras_ts.forecasting.uneven import (
+    ended_series,
     late_columns,
     shorter_series,
     silent_at_the_end,
-    warn_of_ended,
 )
 from keras_ts.interface import Interface
 from keras_ts.windows.dataset import WindowDataset
@@ -161,7 +161,6 @@ def forecast(
         )
     made, settings = prepared.forecast(), interface.windows
     prepared.warn()
-    warn_of_ended(prepared.plan)
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         samples = sampling.count if sampling else None
         following, steps = prepared.plan.following, prepared.plan.steps
@@ -266,7 +265,7 @@ class Prepared:
 
     def warn(self) -> None:
         """Warn of what ``forecast`` found; callers decide when, after it has succeeded."""
-        for note in self.notes:
+        for note in [*self.notes, *ended_series(self.plan)]:
             warnings.warn(note, stacklevel=3)
 
     def without_times(self) -> list[int]:

@@ -277,7 +277,14 @@ class Plan:
         lengths = [len(table) for table in tables]
         series = np.repeat(np.arange(len(tables)), lengths)
         if panel.labels is not None:
-            series = self._series_of(tables[0][windows.id_column], incomplete)
+            ids, series = _numbers_of(tables[0][windows.id_column], history, incomplete)
+            absent = history.chosen[~np.isin(history.chosen, series)]
+            if len(absent):
+                raise ValueError(
+                    f"future has no row of {panel.series(int(absent[0]))}, by id_column="
+                    f"{windows.id_column!r}. Its ids are {_checks.shown(ids)}: use the ids of the "
+                    "series, with a row for each step of each series."
+                )
         static = [name for name in windows.per_series if name in tables[0].columns]
         if static:
             history.check_static(values_of(static), static, series)
@@ -304,19 +311,6 @@ class Plan:
         out[series[used], places[used]] = values[used]
         present[series[used], places[used]] = True
         return out[history.chosen], present[history.chosen], inside[history.chosen]
-
-    def _series_of(self, column: Any, incomplete: str) -> IntArray:
-        """Return the number of each row's series by its id, or -1 for an unknown id."""
-        panel, chosen = self.history.panel, self.history.chosen
-        ids, series = _numbers_of(column, self.history, incomplete)
-        absent = chosen[~np.isin(chosen, series)]
-        if len(absent):
-            raise ValueError(
-                f"future has no row of {panel.series(int(absent[0]))}, by id_column="
-                f"{column.name!r}. Its ids are {_checks.shown(ids)}: "
-                "use the ids of the series, with a row for each step of each series."
-            )
-        return series
 
     def _places(
         self, tables: list[Any], series: IntArray, offsets: IntArray

@@ -16,8 +16,8 @@ from keras_ts.windows.reading.clock import as_written
 _MOST = 3  # Times, series or totals that a warning names.
 
 
-def warn_of_ended(plan: Plan) -> None:
-    """Warn of series that are forecast only for times that other series have reached."""
+def ended_series(plan: Plan) -> Iterator[str]:
+    """Yield a warning if series are forecast only for times that other series have reached."""
     following, panel, chosen = plan.following, plan.history.given, plan.history.chosen
     clock = panel.clock
     if following is None or clock is None or len(chosen) < 2:
@@ -31,11 +31,10 @@ def warn_of_ended(plan: Plan) -> None:
             f"{panel.series(number)} ends at {clock.written(last[place])}"
             for place, number in zip(ended[:_MOST], chosen[ended[:_MOST]].tolist(), strict=True)
         ]
-        warnings.warn(
+        yield (
             f"{_first(ends, len(ended))}. Nothing is forecast of such series after "
             f"{clock.written(latest)}, where others end. Add their missing rows, or leave out "
-            "series that ended.",
-            stacklevel=3,
+            "series that ended."
         )
 
 

@@ -18,7 +18,6 @@ from keras_ts._typing import IntArray
 from keras_ts.forecasting.forecast import Prepared
 from keras_ts.forecasting.frames import rows_of_a_series
 from keras_ts.forecasting.samples import Sampling
-from keras_ts.forecasting.uneven import warn_of_ended
 from keras_ts.interface import Interface
 from keras_ts.saving.load import load_model, load_windows, located, look_through
 from keras_ts.scale.batch import PROBLEM, Batch, failing
@@ -175,7 +174,6 @@ class BatchForecaster:
                     raise
                 problems |= failing(good, lengths[good], searches.pop())
         prepared.warn()
-        warn_of_ended(prepared.plan)
         for place, problem in prepared.history.problems().items():
             problems[int(good[place])] = problem
         for place in prepared.without_times():

@@ -275,7 +275,6 @@ def test_misuse():
         check_reload(net(), WindowedSeries(9).build(np.arange(20.0)))
     with pytest.raises(ValueError, match="The model does not run on x: "):
         check_reload(RecurrentPreset(units=(2,)).build(window=9), X[:, :4, 0])
-    with pytest.raises(ValueError, match=r"x must have at least one row.*\(0, 9, 1\)"):
-        check_reload(net(), np.zeros((0, 9, 1)))
-    with pytest.raises(ValueError, match="The model returns no finite number on x"):
-        check_reload(net(), np.full((2, 9, 1), np.nan))
+    for x in (np.zeros((0, 9, 1)), np.full((2, 9, 1), np.nan)):
+        with pytest.raises(ValueError, match="The model returns no finite number on x"):
+            check_reload(net(), x)
