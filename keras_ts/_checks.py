@@ -10,7 +10,7 @@ import json
 import math
 import operator
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from itertools import pairwise
 from typing import Any, Self
@@ -25,6 +25,9 @@ _MOST_LEVELS = 200
 _LONGEST_TEXT = 1 << 20
 _MOST_FEATURES = 1024
 
+# How many items of a long list a message names.
+FEW = 3
+
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 20
 _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 200
@@ -33,6 +36,12 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 200
 def shown(value: Any) -> str:
     """Return ``repr(value)`` for an error message, cut off if it is long."""
     return _SHORT.repr(value)
+
+
+def few(texts: Sequence[str], count: int = 0) -> str:
+    """Return the first texts, and how many more of ``count`` there are, or of ``texts``."""
+    more = (count or len(texts)) - FEW
+    return ", ".join(texts[:FEW]) + (f" and {more} more" if more > 0 else "")
 
 
 def instance(name: str, value: Any, kinds: Any) -> None:
@@ -169,7 +178,7 @@ def numeric(values: Any, what: str) -> Array:
 
 
 def levels(name: str, value: Any, median: bool = True) -> tuple[float, ...]:
-    """Return the levels of quantiles as floats, which must hold 0.5 with ``median``."""
+    """Return the levels of quantiles as floats; with ``median``, 0.5 must be one of them."""
     value = listed(value)
     if not isinstance(value, list | tuple):
         raise TypeError(

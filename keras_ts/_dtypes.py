@@ -24,11 +24,11 @@ def whole_precision() -> str | None:
 
 
 def changes_integers(values: Array, unread: bool = False) -> bool:
-    """Return True if the backend changes these integers; with ``unread``, any of their dtype."""
+    """Return True if the backend changes these integers; with ``unread``, some of their dtype."""
     kind = widest_integer(values.dtype)
     if kind is None:
         return False
-    # If the other dtype is as wide, it is not chosen for its width: Keras refuses the first one.
+    # If the other dtype is as wide, as int64 for uint64, Keras refuses the first one.
     refused = np.dtype(kind).itemsize == values.dtype.itemsize
     return unread or refused or not _fit(values, kind)
 

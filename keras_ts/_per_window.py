@@ -16,7 +16,7 @@ from keras_ts._keras_private import mask_of
 def quantile_errors(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, int]:
     """Return errors ``(batch, ..., quantiles)``, which targets count, and the mask's axes."""
     # Errors are targets minus quantiles. A missing or masked target does not count, and its errors
-    # are 0. Without a mask, the number of its axes is 1.
+    # are 0. The third value is 1 without a mask.
     mask = mask_of(y_pred)
     y_pred = ops.convert_to_tensor(y_pred, dtype=owner.dtype)
     y_true = ops.convert_to_tensor(y_true, dtype=owner.dtype)
@@ -80,7 +80,7 @@ def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
 
 
 def mean_over_present(owner: Any, present: Any) -> Any:
-    """Return ``present`` as weights, such that the mean over all windows is that over these."""
+    """Return weights such that the mean over all windows is that over the windows present."""
     # Keras divides a mean by the number of all windows.
     if owner.reduction not in ("sum_over_batch_size", "mean"):
         return present
@@ -102,7 +102,7 @@ def window_weights(owner: Any, weights: Any, values: Any) -> Any:
 
 
 def _unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> Any:
-    """Return ``counted``, False also where ``mask`` is; its axes are the first of the outputs."""
+    """Return ``counted``, False also where ``mask`` is, which has the first axes of the outputs."""
     if mask is None:
         return counted
     shape = tuple(mask.shape)

@@ -29,7 +29,7 @@ def _renews() -> bool:
     return sys.stdout.isatty() or "ipykernel" in sys.modules
 
 
-def progress_bar(total: int | None, unit: str, shown: bool = True, **metrics: Any) -> Any:
+def progress_bar(total: int, unit: str, shown: bool = True, **metrics: Any) -> Any:
     """Return Keras's bar; where no line can be updated, it prints only its last state."""
     verbose = 0 if _QUIET.get() or not shown else 1 if _renews() else 2
     return keras.utils.Progbar(total, verbose=verbose, unit_name=unit, **metrics)
@@ -38,8 +38,8 @@ def progress_bar(total: int | None, unit: str, shown: bool = True, **metrics: An
 class ProgressBar:
     """Counts what is done; after some seconds, shows it on a line, if that can be updated."""
 
-    def __init__(self, total: int | None, unit: str) -> None:
-        """Begin to count to ``total``, None if unknown."""
+    def __init__(self, total: int, unit: str) -> None:
+        """Begin to count to ``total``."""
         self._total, self._unit, self._done = total, unit, 0
         self._begin = time.perf_counter()
         self._bar: Any = None

@@ -15,7 +15,7 @@ _BOUND = re.compile(r"(.+)-(lo|hi)-(\d+(?:\.\d+)?)$")
 
 
 def output_names(target: str, quantiles: Sequence[float] | None) -> list[str]:
-    """Return the names of a target's columns; a point or the median is named as the target."""
+    """Return the names of a target's columns; a point forecast and the median have its own name."""
     if quantiles is None:
         return [target]
     return [target if level == 0.5 else f"{target}_{level:g}" for level in quantiles]

@@ -68,8 +68,7 @@ class ChangeableSeries:
     def holes(self) -> IntArray:
         """Return the positions in the panel of missing values before a row that is not missing."""
         bad = missing_rows(self.panel.values)
-        ends = bad[:-1] & ~bad[1:] & (np.diff(self.series) == 0)
-        return np.flatnonzero(ends)
+        return np.flatnonzero(bad[:-1] & ~bad[1:] & (np.diff(self.series) == 0))
 
     def copied(self) -> Any:
         """Return a copy, so that a function may write into its argument."""
@@ -143,7 +142,7 @@ class ChangeableSeries:
         return int(same[0] if len(same) else at[0])
 
     def stamp(self, flat: int) -> Any:
-        """Return the timestamp of a position in the panel, or the position in its series."""
+        """Return the timestamp of a position in the panel or, without one, the place in its series."""
         if self.panel.clock is not None:
             return self.panel.clock.stamps(np.array([flat]))[0]
         return int(flat - self.panel.offsets[self.series[flat]])
@@ -257,9 +256,8 @@ def _scattered(column: Any, rows: IntArray, values: Array) -> Any:
 
     if column.dtype.is_integer():
         values = values.astype(np.int64 if values.min(initial=0) < 0 else np.uint64)
-    native = nw.get_native_namespace(column)
-    new = nw.new_series(column.name or "", values, backend=native).cast(column.dtype)
-    return column.scatter(rows.tolist(), new)
+    new = nw.new_series(column.name or "", values, backend=column.implementation)
+    return column.scatter(rows.tolist(), new.cast(column.dtype))
 
 
 # A maximum moves when values are raised, a minimum when they are lowered. If a pipeline clips

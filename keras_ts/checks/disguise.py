@@ -108,7 +108,7 @@ _FEWEST, _LATEST, _MOST_SERIES = 30, 1024, 64
 _MOST_LAGS, _ROWS_PER_LAG = 48, 8
 # If the past leaves less than this share of the variance, there is nothing left to explain.
 _LEAST_OPEN = 1e-6
-# Without this share of the rows, with the largest residuals, a disguise explains the second share.
+# A disguise explains the second share without this share of rows, those of the largest residuals.
 _MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
 # A column is a counter if more than this share of its steps are equal; it may start again.
 _COUNTING = 0.75

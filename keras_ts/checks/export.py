@@ -249,8 +249,8 @@ def with_holes(model: keras.Model, inputs: list[Array]) -> Iterator[list[Array]]
 
 def _missing_places(shape: tuple[int, ...]) -> list[BoolArray]:
     """Return masks of a window, ``(time, ...)``, True where a value is missing."""
-    # The first half is missing, as in a series shorter than a window; the middle step; the last;
-    # each third step; or the first step of the first column alone.
+    # Missing are: the first half, as in a series shorter than a window; the middle step; the last
+    # step; each third step; the first step of the first column alone.
     time, columns = shape[0], math.prod(shape[1:])
     steps, column = np.arange(time)[:, None], np.arange(columns)
     every = np.ones((1, columns), bool)

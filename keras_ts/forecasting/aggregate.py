@@ -272,7 +272,7 @@ class Samples:
         if "step" not in sides and "step" in self.heads.columns:
             if self.times is not None:
                 made.append(nw.maybe_reset_index(self.heads[self.times][each]))
-            # Series may begin at different times.
+            # Series that begin at different times have different steps at one time.
             steps = np.minimum.reduceat(self.heads["step"].to_numpy()[order], starts)
             columns.append(("step", np.repeat(steps, count)))
         if levels is None:

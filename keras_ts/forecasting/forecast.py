@@ -162,10 +162,9 @@ def forecast(
     made, settings = prepared.forecast(), interface.windows
     prepared.warn()
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
-        samples = sampling.count if sampling else None
-        following, steps = prepared.plan.following, prepared.plan.steps
-        begins = None if following is None else following.times[prepared.plan.history.chosen, 0]
-        made = with_plan_alone(made, future, settings, begins, steps, samples)
+        plan, samples = prepared.plan, sampling.count if sampling else None
+        begins = plan.following and plan.following.times[plan.history.chosen, 0]
+        made = with_plan_alone(made, future, settings, begins, plan.steps, samples)
     return made
 
 
@@ -245,7 +244,7 @@ class Prepared:
                 "intervals are wrong. End it in SortedQuantiles, and train it again."
             )
         if self.sampling is not None:
-            begins = None if plan.following is None else plan.following.times[:, 0]
+            begins = plan.following and plan.following.times[:, 0]
             keys = keys_of(history.given)
             by_target = values.reshape(*values.shape[:2], -1, values.shape[-1])
             stuck = np.flatnonzero(self.sampling.paths.narrow(by_target, keys)).tolist()
@@ -258,7 +257,7 @@ class Prepared:
                 )
             values = self.sampling.draw(values, keys, begins)
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
-            times = None if plan.following is None else plan.following.times[:, : plan.steps]
+            times = plan.following and plan.following.times[:, : plan.steps]
             drawn = self.sampling is not None
             return as_frames(self.series, history.given, history.interface, times, values, drawn)
         return values[0] if panel.single else values

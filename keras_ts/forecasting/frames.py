@@ -89,7 +89,7 @@ def as_frames(
     values: Array,
     drawn: bool,
 ) -> Any:
-    """Return a forecast, or its samples, as a frame like ``series``, or a list of them."""
+    """Return a forecast, or its samples, as a frame; as a list of frames if ``series`` is one."""
     windows, columns = interface.windows, _columns(panel, interface, values, drawn)
     if drawn and times is not None:
         times = np.repeat(times, values.shape[-1], axis=1)
@@ -159,7 +159,7 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
         return series
     table, plan, ids = open_frame(given), open_frame(future), windows.id_column
     if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:
-        return series  # The error comes when it is read.
+        return series  # Reading the series raises the error.
     known, static = set(table[ids].to_list()), windows.per_series
     first: dict[Any, int] = {}
     for row, name in enumerate(plan[ids].to_list()):

@@ -106,7 +106,7 @@ class History:
 
     @property
     def rows(self) -> IntArray:
-        """Positions in the panel of the last rows, ``(chosen, reach)``, none before the series."""
+        """Positions in the panel of the last rows, ``(chosen, reach)``, the series' first or later."""
         ends, begins = self.panel.offsets[1:][self.chosen], self.panel.offsets[:-1][self.chosen]
         rows = ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
         return np.maximum(rows, begins[:, None])
@@ -157,7 +157,7 @@ class History:
         return broken if counts_rows else broken | self._gaps.any(axis=1)
 
     def _missing(self, infinite: bool = False) -> BoolArray:
-        """Return True for values not finite, or only infinite, ``(chosen, reach, columns)``."""
+        """Return True for each value of ``past`` that is not finite or, if asked, is infinite."""
         past = self.past
         past = past.reshape(*past.shape[:2], self.panel.num_columns)
         return np.isinf(past) if infinite else ~np.isfinite(past)
@@ -287,7 +287,7 @@ def needed_rows(windows: WindowedSeries) -> int:
 
 
 def _read(series: Any, interface: Interface) -> FlatSeries:
-    """Return the series with their missing values and without calendar: only last rows need it."""
+    """Read series with their missing values, and without a calendar."""
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
     fill, stored = interface.windows.handling.gaps == "fill", isinstance(series, StoredPanel)
     if stored and fill:  # Gaps in time were filled as the store was written.

@@ -188,10 +188,9 @@ class Plan:
             steps = (np.flatnonzero(closed.any(axis=0)) + 1).tolist()
             first = int(closed[chosen == numbers[0]].argmax())
             time = "" if self.following is None else f", {self._shown(numbers[0], first)}"
-            names = ", ".join(map(given.series, numbers[:3]))
-            more = f" and {len(numbers) - 3} more" * (len(numbers) > 3)
+            names = _checks.few([*map(given.series, numbers)])
             warnings.warn(
-                f"future lacks rows or values of {names}{more} at the steps {_checks.shown(steps)} "
+                f"future lacks rows or values of {names} at the steps {_checks.shown(steps)} "
                 f"(the first is {first + 1}{time}). Their forecast is NaN, as for closed steps. "
                 "Complete the plan, unless they are closed.",
                 stacklevel=6,
@@ -248,7 +247,7 @@ class Plan:
     def _of_frames(
         self, future: Any, names: Sequence[Any], incomplete: str
     ) -> tuple[Array, BoolArray, BoolArray]:
-        """Return values by step, True for steps in the frames, and True for those they span."""
+        """Return values by step, True for steps with a row, and True for steps within the plan."""
         history, following, rows = self.history, self.following, self.rounds.steps
         windows, panel = history.windows, history.panel
         listed = isinstance(future, list | tuple)

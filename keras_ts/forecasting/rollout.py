@@ -96,7 +96,7 @@ class Rollout(keras.Model):
         super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
         # The model's scorecard is left out, since it judges one horizon.
         carried = cast(Carried, interface.carried).with_quantiles(interface.quantiles)
-        remember(self, carried)  # The model inside may have no layer that carries them.
+        remember(self, carried)  # The model inside may have no WindowedInput.
         self._settings = {"model": model, "carried": carried, "steps": steps}
         self._forecaster = Forecaster(interface, columns, rounds, steps)
 

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._checks import shown
+from keras_ts._checks import FEW, few, shown
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.history import History
 from keras_ts.forecasting.plan import Plan
 from keras_ts.windows.arithmetic.labels import distinct_rows
 from keras_ts.windows.reading.clock import as_written
-
-_MOST = 3  # Times, series or totals that a warning names.
 
 
 def ended_series(plan: Plan) -> Iterator[str]:
@@ -29,17 +27,17 @@ def ended_series(plan: Plan) -> Iterator[str]:
     if len(ended) and 2 * len(ended) <= len(chosen):
         ends = [
             f"{panel.series(number)} ends at {clock.written(last[place])}"
-            for place, number in zip(ended[:_MOST], chosen[ended[:_MOST]].tolist(), strict=True)
+            for place, number in zip(ended[:FEW], chosen[ended[:FEW]].tolist(), strict=True)
         ]
         yield (
-            f"{_first(ends, len(ended))}. Nothing is forecast of such series after "
+            f"{few(ends, len(ended))}. Nothing is forecast of such series after "
             f"{clock.written(latest)}, where others end. Add their missing rows, or leave out "
             "series that ended."
         )
 
 
 def silent_at_the_end(past: Array, columns: Sequence[int]) -> list[tuple[int, int]]:
-    """Return windows and columns that end in a gap, more than twice as long as others within."""
+    """Return each window and column that end in a gap more than twice as long as earlier ones."""
     rows = past.reshape(*past.shape[:2], -1)[..., list(columns)]
     known: Any = np.isfinite(rows)
     windows, places = np.nonzero(~known[:, -1])
@@ -79,10 +77,10 @@ def late_columns(late: dict[int, list[int]], history: History) -> str:
         * (not panel.single)
         for place in sorted(late)
     ]
-    more = [f"of {len(named) - _MOST} more columns"] if len(named) > _MOST else []
+    more = [f"of {len(named) - FEW} more columns"] if len(named) > FEW else []
     return (
         "Values are missing at the end, for more than twice as long as elsewhere in the last "
-        f"window: {'; '.join(named[:_MOST] + more)}. The forecast goes on from the last value, and "
+        f"window: {'; '.join(named[:FEW] + more)}. The forecast goes on from the last value, and "
         "intervals do not allow for that. If the values are late, leave out these rows, and "
         "forecast more steps; a model of quantiles needs a horizon that long."
     )
@@ -99,7 +97,7 @@ def warn_of_times_left_out(
     wrong = lost if lost.any() else ~counted
     values = [_by_local_clock(heads[key])[wrong] for key in keys]
     times = [" ".join(map(as_written, row)) for row in sorted(set(zip(*values, strict=True)))]
-    details = f"by {' and '.join(map(repr, keys))}: {_first(times)}"
+    details = f"by {' and '.join(map(repr, keys))}: {few(times)}"
     # All series of a group have the times that are summed. The others tell which series differ.
     first, pairs = distinct_rows([groups, numbers])
     shared, group_of_pair = np.bincount(pairs, np.where(counted, 0, sharing)), groups[first]
@@ -108,7 +106,7 @@ def warn_of_times_left_out(
     odd = first[np.isin(group_of_pair, groups[wrong]) & (shared == fewest[group_of_pair])]
     of = ["" if names[n] is None else f" of {shown(names[n])}" for n in groups[odd]]
     which = [f"{shown(ids[n])}{group}" for n, group in zip(numbers[odd], of, strict=True)]
-    details += f". Series that share the fewest times: {_first(which)}."
+    details += f". Series that share the fewest times: {few(which)}."
     if lost.any():
         raise ValueError(
             f"The series of a total have no time in common, {details} Leave out series that "
@@ -164,20 +162,14 @@ def warn_of_uneven_steps(
     fewer = np.flatnonzero(counts < counts.max())
     if len(fewer):
         longest = int(counts.argmax())
-        few = _first([f"{named(n)} has {counts[n]}" for n in fewer.tolist()])
+        texts = [f"{named(n)} has {counts[n]}" for n in fewer.tolist()]
         warnings.warn(
             f"aggregate sums fewer steps in some totals than the {counts[longest]} of "
-            f"{named(longest)}: {few}. Such totals are too small beside the others: before you "
-            "forecast, give each series that ends earlier a row at the last time, without a "
+            f"{named(longest)}: {few(texts)}. Such totals are too small beside the others: before "
+            "you forecast, give each series that ends earlier a row at the last time, without a "
             "target, or sum the times that all have. A closed day counts 0 if samples hold it.",
             stacklevel=4,
         )
-
-
-def _first(texts: Sequence[str], count: int = 0) -> str:
-    """Return the first few texts, and how many more there are, of ``count`` if that is given."""
-    more = (count or len(texts)) - _MOST
-    return ", ".join(texts[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def _by_local_clock(column: Any) -> Array:
