@@ -93,26 +93,24 @@ def store_sales(
     closed = np.isin([str(date)[5:] for date in dates], ["12-25", "01-01"])
     in_year = (dates - dates.astype("datetime64[Y]")).astype(int)
     weekday = (dates.astype(int) + 3) % 7  # 1970-01-01 was a Thursday.
-    types = list(_WEEKS)
-    parts: list[dict[str, Array]] = []
-    for number, level in enumerate(np.geomspace(20, 4000, stores)):
-        kind = types[number % len(types)]
+    types = [list(_WEEKS)[number % len(_WEEKS)] for number in range(stores)]
+    promotions, units = [], []
+    for kind, level in zip(types, np.geomspace(20, 4000, stores), strict=True):
         week = np.array(_WEEKS[kind])[weekday]
         year = 1 + 0.15 * np.cos(2 * np.pi * (in_year - 340) / 365.25)
         trend = 1 + generator.uniform(-0.05, 0.1) * np.arange(1 - days, 1 + horizon) / 365.25
         promotion = _runs(len(dates), generator)
         noise = 1 + _NOISE * generator.standard_normal(len(dates))
-        units = level * week * year * trend * (1 + _UPLIFT * promotion) * noise
-        parts.append(
-            {
-                "store": np.full(len(dates), f"store {number + 1}"),
-                "day": dates,
-                "units": np.rint(np.maximum(units, 0)).astype(np.int64),
-                "promotion": promotion,
-                "type": np.full(len(dates), kind),
-            }
-        )
-    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        sales = level * week * year * trend * (1 + _UPLIFT * promotion) * noise
+        promotions.append(promotion)
+        units.append(np.rint(np.maximum(sales, 0)).astype(np.int64))
+    rows = {
+        "store": np.repeat([f"store {number + 1}" for number in range(stores)], len(dates)),
+        "day": np.tile(dates, stores),
+        "units": np.concatenate(units),
+        "promotion": np.concatenate(promotions),
+        "type": np.repeat(types, len(dates)),
+    }
     past = np.tile(~closed & (dates <= _LAST_DAY), stores)
     ahead = np.tile(~closed & (dates > _LAST_DAY), stores)
     table = {name: column[past] for name, column in rows.items()}

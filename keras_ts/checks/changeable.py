@@ -142,7 +142,7 @@ class ChangeableSeries:
         return int(same[0] if len(same) else at[0])
 
     def stamp(self, flat: int) -> Any:
-        """Return the timestamp of a position in the panel or, without one, the place in its series."""
+        """Return the timestamp of a position in the panel or its place in its series."""
         if self.panel.clock is not None:
             return self.panel.clock.stamps(np.array([flat]))[0]
         return int(flat - self.panel.offsets[self.series[flat]])

@@ -111,8 +111,7 @@ def aggregate(
     _, numbers = distinct_rows([owner[rows], moments[rows]])
     order = rows[np.argsort(numbers, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(numbers))[:-1]])
-    totals = {name: read.totals(name, order, starts) for name in read.values}
-    return read.frame(sides, order, starts, (names, column), totals, levels, above)
+    return read.frame(sides, order, starts, (names, column), levels, above)
 
 
 @dataclass(frozen=True)
@@ -224,7 +223,7 @@ class Samples:
             warn_of_times_left_out(self.heads, keys, list(distinct), members, sharing, counted)
         return owner, counted
 
-    def totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
+    def _totals(self, target: str, order: IntArray, starts: IntArray) -> Array:
         """Return sums of the rows in ``order``: each total begins at one of ``starts``."""
         values = self.values[target]
         missing = np.isnan(values).any(axis=1)
@@ -236,7 +235,7 @@ class Samples:
                 warnings.warn(
                     f"aggregate sums samples{which} that are NaN throughout, so their totals are "
                     "NaN. Leave such series out for the totals of the others.",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             values = np.where((missing & present[self.series])[:, None], 0.0, values)
         if len(order) < len(values) or (np.diff(order) != 1).any():
@@ -249,14 +248,13 @@ class Samples:
         order: IntArray,
         starts: IntArray,
         groups: tuple[list[Any], str],
-        totals: dict[str, Array],
         levels: tuple[float, ...] | None,
         above: float | dict[Any, float] | None,
     ) -> Any:
         """Return a frame of totals, in the library of the samples."""
         import narwhals as nw
 
-        count = 1 if levels is not None else next(iter(totals.values())).shape[1]
+        count = 1 if levels is not None else next(iter(self.values.values())).shape[1]
         rows, backend, made = order[starts], self.heads.implementation, []
         each = np.repeat(rows, count)
         if "series" not in sides and self.ids is not None:
@@ -277,7 +275,8 @@ class Samples:
             columns.append(("step", np.repeat(steps, count)))
         if levels is None:
             columns.append(("sample", np.tile(np.arange(count), len(rows))))
-        for target, sums in totals.items():
+        for target in self.values:
+            sums = self._totals(target, order, starts)
             if levels is None:
                 columns.append((target, sums.ravel()))
                 continue

@@ -123,11 +123,6 @@ def with_plan_alone(
     if not rows:
         return forecast
     if times is not None:
-        if times not in plan.columns:
-            raise ValueError(
-                f"future lacks time_column={times!r}, which the rows of NaN need for "
-                f"{_checks.shown(list(rows))}. Add it, or leave these series out."
-            )
         plan = plan.sort(times)
     for row, name in enumerate(plan[ids].to_list()):
         if name in rows:
@@ -171,11 +166,8 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
             f"{table[ids].dtype} and {plan[ids].dtype}."
         )
     absent = {c: plan[c].is_null().to_list() for c in static if c in plan.columns}
-    lacking = {
-        name: [c for c in static if c not in absent or absent[c][row]]
-        for name, row in first.items()
-    }
-    for name, columns in lacking.items():
+    for name, row in list(first.items()):
+        columns = [c for c in static if c not in absent or absent[c][row]]
         if columns and incomplete == "raise":
             raise ValueError(
                 f"series has no row of {_checks.shown(name)}, which future names, and future lacks "

@@ -131,12 +131,9 @@ class Loop(keras.layers.Layer):
     """Calls a model once per round, on the inputs and on the outputs of earlier rounds."""
 
     # ``unrolled`` makes a loop of Python, which a debugger can step through.
-    def __init__(
-        self, model: keras.Model, rounds: Rounds, steps: int | None = None, unrolled: bool = False
-    ) -> None:
+    def __init__(self, model: keras.Model, rounds: Rounds, steps: int, unrolled: bool) -> None:
         super().__init__(dtype=at_least_float32(model), name="loop")
-        self.model, self.rounds, self.unrolled = model, rounds, unrolled
-        self.steps = rounds.steps if steps is None else steps
+        self.model, self.rounds, self.steps, self.unrolled = model, rounds, steps, unrolled
 
     def compute_output_spec(self, inputs: Any) -> Any:
         """Return the shape of the forecast."""
@@ -291,7 +288,7 @@ def _compiled(
 ) -> Run:
     """Return a function that runs a new loop; ``variables`` is only a part of the cache's key."""
     inputs = loop_inputs(model, dict(shapes))
-    loop = keras.Model(inputs, Loop(model, rounds, unrolled=eager)(inputs), name="forecast")
+    loop = keras.Model(inputs, Loop(model, rounds, rounds.steps, eager)(inputs), name="forecast")
     loop.run_eagerly, loop.jit_compile = eager, jit
     return runner(loop)
 

@@ -93,7 +93,7 @@ class Rollout(keras.Model):
         interface.check_columns(columns)
         rounds = Rounds.of(interface, columns, steps)
         inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
-        super().__init__(inputs, Loop(model, rounds, steps)(inputs), name=name)
+        super().__init__(inputs, Loop(model, rounds, steps, unrolled=False)(inputs), name=name)
         # The model's scorecard is left out, since it judges one horizon.
         carried = cast(Carried, interface.carried).with_quantiles(interface.quantiles)
         remember(self, carried)  # The model inside may have no WindowedInput.
@@ -152,16 +152,14 @@ def forecaster_of(rollout: Rollout) -> Forecaster:
 def _columns(interface: Interface) -> Columns:
     """Return the columns of a model's inputs, from their shapes or from what it carries."""
     windows, inputs, carried = interface.windows, interface.inputs, interface.columns
-    past: tuple[Any, ...] = ()
-    static: int | None = 0
+    past: tuple[Any, ...] = (None,)
+    static = 0
     if "past" in inputs:
         past = tuple(inputs["past"].shape[2:])
         static = inputs["static"].shape[1] if "static" in inputs else 0
     elif carried is not None:
         past, static = (len(carried.past),), len(carried.static)
-    else:
-        static = None
-    if static is None or None in past:
+    if None in (*past, static):
         raise ValueError(
             "The model does not say how many columns it takes, so a Rollout has no inputs. Put "
             "WindowedInput.of(dataset) into the model, or build it from keras.Input with a shape."
