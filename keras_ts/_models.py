@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -84,22 +84,13 @@ def variables_of(model: keras.Model) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(map(id, model.trainable_variables)), tuple(map(id, model.non_trainable_variables))
 
 
-@dataclass(frozen=True)
-class _Compiled:
-    """A compiled model; of a tuple, Keras would make a part of the model."""
-
-    key: Any
-    run: Run
-
-
 def _compiled_run(model: keras.Model) -> Run:
     """Return a function that runs the model, which is compiled once."""
     key = bool(model.run_eagerly), model.jit_compile, *variables_of(model)
-    compiled = getattr(model, _ATTRIBUTE, None)
-    if compiled is None or compiled.key != key:
-        compiled = _Compiled(key, runner(model))
-        setattr(model, _ATTRIBUTE, compiled)
-    return compiled.run
+    if not hasattr(model, _ATTRIBUTE):
+        setattr(model, _ATTRIBUTE, lru_cache(1)(lambda _: runner(model)))
+    run: Run = getattr(model, _ATTRIBUTE)(key)
+    return run
 
 
 def _rows(inputs: Any, begin: int, end: int) -> Any:

@@ -106,7 +106,7 @@ class History:
 
     @property
     def rows(self) -> IntArray:
-        """Positions of the last rows in the panel, ``(chosen, reach)``; first ones are repeated."""
+        """Positions of the last rows, ``(chosen, reach)``; a short series repeats its first."""
         ends, begins = self.panel.offsets[1:][self.chosen], self.panel.offsets[:-1][self.chosen]
         rows = ends[:, None] + np.arange(-self.windows.geometry.reach, 0)
         return np.maximum(rows, begins[:, None])

@@ -126,7 +126,6 @@ class Plan:
         else:
             values, present = self._of_array(future, names)
             inside = present
-        read = collapsed(names, history.windows.categories)
         if np.isinf(values).any():
             place, step, column = np.argwhere(np.isinf(values))[0]
             number = int(history.chosen[place])
@@ -151,6 +150,7 @@ class Plan:
         filled = present & (closing | np.isfinite(values).all(axis=2))
         missing = ~filled[:, :steps].all(axis=1)
         if missing.any():
+            read = collapsed(names, history.windows.categories)
             series = history.panel.series(int(history.chosen[missing.argmax()]))
             raise ValueError(
                 f"future has missing values of the columns {_checks.shown(read)} in the rows that "
@@ -345,8 +345,7 @@ class Plan:
         within = (times > after[series, 0]) & (times < after[series, -1])
         off = (flat < 0) & (series >= 0) & within
         if off.any():
-            rows_off = np.flatnonzero(off)
-            row = int(rows_off[series[rows_off].argmin()])
+            row = int(np.flatnonzero(off)[series[off].argmin()])
             number = int(series[row])
             raise ValueError(
                 f"future has a row of {panel.series(number)} at {clock.written(row)}, which is "
