@@ -84,22 +84,21 @@ class ChangeableSeries:
             column = self._columns[shifted.column]
             derived = shifted.derived(column.values, new[shifted.source], later, self.series)
             new[shifted.column] = column.as_stored(derived)
-        # NaN differs from itself.
-        places = {
-            c: np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
-            for c, values in new.items()
-        }
-        if self.panel.given is not None:
+        changes = {}
+        for c, values in new.items():
+            # NaN differs from itself.
+            at = np.flatnonzero((values != self._columns[c].values) & np.isfinite(values))
             # Rows that fill a gap in time were not given, and have no value to change.
-            places = {c: np.searchsorted(self.panel.given, at) for c, at in places.items()}
+            rows = at if self.panel.given is None else np.searchsorted(self.panel.given, at)
+            changes[c] = rows, values[at]
         items = []
         for number, item in enumerate(self._items):
             begin, end = self._item_offsets[number : number + 2]
             writes = {}
-            for c, at in places.items():
+            for c, (rows, values) in changes.items():
                 # Rows can be out of order only in a long frame, which is the only item then.
-                here = at[np.searchsorted(at, begin) : np.searchsorted(at, end)]
-                writes[self._names[c]] = (self._rows[here] - begin, new[c][here])
+                here = slice(*np.searchsorted(rows, (begin, end)))
+                writes[self._names[c]] = (self._rows[rows[here]] - begin, values[here])
             items.append(_written(item, writes))
         return self._as_given(items)
 

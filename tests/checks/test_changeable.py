@@ -114,6 +114,18 @@ def test_columns_by_number():
     assert (new[:10] == series[:10]).all()
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("kind", ["raised", "lowered", "shuffled"])
+def test_filled_gaps_in_time_move_no_value(library, kind):
+    filled = FRAME[["day", "shop", "units"]].astype({"units": float})
+    filled.loc[[2, 3, 7, 13, 16], "units"] = np.nan
+    gapped = filled.dropna()
+    windows = WindowedSeries(3, id_column="shop", time_column="day", missing="mask")
+    found = ChangeableSeries(LIBRARIES[library](gapped), windows).changed(4, kind)
+    expected = ChangeableSeries(filled, windows).changed(4, kind)["units"]
+    assert plain(found)["units"].tolist() == expected[gapped.index].tolist()
+
+
 @given(st.lists(st.booleans(), min_size=12, max_size=40))
 def test_ends_of_holes(missing):
     series = np.where(missing, np.nan, np.arange(len(missing)))
