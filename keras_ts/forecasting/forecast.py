@@ -136,15 +136,15 @@ def forecast(
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
-        ValueError: The model is not built, is stateful, carries no windows or other ones, takes
-            windows of another length or other columns, or returns outputs that do not fit the
-            windows; the data have another frequency, or lack a column; ``future`` is missing, has
-            too few rows, or has rows of a series that ``series`` lacks; a series is too short, has
-            missing values in its last window, or has values too small to be squared; a forecast is
-            not finite, since the precision cannot hold it or the weights are not finite; ``steps``
-            goes past the horizon, and the model returns quantiles, does not forecast every column
-            that is not known ahead, or draws random numbers without a seed; or ``num_samples`` is
-            given, and the model was not calibrated with ``joint=True``.
+        ValueError: The model is not built, is stateful, carries no windows or others than
+            ``windows``, takes windows of another length or other columns, or returns outputs that
+            do not fit the windows; the data have another frequency, or lack a column; ``future`` is
+            missing, has too few rows, or has rows of a series that ``series`` lacks; a series is
+            too short, has missing values in its last window, or has values too small to be squared;
+            a forecast is not finite, since the precision cannot hold it or the weights are not
+            finite; ``steps`` goes past the horizon, and the model returns quantiles, does not
+            forecast every column that is not known ahead, or draws random numbers without a seed;
+            or ``num_samples`` is given, and the model was not calibrated with ``joint=True``.
     """
     interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))

@@ -170,16 +170,12 @@ class History:
         gaps[:, 0] = False
         return gaps
 
-    def _named(self, number: int) -> str:
-        """Return the name of a series for errors; a single one is called "series"."""
-        return "series" if self.panel.single else self.panel.series(number)
-
     def _why_broken(self, place: int) -> tuple[str, str]:
         """Return what the last window of a chosen series lacks, and what to do."""
         panel, inputs = self.panel, self.windows.handling.inputs
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing()[place]
         infinite = self._missing(infinite=inputs)[place].any(axis=1)
-        name = self._named(int(self.chosen[place]))
+        name = panel.series(int(self.chosen[place]))
         if inputs and infinite.any():
             row = int(rows[infinite.argmax()])
             # Filled gaps move positions, so the timestamp is shown.
@@ -220,7 +216,7 @@ class History:
     def _why_short(self, number: int) -> tuple[str, str]:
         """Return by how much a series is too short, and what to do."""
         windows, rows = self.windows, int(self.panel.lengths[number])
-        short = f"{self._named(number)} is too short: "
+        short = f"{self.panel.series(number)} is too short: "
         if windows.min_inputs is not None:
             return (
                 f"{short}it has {rows} rows, and windows with min_inputs={windows.min_inputs} need "

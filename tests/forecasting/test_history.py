@@ -127,7 +127,7 @@ def test_an_infinite_value_in_the_last_window_is_refused_where_a_missing_one_is_
 @pytest.mark.parametrize("missing", ["mask", "keep"])
 def test_an_infinite_value_in_an_array(missing):
     model = adding(WindowedSeries(4, 2, missing=missing).build(np.arange(20.0)))
-    says = "^series has an infinite value in its last window, at position 8. Correct it, write NaN"
+    says = "^the series has an infinite value in its last window, at position 8. Correct it"
     with pytest.raises(ValueError, match=says):
         forecast(model, np.r_[np.arange(8.0), np.inf, 9.0])
 
