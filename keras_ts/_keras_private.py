@@ -70,8 +70,7 @@ def serialized_loss(loss: Any) -> dict[str, Any]:
     """Return a loss as a file has it, with the ``delta`` that Keras's ``Huber`` leaves out."""
     entry: dict[str, Any] = keras.losses.serialize(loss)
     if isinstance(loss, keras.losses.Huber):
-        settings = getattr(loss, "_fn_kwargs", {})
-        entry["config"] = {**settings, **entry["config"]}
+        entry["config"] = {**getattr(loss, "_fn_kwargs", {}), **entry["config"]}
     return entry
 
 

@@ -65,9 +65,8 @@ def point_pairs(owner: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any, Any]:
 def per_window(values: Any, counted: Any, axes: int = 1) -> tuple[Any, Any]:
     """Return each window's mean over the values that count, and 1, or 0 if none counts."""
     # ``values`` are 0 where they do not count. Both are averaged over all axes but the first
-    # ``axes``, those of a mask: ``counted`` may lack an axis of quantiles.
-    # Without missing values the shares are 1, and a division by 1 changes no bit.
-    # Half precision cannot hold large counts.
+    # ``axes``, those of a mask: ``counted`` may lack an axis of quantiles. Without missing values
+    # the shares are 1, and a division by 1 changes no bit. Half precision holds no large counts.
     exact = keras.backend.result_type(values.dtype, "float32")
     shares = ops.cast(_mean_from(ops.cast(counted, exact), axes), values.dtype)
     values = _mean_from(values, axes)

@@ -88,7 +88,7 @@ def pair_of(share: float, levels: Sequence[float]) -> tuple[int, int]:
     for coverage, places in pairs.items():
         if abs(coverage - share) < NEAR:
             return places
-    can = f"It has the levels of coverage={list(pairs)}." if pairs else "It has no symmetric pair."
+    can = f"Its levels allow coverage={list(pairs)}." if pairs else "It has no symmetric pair."
     raise ValueError(
         f"coverage={_checks.shown(share)} needs the levels {list(outer_levels(share))}, and the "
         f"model gives {list(levels)}. {can}"

@@ -1,9 +1,8 @@
 """Finds columns that copy a target's later values, or hold a target in disguise.
 
-A copy was made from a target beforehand, by a shift. ``check_leakage`` changes it with the target,
-since an unchanged copy would hide the leak. A disguise is a column of which the target is a smooth
-function, such as the day's customers, or sales with tax, which are not known before the day. Among
-the columns known ahead, it makes held-out forecasts look perfect, and no changed target moves them.
+A copy was made from a target by a shift: ``check_leakage`` changes it with the target, since it
+would otherwise hide the leak. A disguise is a column of which the target is a smooth function, such
+as the day's customers: among the columns known ahead, it makes held-out forecasts look perfect.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,8 @@
 """Exports a model and runs the exported file, before anyone relies on it.
 
-An export may succeed and compute something else: ONNX and OpenVINO files made from PyTorch unroll a
-recurrent layer's loop for one length, and run that many steps at any other; a converter may misread
-the test for missing values. So the check runs the file in its own runtime, and compares it with the
-model: at two lengths if the model takes any, and with missing values if the model masks them.
+An export may succeed and compute something else: a converter may unroll a recurrent layer's loop
+for one length, or misread the test for missing values. So the check runs the file in its own
+runtime, at two lengths if the model takes any, and with missing values if the model masks them.
 """
 
 import functools

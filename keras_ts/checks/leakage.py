@@ -74,7 +74,7 @@ class LeakageReport:
         if not self.ahead:
             lines = [
                 f"Does not look ahead: none of {self.forecasts} forecasts moved when values after "
-                f"their origins changed, in {self.passes} passes.",
+                f"their origins changed, in {self.passes} passes."
             ]
         else:
             of = "" if self.series is None else f" of series {self.series!r}"

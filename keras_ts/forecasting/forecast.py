@@ -251,7 +251,7 @@ class Prepared:
             if stuck:
                 self.notes.append(
                     f"Intervals have hardly any width in {len(stuck)} of {len(values)} series, the "
-                    f"first {panel.series(stuck[0])}, beside the errors beyond them: sample paths "
+                    f"first {panel.series(stuck[0])}, but errors exceed them by far: sample paths "
                     "rest on few errors there, and the probabilities of totals may be far off. "
                     "Compare them with past totals."
                 )

@@ -1,11 +1,8 @@
 """``Loop``: a layer that calls a model on its own outputs, one horizon per round.
 
-After each round, the outputs and the columns known ahead are appended to the inputs, and the next
-round reads the window that ends there. ``forecast`` compiles the layer, once for each model and
-shape, and ``Rollout`` saves and exports it.
-
-Each round appends to the inputs and to the forecast, and drops as many rows in front: converters to
-ONNX support concatenation, but no update in place.
+``forecast`` compiles the layer, and ``Rollout`` saves and exports it. A round appends outputs and
+columns known ahead to the inputs, and drops as many rows in front: converters to ONNX support
+concatenation, but no update in place.
 """
 
 import math

@@ -30,6 +30,8 @@ class Sampling:
     def of(cls, interface: Interface, num_samples: Any, seed: Any) -> Self | None:
         """Return the checked settings; None without ``num_samples``."""
         if num_samples is None:
+            if seed is not None:
+                raise ValueError(f"seed is for num_samples: pass both. Received: seed={seed!r}.")
             return None
         count = _checks.integer("num_samples", num_samples, 1)
         if (paths := paths_of(interface)) is None or interface.quantiles is None:

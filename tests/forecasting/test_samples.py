@@ -252,6 +252,7 @@ def test_what_cannot_be_drawn_is_refused(model):
         ({"num_samples": 0}, ValueError, "num_samples must be >= 1"),
         ({"num_samples": 5.0}, TypeError, "num_samples must be an integer"),
         ({"num_samples": 5, "seed": -1}, ValueError, "seed must be >= 0"),
+        ({"seed": 1}, ValueError, "seed is for num_samples"),
         ({"num_samples": 5, "steps": 4}, ValueError, "goes past horizon=3"),
     ]
     for arguments, kind, message in rows:

@@ -128,7 +128,7 @@ def test_margins_that_have_moved_are_read_off_the_scores():
         (
             {"coverage": 0.8, "quantiles": [0.2, 0.5, 0.8]},
             ValueError,
-            r"It has the levels of coverage=\[0.6",
+            r"Its levels allow coverage=\[0.6",
         ),
         ({"coverage": 0.8, "quantiles": [0.5]}, ValueError, "It has no symmetric pair"),
         ({"coverage": 0.8, "targets": -1}, ValueError, "targets"),
