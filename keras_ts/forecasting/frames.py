@@ -123,6 +123,11 @@ def with_plan_alone(
     if not rows:
         return forecast
     if times is not None:
+        if times not in plan.columns:
+            raise ValueError(
+                f"future lacks time_column={times!r}, which the rows of NaN need for "
+                f"{_checks.shown(list(rows))}. Add it, or leave these series out."
+            )
         plan = plan.sort(times)
     for row, name in enumerate(plan[ids].to_list()):
         if name in rows:
