@@ -170,9 +170,8 @@ class Interface:
         stateful = [layer.name for layer in layers_within(model) if getattr(layer, "stateful", 0)]
         if stateful:
             raise ValueError(
-                f"The layers {stateful} are stateful: they carry a state from one window into the "
-                "next, so a forecast would depend on every call before it. Build the model with "
-                "stateful=False and the same weights."
+                f"The layers {stateful} are stateful, so a forecast would depend on every call "
+                "before it. Build the model with stateful=False and the same weights."
             )
         outputs = getattr(model, "outputs", None) or [None]
         if len(outputs) > 1 or isinstance(getattr(model, "output", None), dict | list | tuple):

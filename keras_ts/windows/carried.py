@@ -92,7 +92,7 @@ class Carried:
                 shared = set(ours or ()) & set(theirs or ())
                 ours, theirs = ({c: texts[c] for c in shared} for texts in (ours, theirs))
             if name == "holidays":
-                # Later data may have the same holidays in further years.
+                # Only names are compared, since later data has the dates of other years.
                 ours, theirs = (
                     {
                         place: [*of["days"], *of.keys() - {"years", "days"}]

@@ -95,7 +95,7 @@ class DirectRidge:
         self.lines = [of_target.line() for of_target in sums]
 
     def predict(self, validation: WindowBlocks, block: Block) -> Array:
-        """Return forecasts ``(windows, steps, targets)``, NaN where a target's inputs lack."""
+        """Return forecasts ``(windows, steps, targets)``, NaN where a target lacks inputs."""
         forecast = np.empty(block.actual.shape)
         for places, target, rows in self._rows(validation, block):
             y = self.lines[target].at(rows.window, rows.ahead)

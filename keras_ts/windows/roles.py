@@ -181,9 +181,7 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
     for part, expected in columns.by_part().items():
         if list(names[part]) != expected:
             raise ValueError(
-                f"columns[{part!r}] must be {expected} for windows with target_columns="
-                f"{spec.target_columns!r}, future_columns={spec.future_columns!r}, "
-                f"static_columns={spec.static_columns!r} and calendar={spec.calendar!r}. "
+                f"columns[{part!r}] must be {expected} by the settings of the windows. "
                 f"Received: {list(names[part])}."
             )
     return columns

@@ -303,9 +303,8 @@ def _border(panel: FlatSeries, at: Any) -> IntArray:
         if not 0 < abs(position) < longest:
             dated = panel.clock is not None and panel.clock.times.dtype.kind == "M"
             raise ValueError(
-                f"at={position} is outside the series: a border lies between 1 and "
-                f"{longest - 1}, or from the end between -1 and {1 - longest}. The longest series "
-                f"has {longest} positions."
+                f"at={position} is outside the series: the longest has {longest} positions, so a "
+                f"border lies between 1 and {longest - 1}, or from the end, -1 and {1 - longest}."
                 + (" An int is a position: write a date as '2024-05-31'." if dated else "")
             )
         return np.minimum(position, lengths) if position > 0 else np.maximum(lengths + position, 0)

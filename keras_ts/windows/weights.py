@@ -29,7 +29,7 @@ class WindowWeights:
     of_series: Array | None = None  # float32; None for 1.
 
     def of(self, windows: IntArray, unknown: BoolArray | None = None) -> Array:
-        """Return the weights of windows by number; ``unknown`` marks windows without a value."""
+        """Return the weights of windows by number; ``unknown`` marks those without input values."""
         parts: list[Array] = []
         if self.of_windows is not None:
             parts.append(self.of_windows[windows])
@@ -134,8 +134,7 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
         series = int(unfit.argmax())
         lagged = "one position to the next" if lag == 1 else f"a position to the one {lag} later"
         raise ValueError(
-            f"weighting={weighting!r}: {panel.series(series)} moves by {scales[series]:.2g} "
-            f"from {lagged}, and the inverse of this change does not fit float32. Convert the "
-            "series to other units."
+            f"weighting={weighting!r}: {panel.series(series)} moves by {scales[series]:.2g} from "
+            f"{lagged}, of which float32 holds no inverse. Convert the series to other units."
         )
     return weights.astype(np.float32)

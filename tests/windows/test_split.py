@@ -142,13 +142,9 @@ def test_times_of_a_zone_with_summer_time(polars, freq, local, border):
 @pytest.mark.parametrize(
     ("at", "error", "says"),
     [
-        (0, ValueError, "at=0 is outside the series: a border lies between 1 and 99"),
+        (0, ValueError, "at=0 is outside the series: .* a border lies between 1 and 99"),
         (100, ValueError, "at=100 is outside"),
-        (
-            -100,
-            ValueError,
-            "at=-100 is outside the series: a border .* between -1 and -99",
-        ),
+        (-100, ValueError, "at=-100 is outside the series: .* from the end, -1 and -99"),
         (1.0, ValueError, "a fraction lies between 0 and 1"),
         (float("nan"), ValueError, "a fraction lies between 0 and 1"),
         ([80, 60], ValueError, "at must increase"),
@@ -233,7 +229,7 @@ def test_a_date_written_as_a_number_is_told_of():
         dated.split(pd.DataFrame({"t": days, "v": 1.0}), 20240115)
     for frame in (pd.DataFrame({"t": range(30), "v": 1.0}), np.zeros(30)):
         windows = dated if isinstance(frame, pd.DataFrame) else WindowedSeries(3)
-        with pytest.raises(ValueError, match=r"has 30 positions\.$"):
+        with pytest.raises(ValueError, match=r"from the end, -1 and -29\.$"):
             windows.split(frame, 20240115)
 
 

@@ -134,15 +134,14 @@ def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> Non
     if len(steps) and steps.min() > np.timedelta64(1, "D"):
         raise ValueError(
             f"calendar={places[0]!r} marks days, and the rows of the series are {steps.min()} or "
-            "more apart. Leave it out, or name in future_columns a column with the number of "
-            "holidays in each step."
+            "more apart. Leave it out, or count holidays by step in a column of future_columns."
         )
 
 
 def _columns(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None = None) -> Array:
     """Return the two columns of each cycle at every row of a panel."""
     numbers = None if all(map(by_clock, cycles)) else _numbers(panel, cycles, spec)
-    return waves(cycles, panel.clock and panel.clock.shown, numbers)
+    return waves(cycles, None if panel.clock is None else panel.clock.shown, numbers)
 
 
 def _numbers(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None) -> Array:

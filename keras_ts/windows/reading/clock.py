@@ -36,8 +36,7 @@ class Zone:
     """The time zone of a column."""
 
     info: tzinfo | str  # The zone: a ``tzinfo`` for pandas, else its name.
-    # The library of the column, by its name in narwhals; "pandas" has its own type of timestamps.
-    library: str
+    library: str  # The library of the column, by its name in narwhals.
 
     def stamps(self, utc: Array) -> Array:
         """Return timestamps with their offset from UTC, as objects of pandas or of Python."""
@@ -198,9 +197,9 @@ class Clock:
             ) from None
         if aware and not self.zones:
             raise TypeError(
-                f"at={at!r} has a time zone, and the time column has none. Pass it without a zone, "
-                "as a local time of the column, or give the column its zone, with dt.tz_localize "
-                "in pandas or dt.replace_time_zone in polars."
+                f"at={at!r} has a time zone, and the time column has none. Pass at without a zone, "
+                "or give the column its zone: dt.tz_localize in pandas, dt.replace_time_zone in "
+                "polars."
             )
         if self.local_times is None or aware:
             places = self._places(self.times, moment)

@@ -23,7 +23,7 @@ from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowS
 
 Spec = TypeVar("Spec", bound=WindowSpec)
 
-# The most ids, categories or frequencies that are printed, and rows that are counted at once.
+# Items that are printed of a list with at least two more, and rows that are counted at once.
 _SHOWN, _BLOCK = 3, 1 << 20
 
 

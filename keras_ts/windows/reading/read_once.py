@@ -35,7 +35,7 @@ class Frames:
     """One frame, or a list with the same columns; ids, times and texts are read only once."""
 
     def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
-        """Open the frames; the settings name the columns of ids and timestamps."""
+        """Open the frames; unless ``in_order``, rows are then sorted by time in each series."""
         self.given, self.listed = frames, isinstance(frames, list | tuple)
         if self.listed and spec.id_column is not None:
             raise ValueError(
@@ -60,7 +60,7 @@ class Frames:
         return part
 
     def read(self, spec: WindowSpec) -> FlatSeries:
-        """Return the series, with the roles of columns and the treatment of gaps of ``spec``."""
+        """Return the series, with the roles of columns and gaps treated as ``spec`` says."""
         features = self.features
         texts = [partial(self._text, number) for number in range(len(self.tables))]
         unseen = spec.unseen if spec.categories else None
@@ -89,7 +89,7 @@ class Frames:
         return replace(filled, columns=columns)
 
     def _read(self, features: tuple[str, ...], columns: Columns, spec: WindowSpec) -> FlatSeries:
-        """Return the series without their gaps; refuse unfit values, ids and timestamps."""
+        """Read the series; refuse unfit values, ids and times, but do not look for gaps in time."""
         static = collapsed(columns.static, spec.categories)
         varying = [name for name in features if name not in static]
         read = []
@@ -194,8 +194,7 @@ class _Series(NamedTuple):
             count = int(missing.sum())
             raise ValueError(
                 f"id_column={column.name!r} has {count} missing value{'s' * (count > 1)}, the "
-                f"first in row {int(missing.argmax())}. Fill in the id of every row, or drop such "
-                "rows."
+                f"first in row {int(missing.argmax())}. Fill in the ids, or drop such rows."
             )
         lengths = np.bincount(codes, minlength=len(labels))
         rows = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
@@ -265,9 +264,8 @@ class Arrays:
             for argument in COLUMN_SETTINGS:
                 if getattr(spec, argument) is not None:
                     raise ValueError(
-                        f"{argument}={getattr(spec, argument)!r} needs a series of shape "
-                        "(time, columns). Received one of shape (time,): reshape it to (time, 1), "
-                        f"or leave {argument} out."
+                        f"{argument}={getattr(spec, argument)!r} needs an array (time, columns). "
+                        f"Received (time,): reshape it to (time, 1), or leave {argument} out."
                     )
             return FlatSeries(self.values, self.offsets, self.single)
         names = range(self.values.shape[1])

@@ -28,10 +28,10 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.spec import WindowSpec
 
-# The most missing rows of a series: this many times its rows, or this many if that is more. A
+# The most missing rows of a series: this multiple of its rows, or this number if it is larger. A
 # single wrong timestamp, decades away, would otherwise fill the memory.
 _MOST_TIMES, _ALWAYS = 10, 1000
-# How many frequencies are tried: those with the most rows.
+# How many frequencies, those with the most rows, are tried as the common grid.
 _MOST_TRIED = 3
 # Rows on days off may be errors if at most one row in this many is on one.
 _SELDOM = 100
@@ -40,7 +40,7 @@ _MOST_ROWS = 1 << 22
 
 
 def with_missing_rows(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
-    """Return the panel with its gaps in time filled with rows of NaN; refuse gaps too long."""
+    """Return the panel with its gaps in time filled with rows of NaN; refuse too many."""
     if not len(panel.gaps):
         return panel
     clock: Any = panel.clock
@@ -69,14 +69,14 @@ def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
             warnings.warn(
                 f"time_column={spec.time_column!r} has {count:,} of {len(off):,} rows on a "
                 f"{days_off(week)}, the first on {clock.written(int(off.argmax()))}. So the "
-                "step is a day, and all others of these days are missing. If such rows are wrong, "
+                "step is a day, and all other such days are missing rows. If the rows are wrong, "
                 f"drop them: then the step is a {week.removesuffix('s')}.",
                 stacklevel=2,
             )
 
 
 def day_off(clock: Clock, frequency: str) -> str:
-    """Return the first time outside the working week of ``frequency``, such as "1 weekday"."""
+    """Return the first time outside a working week, such as "1 weekday"; "" if there is none."""
     mask = WEEKS.get(f"{frequency.removeprefix('1 ')}s")
     if mask is None or clock.times.dtype.kind != "M":
         return ""
@@ -184,9 +184,8 @@ def _refuse_many(
         f"time_column={spec.time_column!r} has a gap from {clock.written(row - 1)} to "
         f"{clock.written(row)} in {panel.series(number)}, whose steps are "
         f"{str(clock.frequencies[number])!r}: {missing[number]:,} rows would be missing, beside "
-        f"{end - begin:,} that are given. At most {_MOST_TIMES} missing rows for each given one "
-        f"are filled in, or {_ALWAYS:,} in all. If a timestamp is wrong, correct it or drop "
-        "its row; else insert the missing rows."
+        f"{end - begin:,} that are given. At most {_MOST_TIMES} for each given one are filled in, "
+        f"or {_ALWAYS:,} in all. Correct or drop a wrong timestamp, or insert the missing rows."
     )
 
 

@@ -50,7 +50,7 @@ CASES = [
     ({}, [np.zeros((9, 2)), np.zeros((9, 3))], ValueError, "must have the same columns"),
     ({"target_columns": 2}, np.zeros((9, 2)), ValueError, "target_columns=2 is not in the series"),
     ({"target_columns": "a"}, np.zeros((9, 2)), ValueError, "has columns 0..1"),
-    ({"target_columns": 0}, np.zeros(9), ValueError, r"needs a series of shape \(time, columns\)"),
+    ({"target_columns": 0}, np.zeros(9), ValueError, r"needs an array \(time, columns\)"),
     ({"id_column": "a"}, np.zeros(9), ValueError, "needs a pandas or polars frame"),
     ({"future_columns": [0, 1]}, np.zeros((9, 2)), ValueError, "leaves no column to forecast"),
     ({"static_columns": [0]}, distinct(9, 2), ValueError, "static_columns=0 changes within"),
