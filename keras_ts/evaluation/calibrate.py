@@ -234,10 +234,12 @@ def _error_paths(
         below.append(low - actual)
         above.append(actual - high)
         widths.append(half)
-    found = [np.concatenate(parts) for parts in (errors, below, above, widths)]
-    known = ~np.isnan(found[0]).all(axis=(1, 2))
+    made, low, high, half = map(np.concatenate, (errors, below, above, widths))
+    known = ~np.isnan(made).all(axis=(1, 2))
     rows = windows[known]
-    return ErrorPaths.of(*(values[known] for values in found), origins[rows], series[rows], keys)
+    return ErrorPaths.of(
+        made[known], low[known], high[known], half[known], origins[rows], series[rows], keys
+    )
 
 
 def _attached(

@@ -92,17 +92,6 @@ def compare(
     >>> report.best
     'theta'
 
-    Models with windows of their own, such as two lengths:
-
-    >>> parts = {n: WindowedSeries(n).split(course_series(), at=1000) for n in (10, 40)}
-    >>> models = {
-    ...     f"window of {n}": (keras.Sequential([keras.Input((n,)), keras.layers.Dense(1)]), *pair)
-    ...     for n, pair in parts.items()
-    ... }
-    >>> report = compare(models)
-    >>> report.windows
-    461
-
     Args:
         models: A model, a dict by name, or None to score only the baselines. Each value of the dict
             is a model; ``(model, train, validation)`` for a model with windows of its own; or a

@@ -57,10 +57,9 @@ class Entries:
     def __init__(self, models: Any, train: Any, validation: Any) -> None:
         named = _named(models)
         self.names = list(named)
-        if (train is None) != (validation is None):
-            missing = "train" if train is None else "validation"
-            raise ValueError(f"{missing} is None: pass both train and validation, or neither.")
-        shared = None if train is None else _parts("validation", train, validation)
+        shared = None
+        if not (train is None and validation is None):
+            shared = _parts("validation", train, validation)
         read = {(id(train), id(validation)): shared}
         by_model: dict[str, Parts] = {}
         self.models: dict[str, keras.Model] = {}
@@ -216,39 +215,25 @@ def _named(models: Any) -> dict[str, Any]:
     """Return, by name, models, (model, train, validation) and tables; or raise an error."""
     if models is None:
         return {}
-    kinds = "a model, (model, train, validation), or a table of forecasts"
     if _is_table(models):
         named = {"forecast": models}
-    elif isinstance(models, Mapping):
-        named = dict(models)
-    elif isinstance(models, list | str):
-        raise TypeError(
-            f"models must be {kinds}, or a dict of these by name. "
-            f"Received: {type(models).__name__}."
-        )
     else:
-        named = {"model": models}
-    if not named:
-        raise ValueError("models is an empty dict: put a model into it, or pass None for none.")
+        named = dict(models) if isinstance(models, Mapping) else {"model": models}
     for name, value in named.items():
         if not isinstance(name, str) or name in NAMES:
             raise ValueError(
                 f"models must have strings for keys, other than {', '.join(sorted(NAMES))}. "
                 f"Received: {_checks.shown(name)}."
             )
-        if isinstance(value, tuple):
-            if len(value) != 3:
-                raise ValueError(
-                    f"models[{name!r}] must be a model, (model, train, validation) or a table of "
-                    f"forecasts. Received a tuple of {len(value)}."
-                )
+        if isinstance(value, tuple) and len(value) == 3:
             named[name] = check_model(value[0], built=True), *value[1:]
         elif isinstance(unwrapped(value), keras.Model):
             named[name] = check_model(value, built=True)
         elif not _is_table(value):
             raise TypeError(
-                f"models[{name!r}] must be {kinds} (a frame, or a dict such as align returns). "
-                f"Received: {type(value).__name__}. Read a file first: pandas.read_csv(..., "
+                "models must be a model, (model, train, validation), a table of forecasts (a "
+                "frame, or a dict such as align returns), or a dict of these by name. Received: "
+                f"{type(value).__name__} for {name!r}. Read a file first: pandas.read_csv(..., "
                 "parse_dates=[...])."
             )
     return named

@@ -48,12 +48,11 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     the series that delay origins because ``actual`` has no value of them. Origins that the model
     has followed are ignored, so the same files may be passed each morning. Pass the forecasts of
     more mornings than the horizon has steps, and of one more for each day that rows may be late;
-    with fewer, no origin is ever complete. If nothing new has come, the copy equals ``model``. The
-    intervals in ``forecasts`` are taken to be those of ``model`` as it is, so call ``follow`` each
-    morning, and forecast with the result.
+    with fewer, no origin is ever complete. The intervals in ``forecasts`` are taken to be those of
+    ``model`` as it is, so call ``follow`` each morning, and forecast with the result.
 
-    The moved levels are saved with the model, beside the weights. A scorecard still holds, and says
-    since when the intervals follow. ``calibrate`` and ``fine_tune`` begin with unmoved levels.
+    The moved levels are saved with the model. A scorecard still holds, and says since when the
+    intervals follow. ``calibrate`` and ``fine_tune`` begin with unmoved levels.
 
     Example:
 
@@ -80,7 +79,7 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
             and the targets. It may hold earlier rows and further columns.
 
     Returns:
-        The copy, not compiled.
+        The copy, not compiled; it equals ``model`` if nothing new has come.
 
     Raises:
         TypeError: ``model`` is not a Keras model, or a table not a frame.

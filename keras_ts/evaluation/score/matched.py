@@ -22,7 +22,7 @@ class Keys:
     """The series and the time of each row of a table."""
 
     def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
-        self.name, self._times = table.name, table.times(time_column)
+        self._table, self._times = table, table.times(time_column)
         self._id_column = id_column
         self.labels, self.series = [0], np.zeros(len(self._times.values), np.int64)
         if id_column is not None:
@@ -72,7 +72,7 @@ class Keys:
                 "If it holds several series, forecasts and actual must have the same column of "
                 "ids; else keep one row for each time."
             )
-        raise ValueError(f"{self.name} has two rows for {self.example(row)}. {cure}")
+        raise ValueError(f"{self._table.name} has two rows for {self.example(row)}. {cure}")
 
     def example(self, row: int = 0) -> str:
         """Return the id and the time of a row in words."""
@@ -89,16 +89,14 @@ class Keys:
         times, zone = self._times.values[row : row + 1], self._times.zone
         return as_written((times if zone is None else zone.shown(times))[0])
 
-    def origins(
-        self, table: ForecastTable, fields: Fields, other: "Keys", frequency: str | None = None
-    ) -> IntArray:
+    def origins(self, fields: Fields, other: "Keys", frequency: str | None = None) -> IntArray:
         """Return the number of each row's origin, from 0 on, in time order, alike in all series."""
         # Steps are counted in ``frequency``; if None, in the frequency of both tables' times.
         if fields.origin is not None:
-            return np.unique(table.times(fields.origin).values, return_inverse=True)[1]
+            return np.unique(self._table.times(fields.origin).values, return_inverse=True)[1]
         if fields.step is None:
             return np.zeros(len(self.series), np.int64)
-        steps = table.steps(fields.step)
+        steps = self._table.steps(fields.step)
         return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
     def overlap(self, origins: IntArray) -> int:
@@ -128,18 +126,13 @@ class Keys:
         return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
 
     def steps(
-        self,
-        table: ForecastTable,
-        fields: Fields,
-        origins: IntArray,
-        other: "Keys",
-        frequency: str | None = None,
-        gap: int = 0,
-    ) -> IntArray:
+        self, fields: Fields, origins: IntArray, other: "Keys",
+        frequency: str | None = None, gap: int = 0,
+    ) -> IntArray:  # fmt: skip
         """Return the step of each row, from the table's column or counted from the origin."""
         if fields.step is not None:
-            return table.steps(fields.step)
-        given = None if fields.origin is None else table.times(fields.origin)
+            return self._table.steps(fields.step)
+        given = None if fields.origin is None else self._table.times(fields.origin)
         if given is not None and given.kind == self._times.kind:
             since = self._since(given.values, other, frequency) - gap
             # Else the column numbers runs, or its origin is the first day of a forecast.
@@ -203,11 +196,11 @@ class Names(NamedTuple):
         """Return the names in the windows, or else those that the tables suggest."""
         shared = [name for name in ahead.columns if name in came.columns and name != "step"]
         if windows is not None and windows.time_column is not None:
-            keys = [windows.id_column, windows.time_column]
             chosen = windows.target_columns
             targets = chosen if isinstance(chosen, tuple) else (chosen,)
             if chosen is None:
-                targets = tuple(name for name in shared if name not in keys)
+                named = (windows.id_column, windows.time_column)
+                targets = tuple(name for name in shared if name not in named)
             return cls(windows.id_column, windows.time_column, tuple(map(str, targets)))
         if "step" in ahead.columns:
             # A table of ``forecast``: keys, the step, and then the targets.
@@ -289,8 +282,8 @@ class Matched(NamedTuple):
         values = np.full((len(come), len(names.targets)), np.nan)
         values[come] = targets[places[come]]
         frequency, gap = (None, 0) if carried is None else (carried.frequency, carried.windows.gap)
-        origins = keys.origins(ahead, fields, rows, frequency)
+        origins = keys.origins(fields, rows, frequency)
         keys.refuse_twice(origins)
-        steps = keys.steps(ahead, fields, origins, rows, frequency, gap)
+        steps = keys.steps(fields, origins, rows, frequency, gap)
         made = ahead.forecasts(fields)
         return cls(names, fields, keys, rows, counted, come, values, made, origins, steps)

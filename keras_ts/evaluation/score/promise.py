@@ -26,7 +26,7 @@ _FEWEST_SERIES = {"mae": 1.0, "mase": 0.9}
 def coverage(rows: Rows, overlap: int) -> Iterator[str]:
     """Yield what share of values the outer quantiles held, if there are several origins."""
     # The targets of ``overlap`` origins in a row overlap.
-    rows = rows.only(np.isfinite(rows.actual).any(axis=1))
+    rows = rows.only(np.logical_or.reduce(np.isfinite(rows.actual), axis=1))
     origin, levels = rows.columns["origin"], rows.levels
     if levels is None or len(levels) < 2 or len(np.unique(origin)) < 2:
         return
@@ -86,7 +86,6 @@ def judged(card: Scorecard, rows: Rows) -> tuple[str | None, str]:
             f"The model was judged at {promised['origins']} origins only: a range of errors over "
             f"{longest} steps needs at least {fewest}."
         )
-    expected = expected.any(axis=1)
     errors, steps, left_out, lacking = _compared(by, rows.columns, losses, expected, longest)
     if not len(errors):
         return None, lacking
@@ -108,7 +107,7 @@ def _compared(
     by: str, columns: Mapping[str, Array], losses: Array, expected: BoolArray, longest: int
 ) -> tuple[Array, IntArray, int, str]:
     """Return origins' errors and last steps, the number of origins left out, and why, in words."""
-    # ``expected`` is True for rows that have an error once they come. The arrays below have a row
+    # ``expected`` is True where there is an error once the row comes. The arrays below have a row
     # for each origin and a column for each step. Steps count from 1; all beyond ``longest`` share
     # a column.
     origins, steps = columns["origin"], np.minimum(columns["step"], longest + 1)
@@ -119,10 +118,10 @@ def _compared(
         return np.bincount(places, weights, shape[0] * shape[1]).reshape(shape)
 
     known = ~np.isnan(losses)
-    rows = summed(known.any(axis=1))
+    rows = summed(np.any(known, axis=1))
     forecast = summed(np.ones(len(origins))) > 0
     complete = forecast.sum(axis=1) == np.where(forecast, np.arange(shape[1]), 0).max(axis=1)
-    series = len(set(columns["series"][expected].tolist()))
+    series = len(set(columns["series"][expected.any(axis=1)].tolist()))
     needed = int(np.ceil(_FEWEST_SERIES[by] * series))
     # A step without any row (a holiday) is skipped; a step that lacks some rows ends its origin.
     ended = np.cumsum((rows > 0) & (rows < needed), axis=1) > 0

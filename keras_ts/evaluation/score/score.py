@@ -105,18 +105,15 @@ def score(
     With ``filepath``, the report says if the forecasts are as good as the model's scorecard
     promised. The scorecard has the range in which the mean error over the first 1, 2, ... steps lay
     at 95 % of the held-out origins. The mean error over the steps that have come should lie in the
-    range for as many steps. With several origins, such as the last two weeks, the mean of their
-    errors is compared with the mean of their ranges, each origin weighted by its last step. A range
-    holds for single origins, which vary more than their mean, so ``"worse"`` is seldom a false
-    alarm: one bad day is not enough.
+    range for as many steps. With several origins, the mean of their errors is compared with the
+    mean of their ranges, each origin weighted by its last step. A range holds for single origins,
+    which vary more than their mean, so ``"worse"`` is seldom a false alarm.
 
     The scorecard promises the error of all series over the first steps of a forecast. So an origin
-    is compared only up to the first step that lacks the rows of some series. (For a MASE, one
-    series in ten may lack its row, since no series decides alone.) A step for which no row has
-    come, such as a holiday, is skipped. An origin is left out if ``forecasts`` lacks one of its
-    steps. There is no verdict if the model was judged at fewer than ten origins, or at fewer than
-    five times the last step that has come: origins closer than a horizon share steps, so their
-    errors vary too little.
+    is compared only up to the first step that lacks the rows of some series (for a MASE, of more
+    than one in ten). A step for which no row has come, such as a holiday, is skipped. An origin is
+    left out if ``forecasts`` lacks one of its steps. There is no verdict if the model was judged at
+    fewer than ten origins, or at fewer than five times the last step that has come.
 
     If ``forecasts`` has quantiles, the report says what share of values the outer ones held, with
     its 95 % interval, as ``compare`` does. That takes at least three origins, and twice as many as

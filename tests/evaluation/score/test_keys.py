@@ -44,8 +44,8 @@ def test_steps_and_origins_are_those_of_each_run(said):
     read = ForecastTable("it", frame.drop(columns=dropped[said]).assign(units=1.0))
     fields = Fields.of("it", read.columns, ["units"], "shop", "day")
     keys = Keys(read, "shop", "day")
-    origins = keys.origins(read, fields, keys)
-    assert keys.steps(read, fields, origins, keys).tolist() == frame["step"].tolist()
+    origins = keys.origins(fields, keys)
+    assert keys.steps(fields, origins, keys).tolist() == frame["step"].tolist()
     expected = np.unique(frame["origin"].to_numpy(), return_inverse=True)[1]
     assert origins.tolist() == expected.tolist()
 
@@ -75,7 +75,7 @@ def test_steps_are_counted_by_the_frequency(times, lacking):
     fields = Fields.of("it", read.columns, ["units"], None, "day")
     came = pd.DataFrame({"day": np.delete(times, list(lacking)) if lacking else times})
     rows = Keys(ForecastTable("rows", came), None, "day")
-    assert Keys(read, None, "day").origins(read, fields, rows).tolist() == (origin - 10).tolist()
+    assert Keys(read, None, "day").origins(fields, rows).tolist() == (origin - 10).tolist()
 
 
 def test_a_model_of_weekdays_has_no_weekends():
@@ -85,8 +85,8 @@ def test_a_model_of_weekdays_has_no_weekends():
     read = ForecastTable("it", frame)
     fields = Fields.of("it", read.columns, ["units"], None, "day")
     keys = Keys(read, None, "day")
-    assert keys.origins(read, fields, keys, "1 weekday").tolist() == [0] * 4
-    assert len(set(keys.origins(read, fields, keys).tolist())) == 2
+    assert keys.origins(fields, keys, "1 weekday").tolist() == [0] * 4
+    assert len(set(keys.origins(fields, keys).tolist())) == 2
 
 
 @pytest.mark.parametrize("lacking", [(), (14, 15)], ids=["whole", "two rows are missing"])
@@ -103,8 +103,8 @@ def test_steps_are_the_distances_from_origins(times, gap, lacking):
     fields = Fields.of("it", read.columns, ["units"], None, "day")
     rows = Keys(ForecastTable("rows", pd.DataFrame({"day": times})), None, "day")
     keys = Keys(read, None, "day")
-    origins = keys.origins(read, fields, rows)
-    assert keys.steps(read, fields, origins, rows, gap=gap).tolist() == step.tolist()
+    origins = keys.origins(fields, rows)
+    assert keys.steps(fields, origins, rows, gap=gap).tolist() == step.tolist()
 
 
 def test_each_series_has_steps_of_its_own_frequency():
@@ -117,8 +117,8 @@ def test_each_series_has_steps_of_its_own_frequency():
     fields = Fields.of("it", read.columns, ["units"], "shop", "day")
     came = pd.concat(pd.DataFrame({"shop": s, "day": d}) for s, d in (("b", weekly), ("a", daily)))
     keys, rows = Keys(read, "shop", "day"), Keys(ForecastTable("rows", came), "shop", "day")
-    origins = keys.origins(read, fields, rows)
-    assert keys.steps(read, fields, origins, rows).tolist() == 2 * [2, 3, 4, 5]
+    origins = keys.origins(fields, rows)
+    assert keys.steps(fields, origins, rows).tolist() == 2 * [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("origin", [3, 7], ids=["the first day of a forecast", "a number"])
@@ -128,5 +128,5 @@ def test_rows_are_counted_if_the_origin_is_none(origin):
     read = ForecastTable("it", pd.DataFrame({"origin": named, "day": days[3:], "units": 1.0}))
     fields = Fields.of("it", read.columns, ["units"], None, "day")
     keys = Keys(read, None, "day")
-    steps = keys.steps(read, fields, keys.origins(read, fields, keys), keys)
+    steps = keys.steps(fields, keys.origins(fields, keys), keys)
     assert steps.tolist() == [1, 2, 3, 4, 5, 6]
