@@ -149,14 +149,13 @@ class Judge:
                 f'by="{by}" needs a series that changes in train{over}. There, every series is '
                 f"missing, too short or constant: pass {cure}."
             )
-        windows = [np.flatnonzero(part.scored) for part in judgements]
-        pairs = list(zip(judgements, windows, strict=True))
-        series = np.concatenate([part.judged.ranges.series_of(at) for part, at in pairs])
-        flat = np.concatenate([part.judged.origins()[at] for part, at in pairs])
-        # The period scales MASE: with another period, errors are others.
+        parts = [part.judged for part in judgements]
+        series = np.concatenate([p.ranges.series_of(np.arange(p.count)) for p in parts])[scored]
+        flat = np.concatenate([part.origins() for part in parts])[scored]
+        # The period scales MASE, so it changes what is judged.
         fingerprint = hashlib.blake2b(str(period or "").encode(), digest_size=16)
-        for part in judgements:
-            fingerprint.update(part.judged.mark().encode())
+        for part in parts:
+            fingerprint.update(part.mark().encode())
         all_origins = judged.origins_at(series, flat)
         origins = judged.origins_at(series[counted], flat[counted])
         best = min(self.baselines, key=lambda name: float(tallies[name].metric(by)))
@@ -283,12 +282,10 @@ def _notes(
     if missing:
         yield f"{missing} of {total} {what} are missing, and count nowhere."
     for name in first.lacking:
-        lacking = sum(part.lacking[name] for part in judgements)
-        if lacking:
+        if lacking := sum(part.lacking[name] for part in judgements):
             yield f"{name} has no forecast of {lacking} {what}, which count nowhere."
     for name in first.crossing:
-        crossed = sum(part.crossing[name] for part in judgements)
-        if crossed:
+        if crossed := sum(part.crossing[name] for part in judgements):
             yield (
                 f"The quantiles of {name} cross at {crossed} of {total - missing} {what}, so its "
                 "intervals are wrong: end it in SortedQuantiles, and train it again."
