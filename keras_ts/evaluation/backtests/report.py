@@ -83,7 +83,7 @@ class BacktestReport(Report):
         Returns:
             A dict of columns of equal length, which has ``to_frame``: the one named by ``by``,
             ``mae``, ``rmse``, ``mase`` (scaled by ``scales``), ``smape`` (in per cent) and the
-            further columns of ``ComparisonReport.table``.
+            further metrics of ``ComparisonReport.table``.
         """
         if by is not None:
             known = ("fold", "step", "series", "seed")

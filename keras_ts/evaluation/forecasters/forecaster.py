@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
-from keras_ts._typing import Array, BoolArray
+from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.evaluation.forecasters.baselines import Baseline, Climatology, default_baselines
 from keras_ts.evaluation.forecasters.table import refuse_infinite
@@ -103,7 +103,10 @@ class SignedErrors:
             errors.append((error / _scales(block, self._floors)[:, None])[:, self._steps])
         of_levels = ranked(self._summed(np.concatenate(errors)), self.levels)
         lacking = np.isnan(of_levels[..., 0])
-        if lacking.any() and self._some_judged(lacking):
+        if lacking.any() and any(
+            (np.isfinite(self._summed(block.actual[:, self._steps])) & lacking).any()
+            for block in self._judged.blocks()
+        ):
             self.points.append(baseline.name)
             return None
 
@@ -117,13 +120,6 @@ class SignedErrors:
         """Return the total of values over steps if totals are judged, else the values."""
         present = np.isfinite(values)
         return totals(values, present) if self._total else np.where(present, values, np.nan)
-
-    def _some_judged(self, lacking: BoolArray) -> bool:
-        """Return True if a target that lacks errors, ``(steps, targets)``, has a judged value."""
-        return any(
-            bool((np.isfinite(self._summed(block.actual[:, self._steps])) & lacking).any())
-            for block in self._judged.blocks()
-        )
 
 
 def _scales(block: Block, floors: Array) -> Array:
