@@ -51,9 +51,9 @@ def compare(
     lucky, which would make the model look worse; so each that cannot be told from it raises the
     upper end.
 
-    If there are too few windows or series for an interval, the verdict is ``"is not judged
-    beside"``, and the report says how many an interval takes. With several models, the report also
-    compares each with the best model.
+    If there are too few windows for an interval, the verdict is ``"is not judged beside"``, and the
+    report says how many an interval takes. The interval of two to five series is about these series
+    alone. With several models, the report also compares each with the best model.
 
     If windows differ, or forecasts come as tables, all are judged only on the targets that each of
     them forecasts, and the report says how many there are. The baselines then read ``train`` and

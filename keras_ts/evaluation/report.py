@@ -15,7 +15,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
-from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
+from keras_ts.evaluation.arithmetic.verdict import ENDS, FEWEST, Origins, Skill, skills_by_series
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import METRICS, heading, is_rooted
@@ -56,13 +56,13 @@ class ComparisonReport(Report):
             use only the levels that all forecasters with quantiles have. Baselines get quantiles
             from their errors on the last third of the training part, the climatology from past
             values. The skill is 1 - error / error of the best baseline, by the measure ``by``. The
-            ends of its 95 % interval are NaN if windows or series are too few for one.
+            ends of its 95 % interval are NaN if windows are too few for one.
         by: The measure of the skill: ``"mae"``, ``"mase"``, ``"rmsse"``, ``"sql"``, or the name of
             one of ``metrics``.
         best: The name of the best baseline, the one with the lowest error by that measure.
         verdicts: A dict from the name of each model to its verdict against the best baseline:
-            ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, if windows or series are too
-            few for an interval, ``"is not judged beside"``.
+            ``"beats"``, ``"loses to"``, ``"cannot be told from"`` or, if windows are too few for an
+            interval, ``"is not judged beside"``.
         coverages: A dict from each model, or table of forecasts, that has quantiles to a tuple:
             ``asked`` (the share of values that should lie within its outer quantiles), ``share``
             (the share that did), ``low`` and ``high`` (the 95 % interval of ``share``), and
@@ -129,9 +129,9 @@ class ComparisonReport(Report):
             ``inputs`` (the least number in the class: 8 for 8 to 11) with ``windows`` (counted once
             for each target); and the metrics of ``table``. By inputs also ``coverage_low`` and
             ``coverage_high``, the coverage's 95 % interval; by series and target ``skill``,
-            ``skill_low``, ``skill_high`` and ``verdict`` (or ``"too few windows"``, ``"too few
-            series"``). The skill is over the best baseline of the table; on a target over the best
-            one there, in the column ``best``, by MAE if the target is constant in train.
+            ``skill_low``, ``skill_high`` and ``verdict`` (or ``"too few windows"``). The skill
+            is over the best baseline of the table; on a target over the best one there, in the
+            column ``best``, by MAE if the target is constant in train.
         """
         _checks.choice("by", by, ("step", "series", "target", "inputs")[self.total :])
         tallies = list(self._tallies.values())
@@ -252,7 +252,7 @@ class ComparisonReport(Report):
             **{heading(metric): self.table[metric] for metric in metrics},
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
-                "" if name == self.best else interval(of.low, of.high, f"too few {of.few}")
+                "" if name == self.best else interval(of.low, of.high, "too few windows")
                 for name, of in self._joint.of.items()
             ],
         }
@@ -267,7 +267,7 @@ class ComparisonReport(Report):
                 f"over {self.windows} windows{_panel(self._joint.origins)}."
             )
         skills = self._joint.of
-        few = [name for name in skills if skills[name].few == "windows"]
+        few = [name for name in skills if skills[name].few]
         if rivals := [name for name in few if name not in self.verdicts]:
             why = self._joint.origins.too_few(skills[rivals[0]])
             yield f"{', '.join(rivals)} cannot be judged: {why}."
@@ -313,13 +313,14 @@ class ComparisonReport(Report):
             rival += f", whose {heading(by)} is 0"
         elif skill.value < -1:
             figure += f" (its error is {one_decimal(1 - skill.value)} times as large)"
-        if np.isnan(skill.low):
+        if skill.few:
             few = origins.too_few(skill)
             seen = f" As seen, {figure}, {over}." if np.isfinite(skill.value) else ""
             return f"{name} {skill.verdict} {rival}: {few}.{seen}"
         if skill.value == -np.inf:
             return f"{name} {skill.verdict} {rival}, {over}."
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
+        ends += " for these series alone" * (1 < origins.num_series < FEWEST)
         return f"{name} {skill.verdict} {rival}: {figure}, {ends}, {over}."
 
     def _on_series(self, name: str) -> Iterator[str]:
@@ -379,10 +380,10 @@ class ComparisonReport(Report):
     def _verdicts_on_targets(self) -> dict[str, Array]:
         """Return the skills and verdicts of every forecaster on each target."""
         skills = [on.of[name] for name in self._tallies for on in self._on_targets]
-        few = [f"too few {skill.few}" if np.isnan(skill.low) else "" for skill in skills]
+        verdicts = ["too few windows" if skill.few else skill.verdict for skill in skills]
         return {
             **{key: np.array([getattr(of, end) for of in skills]) for key, end in ENDS.items()},
-            "verdict": np.array([why or of.verdict for why, of in zip(few, skills, strict=True)]),
+            "verdict": np.array(verdicts),
             "best": np.tile([on.best for on in self._on_targets], len(self._tallies)),
         }
 

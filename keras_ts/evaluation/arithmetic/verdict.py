@@ -4,6 +4,7 @@ Errors of neighbouring origins are correlated. So for one series, the interval o
 from the moving-block bootstrap of Künsch, *The jackknife and the bootstrap for general stationary
 observations*, Annals of Statistics 17 (1989), on a circle, so that each origin is equally likely.
 In a panel, the bootstrap draws series, and shocks that several series share widen the interval.
+Errors of fewer than six series are summed at each time: that interval is about these series alone.
 
 The interval is computed for the logarithm of the ratio of both mean errors, which treats both
 forecasters alike. It is studentized, and so needs fewer origins than an interval of percentiles.
@@ -45,14 +46,18 @@ class Skill(NamedTuple):
     value: Any  # a number, or ``(series,)`` for skills on single series, like ``low`` and ``high``
     low: Any
     high: Any
-    few: str = ""  # what is too few for an interval: "windows" or "series"
     stretch: Any = 1  # the length of a block
+
+    @property
+    def few(self) -> Any:
+        """True if there are too few windows for an interval."""
+        return np.isnan(self.low)
 
     @property
     def verdict(self) -> Any:
         """The verdict as in ``ComparisonReport.verdicts``, or an array of those on each series."""
         verdicts = ["beats", "loses to", "is not judged beside"]
-        cases = [self.low > 0, self.high < 0, np.isnan(self.low)]
+        cases = [self.low > 0, self.high < 0, self.few]
         verdict = np.select(cases, verdicts, "cannot be told from")
         return verdict if verdict.ndim else verdict.item()
 
@@ -101,9 +106,7 @@ class Origins:
         return self.num_times < max(2 * self.overlap, 3)
 
     def too_few(self, skill: Skill) -> str:
-        """Say why a skill has no interval, with the numbers of series or origins."""
-        if skill.few == "series":
-            return f"there are {self.num_series} series, and an interval takes {FEWEST}"
+        """Say why a skill has no interval, with the number of origins."""
         there = f"there are {self.num_times} origins"
         if skill.stretch > 1:
             count = self.num_times // skill.stretch
@@ -133,17 +136,15 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     # With several seeds, ``errors`` are ``(seeds, count)``, and the variance between seeds widens
     # the interval. The other forecaster is the luckiest of ``rivals`` equally good ones, which
     # makes the skill too low. So the upper end is raised: its 2.5 % are divided by ``rivals``.
-    if origins.num_series == 1:
-        single = skills_by_series(errors, others, origins, rivals)
-        few = "windows" if np.isnan(single.low[0]) else ""
-        ends = float(single.value[0]), float(single.low[0]), float(single.high[0])
-        return Skill(*ends, few, int(single.stretch[0]))
     by_seed = np.atleast_2d(errors)
+    if origins.num_series < FEWEST:
+        # So few series do not show how series differ: the interval is about these alone.
+        sums = np.stack([np.bincount(origins.times, losses) for losses in (*by_seed, others)])
+        parts = _alone(sums[:-1, None], sums[-1:], origins.overlap, rivals)
+        return Skill(*(float(part[0]) for part in parts[:3]), int(parts[3][0]))
     errors = by_seed.mean(axis=0)
     ratios, rows = _compared(errors[None], others[None])
     value = float(1 - ratios[0])
-    if origins.num_series < FEWEST:
-        return Skill(value, np.nan, np.nan, "series")
     # A ratio of 0 has no logarithm, and a ratio that never changes has no spread.
     if not errors.any() or not others.any() or not rows.any():
         return Skill(value, value, value)
@@ -157,7 +158,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
         # Over few stretches, large shared shocks look like a better forecaster. Series that do not
         # differ at all count as one.
         if max(shared, moved, _ROUNDING**2) > spread**2:
-            return Skill(value, np.nan, np.nan, "windows", length)
+            return Skill(value, np.nan, np.nan, length)
         spread = np.sqrt(spread**2 + max(moved - shared, 0.0))
     # Stretches are few, so their shocks are drawn from Student's t distribution.
     draws = np.random.default_rng(1).standard_t(max(stretches - 1, 1), size=DRAWS)
@@ -183,7 +184,7 @@ def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int
             )
             for column, part in zip((value, low, high, stretch), parts, strict=True):
                 column[places] = part
-    return Skill(value, low, high, stretch=stretch)
+    return Skill(value, low, high, stretch)
 
 
 def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:

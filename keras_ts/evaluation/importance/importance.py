@@ -83,8 +83,7 @@ def importance(
     - ``"never changes in validation"``: no value changes, since the column is constant in each
       series (a static column: the same in all), or no other window has values to give. Nothing can
       be said about such a column.
-    - ``"too few windows for an interval"``, ``"too few series for an interval"``: fewer than six
-      stretches of time or series.
+    - ``"too few windows for an interval"``: fewer than six stretches of time.
 
     Columns with the same information share their importance. A model that reads one of two copies
     loses nothing without the other, and a model that reads both may lose little without either.

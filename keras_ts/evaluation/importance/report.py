@@ -21,7 +21,7 @@ MATTERS, MISLEADS = "matters", "misleads"
 NOISE = "cannot be told from noise"
 UNUSED, UNUSED_BY_MEDIAN = "the model does not use it", "the median does not use it"
 NEVER_CHANGES = "never changes in validation"
-TOO_FEW = "too few {} for an interval"
+TOO_FEW = "too few windows for an interval"
 
 # The sentences on one column, and on several columns, by their verdict.
 _SENTENCES = {
@@ -37,8 +37,7 @@ _SENTENCES = {
         "{} never changes in validation, so nothing can be said about it.",
         "{} never change in validation, so nothing can be said about them.",
     ),
-    TOO_FEW.format("windows"): ("{}: too few windows for an interval.",) * 2,
-    TOO_FEW.format("series"): ("{}: too few series for an interval.",) * 2,
+    TOO_FEW: ("{}: too few windows for an interval.",) * 2,
 }
 
 
@@ -161,8 +160,8 @@ class Row:
         self.verdict, self.interval = verdict or "", ""
         if verdict is None:
             verdict = MATTERS if self.low > 0 else MISLEADS if self.high < 0 else NOISE
-            self.verdict = TOO_FEW.format(skill.few) if skill.few else verdict
-            self.interval = interval(self.low, self.high, f"too few {skill.few}")
+            self.verdict = TOO_FEW if skill.few else verdict
+            self.interval = interval(self.low, self.high, "too few windows")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -226,18 +225,13 @@ class ImportanceReport(Report):
             if labels:
                 listed = " and ".join([", ".join(labels[:-1])] * (len(labels) > 1) + labels[-1:])
                 yield (singular if len(labels) == 1 else plural).format(listed)
-        skills = [row.skill for row in self._rows]
-        stretch = max((skill.stretch for skill in skills if skill.few == "windows"), default=0)
+        lengths = [row.skill.stretch for row in self._rows if row.verdict == TOO_FEW]
+        stretch = max(lengths, default=0)
         if stretch:
             needed = "windows"
             if stretch > 1:
                 needed = f"stretches of {stretch} windows, since errors last that long"
             yield f"An interval needs {FEWEST} {needed}: hold out more rows."
-        if any(skill.few == "series" for skill in skills):
-            yield (
-                f"No interval can be estimated from 2 to {FEWEST - 1} series: add series (more "
-                "rows do not help), or judge each series by itself."
-            )
 
 
 def report_of(

@@ -214,28 +214,47 @@ def test_series_that_share_their_shocks_give_no_false_verdict():
     assert better["beats"] >= 0.9
 
 
-def test_few_series_have_no_verdict():
-    """Two series that suit either forecaster: which of them has the larger error is chance."""
+# Series, origins, share of common noise, correlation, spread of what suits each, horizon.
+FEW_SERIES = [
+    (2, 100, 0.0, 0.0, 0.0, 1),
+    (3, 100, 0.8, 0.9, 0.0, 1),
+    (5, 60, 0.5, 0.5, 0.0, 1),
+    (3, 100, 0.3, 0.0, 0.0, 14),
+    (4, 400, 0.8, 0.95, 0.0, 14),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("panel", FEW_SERIES)
+def test_few_equal_series_are_told_apart_one_time_in_twenty(panel):
+    shares = judged(lambda rng: panel_errors(rng, *panel), 400, horizon=panel[-1])
+    assert false(shares) <= 0.05 + SLACK
+    assert shares["covered"] >= 0.95 - SLACK
+
+
+def test_fewer_than_six_series_are_judged_by_time_alone():
+    """Their errors are summed at each time, and the sums judged as the errors of one series."""
     rng = np.random.default_rng(0)
-    for series in range(2, FEWEST + 2):
-        errors = panel_errors(rng, series, 100)
-        found = skill(0.1 * errors[0].ravel(), errors[1].ravel(), origins_of(errors[0]))
-        if series < FEWEST:
-            assert (found.few, found.verdict) == ("series", "is not judged beside")
-            assert np.isnan([found.low, found.high]).all()
-        else:
-            assert (found.few, found.verdict) == ("", "beats")
+    for series in range(2, FEWEST):
+        errors = panel_errors(rng, series, 100, shared=0.5, correlation=0.5)
+        found = skill(0.8 * errors[0].ravel(), errors[1].ravel(), origins_of(errors[0]))
+        assert found == pytest.approx(one(0.8 * errors[0].sum(axis=0), errors[1].sum(axis=0)))
+    better = judged(lambda rng: panel_errors(rng, 3, 100), 30, ratio=0.7)
+    assert better["beats"] >= 0.9
+    # Two series that suit either forecaster: on these, the difference is no chance.
+    apart = np.ones((2, 2, 100)) * [[[1.0], [3.0]], [[2.0], [1.0]]] + rng.random((2, 2, 100))
+    assert skill(*apart.reshape(2, -1), origins_of(apart[0])).verdict == "loses to"
 
 
 def test_few_stretches_have_no_verdict_if_their_shocks_decide():
     rng = np.random.default_rng(0)
     errors = panel_errors(rng, 50, 4, 0.99)
     found = skill(errors[0].ravel(), errors[1].ravel(), origins_of(errors[0]))
-    assert found.few == "windows"
+    assert found.few
     # With origins at one time nobody knows of shocks.
     last = errors[:, :, :1]
     found = skill(last[0].ravel(), last[1].ravel(), origins_of(last[0]))
-    assert found.few == ""
+    assert not found.few
     assert origins_of(last[0]).at_one_time
     assert not origins_of(errors[0]).at_one_time
 
@@ -248,7 +267,7 @@ def test_one_series_given_eight_times_is_no_panel(seed, rounding):
         alone = rng.gamma(2.0, size=(2, 1, origins)) * [[[1.0]], [[1.2]]]
         same = alone * (1 + rounding * rng.normal(size=(2, 8, origins)))
         found = skill(same[0].ravel(), same[1].ravel(), origins_of(same[0]))
-        assert found.few == ("windows" if origins == 4 else "")
+        assert found.few == (origins == 4)
         assert np.isfinite([found.low, found.high]).all() == (origins > 4)
         assert found.verdict == one(*alone[:, 0]).verdict
 
@@ -406,7 +425,7 @@ def test_too_few_errors_have_no_interval():
     found = one(np.full(17, 0.1), np.ones(17), overlap=3)
     assert found.value == pytest.approx(0.9)
     assert np.isnan([found.low, found.high]).all()
-    assert (found.few, found.stretch, found.verdict) == ("windows", 3, "is not judged beside")
+    assert (found.few, found.stretch, found.verdict) == (True, 3, "is not judged beside")
     assert one(np.full(18, 0.1), np.ones(18), overlap=3).verdict == "beats"
 
 

@@ -147,16 +147,18 @@ def test_quantiles_are_judged_by_the_median(parts):
     assert verdicts(report)["copy"] == "the model does not use it"
 
 
-def test_too_few_windows_or_series_are_no_noise():
+def test_too_few_windows_are_no_noise():
     table = sales()[["units", "offer"]].to_numpy()
     windows = WindowedSeries(3, target_columns=0, future_columns=1)
-    for series, few in ((table[:8], "windows"), ([table[:90], table[90:]], "series")):
-        validation = windows.build(series)
-        model = model_of(validation, lambda x: 20 + 10 * x["future"][:, 0])
-        report = importance(model, validation, verbose=0)
-        assert verdicts(report)[1] == f"too few {few} for an interval"
-        assert np.isfinite(increases(report)[1])
-        assert np.isnan(report.table["low"][0])
+    validation = windows.build(table[:8])
+    model = model_of(validation, lambda x: 20 + 10 * x["future"][:, 0])
+    report = importance(model, validation, verbose=0)
+    assert verdicts(report)[1] == "too few windows for an interval"
+    assert np.isfinite(increases(report)[1])
+    assert np.isnan(report.table["low"][0])
+    # Two series are judged by their windows.
+    validation = windows.build([table[:90], table[90:]])
+    assert verdicts(importance(model, validation, verbose=0))[1] == "matters"
 
 
 def test_the_seed_alone_decides(parts):

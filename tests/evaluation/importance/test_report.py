@@ -38,8 +38,8 @@ def report():
         row("units", "target", skill(2.0, 0.1)),
         row("visits", "past", skill(0.8, 0.1)),
         row("spread", "past", NONE, UNUSED_BY_MEDIAN),
-        row("price", "future", Skill(-0.1, np.nan, np.nan, "windows", 30)),
-        row("kind", "static", Skill(-0.2, np.nan, np.nan, "series")),
+        row("price", "future", Skill(-0.1, np.nan, np.nan, 30)),
+        row("kind", "static", Skill(-0.2, np.nan, np.nan, 20)),
     ]
     return report_of(rows, "mase", 0.71234, 600, 5, ["A note."])
 
@@ -55,7 +55,7 @@ def test_rows_are_sorted_and_signs_turned(report):
     assert table["verdict"].tolist() == [
         "matters",
         "matters",
-        "too few series for an interval",
+        "too few windows for an interval",
         "too few windows for an interval",
         "cannot be told from noise",
         "the model does not use it",
@@ -74,7 +74,7 @@ def test_it_prints_what_can_be_said(report):
     lines = str(report).splitlines()
     assert lines[0].split() == ["part", "increase", "95", "%", "interval"]
     assert lines[2].split() == ["promotion", "future", "50.0", "%", "35.7", "%", "to", "65.8", "%"]
-    assert lines[3].split() == ["kind", "static", "20.0", "%", "too", "few", "series"]
+    assert lines[3].split() == ["kind", "static", "20.0", "%", "too", "few", "windows"]
     assert lines[6].split() == ["size", "static", "0.0", "%"]
     assert lines[9].split() == ["off", "future", "-"]
     assert lines[10:] == [
@@ -88,18 +88,15 @@ def test_it_prints_what_can_be_said(report):
         "The model does not use size.",
         "The median does not use spread, but other quantiles do.",
         "off never changes in validation, so nothing can be said about it.",
-        "price: too few windows for an interval.",
-        "kind: too few series for an interval.",
+        "kind and price: too few windows for an interval.",
         "An interval needs 6 stretches of 30 windows, since errors last that long: hold out more "
         "rows.",
-        "No interval can be estimated from 2 to 5 series: add series (more rows do not help), or "
-        "judge each series by itself.",
     ]
     assert repr(report) == str(report)
 
 
 def test_windows_that_are_independent_need_no_stretches():
-    rows = [row("a", "past", Skill(-0.1, np.nan, np.nan, "windows", 1))]
+    rows = [row("a", "past", Skill(-0.1, np.nan, np.nan, 1))]
     assert str(report_of(rows, "mae", 1.0, 5, 1, [])).splitlines()[-2:] == [
         "a: too few windows for an interval.",
         "An interval needs 6 windows: hold out more rows.",
