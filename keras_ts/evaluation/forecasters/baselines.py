@@ -239,18 +239,19 @@ class LinearRegression(Baseline):
     The inputs are the window of the target and of every other column, the static columns, and the
     columns known ahead and the calendar at the step itself. All series of a panel share the
     coefficients. So that large series do not decide, a panel's windows of two or more inputs, and
-    their targets, are standardized by the window's mean and standard deviation. Columns known ahead
-    then also enter multiplied by the mean over the standard deviation, since a promotion may add a
-    share of the level. If missing values are masked, columns that lack the same input in ten or
-    more windows get 0/1 indicators, if these lower the error on the last third of the windows.
+    their targets, are standardized by the window's mean and standard deviation; windows with a
+    target beyond 100 are left out. Columns known ahead enter as they are, and also multiplied by
+    the target's mean over its standard deviation, since a promotion may add a share of the level.
+    If missing values are masked, columns that lack the same input in ten or more windows get 0/1
+    indicators, if these lower the error on the last third of the windows.
 
-    With standardized inputs ``X`` and targets ``y`` less their mean, the coefficients of a step are
-    ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose target at that step is present;
-    standardized windows with a ``y`` beyond 100 are left out. It reads at most 50,000 windows (or
-    50 for each input, if that is more), spread evenly over a larger training part. It reads at most
-    256 inputs (or twice the window), and no more than one per ten windows. Beyond this limit, only
-    the latest values of other columns are read: at least a tenth of the limit, and one per column.
-    If the other columns outnumber the limit, it reads the past of the target alone, as reports say.
+    With inputs ``X`` standardized over the training part, and targets ``y`` less their mean, the
+    coefficients of a step are ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose
+    target at that step is present. It reads at most 50,000 windows (or 50 for each input, if that
+    is more), spread evenly over a larger training part. It reads at most 256 inputs (or twice the
+    window), and no more than one per ten windows. Beyond this limit, only the latest values of
+    other columns are read: at least a tenth of the limit, and one per column. If the other columns
+    outnumber the limit, it reads the past of the target alone, as reports say.
     """
 
     name = "linear regression"
