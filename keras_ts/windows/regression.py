@@ -22,7 +22,7 @@ _MOST_TO_CHOOSE = 12_500
 # of the latest values of other columns are read: more would fit the noise, and cost time. If a long
 # window takes all inputs, other columns share one tenth of them, at least one value each.
 _MOST_INPUTS, _FEWEST_FOR_EACH_INPUT, _LEAST_SHARE = 256, 10, 10
-# A target this many standard deviations from its window would decide the line alone.
+# A target this many standard deviations from its window is left out: it would decide the line.
 _FARTHEST = 100.0
 # The most numbers of the inputs that are computed at once.
 _NUMBERS = 1 << 22
@@ -44,7 +44,7 @@ class DirectRidge:
     # lower the error on the last third of each series' training windows.
 
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
-        """Choose inputs, fit a line for each step, and set the ``offsets`` of quantiles from it."""
+        """Choose inputs, and fit the lines and the ``offsets`` of quantiles from them."""
         masked: IntArray = np.flatnonzero(self._absent_in(train))
         # With indicators of missing inputs, the line may fit the noise of few series.
         choices = [masked[:0], masked][: 1 + bool(len(masked))]
@@ -122,18 +122,18 @@ class DirectRidge:
 
     def _absent_in(self, train: WindowBlocks) -> BoolArray:
         """Return True for each column of which enough windows lack the same input."""
-        read = len(train.panel.columns.read)
-        absent = np.zeros((train.geometry.window, read), np.int64)
+        width = len(train.panel.columns.read)
+        absent = np.zeros((train.geometry.window, width), np.int64)
         for block in train.spread(_MOST_WINDOWS).blocks() if train.masks else ():
-            absent += (~np.isfinite(_past(train, block)[..., :read])).sum(axis=0)
+            absent += (~np.isfinite(_past(train, block)[..., :width])).sum(axis=0)
         # An indicator that is 1 in only a few windows would fit their noise.
         return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
 
-    def _rows(self, read: WindowBlocks, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
+    def _rows(self, source: WindowBlocks, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
         """Yield, for some windows and one target, their places, its number, and the inputs."""
         inputs = Inputs.of(block.inputs)
         count, steps, _ = block.actual.shape
-        past = _past(read, block)
+        past = _past(source, block)
         future = np.empty((count, steps, 0)) if inputs.ahead is None else inputs.ahead
         constant = np.concatenate([*inputs.constant.values()] or [np.empty((count, 0))], axis=1)
         width = past.shape[1] * past.shape[2] + 2 * steps * future.shape[2] + constant.shape[1]
@@ -141,13 +141,13 @@ class DirectRidge:
         for begin in range(0, count, size):
             places = slice(begin, begin + size)
             windows = [
-                self._normalized(past[places, :, column], read.masks, column in self._raw)
+                self._normalized(past[places, :, column], source.masks, column in self._raw)
                 for column in range(self._read)
             ]
             ahead = _present(future[places])
             absent = ~np.isfinite(past[places, past.shape[1] - self.lags :, self.indicated])
             missing = absent.reshape(len(ahead), -1)
-            for target, column in enumerate(read.columns):
+            for target, column in enumerate(source.columns):
                 target_window, location, scale = windows[column]
                 others = [] if not self.lags else windows[:column] + windows[column + 1 :]
                 latest = [values[:, -self.lags :] for values, *_ in others]
@@ -159,8 +159,8 @@ class DirectRidge:
                 yield places, target, _Rows(window, of_step, location, scale)
 
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
-        """Return the windows of a column less their means over their deviations, and both."""
-        # A constant window and its scale become 0. A ``raw`` column stays as it is, and so does
+        """Return a column's windows, standardized, with their means and standard deviations."""
+        # A constant window and its deviation become 0. A ``raw`` column stays as it is, and so does
         # every column of a single series.
         windows = _present(windows)
         if masked:
@@ -197,17 +197,17 @@ def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
     return made[:-1] - made[-1]
 
 
-def _past(read: WindowBlocks, block: Block) -> Array:
+def _past(source: WindowBlocks, block: Block) -> Array:
     """Return the past of a block, ``(windows, inputs, columns)``."""
-    past = Inputs.of(block.inputs).past.reshape(len(block.actual), read.geometry.window, -1)
-    if read.unseen:
+    past = Inputs.of(block.inputs).past.reshape(len(block.actual), source.geometry.window, -1)
+    if source.unseen:
         past = past.copy()
-        past[..., read.columns] = block.known
+        past[..., source.columns] = block.known
     return past
 
 
 def _present(values: Array) -> Array:
     """Return values as float64, NaN where they are not finite."""
-    read = values.astype(np.float64)
-    read[~np.isfinite(read)] = np.nan
-    return read
+    present = values.astype(np.float64)
+    present[~np.isfinite(present)] = np.nan
+    return present

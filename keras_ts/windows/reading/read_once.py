@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
+from keras_ts.windows.arithmetic.geometry import concatenated_offsets, per_row
 from keras_ts.windows.arithmetic.inferring import disorder
 from keras_ts.windows.arithmetic.labels import collapsed, expanded
 from keras_ts.windows.reading.clock import Clock
@@ -158,7 +158,7 @@ class Frames:
         times = clock.times if series.row_order is None else clock.times[series.row_order]
         if disorder(times, series.offsets) is None:
             return series
-        numbers = np.repeat(np.arange(len(series.offsets) - 1), np.diff(series.offsets))
+        numbers = per_row(np.arange(len(series.offsets) - 1), series.offsets)
         order = np.lexsort((times, numbers))
         rows = order if series.row_order is None else series.row_order[order]
         return series._replace(row_order=rows)
@@ -166,14 +166,12 @@ class Frames:
     @cached_property
     def _clock(self) -> Clock | None:
         """The timestamps, one series after the other."""
-        clock, rows = self._given_clock, self._series.row_order
-        if clock is None:
+        if (clock := self._given_clock) is None:
             return None
-        clock = replace(clock, offsets=self._series.offsets)
-        if rows is None:
-            return clock
+        rows = slice(None) if self._series.row_order is None else self._series.row_order
         local = None if clock.local_times is None else clock.local_times[rows]
-        return replace(clock, times=clock.times[rows], local_times=local)
+        offsets = self._series.offsets
+        return replace(clock, times=clock.times[rows], offsets=offsets, local_times=local)
 
 
 class _Series(NamedTuple):
