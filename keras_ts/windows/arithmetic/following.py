@@ -121,7 +121,7 @@ class Followed:
 
 
 def unmoved(coverage: Sequence[float], steps: int, targets: int) -> Array:
-    """Return the shares of misses that coverages ask for, where levels begin."""
+    """Return the levels at which intervals begin: one minus each coverage."""
     misses = np.reshape([1 - share for share in coverage], (-1, 1, 1))
     return np.broadcast_to(misses, (len(coverage), steps, targets))
 

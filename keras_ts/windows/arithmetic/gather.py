@@ -63,9 +63,9 @@ class StridedWindows(PickledByFields):
 class Gather(PickledByFields):
     """Turns flat window starts into the arrays of a batch."""
 
-    # Windows may begin before their series: with NaN for the rows that do not exist. They are read
-    # one position at a time, so that no array is padded. If there may be any, integers become
-    # floats in all windows, so that all batches have one dtype.
+    # A window that begins before its series has NaN there, and is read one position at a time, so
+    # that no array is padded. If there may be such windows, all have floats for integers, so that
+    # all batches have one dtype.
 
     values: Array  # ``(positions,)`` or ``(positions, columns)``.
     # Columns that are targets: None for all, a tuple, or an int for one column without its axis.
@@ -80,7 +80,7 @@ class Gather(PickledByFields):
         return self._read(self._inputs, None, starts, places)
 
     def ahead(self, starts: Any) -> Array:
-        """Return the columns known ahead, ``(batch, horizon, columns)``, from the last input on."""
+        """Return the columns known ahead at the last input's targets, ``(batch, horizon, ...)``."""
         geometry = self.geometry
         places = geometry.reach + geometry.gap + np.arange(geometry.horizon)
         return self._read(self._horizons, self.future, starts, places)
