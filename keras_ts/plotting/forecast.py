@@ -1,6 +1,7 @@
 """``plot_forecast``: series with the forecasts that continue them, and their bands."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -180,13 +181,10 @@ def _draw(
     joined = bool(len(values) and len(ahead)) and bool(moments[-1] < ahead_moments[0])
     bands, paths = drawn.bands, drawn.paths
     if joined:
-        paths = [np.concatenate([values[-1:], path]) for path in paths]
-        ahead = np.concatenate([values[-1:], ahead])
+        from_last = partial(np.insert, obj=0, values=values[-1])
+        ahead, paths = from_last(ahead), [from_last(path) for path in paths]
+        bands = {share: (from_last(low), from_last(high)) for share, (low, high) in bands.items()}
         ahead_moments = np.concatenate([moments[-1:], ahead_moments])
-        bands = {
-            share: (np.concatenate([values[-1:], low]), np.concatenate([values[-1:], high]))
-            for share, (low, high) in bands.items()
-        }
     ax.plot(moments, values, color=past_color, linewidth=1.1, label=name)
     ax.plot(ahead_moments, ahead, color=color, linewidth=1.6, label="forecast" if single else None)
     for number, path in enumerate(paths):

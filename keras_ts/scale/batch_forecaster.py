@@ -302,11 +302,9 @@ def _loaded(file: ModelFile) -> keras.Model:
 
 def _digest(path: Path) -> str:
     """Return a SHA-256 hex digest of a file, or of all files in a folder."""
-    digest: Any = hashlib.sha256()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    for file in files:
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
-            if path.is_dir():
-                digest.update(str(file.relative_to(path)).encode())
+            digest.update(str(file.relative_to(path)).encode())
             digest.update(file.read_bytes())
-    return str(digest.hexdigest())
+    return digest.hexdigest()

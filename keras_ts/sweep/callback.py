@@ -1,6 +1,5 @@
 """``ExponentialLRSweep``: the Keras callback that sets learning rates and records losses."""
 
-import dataclasses
 import math
 import os
 from pathlib import Path
@@ -236,8 +235,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def _rates_of_fit(self, epoch: int) -> list[float]:
         """Return ``steps`` rates, or one for each batch or epoch since the sweep began."""
-        schedule = self.schedule
-        if schedule.steps is None:
+        steps = self.schedule.steps
+        if steps is None:
             first = min(self._epoch_starts, default=epoch + 1) - 1
             epochs, batches = self.params["epochs"] - first, self.params.get("steps")
             steps = steps_of_fit(self.model, self.every, epochs, batches)
@@ -247,8 +246,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
                     f"{'not known' if steps is None else steps}. Pass steps to "
                     "ExponentialLRSweep, or fit for longer."
                 )
-            schedule = dataclasses.replace(schedule, steps=steps)
-        return [schedule.rate(number) for number in range(schedule.steps or 0)]
+        return self.schedule.rates(steps)
 
     def _release(self) -> None:
         """End the sweep, and give an optimizer's schedule its place back."""
@@ -285,7 +283,11 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     def _read(self, content: dict[str, Any], points: int | None = None) -> None:
         """Take over the first ``points`` points, or all, of what ``_content`` returned."""
-        self._read_dict(content["curve"], points)
+        curve = content["curve"]
+        for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
+            self._record(float(rate), float(loss))
+        self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
+        self._state = curve["stopped"]
         self._batches_before = content["began"]
         self._epoch_starts = dict(content["epoch_starts"])
 

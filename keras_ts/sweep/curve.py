@@ -220,13 +220,6 @@ class SweepCurve:
             self._record(rate, sum(losses) / len(losses))
         self._state = shortest._state
 
-    def _read_dict(self, curve: dict[str, Any], points: int | None) -> None:
-        """Take over the first ``points`` points, or all, of a curve that ``to_dict`` returned."""
-        for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
-            self._record(float(rate), float(loss))
-        self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
-        self._state = curve["stopped"]
-
 
 def write_sweep(filepath: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Write ``content`` to a file, which is replaced only once the new one is complete."""

@@ -145,10 +145,8 @@ class _Progress(keras.callbacks.Callback):
         self._show(finalize=False)
 
     def on_train_end(self, logs: Any = None) -> None:
+        self._show(finalize=self._run == len(self._runs) - 1)
         self._run += 1
-        if self._run == len(self._runs):
-            self._run -= 1
-            self._show(finalize=True)
 
     def _show(self, finalize: bool) -> None:
         sweep = self._runs[self._run]

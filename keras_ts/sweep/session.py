@@ -3,7 +3,6 @@
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -79,26 +78,22 @@ def batches_seen(optimizer: Any) -> int:
 _SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
-# The rate of step ``i`` is ``start * (end / start) ** (i / (steps - 1))`` or, with ``per_decade``,
-# ``start * 10 ** (i / per_decade)``.
-@dataclass(frozen=True)
 class GeometricSchedule:
     """Rates that grow by a constant factor, given by ``end`` or by ``per_decade``."""
 
-    start: float
-    end: float | None = None
-    steps: int | None = None
-    per_decade: float | None = None
-
-    def __post_init__(self) -> None:
-        for name, argument, check in (
-            ("start", "start_lr", _rate),
-            ("end", "end_lr", _rate),
-            ("steps", "steps", lambda name, value: _checks.integer(name, value, 2)),
-            ("per_decade", "steps_per_decade", _checks.positive),
-        ):
-            if getattr(self, name) is not None or name == "start":
-                object.__setattr__(self, name, check(argument, getattr(self, name)))
+    def __init__(
+        self,
+        start: float,
+        end: float | None = None,
+        steps: int | None = None,
+        per_decade: float | None = None,
+    ) -> None:
+        self.start = _rate("start_lr", start)
+        self.end = None if end is None else _rate("end_lr", end)
+        self.steps = None if steps is None else _checks.integer("steps", steps, 2)
+        self.per_decade = per_decade
+        if per_decade is not None:
+            self.per_decade = _checks.positive("steps_per_decade", per_decade)
         if (self.end is None) == (self.per_decade is None):
             received = "neither" if self.end is None else "both"
             raise ValueError(
@@ -111,15 +106,14 @@ class GeometricSchedule:
                 f"end_lr={self.end}."
             )
 
-    def rate(self, step: int) -> float:
-        """Return the rate of a step, counted from 0; a schedule with ``end`` needs ``steps``."""
+    def rates(self, steps: int) -> list[float]:
+        """Return the first ``steps`` rates; with ``end``, the last of them is ``end``."""
         if self.per_decade is not None:
-            return float(self.start * 10.0 ** (step / self.per_decade))
+            return [self.start * 10.0 ** (step / self.per_decade) for step in range(steps)]
         assert self.end is not None
-        assert self.steps is not None
-        if step == self.steps - 1:
-            return self.end
-        return float(self.start * (self.end / self.start) ** (step / (self.steps - 1)))
+        growth = self.end / self.start
+        rates = [self.start * growth ** (step / (steps - 1)) for step in range(steps - 1)]
+        return [*rates, self.end]
 
 
 # Keras adds the loss of every batch to a mean, a metric named "loss". ``begin`` empties this mean;
