@@ -131,9 +131,10 @@ def log_forecaster(
     Raises:
         TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, or ``preset``
             no preset.
+        MlflowException: The run has the parameters of another forecaster: use a nested run.
         ValueError: MLflow does not allow ``name``; the model carries no windows, or was trained on
-            an array; ``series`` lacks a column, or its last rows cannot be forecast; the scorecard
-            belongs to other weights; or the run has parameters of another forecaster already.
+            an array; ``series`` lacks a column, or its last rows cannot be forecast; or the
+            scorecard belongs to other weights.
     """
     _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
@@ -257,22 +258,14 @@ def _settings(interface: Interface, preset: RecurrentPreset | None) -> dict[str,
 
 
 def _log_parameters(settings: dict[str, Any]) -> None:
-    """Log the settings that are not None; refuse a run that has another value for one."""
+    """Log the settings that are not None; MLflow refuses a run that has another value for one."""
     parameters = {
         f"{part}.{name}": str(value)[:_LONGEST]
         for part, values in settings.items()
         for name, value in (values or {}).items()
         if value is not None
     }
-    try:
-        mlflow.log_params(parameters)
-    except mlflow.MlflowException as error:
-        if "Changing param values is not allowed" not in str(error):
-            raise
-        raise ValueError(
-            "The active run has parameters of another forecaster already, and MLflow keeps one "
-            "value of each. Log this one in a run of its own: with mlflow.start_run(nested=True)."
-        ) from error
+    mlflow.log_params(parameters)
 
 
 def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:

@@ -96,8 +96,6 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
             "row_count": [tensor.shape[1], tensor.shape[1]],
             "may_be_missing": planned,
         }
-    elif tensor.name != "static":
-        raise NotImplementedError(f"No description says how to fill {tensor.name!r}.")
     return entry
 
 

@@ -206,8 +206,8 @@ def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[st
         raise ValueError(f"{path!r} {_SAVED_MODEL}")
     if whole and not path.endswith(".keras"):
         raise ValueError(
-            f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename the file, if it "
-            "is of that kind."
+            f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename a file of that "
+            "kind."
         )
     with archive.opened(path) as opened:
         config = archive.read_json(opened, archive.CONFIG)

@@ -23,7 +23,7 @@ class Batch:
     table: Any  # The rows, a narwhals frame.
     windows: WindowedSeries  # Its settings name the columns of ids and times.
     plan_column: str | None  # The column that is True in the rows known ahead, or None.
-    # True if the times were Python's dates in an object column of pandas, as Spark has them.
+    # True if the times were Python's dates in an object column of pandas, as Spark passes them.
     dated: bool
 
     @classmethod

@@ -121,7 +121,7 @@ class PanelStore(StoredPanel):
     def verify(self) -> None:
         """Read all files of the store once, and refuse any that has changed since it was written.
 
-        Opening a store compares only the sizes of its files, which is as fast for a large one.
+        Opening a store compares only the sizes of its files, which is fast for a store of any size.
         Verify a store that was copied, or that lies on a doubtful disk, before you train on it.
 
         Example:
@@ -158,7 +158,7 @@ class PanelStore(StoredPanel):
         return f"PanelStore of {len(self.labels):,} series and {self.settings.rows:,} rows"
 
 
-# The files of an unfinished store. Any other file in its folder belongs to somebody else.
+# The files that an unfinished store may have left; no others are deleted.
 _WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
 
 
