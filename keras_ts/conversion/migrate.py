@@ -68,9 +68,9 @@ def migrate_lambdas(
     Raises:
         FileNotFoundError: There is no such file.
         TypeError: ``filepath`` is not a str or a Path, or a replacement is no layer, or a Lambda.
-        ValueError: The file is of Keras 3 and holds no Lambda, a replacement names no Lambda or has
-            weights, a Lambda is not recognised and has no replacement, the model does not load with
-            a replacement, or a mask may reach a Lambda that has no replacement.
+        ValueError: The file is of Keras 3 and holds no Lambda; a replacement names no Lambda, has
+            weights, or does not load; or a Lambda without a replacement is not recognised, or may
+            be reached by a mask.
     """
     passed = _checked(replacements)
     source = path_text("filepath", filepath)

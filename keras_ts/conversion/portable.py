@@ -67,9 +67,8 @@ def save_portable(model: keras.Model, filepath: str | os.PathLike[str]) -> None:
 
     Raises:
         TypeError: ``model`` is not a Keras model, or ``filepath`` not a path.
-        ValueError: ``filepath`` does not end in ``.keras``, the model is compiled with
-            ``QuantileLoss`` or has a ``Bounded``, or stock layers would not give the same results;
-            the message says where.
+        ValueError: ``filepath`` does not end in ``.keras``; the model is compiled, and has
+            ``QuantileLoss`` or a ``Bounded``; or stock layers would not give the same results.
     """
     model, path = check_model(model), path_text("filepath", filepath)
     if not path.endswith(".keras"):

@@ -96,12 +96,11 @@ def export_model(
         FileExistsError: ``filepath`` is a folder without a SavedModel, or with other files.
         FileNotFoundError: The folder of ``filepath`` does not exist.
         IsADirectoryError: ``filepath`` is a folder, and ``format`` has one file.
-        PermissionError: The file exists, and may not be written.
         TypeError: ``model`` is not a Sequential or functional Keras model, ``filepath`` is not a
             path, or ``windows`` are neither a ``WindowedSeries`` nor a dataset.
-        ValueError: ``format`` is out of range, or does not go with the suffix of ``filepath``; the
-            model carries no windows, or does not fit them; or Keras cannot export it to ``format``,
-            or to a file that loads.
+        ValueError: ``format`` is unknown, or does not go with the suffix of ``filepath``; the model
+            carries no windows, or does not fit them; or Keras cannot export the model to
+            ``format``, or writes a file that does not load.
     """
     _checks.choice("format", format, tuple(FORMATS))
     path, suffix = Path(path_text("filepath", filepath)), FORMATS[format].suffix

@@ -79,7 +79,7 @@ def plot_forecast(
     Raises:
         TypeError: One of ``series`` and ``predictions`` is a frame and the other is not.
         ValueError: ``series`` and ``predictions`` do not fit each other; ``column`` or ``ids`` is
-            not in them; or an argument for frames comes with arrays, or the other way round.
+            not in them; or an argument for frames comes with arrays, or one for arrays with frames.
     """
     if last is not None:
         last = _checks.integer("last", last, 1)

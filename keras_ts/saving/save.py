@@ -73,11 +73,10 @@ def save_model(
     Raises:
         TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, ``windows`` is
             neither a ``WindowedSeries`` nor a ``WindowDataset``, or ``report`` is no report.
-        ValueError: ``filepath`` names a file of another kind, the names of columns take megabytes,
-            ``windows`` cut other windows than the model's ``WindowedInput`` carries, ``report``
-            judges no model with these weights, or one of another horizon, window or columns,
-            ``report`` comes with a model that has no windows, ``picture`` without a folder or a
-            scorecard, or the folder holds a ``README.md`` that would be wrong or lost.
+        ValueError: ``filepath`` names a file of another kind; ``windows`` are not those of the
+            model's ``WindowedInput``; the model has a ``report`` but no windows, or ``report``
+            judges other weights, windows or columns; ``picture`` is True without a folder or a
+            scorecard; or the folder holds a ``README.md`` that would be wrong or lost.
         FileNotFoundError: The folder of ``filepath`` does not exist.
     """
     model = check_model(model)

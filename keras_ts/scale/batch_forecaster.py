@@ -44,8 +44,7 @@ class BatchForecaster:
     as many as workers.
 
     The forecasts are those of ``forecast``. A series that cannot be forecast gets rows of NaN, with
-    the reason in the column ``problem``, and the others are forecast. Such series are found by
-    halving the batch, at first without the model, which runs only to find remaining errors.
+    the reason in the column ``problem``, and the others are forecast.
 
     Example:
 

@@ -166,7 +166,7 @@ _WRITTEN = ("sorted.*", "regular.*", "*.npy", "keys.arrow")
 def unfinished(folder: Path) -> Iterator[Path]:
     """Yield the folder of an unfinished store, inside ``folder``, to one process at a time."""
     path = folder / "unfinished"
-    _refuse_whole(folder)
+    _refuse_complete(folder)
     if folder.is_dir() and not path.is_dir() and any(folder.iterdir()):
         raise FileExistsError(
             f"folder={str(folder)!r} holds other files. Name a new folder for the store."
@@ -175,7 +175,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
     with locked(path / "lock") as alone:
         if not alone:
             raise RuntimeError(f"Another process is writing to folder={str(folder)!r}.")
-        _refuse_whole(folder)  # Another process may have finished in the meantime.
+        _refuse_complete(folder)  # Another process may have finished in the meantime.
         # Delete what an interrupted write left, except the lock.
         for pattern in _WRITTEN:
             for left in folder.glob(pattern):
@@ -198,7 +198,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
             ) from error
 
 
-def _refuse_whole(folder: Path) -> None:
+def _refuse_complete(folder: Path) -> None:
     if (folder / SETTINGS).exists():
         raise FileExistsError(
             f"folder={str(folder)!r} holds a store already: open it with PanelStore(folder), or "

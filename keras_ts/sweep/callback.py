@@ -249,7 +249,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         return self.schedule.rates(steps)
 
     def _release(self) -> None:
-        """End the sweep, and give an optimizer's schedule its place back."""
+        """End the sweep, and put the optimizer's schedule back."""
         if self._rate is not None:
             self._rate.release()
             self._rate = None

@@ -186,10 +186,10 @@ def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) ->
     grid = panel if panel.clock is None else on_common_grid(panel)
     gappy = bool(len(grid.gaps))
     fills = gappy and spec.handling.gaps == "fill"
-    files, kind, lengths = SORTED, layout.dtype, panel.lengths
+    files, dtype, lengths = SORTED, layout.dtype, panel.lengths
     if fills or spec.cycles:
         files = _REGULAR
-        kind, lengths = _rewritten(grid if fills else panel, fills, folder, layout)
+        dtype, lengths = _rewritten(grid if fills else panel, fills, folder, layout)
     of_all = series.inferred, series.inferred, series.inferred
     if panel.clock is not None and grid.clock is not None:
         of_all = series.inferred, panel.clock.frequencies, grid.clock.frequencies
@@ -197,7 +197,7 @@ def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) ->
     settings = StoredSettings(
         files=files,
         rows=int(lengths.sum()),
-        dtype=kind.str,
+        dtype=dtype.str,
         names=tuple(layout.names),
         static=layout.spec.per_series,
         categories=spec.categories and {c: tuple(texts) for c, texts in spec.categories.items()},
@@ -261,11 +261,11 @@ def _rewritten(
     panel: FlatSeries, fills: bool, folder: Path, layout: Layout
 ) -> tuple[np.dtype[Any], IntArray]:
     """Write rows anew, with missing rows and a calendar; return their dtype and the lengths."""
-    spec, kind = layout.spec, layout.dtype
+    spec, dtype = layout.spec, layout.dtype
     if panel.clock is None and spec.cycles:
         checked_front(panel, f"calendar={list(spec.cycles)}")
-    if spec.cycles or kind.kind != "f":
-        kind = np.result_type(kind, np.float32)
+    if spec.cycles or dtype.kind != "f":
+        dtype = np.result_type(dtype, np.float32)
     lengths, row = [], 0
     progress = ProgressBar(len(panel.values), "row")
     row_bytes = 8 * (len(layout.columns.names) + 2 * len(spec.cycles))
@@ -277,11 +277,11 @@ def _rewritten(
             write_array(folder / f"{_REGULAR}.given", places + row)
         if spec.calendar is not None:
             part = with_calendar(part, spec)
-        write_rows(folder / _REGULAR, part, kind)
+        write_rows(folder / _REGULAR, part, dtype)
         lengths.append(part.lengths)
         row += len(part.values)
         progress.add(int(panel.lengths[series].sum()))
-    return kind, np.concatenate(lengths)
+    return dtype, np.concatenate(lengths)
 
 
 def write_rows(place: Path, panel: FlatSeries, dtype: np.dtype[Any]) -> None:
