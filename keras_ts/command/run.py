@@ -215,15 +215,15 @@ def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
     else:
         length = int(panel.lengths.max())
         what = f"the longest series has {length} rows"
-    judged = max(round(_JUDGED * length), arguments.horizon)
-    calibrated = max(round(_CALIBRATED * length), arguments.horizon)
-    if judged + calibrated + arguments.horizon >= length:
+    to_judge = max(round(_JUDGED * length), arguments.horizon)
+    to_calibrate = max(round(_CALIBRATED * length), arguments.horizon)
+    if to_judge + to_calibrate + arguments.horizon >= length:
         raise ValueError(
             f"--horizon {arguments.horizon}: {what}, and the parts to calibrate on and to judge on "
-            f"take {calibrated} and {judged} of them. That leaves too few to train on: shorten the "
-            "horizon."
+            f"take {to_calibrate} and {to_judge} of them. That leaves too few to train on: shorten "
+            "the horizon."
         )
-    borders = [-(judged + calibrated), -judged]
+    borders = [-(to_judge + to_calibrate), -to_judge]
     return [rows[border] for border in borders] if arguments.time is not None else borders
 
 

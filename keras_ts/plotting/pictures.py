@@ -92,10 +92,9 @@ def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Pic
     targets = [name for name in outputs if name in history.columns]
     target = _target(targets, outputs, history.columns, column)
     levels = level_columns(target, outputs, targets)
-    sampled, first = outputs[0] == "sample" and ahead["sample"].dtype.is_integer(), ahead
-    if sampled:
-        first = ahead.filter(ahead["sample"] == 0)
-    id_column, time_column = _key_columns(first, history, keys)
+    sampled = outputs[0] == "sample" and ahead["sample"].dtype.is_integer()
+    first_path = ahead.filter(ahead["sample"] == 0) if sampled else ahead
+    id_column, time_column = _key_columns(first_path, history, keys)
     labels = [None]
     if id_column is not None:
         labels = ahead[id_column].unique(maintain_order=True).to_list()

@@ -1,1 +1,1 @@
-"""Reads Keras's files without trusting them, and writes them whole, with windows inside."""
+"""Reads Keras's files without trusting them, and writes them with windows and scores inside."""

@@ -134,7 +134,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
 def load_carried(filepath: str | os.PathLike[str]) -> Carried:
     """Return the windows in a file, with the columns, frequency and scorecard beside them."""
     path = located_file(path_text("filepath", filepath))
-    carried = carried_in(*look_through(path, whole=False), path)
+    carried = carried_in(*look_through(path, to_load=False), path)
     if carried is None:
         raise ValueError(
             f"{path!r} holds no windows. Put a keras_ts.WindowedInput into the model, or the "
@@ -198,13 +198,13 @@ def refuse_too_many_weights(
         )
 
 
-def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check a file, with its weights if ``whole``; return its config and metadata."""
+def look_through(path: str, to_load: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check a file, also its name and weights if ``to_load``; return its config and metadata."""
     if path.endswith(HDF5):
         return archive.check_hdf5(path)
     if _is_saved_model(path):
         raise ValueError(f"{path!r} {_SAVED_MODEL}")
-    if whole and not path.endswith(".keras"):
+    if to_load and not path.endswith(".keras"):
         raise ValueError(
             f"{path!r}: Keras loads files whose names end in .keras or .h5. Rename a file of that "
             "kind."
@@ -212,7 +212,7 @@ def look_through(path: str, whole: bool = True) -> tuple[dict[str, Any], dict[st
     with archive.opened(path) as opened:
         config = archive.read_json(opened, archive.CONFIG)
         metadata = archive.read_json(opened, archive.METADATA)
-        for name in opened.namelist() if whole else ():
+        for name in opened.namelist() if to_load else ():
             content = archive.read(opened, name)
             if name == archive.WEIGHTS:
                 archive.check_weights(content, f"{path!r}: {name}")

@@ -94,8 +94,8 @@ def save_model(
     carried = _to_carry(model, windows)
     if report is not None:
         carried = with_scorecard(carried, model, report)
-    judged = carried is not None and carried.scorecard is not None
-    if picture and not (folder and judged):
+    scored = carried is not None and carried.scorecard is not None
+    if picture and not (folder and scored):
         raise ValueError(
             "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
             "report=compare(model, train, validation)."
@@ -113,7 +113,7 @@ def save_model(
             if not path.parent.is_dir():
                 raise FileNotFoundError(f"{str(path)!r}: the folder {path.parent} does not exist.")
             path.mkdir(exist_ok=True)
-            card_beside(model, path, judged, picture, stack)
+            card_beside(model, path, scored, picture, stack)
             path = path / IN_FOLDER
         write(model, stack.enter_context(replacing(path)), in_metadata)
 

@@ -194,9 +194,9 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
     # A backtest names no weights: it judges other models, made in the same way.
     fitting = [card for card in cards if card["weights"] in (None, weights["weights"])]
     if not fitting:
-        judged = ", ".join(repr(card["model"]) for card in cards) or "no model"
+        models = ", ".join(repr(card["model"]) for card in cards) or "no model"
         raise ValueError(
-            f"report judges {judged}, and model has other weights: it was trained further "
+            f"report judges {models}, and model has other weights: it was trained further "
             "since, or is another model. Judge this model, and save it with that report."
         )
     # A calibrated model and the model inside it differ only in the weights of intervals.
@@ -220,12 +220,12 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 
 
 def card_beside(
-    model: keras.Model, folder: Path, judged: bool, picture: bool, stack: contextlib.ExitStack
+    model: keras.Model, folder: Path, scored: bool, picture: bool, stack: contextlib.ExitStack
 ) -> None:
-    """Write a judged model's card and picture as the stack closes; refuse another's card."""
+    """Write the card and picture of a model with scores; refuse to replace another's card."""
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-    if not judged:
+    if not scored:
         if text is not None and is_marked(text):
             raise ValueError(
                 f"{str(path)!r} is the card of a model that was judged, and this model has no "
@@ -241,8 +241,8 @@ def card_beside(
     written = card.to_markdown(PICTURE if picture else None)
     stack.enter_context(replacing(path)).write_text(written, encoding="utf-8")
     if picture:
-        drawn = stack.enter_context(replacing(folder / PICTURE))
-        card.plot(own_axes()).figure.savefig(drawn, dpi=120)
+        file = stack.enter_context(replacing(folder / PICTURE))
+        card.plot(own_axes()).figure.savefig(file, dpi=120)
 
 
 # An optimizer's state is no weight. A .keras file keeps it in groups ``optimizer``, of the model or

@@ -199,14 +199,14 @@ class BatchForecaster:
             Names and types, such as "`shop` string, `day` date, `step` bigint, `units` float,
             `problem` string". Ids and times have the types that they have in ``frame``.
         """
-        made, windows = self(frame.limit(0).toPandas()), self._interface().windows
-        given, kinds = dict(frame.dtypes), {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
-        for name in made.columns:
+        ahead, windows = self(frame.limit(0).toPandas()), self._interface().windows
+        kinds = {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
+        for name in ahead.columns:
             if name in (windows.id_column, windows.time_column):
-                kinds[name] = given[name]
+                kinds[name] = dict(frame.dtypes)[name]
             elif name not in kinds:
-                kinds[name] = "float" if made[name].dtype == np.float32 else "double"
-        return ", ".join(f"`{name}` {kinds[name]}" for name in made.columns)
+                kinds[name] = "float" if ahead[name].dtype == np.float32 else "double"
+        return ", ".join(f"`{name}` {kinds[name]}" for name in ahead.columns)
 
     def _interface(self) -> Interface:
         interface = Interface.of(self._file.model(), self._windows, built=True)

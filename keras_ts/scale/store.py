@@ -212,7 +212,7 @@ def _write(source: Any, folder: Path, work: Path, windows: WindowedSeries) -> No
     for rows in open_source(source, work):
         look_at(survey, rows, windows)
         if len(survey.files) == 1:  # Refuse wrong columns before more rows are read.
-            Layout.of(survey, windows, whole=False)
+            Layout.of(survey, windows, surveyed=False)
     read_series(survey, windows)
     progress = ProgressBar(sum(rows.count() for rows in survey.files), "row")
     for frame in sorted_blocks(survey, work, windows):

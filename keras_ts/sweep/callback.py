@@ -237,8 +237,8 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """Return ``steps`` rates, or one for each batch or epoch since the sweep began."""
         steps = self.schedule.steps
         if steps is None:
-            first = min(self._epoch_starts, default=epoch + 1) - 1
-            epochs, batches = self.params["epochs"] - first, self.params.get("steps")
+            first_epoch = min(self._epoch_starts, default=epoch + 1) - 1
+            epochs, batches = self.params["epochs"] - first_epoch, self.params.get("steps")
             steps = steps_of_fit(self.model, self.every, epochs, batches)
             if not steps or steps < 2:
                 raise ValueError(

@@ -208,8 +208,8 @@ def _read(result: Any, case: _Case) -> list[str]:
             raise ValueError(f"{len(past)} inputs and {len(y)} targets")
         counted = np.ravel(weights[0]) > 0 if weights else np.ones(len(y), dtype=bool)
         for row in np.flatnonzero(counted):
-            one = {name: part[row] for name, part in x.items()} if isinstance(x, dict) else x[row]
-            texts.append(_text(one, y[row]))
+            inputs = {name: part[row] for name, part in x.items()} if named else x[row]
+            texts.append(_text(inputs, y[row]))
         if len(texts) > 2 * sum(map(len, case.parts.values())):
             break
     return texts

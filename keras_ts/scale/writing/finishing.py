@@ -56,7 +56,7 @@ class Layout:
     dtype: np.dtype[Any]  # The dtype of a frame's numbers, static columns included.
 
     @classmethod
-    def of(cls, survey: Survey, spec: WindowSpec, whole: bool = True) -> "Layout":
+    def of(cls, survey: Survey, spec: WindowSpec, surveyed: bool = True) -> "Layout":
         """Return the layout of the rows of a source; refuse columns that cannot be numbers."""
         polars = opened_polars()
         schema = survey.schema
@@ -68,7 +68,8 @@ class Layout:
                     "out."
                 )
         # ``sample`` is a small frame with the types of all rows, all their texts, and a missing
-        # text where rows lack one. Unless ``whole``, some types and texts are not known yet.
+        # text where rows lack one. Until all rows are ``surveyed``, some types and texts are
+        # unknown.
         known = {name: sorted(survey.texts.get(name, ())) for name in named_ahead(spec, [*schema])}
         rows, sample = 1 + max(map(len, known.values()), default=0), {}
         for name, kind in schema.items():
@@ -77,10 +78,10 @@ class Layout:
                 kind = polars.Int64
             elif kind == polars.String and name in known:
                 first = (spec.categories or {}).get(name, "?")
-                listed: list[Any] = known[name] or [None if whole else first[0]]
+                listed: list[Any] = known[name] or [None if surveyed else first[0]]
                 values = [*listed, *listed[:1] * (rows - len(listed))]
                 values[-1] = None if name in survey.lacking else values[-1]
-            elif kind == polars.Null and not whole:
+            elif kind == polars.Null and not surveyed:
                 kind = polars.Float64
             elif not (kind.is_numeric() or kind == polars.Boolean):
                 values = [None] * rows
@@ -166,11 +167,11 @@ def read_static(survey: Survey, layout: Layout) -> Array:
     names = list(layout.spec.per_series)
     if not names:
         return np.zeros((len(survey.series), 0), layout.dtype)
-    made = expanded(names, layout.spec.categories)
-    first = open_frame(survey.series.cast({name: layout.schema[name] for name in names}))
-    table = matrix(first, names, layout.spec)
+    columns = expanded(names, layout.spec.categories)
+    frame = open_frame(survey.series.cast({name: layout.schema[name] for name in names}))
+    table = matrix(frame, names, layout.spec)
     offsets = np.arange(len(table) + 1)
-    _, static = static_parted(table, made, layout.columns, offsets, layout.spec.categories)
+    _, static = static_parted(table, columns, layout.columns, offsets, layout.spec.categories)
     assert static is not None
     return static.astype(layout.dtype)
 
