@@ -74,9 +74,8 @@ def calibrate(
     train that further, calibrate it again. A ``Bounded`` at the end of ``model`` is moved behind
     the intervals, so that it clips their bounds, too.
 
-    If the coverage differs between the first and the last half of ``validation``, the report of
-    ``compare`` says so. A t-test over eight stretches of time, none shorter than errors stay
-    correlated, finds a difference where there is none at most one time in twenty.
+    If the coverage differs between the first and the last half of ``validation`` by more than
+    chance explains, as a t-test over eight stretches of time finds, ``compare`` reports it.
 
     With ``train_on``, the widths are measured first, and then a copy of the net is trained further
     on those windows, as ``fine_tune`` does. (The preset "linear" is solved on them alone.) So the

@@ -102,13 +102,12 @@ def compare(
             for the forecasts: a column named like the target or ``prediction``, or the one column
             that is left. Quantiles are columns such as ``units_0.1``, or ``name-lo-80``. With a
             column ``sample`` it holds sample paths, such as ``forecast(..., num_samples=...)``
-            returns; you may have rounded or otherwise changed them. It is judged by their
-            quantiles, at the levels of the other models.
+            returns, and is judged by their quantiles at the levels of the other models.
         train: The training part, for the baselines and for the scale of MASE: the mean absolute
-            difference between consecutive rows of each series, all before the first border,
-            whatever windows there are. May be left out if all models have parts of their own.
-        validation: The part to judge on, which no model was trained on. Every window and the whole
-            horizon count, whatever the order and the weights of the dataset.
+            difference between consecutive rows of each series, all before the first border. May be
+            left out if all models have parts of their own.
+        validation: The part to judge on, which no model was trained on. All its windows and steps
+            count alike, whatever the weights of the dataset.
         period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
             naive forecast, and MASE is then scaled by differences between rows ``period`` apart,
             counting missing rows; 1 for no season. Defaults to None: the period that the models
@@ -134,16 +133,15 @@ def compare(
             missing. For MASE, a total's error is divided by scale times steps with a value. A
             model of ``calibrate(..., joint=True)`` is judged by quantiles of totals, from 500
             sample paths, and their median; so is a table of sample paths. Others are judged by the
-            sum of their points, whose MASE is at most that of single steps if no value is missing.
-            Baselines get quantiles from the errors of their own totals, and the climatology joins
-            them. Defaults to False.
+            sums of their points. Baselines get quantiles from the errors of their totals, and the
+            climatology joins them. Defaults to False.
 
     Returns:
         A ``ComparisonReport``.
 
     Raises:
-        TypeError: ``models`` is not a Keras model or a dict of models and tables, or a part is not
-            a ``WindowDataset``; ``baselines`` or ``metrics`` hold an entry of another kind.
+        TypeError: ``models`` is no model, table or dict of these, or a part no ``WindowDataset``;
+            ``baselines`` or ``metrics`` hold an entry of another kind.
         ValueError: The parts differ in windows or columns, a model does not fit them, its
             predictions are not finite, models carry different periods, a period reaches back beyond
             the start of a series, two forecasters have one name or no target in common, or the

@@ -113,7 +113,7 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return outputs as ``(windows, steps, targets[, levels])``, of a sequence the last."""
+        """Return outputs ``(windows, steps, targets[, levels])``, of a sequence the last ones."""
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
         allowed = shapes_of(shape, self.geometry)
@@ -131,7 +131,7 @@ class JudgedWindows(WindowBlocks):
         return last.reshape(steps).astype(np.float64)
 
     def in_last_step(self, name: str, forecasts: Array) -> Array:
-        """Return forecasts as ``in_steps`` does; a sequence's may be of its last step alone."""
+        """Return forecasts as ``in_steps`` does; a sequence's may be of its last input alone."""
         shape = self._target_shape(len(forecasts))
         of_step = shape[:1] + shape[2:]
         if self.geometry.sequence and forecasts.shape in {of_step, (*of_step, 1)} - {shape}:
@@ -140,7 +140,7 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, forecasts, None)
 
     def as_targets(self, forecasts: Array) -> Array:
-        """Return forecasts with the axes of the dataset's targets, in a sequence of one step's."""
+        """Return forecasts with the axes of the targets, in a sequence of those of one input."""
         shape = self._target_shape(len(forecasts))
         return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
 
