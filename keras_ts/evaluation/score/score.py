@@ -116,8 +116,8 @@ def score(
     fewer than ten origins, or at fewer than five times the last step that has come.
 
     If ``forecasts`` has quantiles, the report says what share of values the outer ones held, with
-    its 95 % interval, as ``compare`` does. That takes at least three origins, and twice as many as
-    have a target in common.
+    its 95 % interval, as ``compare`` does. That takes at least three origins, and twice the number
+    of origins in a row whose targets overlap.
 
     Example:
 
