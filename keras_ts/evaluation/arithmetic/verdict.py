@@ -141,7 +141,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
         # So few series do not show how series differ: the interval is about these alone.
         sums = np.stack([np.bincount(origins.times, losses) for losses in (*by_seed, others)])
         parts = _alone(sums[:-1, None], sums[-1:], origins.overlap, rivals)
-        return Skill(*(float(part[0]) for part in parts[:3]), int(parts[3][0]))
+        return Skill(*(part[0].item() for part in parts))
     errors = by_seed.mean(axis=0)
     ratios, rows = _compared(errors[None], others[None])
     value = float(1 - ratios[0])
