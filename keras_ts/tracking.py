@@ -270,8 +270,8 @@ def _log_parameters(settings: dict[str, Any]) -> None:
 
 def _signature(interface: Interface, example: pd.DataFrame, ahead: pd.DataFrame) -> ModelSignature:
     """Return the columns that a logged model takes and gives, and the arguments of ``predict``."""
-    # MLflow needs these types to read ids and times from JSON. It refuses integers for floats and
-    # floats for integers, so other columns get AnyType; ``forecast`` refuses columns of text.
+    # MLflow needs these types to read ids and times from JSON. Other columns get AnyType, since
+    # MLflow refuses integers for floats and floats for integers.
     typed = (interface.windows.id_column, interface.windows.time_column, _KNOWN_AHEAD)
     inputs = [
         ColSpec(_type(example[column]) if column in typed else AnyType(), column)

@@ -276,7 +276,7 @@ def _say_what_is_missing(arguments: argparse.Namespace, ahead: Any) -> None:
 
 
 def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
-    """Draw the forecasts of the first series, each in a picture of its own."""
+    """Draw the forecasts of the first series, each in its own picture."""
     last = 6 * arguments.horizon
     if arguments.id is None:
         path = arguments.out / "forecast.png"

@@ -2,9 +2,9 @@
 
 Keras 3 loads the weights of Keras 2, but fails on settings that it no longer has, on the call
 indices of inner models (which Keras 2 counts from 1), and on compile settings. Its ``hard_sigmoid``
-has another slope. It restores no optimizer state from ``.h5`` files, nor from ``.keras`` files of
-Keras 2, which hold no variable for the learning rate. Settings that cannot be translated stay, and
-Keras raises its own error.
+has another slope. Keras 3 restores no optimizer state from ``.h5`` files, nor from ``.keras`` files
+of Keras 2, which hold no variable for the learning rate. Settings that cannot be translated stay,
+and Keras raises its own error.
 """
 
 import copy

@@ -109,7 +109,7 @@ def _describe_saved_model(path: Path, description: dict[str, Any]) -> None:
 
     from_keras = path.rename(path.with_name(f"{path.name}-from-keras"))
     module = tf.Module()
-    # The graph reads the loaded variables; as part of the module, they are saved with it.
+    # As part of the module, the loaded variables are saved with the graph that reads them.
     module.loaded = tf.saved_model.load(str(from_keras))
     run = module.loaded.signatures["serving_default"]
     inputs, output = description["inputs"], description["output"]

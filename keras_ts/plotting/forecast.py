@@ -137,7 +137,7 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
 
 def _draw_multiples(picture: Picture, last: int | None) -> Array:
     """Draw each series of a picture on its own axes in a new figure, two axes in a row."""
-    # All share the horizontal axis, so that events at the same time are at the same place.
+    # All axes share the horizontal one, so that one time is at one place.
     rows = math.ceil(len(picture.drawn) / 2)
     figure = new_figure(rows)
     grid = figure.subplots(rows, 2, sharex=True, squeeze=False)
@@ -177,7 +177,7 @@ def _draw(
     shown = slice(None) if last is None else slice(-last, None)
     values, moments = drawn.values[shown], drawn.moments[shown]
     ahead, ahead_moments = drawn.ahead, drawn.ahead_moments
-    # A line from the last value to the first forecast shows that one continues the other.
+    # A line joins the last value and the first forecast.
     joined = bool(len(values) and len(ahead)) and bool(moments[-1] < ahead_moments[0])
     bands, paths = drawn.bands, drawn.paths
     if joined:

@@ -168,7 +168,7 @@ def _is_saved_model(path: str) -> bool:
 def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
-    """Refuse a model of far more weights than the file can hold, before they take memory."""
+    """Refuse a model of far more weights than the file can hold, before any takes memory."""
     # A config of a few bytes can ask for a billion weights, each of which takes a byte in a file.
     objects: dict[str, Any] = {}
     if path.endswith(HDF5):

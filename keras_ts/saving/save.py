@@ -153,7 +153,7 @@ def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
 
 @contextlib.contextmanager
 def _carrying(model: keras.Model, carried: Carried | None) -> Iterator[Carried | None]:
-    """Put ``carried`` into a model's layers; yield what they cannot hold; undo if saving fails."""
+    """Put ``carried`` into a model's layers, or yield it without any; undo if saving fails."""
     layers = _keras_private.layers_within(model, WindowedInput)
     in_layers_before, before = [layer.carried for layer in layers], remembered(model)
     for layer in layers:

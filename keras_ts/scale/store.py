@@ -67,10 +67,10 @@ class PanelStore(StoredPanel):
     def write(cls, source: Any, folder: str | os.PathLike[str], windows: WindowedSeries) -> Self:
         """Write a store from rows in any order, which need not fit into memory.
 
-        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. This takes
-        some hundred megabytes of memory, or as much as the longest series. While it is written, the
-        folder takes twice the size of the rows as numbers. Rows that do not come from Parquet files
-        are also copied there, compressed.
+        DuckDB sorts the rows by id and time, and keeps in files what exceeds its memory. Sorting
+        takes some hundred megabytes of memory, or as much as the longest series. While the store is
+        written, the folder takes twice the size of the rows as numbers. Rows that do not come from
+        Parquet files are also copied there, compressed.
 
         An interrupted write leaves a folder that cannot be opened; the same call begins anew. A
         write that takes more than some seconds shows its progress.

@@ -233,7 +233,7 @@ def steps_of_fit(model: keras.Model, every: str, epochs: int, batches: int | Non
 
 
 def batches_of_rate(model: keras.Model) -> int:
-    """Return how many batches share a rate: those of an update, in whole executions."""
+    """Return how many batches share a rate: those of an update, rounded up to executions."""
     executions = -(-accumulation(model.optimizer) // model.steps_per_execution)
     return int(executions * model.steps_per_execution)
 

@@ -57,7 +57,7 @@ def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
 
 def moving_average(losses: Sequence[float] | Array, smoothing: float) -> Array:
     """Return the exponential moving average, corrected for its start at 0."""
-    # It is divided by the sum of its weights so far, as in Adam (Kingma and Ba, 2015).
+    # The average is divided by the sum of its weights so far, as in Adam (Kingma and Ba, 2015).
     average, weight, averages = 0.0, 0.0, []
     for loss in losses:
         average = smoothing * average + (1 - smoothing) * float(loss)

@@ -129,7 +129,7 @@ def _phases(position: int, first: int, cycles: Any) -> list[float]:
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:
     """Return True if a window has a target value, and all values that its targets need."""
-    # A target column with a value ahead needs one among ``inputs``, unless those are None. A step
+    # A target column with a value ahead needs one at ``inputs``, unless ``inputs`` is None. A step
     # with a target value needs all columns known ahead.
     targets = targets.reshape(len(targets), -1)
     some = False

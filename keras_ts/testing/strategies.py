@@ -86,7 +86,7 @@ def panels(
 
 
 def windowed_series(*vary: str, columns: int | None = None) -> Strategy[WindowedSeries]:
-    """Return a strategy of settings for small windows, in which those named in ``vary`` vary.
+    """Return a strategy of small windows, of which the settings named in ``vary`` vary.
 
     Example:
 

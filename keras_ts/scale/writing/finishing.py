@@ -181,7 +181,7 @@ _REGULAR = "regular"
 
 
 def finish(series: SortedSeries, static: Array, folder: Path, layout: Layout) -> None:
-    """Write the other files of a store; the settings come last, and make it complete."""
+    """Write the other files of a store; the last one, of the settings, makes the store complete."""
     spec = layout.spec
     panel = _sorted_panel(series, folder, layout)
     grid = panel if panel.clock is None else on_common_grid(panel)
