@@ -208,7 +208,9 @@ def _read(result: Any, case: _Case) -> list[str]:
             raise ValueError(f"{len(past)} inputs and {len(y)} targets")
         counted = np.ravel(weights[0]) > 0 if weights else np.ones(len(y), dtype=bool)
         for row in np.flatnonzero(counted):
-            inputs = {name: part[row] for name, part in x.items()} if named else x[row]
+            inputs = (
+                {name: part[row] for name, part in x.items()} if isinstance(x, dict) else x[row]
+            )
             texts.append(_text(inputs, y[row]))
         if len(texts) > 2 * sum(map(len, case.parts.values())):
             break
