@@ -25,8 +25,8 @@ class CalendarEvents(SeriesLayer):
     """Returns the effects of events, such as holidays, for steps given by sines and cosines.
 
     An event is a point of a cycle, such as a date of the year. It adds an amount to each output of
-    a step that falls on it. With ``steps``, the amount may differ by the step of the forecast:
-    within a closed week, a net sees days without sales and needs less correction than before it. A
+    a step that falls on it. With ``steps``, the amount may differ by the step of the forecast: a
+    net that has read the first days of a closed week needs less correction for the days after. A
     new layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds
     them in the training part when it builds a model, and lists them in ``names``.
 

@@ -32,9 +32,8 @@ _FEWEST_DAYS_OFF = 8
 
 def check_settings(names: Iterable[str]) -> None:
     """Refuse a name that ``windows_for`` does not take."""
-    known = ["at", *(setting.name for setting in fields(WindowedSeries))]
+    known = ["at", *(each.name for each in fields(WindowedSeries) if each.name != "targets")]
     if unknown := [name for name in names if name not in known]:
-        known.remove("targets")
         raise TypeError(
             f"windows_for takes {', '.join(known)}; every other column is past. Received: "
             f"{', '.join(map(_checks.shown, unknown))}."

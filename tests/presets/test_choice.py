@@ -89,6 +89,7 @@ def test_what_is_given_goes_before():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [({"horizon": 0}, "horizon must be"), ({"horizon": 2, "target": "y"}, "target"),
+     ({"horizon": 2, "targets": "vector"}, "Received: 'targets'"),
      ({"horizon": 2, "period": 0}, "period must be"),
      ({"horizon": 9}, "9 rows, which leaves none")],
 )  # fmt: skip
