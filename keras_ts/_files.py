@@ -38,11 +38,11 @@ def path_text(name: str, value: Any) -> str:
 
 def checksum(path: Path) -> int:
     """Return the CRC-32 of a file's bytes."""
-    found = 0
+    crc = 0
     with path.open("rb") as file:
         while block := file.read(1 << 20):
-            found = zlib.crc32(block, found)
-    return found
+            crc = zlib.crc32(block, crc)
+    return crc
 
 
 def existing(path: str | os.PathLike[str]) -> Path:

@@ -115,7 +115,6 @@ def _unmasked(owner: Any, counted: Any, mask: Any, outputs: tuple[Any, ...]) -> 
 
 
 def _mean_from(values: Any, axes: int) -> Any:
-    """Return the mean over all axes but the first few."""
     behind = tuple(range(axes, len(values.shape)))
     return ops.mean(values, axis=behind) if behind else values
 

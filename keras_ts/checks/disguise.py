@@ -51,8 +51,8 @@ def find_copy(
     # repeats itself or is a straight line. ``latest`` is how many rows after the column's row the
     # latest known value of ``source`` stands: 0 for a column of the past, and negative for one
     # known ahead. ``farthest`` is the largest number of rows that is tried.
-    held = values[:, column]
-    if len(np.unique(held[np.isfinite(held)][: 1 << 12])) < _DISTINCT:
+    numbers = values[:, column]
+    if len(np.unique(numbers[np.isfinite(numbers)][: 1 << 12])) < _DISTINCT:
         return None
     copy = _fitting(values, offsets, column, source, range(latest + 1, farthest + 1))
     if copy is None:

@@ -206,16 +206,16 @@ def check_leakage(
     if not moves:
         return report
     moment = min(move.moment for move in moves)
-    here = [move for move in moves if move.moment == moment]
+    earliest = [move for move in moves if move.moment == moment]
     reach = passes.changed_last - moment
 
     def looks(beyond: int) -> bool:
         changes = (passes.sizes(moment + beyond, kind) for kind in KINDS)
         return any(sizes[passes.made_at == moment].any() for sizes in changes)
 
-    reached = max(move.after for move in here) - moment
+    reached = max(move.after for move in earliest) - moment
     ahead = farthest(looks, reached, reach - 1) + 1
-    origin = passes.flat[here[0].forecast]
+    origin = passes.flat[earliest[0].forecast]
     return replace(
         report,
         passes=passes.count,
@@ -224,7 +224,7 @@ def check_leakage(
         ahead=ahead,
         seen=changeable.stamp(changeable.position(moment + ahead, origin)),
         rows_left=reach,
-        change=max(move.size for move in here),
+        change=max(move.size for move in earliest),
         clean_from=changeable.stamp(changeable.position(min(clean), origin)) if clean else None,
     )
 
@@ -241,8 +241,8 @@ class _Move(NamedTuple):
 def _first(sizes: Array, made_at: IntArray, after: int) -> _Move:
     moved = np.flatnonzero(sizes)
     moment = int(made_at[moved].min())
-    here = moved[made_at[moved] == moment]
-    forecast = int(here[sizes[here].argmax()])
+    earliest = moved[made_at[moved] == moment]
+    forecast = int(earliest[sizes[earliest].argmax()])
     return _Move(moment, forecast, float(sizes[forecast]), after)
 
 

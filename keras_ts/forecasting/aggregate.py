@@ -183,8 +183,8 @@ class Samples:
         import narwhals as nw
 
         backend = self.heads.implementation
-        made = {name: np.median(drawn, axis=1) for name, drawn in self.values.items()}
-        columns = [nw.new_series(name, values, backend=backend) for name, values in made.items()]
+        medians = {name: np.median(drawn, axis=1) for name, drawn in self.values.items()}
+        columns = [nw.new_series(name, values, backend=backend) for name, values in medians.items()]
         return nw.maybe_reset_index(self.heads).with_columns(*columns).to_native()
 
     def owners(self, sides: set[str], names: list[Any]) -> tuple[IntArray, BoolArray]:

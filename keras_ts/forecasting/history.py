@@ -114,12 +114,12 @@ class History:
     def check_static(self, values: Array, names: list[str], series: IntArray) -> None:
         """Refuse a plan in which a static column has another value than in the series."""
         categories, panel = self.windows.categories, self.panel
-        made = expanded(names, categories)
-        given = panel.per_series(made)[np.maximum(series, 0)]
+        columns = expanded(names, categories)
+        given = panel.per_series(columns)[np.maximum(series, 0)]
         wrong = np.isfinite(values) & ~np.isclose(values, given) & (series >= 0)[:, None]
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            name = collapsed([made[column]], categories)[0]
+            name = collapsed([columns[column]], categories)[0]
             raise ValueError(
                 f"future, or future and series, have different values of the static column "
                 f"{name!r} for {panel.series(int(series[row]))}. A static column never changes: "
@@ -334,8 +334,8 @@ def calendar_of(
             clock = Clock(times.ravel(), offsets, shown.ravel())
             numbers = clock.numbers(Frequencies.of(frequencies.kinds, frequencies.codes[chosen]))
             numbers = numbers.reshape(times.shape)
-    made = waves(cycles, shown, numbers)
-    return made[:, :reach], made[:, reach:]
+    columns = waves(cycles, shown, numbers)
+    return columns[:, :reach], columns[:, reach:]
 
 
 def check_no_start(start: Any) -> None:

@@ -184,7 +184,6 @@ class Loop(keras.layers.Layer):
         return carried["done"][:, : self.steps]
 
     def _window(self, carried: dict[str, Any], constant: dict[str, Any]) -> Any:
-        """Return the model's inputs of a round."""
         shape, known = self.rounds.geometry, carried.get("known")
         known = None if known is None else known[:, : shape.horizon]
         return Inputs(carried["recent"][:, :: shape.sampling_rate], known, constant).x

@@ -197,12 +197,10 @@ class Plan:
             )
 
     def _shown(self, number: int, step: int) -> str:
-        """Return the time of a step of a series, for a message."""
         assert self.following is not None
         return as_written(self.following.shown[number, step])
 
     def _refuse_few(self, number: int, given: BoolArray, lacking: BoolArray) -> None:
-        """Raise the error that ``future`` lacks the rows of some steps of a series."""
         where = shorter = ""
         if self.following is not None:
             where = f"; the first missing one is {self._shown(number, int(lacking.argmax()))}"

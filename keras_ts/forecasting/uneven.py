@@ -104,8 +104,8 @@ def warn_of_times_left_out(
     fewest = np.full(group_of_pair.max() + 1, np.inf)
     np.minimum.at(fewest, group_of_pair, shared)
     odd = first[np.isin(group_of_pair, groups[wrong]) & (shared == fewest[group_of_pair])]
-    of = ["" if names[n] is None else f" of {shown(names[n])}" for n in groups[odd]]
-    which = [f"{shown(ids[n])}{group}" for n, group in zip(numbers[odd], of, strict=True)]
+    suffixes = ["" if names[n] is None else f" of {shown(names[n])}" for n in groups[odd]]
+    which = [f"{shown(ids[n])}{end}" for n, end in zip(numbers[odd], suffixes, strict=True)]
     details += f". Series that share the fewest times: {few(which)}."
     if lost.any():
         raise ValueError(
