@@ -48,14 +48,14 @@ def test_a_model_in_several_processes_runs_on_one_device_and_is_compiled_once(mo
     net, x = model(), np.ones((5, 4), "float32")
     monkeypatch.setattr(_models, "is_distributed", lambda net: True)
     first = _models.predict(net, x, 5)
-    kept = getattr(net, _models._ATTRIBUTE)
+    cache = getattr(net, _models._ATTRIBUTE)
     net.layers[0].kernel.assign(np.ones((4, 1)))
     assert _models.predict(net, x, 5)[0, 0] == pytest.approx(4.0)
     assert first.shape == (5, 1)
-    assert getattr(net, _models._ATTRIBUTE) is kept
+    assert cache.cache_info().misses == 1
     net.layers[0].trainable = False
     _models.predict(net, x, 5)
-    assert getattr(net, _models._ATTRIBUTE) is not kept
+    assert cache.cache_info().misses == 2
 
 
 def test_others_than_models_are_refused():
