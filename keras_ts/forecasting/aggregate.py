@@ -85,7 +85,7 @@ def aggregate(
             them twice, such as of several origins without a column ``origin``; it has no steps or
             no series to sum over; a series has no group; or an argument is out of range.
     """
-    sides = set(over) if isinstance(over, list | tuple) else {over}
+    sides: set[Any] = set(over) if isinstance(over, list | tuple) else {over}
     if not sides or not sides <= {"step", "series"}:
         raise ValueError(
             'over must be "step", "series" or a list of both. '

@@ -163,7 +163,8 @@ def forecast(
     prepared.warn()
     if incomplete == "nan" and future is not None and settings.id_column and is_frame(made):
         plan, samples = prepared.plan, sampling.count if sampling else None
-        begins = plan.following and plan.following.times[plan.history.chosen, 0]
+        following, chosen = plan.following, plan.history.chosen
+        begins = None if following is None else following.times[chosen, 0]
         made = with_plan_alone(made, future, settings, begins, plan.steps, samples)
     return made
 
@@ -217,6 +218,7 @@ class Prepared:
         values = np.full(shape, np.nan, at_least_float32(model))
         progress, refuse = ProgressBar(len(history.chosen), "series"), self.incomplete == "raise"
         far, late = plan.far(), dict[int, list[int]]()
+        times = None if plan.following is None else plan.following.times[:, : plan.steps]
         for part, inputs in self.parts():
             closed, unknown = (at[:, : plan.steps] for at in _without_forecast(inputs, rounds))
             if refuse and unknown.any():
@@ -244,7 +246,7 @@ class Prepared:
                 "intervals are wrong. End it in SortedQuantiles, and train it again."
             )
         if self.sampling is not None:
-            begins = plan.following and plan.following.times[:, 0]
+            begins = None if times is None else times[:, 0]
             keys = keys_of(history.given)
             by_target = values.reshape(*values.shape[:2], -1, values.shape[-1])
             stuck = np.flatnonzero(self.sampling.paths.narrow(by_target, keys)).tolist()
@@ -257,7 +259,6 @@ class Prepared:
                 )
             values = self.sampling.draw(values, keys, begins)
         if is_frame(self.series) or isinstance(self.series, StoredPanel):
-            times = plan.following and plan.following.times[:, : plan.steps]
             drawn = self.sampling is not None
             return as_frames(self.series, history.given, history.interface, times, values, drawn)
         return values[0] if panel.single else values

@@ -173,7 +173,7 @@ class Plan:
         # Closed steps are expected of a series with gaps, of others at a step at which such a
         # series is closed, and at a step at which all are, on a holiday. But if all are closed at
         # the first step, the plan begins late.
-        holiday = closed.all(axis=0) & (len(closed) > 1) & any_gaps
+        holiday: Any = closed.all(axis=0) & (len(closed) > 1) & any_gaps
         holiday[0] = False
         begun = np.logical_or.accumulate(planned, axis=1)
         never_open = closed.all(axis=1) & (new | (closed.shape[1] > 1))
