@@ -162,8 +162,8 @@ def _taken(model: keras.Model, x: Any) -> Fingerprint:
         raise ValueError(f"The model does not run on x: {short(error)}") from error
     results = taken["Results"].items()
     outputs = [np.asarray(out) for place, out in results if place.startswith("output")]
-    floats = [out for out in outputs if out.dtype.kind == "f"]
-    if floats and not any(np.isfinite(out).any() for out in floats):
+    judged = [out for out in outputs if out.dtype.kind == "f"] or outputs
+    if not any(np.isfinite(out).any() for out in judged):
         raise ValueError(
             "The model returns no finite number on x, and NaN would hide every difference. Pass "
             "windows, one at least, without missing values."

@@ -47,7 +47,6 @@ class Parts(NamedTuple):
         if last.dtype.kind != first.dtype.kind:
             return 0
         places = places_of(self.judged.labels, self.train.labels)
-        # A series without a window has an end later, or a begin earlier, than any other.
         return int((last[places] >= first)[places >= 0].sum())
 
 

@@ -172,8 +172,7 @@ class JudgedWindows(WindowBlocks):
 
     def ends(self) -> tuple[Array, Array]:
         """Return the times, or positions, of each series' first and last target."""
-        # A series without a window has the largest number for its first target, and the smallest
-        # but one for its last: the smallest is NaT.
+        # A series without a window has NaT, or numbers that overlap with none.
         ranges, clock, limit = self.ranges, self.panel.clock, np.iinfo(np.int64)
         order = np.argsort(ranges.series, kind="stable")
         series, begin = np.unique(ranges.series[order], return_index=True)
@@ -182,12 +181,13 @@ class JudgedWindows(WindowBlocks):
         ends = []
         for flat, none in (
             (np.minimum.reduceat(ranges.first[order], begin) + reach[0], limit.max),
-            (np.maximum.reduceat(last[order], begin) + reach[-1], limit.min + 1),
+            (np.maximum.reduceat(last[order], begin) + reach[-1], limit.min),
         ):
             times = flat - self.panel.offsets[series] if clock is None else clock.times[flat]
-            moments = np.full(len(self.panel.lengths), none)
-            moments[series] = times.astype(np.int64)
-            ends.append(moments.view(times.dtype) if times.dtype.kind == "M" else moments)
+            fill, kind = ("NaT", times.dtype) if times.dtype.kind == "M" else (none, np.int64)
+            moments = np.full(len(self.panel.lengths), fill, kind)
+            moments[series] = times
+            ends.append(moments)
         return ends[0], ends[1]
 
     def targets(self) -> Array:

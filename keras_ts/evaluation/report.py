@@ -268,7 +268,7 @@ class ComparisonReport(Report):
             )
         skills = self._joint.of
         few = [name for name in skills if skills[name].few]
-        if rivals := [name for name in few if name not in self.verdicts]:
+        if rivals := [name for name in few if name not in (self.best, *self.verdicts)]:
             why = self._joint.origins.too_few(skills[rivals[0]])
             yield f"{', '.join(rivals)} cannot be judged: {why}."
         # ``_levels`` has models alone: of a table of forecasts, the number of seeds is unknown.

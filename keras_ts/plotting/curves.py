@@ -1,5 +1,6 @@
 """``plot_series``, ``plot_history``, ``plot_sweep``: curves over time, epochs and rates."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -84,18 +85,16 @@ def checked_series(series: Any) -> Array:
 
 def numbers(name: str, values: Any) -> Array:
     """Return values as an array of floats, or refuse them under their ``name``."""
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        if is_frame(values):
-            raise TypeError(
-                f"{name} must hold only numbers. Received: a frame with other columns, too. Pass "
-                "the columns of numbers, and the dates as times, as in frame['units'], "
-                "times=frame['day']."
-            ) from None
+    with contextlib.suppress(TypeError, ValueError):
+        if not np.iscomplexobj(values):  # NumPy would drop the imaginary part.
+            return np.asarray(values, dtype=float)
+    if is_frame(values):
         raise TypeError(
-            f"{name} must be one array of real numbers. Received: {_checks.shown(values)}."
-        ) from None
+            f"{name} must hold only numbers. Received: a frame with other columns, too. Pass "
+            "the columns of numbers, and the dates as times, as in frame['units'], "
+            "times=frame['day']."
+        )
+    raise TypeError(f"{name} must be one array of real numbers. Received: {_checks.shown(values)}.")
 
 
 def checked_times(times: Any, length: int) -> Array:

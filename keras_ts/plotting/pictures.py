@@ -82,12 +82,15 @@ def read_arrays(
 def read_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> Picture:
     """Return the picture of the series in a frame, with the forecasts in another."""
     history, ahead = _table(series, "series"), _table(forecast, "predictions")
-    if "step" not in ahead.columns or not len(ahead) or not ahead["step"].dtype.is_integer():
+    names = list(ahead.columns)
+    counted = "step" in names and len(ahead) and ahead["step"].dtype.is_integer()
+    if not counted or not all(isinstance(name, str) for name in names):
         raise ValueError(
-            "predictions must be the frame that forecast returns, with a column 'step' of integers "
-            f"and at least one row. Received the columns {_checks.shown(list(ahead.columns))}."
+            "predictions must be the frame that forecast returns, with a column 'step' of "
+            "integers, names that are strings and at least one row. Received the columns "
+            f"{_checks.shown(names)}."
         )
-    place = ahead.columns.index("step")
+    place = names.index("step")
     keys, outputs = ahead.columns[:place], ahead.columns[place + 1 :]
     targets = [name for name in outputs if name in history.columns]
     target = _target(targets, outputs, history.columns, column)

@@ -74,6 +74,8 @@ def find_learning_rate(
     """
     if "epochs" in fit_arguments:
         raise TypeError("epochs must be left out of find_learning_rate: steps sets the length.")
+    if x is None:
+        raise TypeError("x must be training data, anything that fit takes. Received: x=None.")
 
     def new_sweep() -> ExponentialLRSweep:
         return ExponentialLRSweep(

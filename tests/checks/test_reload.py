@@ -278,3 +278,7 @@ def test_misuse():
     for x in (np.zeros((0, 9, 1)), np.full((2, 9, 1), np.nan)):
         with pytest.raises(ValueError, match="The model returns no finite number on x"):
             check_reload(net(), x)
+    inputs = keras.Input((9, 1))
+    largest = keras.Model(inputs, keras.ops.argmax(inputs, axis=1))
+    with pytest.raises(ValueError, match="one at least"):
+        check_reload(largest, np.zeros((0, 9, 1)))

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pandas as pd
+import polars
 import pytest
 
 from keras_ts import RecurrentPreset, WindowedSeries, compare, course_series
@@ -83,6 +84,22 @@ def test_the_same_parts_are_as_if_they_were_shared():
     own = compare({"a": (model, train, held)})
     assert str(own) == str(shared)
     assert str(compare({"a": (model, train, held)}, train, held)) == str(shared)
+
+
+@pytest.mark.parametrize("units", [("ns", "D"), ("D", "ns")])
+def test_a_series_without_a_window_was_not_seen(units):
+    """Whatever the units of times, whose largest numbers would overflow."""
+
+    def part(begin, rows, unit):
+        days = np.datetime64(begin, unit) + np.arange(60).astype("m8[D]")
+        parts = [{"shop": s, "day": days[:n], "y": np.arange(n) % 7.0} for s, n in rows.items()]
+        return WindowedSeries(10, 2, id_column="shop", time_column="day").build(
+            polars.concat([polars.DataFrame(part) for part in parts])
+        )
+
+    of_train, of_held = ({"a": 60, "b": 60}, {"a": 60, "b": 6})[:: 1 if units[0] == "ns" else -1]
+    train, held = part("2024-01-01", of_train, units[0]), part("2024-03-01", of_held, units[1])
+    assert "may have seen" not in str(compare(None, train, held, baselines=["naive"]))
 
 
 def test_by_chooses_the_measure_of_the_verdict():

@@ -60,11 +60,15 @@ def test_a_metric_may_leave_targets_out():
     (15, 4, None),  # Origins a horizon apart share no target.
 ])  # fmt: skip
 def test_a_panel_judged_over_less_than_two_horizons_is_told_how_often(rows, step, said):
-    panel = [course_series(120), 9 * course_series(120)]
-    train, held = WindowedSeries(5, 4, stride=step).split(panel, at=-rows)
-    assert held.num_windows == 2 * ((rows - 4) // step + 1)
+    panel = [size * course_series(120) for size in range(1, 7)]
+    windows = WindowedSeries(5, 4, stride=step)
+    train, held = windows.split(panel, at=-rows)
+    assert held.num_windows == 6 * ((rows - 4) // step + 1)
     report = str(compare(None, train, held, baselines=["naive"]))
     assert said in report if said else "not for other times" not in report
+    # An interval of fewer series is about these alone.
+    few = compare(None, *windows.split(panel[:5], at=-rows), baselines=["naive"])
+    assert "other series" not in str(few)
 
 
 def test_a_table_may_have_every_fourth_origin_alone():

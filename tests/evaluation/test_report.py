@@ -78,6 +78,8 @@ def test_too_few_windows_have_no_interval():
     report = compare(None, *WindowedSeries(5).split(course_series(60), at=50))
     assert "too few windows" in str(report)
     assert "cannot be judged: there are 10 origins, 2 stretches of 5, and" in str(report)
+    [line] = [line for line in str(report).splitlines() if "cannot be judged" in line]
+    assert report.best not in line
 
 
 def test_the_regression_beside_its_preset_is_said_to_forecast_the_same():

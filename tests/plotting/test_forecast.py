@@ -257,6 +257,8 @@ def test_mistakes():
         plot_forecast(series.assign(units="many"), ahead)
     with pytest.raises(ValueError, match="Expected unique column names"):
         plot_forecast(pd.concat([series, series], axis=1), ahead)
+    with pytest.raises(ValueError, match=r"names that are strings.*'step', 0"):
+        plot_forecast(series, ahead.rename(columns={"units": 0}))
 
 
 def test_ids_in_a_column():

@@ -22,6 +22,9 @@ def test_series(tmp_path):
         plot_series(values, times=[1, 2])
     with pytest.raises(ValueError, match="at least one row"):
         plot_series([])
+    for numbers in (np.fft.rfft(values), [1j, 2.0]):
+        with pytest.raises(TypeError, match="series must be one array of real numbers"):
+            plot_series(numbers)
 
 
 def test_a_frame_is_refused():

@@ -21,6 +21,8 @@ def test_losses_are_the_mean_and_the_interval_holds_the_suggestion(sweep):
         find_learning_rate(dense(), X, Y, verbose=0, steps=80).suggest_interval()
     with pytest.raises(ValueError, match="repeats must be >= 1"):
         find_learning_rate(dense(), X, Y, repeats=0)
+    with pytest.raises(TypeError, match="x must be training data"):
+        find_learning_rate(dense(), None)
 
 
 @pytest.mark.parametrize("differs", ["shuffle", "dropout", "windows", "nothing"])

@@ -60,7 +60,7 @@ def skills_on_targets(
         present = {by: np.isfinite(of[target, 0, judged]) for by, of in rival.by_target.items()}
         by = next((by for by, of in present.items() if of.any()), None)
         if by is None:
-            none = Skill(np.nan, np.nan, np.nan, "windows")
+            none = Skill(np.nan, np.nan, np.nan)
             found.append(joint._replace(best="", of=dict.fromkeys(tallies, none)))
             continue
         errors = {name: tally.by_target[by][target][:, judged] for name, tally in tallies.items()}

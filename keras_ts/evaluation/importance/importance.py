@@ -71,8 +71,8 @@ def importance(
 
     The mean of several permutations is compared with the errors of the original windows, in the
     way in which ``compare`` compares two forecasters: a block bootstrap over origins, or over the
-    series of a panel, gives a 95 % interval. So of 40 columns of noise, one seems to matter by
-    chance. The verdict is:
+    series of a panel of six or more, gives a 95 % interval. So of 40 columns of noise, one seems to
+    matter by chance. The verdict is:
 
     - ``"matters"``: the interval lies above 0.
     - ``"cannot be told from noise"``: the interval holds 0.

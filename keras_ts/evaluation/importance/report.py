@@ -228,9 +228,9 @@ class ImportanceReport(Report):
         lengths = [row.skill.stretch for row in self._rows if row.verdict == TOO_FEW]
         stretch = max(lengths, default=0)
         if stretch:
-            needed = "windows"
+            needed = "origins"
             if stretch > 1:
-                needed = f"stretches of {stretch} windows, since errors last that long"
+                needed = f"stretches of {stretch} origins, since errors last that long"
             yield f"An interval needs {FEWEST} {needed}: hold out more rows."
 
 

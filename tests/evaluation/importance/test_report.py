@@ -89,7 +89,7 @@ def test_it_prints_what_can_be_said(report):
         "The median does not use spread, but other quantiles do.",
         "off never changes in validation, so nothing can be said about it.",
         "kind and price: too few windows for an interval.",
-        "An interval needs 6 stretches of 30 windows, since errors last that long: hold out more "
+        "An interval needs 6 stretches of 30 origins, since errors last that long: hold out more "
         "rows.",
     ]
     assert repr(report) == str(report)
@@ -99,7 +99,7 @@ def test_windows_that_are_independent_need_no_stretches():
     rows = [row("a", "past", Skill(-0.1, np.nan, np.nan, 1))]
     assert str(report_of(rows, "mae", 1.0, 5, 1, [])).splitlines()[-2:] == [
         "a: too few windows for an interval.",
-        "An interval needs 6 windows: hold out more rows.",
+        "An interval needs 6 origins: hold out more rows.",
     ]
 
 
