@@ -266,9 +266,8 @@ class ComparisonReport(Report):
                 f"The best baseline is {self.best}, with {article} {heading(self.by)} of {error} "
                 f"over {self.windows} windows{_panel(self._joint.origins)}."
             )
-        skills = self._joint.of
-        few = [name for name in skills if skills[name].few]
-        if rivals := [name for name in few if name not in (self.best, *self.verdicts)]:
+        skills, others = self._joint.of, (self.best, *self.verdicts)
+        if rivals := [name for name in skills if skills[name].few and name not in others]:
             why = self._joint.origins.too_few(skills[rivals[0]])
             yield f"{', '.join(rivals)} cannot be judged: {why}."
         # ``_levels`` has models alone: of a table of forecasts, the number of seeds is unknown.
