@@ -44,7 +44,7 @@ __all__ = ["log_forecaster"]
 _FILES = "forecaster"
 # The column that a logged model takes, True in the rows known ahead.
 _KNOWN_AHEAD = "known_ahead"
-# The most characters of a parameter in MLflow; ``settings.json`` holds the whole text.
+# Longer texts of parameters are cut to this many characters; ``settings.json`` holds them whole.
 _LONGEST = 500
 # Characters that MLflow does not allow in the name of a model.
 _NO_NAME = "/:.%\"'"
@@ -88,17 +88,17 @@ def log_forecaster(
     - parameters: the settings of the windows, of the preset and of its recipe, such as
       ``windows.window``, ``preset.units`` and ``recipe.learning_rate``;
     - metrics, if the model was judged: those of the report, the error of the best baseline, and
-      both errors by step, such as ``mae_by_step``; the verdict is a tag;
+      both errors by step, such as ``mae_by_step``; verdict and best baseline are tags;
     - files under ``name``: the settings as JSON, a picture of a forecast and, if the model was
       judged, its card and a picture of its errors;
     - the model, with its signature, an example, and what to install.
 
     ``mlflow.pyfunc.load_model(uri).predict(frame)`` then returns what ``forecast`` does, in a
     process that imports MLflow alone. The pandas frame has the columns that the model was trained
-    on; in JSON, timestamps are text. If the model reads columns known ahead, append their rows, and
-    add a column ``known_ahead`` that is True in these rows and False in the others, as for
-    ``BatchForecaster``. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets these
-    arguments of ``forecast``.
+    on. If the model reads columns known ahead, append the rows known ahead, and add a column
+    ``known_ahead`` that is True in these rows and False in the past rows. In JSON, timestamps are
+    text. ``predict(frame, params={"steps": 3, "incomplete": "nan"})`` sets ``steps`` and
+    ``incomplete`` of ``forecast``.
 
     The process that loads the model needs keras_ts and a backend: that of ``KERAS_BACKEND``, else
     the one that logged the model, else one that is installed.
@@ -118,8 +118,8 @@ def log_forecaster(
             reads columns known ahead. Defaults to None.
         report: What ``compare`` or ``backtest`` returned, as for ``save_model``: the model then
             keeps its scorecard. Defaults to None: the scorecard that the model has, if any.
-        preset: The preset that built the model, for its settings. Defaults to None: only those of
-            the windows are logged.
+        preset: The preset that built the model, for its settings. Defaults to None: only the
+            settings of the windows are logged.
         name: The name of the model in MLflow. Defaults to ``"forecaster"``.
         **log_arguments: Arguments of ``mlflow.pyfunc.log_model``, such as
             ``registered_model_name``. A list ``extra_pip_requirements`` adds to the packages that a
@@ -129,12 +129,12 @@ def log_forecaster(
         The ``ModelInfo`` of MLflow, with ``model_uri``.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, or ``preset``
-            no preset.
+        TypeError: ``model`` is not a Keras model, ``series`` or ``future`` no frame, ``preset``
+            no preset, or ``name`` no text.
         MlflowException: The run has the parameters of another forecaster: use a nested run.
         ValueError: MLflow does not allow ``name``; the model carries no windows, or was trained on
-            an array; ``series`` lacks a column, or its last rows cannot be forecast; or the
-            scorecard belongs to other weights.
+            an array; ``series`` lacks a column, or its last rows cannot be forecast; ``future`` is
+            missing or not needed; or the scorecard belongs to other weights.
     """
     _checks.instance("preset", preset, RecurrentPreset | None)
     if not isinstance(name, str) or not name or set(name) & set(_NO_NAME):
@@ -258,7 +258,7 @@ def _settings(interface: Interface, preset: RecurrentPreset | None) -> dict[str,
 
 
 def _log_parameters(settings: dict[str, Any]) -> None:
-    """Log the settings that are not None; MLflow refuses a run that has another value for one."""
+    """Log the settings that are not None; MLflow refuses to change a logged setting."""
     parameters = {
         f"{part}.{name}": str(value)[:_LONGEST]
         for part, values in settings.items()
@@ -318,7 +318,7 @@ def _with_requirements(log_arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _log_scores(card: Scorecard, model_id: str) -> None:
-    """Log the scores of a scorecard as metrics, and its verdict as tags."""
+    """Log scores as metrics, and the verdict and the name of the best baseline as tags."""
     run, client, now = mlflow.active_run().info.run_id, mlflow.MlflowClient(), time.time_ns()
     metrics = [
         Metric(metric, value, now // 1_000_000, step, model_id=model_id)
@@ -345,7 +345,7 @@ def _scores(values: dict[str, Any]) -> Iterator[tuple[str, float | None, int]]:
 
 
 class LoggedForecaster(mlflow.pyfunc.PythonModel):
-    """Loads a model from MLflow's files, and forecasts; gives times that come as text ``zone``."""
+    """Loads a model from MLflow's files, and forecasts; converts times in text to ``zone``."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone = zone

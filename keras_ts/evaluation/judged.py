@@ -70,7 +70,7 @@ class JudgedWindows(WindowBlocks):
         return self.panel.labels or range(len(self.panel.lengths))
 
     def classes(self, period: int | None) -> tuple[int, ...]:
-        """Return the least number of inputs in each class of windows by number of inputs."""
+        """Return the least number of inputs of a window in each class."""
         spec = self._source.spec
         if not self.geometry.before or spec.min_inputs is None:
             return (spec.window,)
@@ -113,7 +113,7 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, outputs, levels)
 
     def in_steps(self, name: str, outputs: Array, levels: tuple[float, ...] | None) -> Array:
-        """Return outputs ``(windows, steps, targets[, levels])``, of a sequence the last ones."""
+        """Return outputs ``(windows, steps, targets[, levels])``, of a sequence only the last."""
         shape = self._target_shape(len(outputs) if outputs.ndim else 0)
         tail = () if levels is None else (len(levels),)
         allowed = shapes_of(shape, self.geometry)
@@ -131,7 +131,7 @@ class JudgedWindows(WindowBlocks):
         return last.reshape(steps).astype(np.float64)
 
     def in_last_step(self, name: str, forecasts: Array) -> Array:
-        """Return forecasts as ``in_steps`` does; a sequence's may be of its last input alone."""
+        """Return forecasts as ``in_steps`` does; of sequences, also those of the last input only."""
         shape = self._target_shape(len(forecasts))
         of_step = shape[:1] + shape[2:]
         if self.geometry.sequence and forecasts.shape in {of_step, (*of_step, 1)} - {shape}:
@@ -140,7 +140,7 @@ class JudgedWindows(WindowBlocks):
         return self.in_steps(name, forecasts, None)
 
     def as_targets(self, forecasts: Array) -> Array:
-        """Return forecasts with the axes of the targets, in a sequence of those of one input."""
+        """Return forecasts with the axes of targets; for sequences, without the axis of inputs."""
         shape = self._target_shape(len(forecasts))
         return forecasts.reshape(shape[:1] + shape[2:] if self.geometry.sequence else shape)
 
@@ -149,7 +149,7 @@ class JudgedWindows(WindowBlocks):
         return self.origins_at(self.ranges.series_of(windows), self.origins()[windows])
 
     def origins_at(self, series: IntArray, flat: IntArray) -> Origins:
-        """Return origins at flat positions; without timestamps, the first of each series is 0."""
+        """Return origins at flat positions; without timestamps, a series' first is at 0."""
         if self.panel.clock is None:
             first = np.full(len(self.panel.lengths), np.iinfo(np.int64).max)
             np.minimum.at(first, series, flat)
@@ -172,7 +172,7 @@ class JudgedWindows(WindowBlocks):
 
     def ends(self) -> tuple[Array, Array]:
         """Return the times, or positions, of each series' first and last target."""
-        # A series without a window has NaT, or numbers that overlap with none.
+        # A series without a window has NaT, or a first target after its last, so it overlaps none.
         ranges, clock, limit = self.ranges, self.panel.clock, np.iinfo(np.int64)
         order = np.argsort(ranges.series, kind="stable")
         series, begin = np.unique(ranges.series[order], return_index=True)
@@ -195,8 +195,8 @@ class JudgedWindows(WindowBlocks):
         return self.last_step(self._source.targets()).astype(np.float64)
 
     def seasonal(self, block: Block, period: int) -> tuple[Array, BoolArray]:
-        """Return seasonal naive forecasts, and where no gap follows the first value they use."""
-        # How far before the origin the value lies that each step repeats.
+        """Return seasonal naive forecasts, and True if no gap follows the first value they read."""
+        # Rows from the value that a step repeats to the origin.
         back = -(-self.ahead // period) * period - self.ahead
         begin = block.origins - back.max()
         starts = self.panel.offsets[block.series]
@@ -213,7 +213,7 @@ class JudgedWindows(WindowBlocks):
         table = self.panel.values.reshape(-1, self.panel.num_columns)
         values = table[np.maximum(places, starts[:, None])][..., self.columns]
         if self.masks:
-            # A missing value is replaced by the one a period, two periods, ... before it.
+            # A missing value is replaced by the one one, two, ... periods earlier, or the last known.
             missing = ~np.isfinite(values) | (places < starts[:, None])[..., None]
             values, left = np.where(missing, block.past[:, -1:], values), np.argwhere(missing)
             places = places[left[:, 0], left[:, 1]]
@@ -267,7 +267,7 @@ def rows_apart(series: IntArray, flat: IntArray, default: int) -> float:
 
 
 def spans_of(judged: JudgedWindows) -> Spans:
-    """Return the first and the last target of each series, by a digest of its id."""
+    """Return where each judged series' first and last target lie, by a digest of its id."""
     panel, ends = judged.panel, np.stack(judged.ends(), axis=1)
     kind = ends.dtype.kind
     if kind == "M":
@@ -309,7 +309,7 @@ def described(
 
 def common_windows(names: Sequence[str], judged: Sequence[JudgedWindows]) -> list[JudgedWindows]:
     """Return each dataset's windows at the series and origins that all have, in one order."""
-    # Windows of 14 rows have other origins than windows of 56, and lose other ones to a gap.
+    # Windows of 14 rows have more origins than windows of 56, and a gap leaves out fewer of them.
     first = judged[0]
     for name, other in zip(names[1:], judged[1:], strict=True):
         _check_alike(names[0], first, name, other)

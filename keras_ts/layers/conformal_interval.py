@@ -24,7 +24,7 @@ from keras_ts.windows.arithmetic.paths import ErrorPaths
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.carried import checked_spans
 
-# A config that asks for more is broken or malicious.
+# A config with more coverages or classes is broken or malicious.
 _MOST_COVERAGES, _MOST_CLASSES = 100, 64
 
 
@@ -44,7 +44,8 @@ class ConformalInterval(SeriesLayer):
 
     The scale of a window is the mean absolute step of the target within it, but at least ``floor``.
     Steps to or from a value that is not finite are left out. A window of 0 or 1 inputs has no step:
-    if ``inputs`` begins with 0 or 1, its scale is the mean absolute value of its forecast.
+    if ``inputs`` begins with 0 or 1, its scale is the mean absolute value of its forecast, but at
+    least ``floor``.
 
     Example:
 
@@ -84,7 +85,7 @@ class ConformalInterval(SeriesLayer):
         scores: Quantiles of the errors that set the margins, from ``calibrate``; ``follow`` reads
             new margins from them. Defaults to None: unknown.
         followed: The levels of ``scores`` from which margins are read since ``follow`` moved them,
-            and the origins by which it did. Defaults to None: none has moved.
+            and the origins that moved them. Defaults to None: no margin has moved.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:

@@ -1,8 +1,8 @@
 """``SmoothedForecast``: forecasts by exponential smoothing, mixed for each window by a net.
 
 Simple smoothing, damped trends and Theta are hard to beat on series of a few dozen steps. Each is
-linear in the window, so the layer computes a fixed set of them in closed form. The net need only
-learn when to use which: a softmax on its state gives each its share for a window.
+linear in the window, so the layer computes a fixed set of them in closed form. The net only
+learns the share of each forecast in a window's mixture, by a softmax of the net's state.
 """
 
 from collections.abc import Sequence
@@ -96,10 +96,10 @@ class SmoothedForecast(SeriesLayer):
 
     Output shape:
         Two arrays: forecasts ``(batch, steps, features)``; and the evidence that the dense layers
-        read, ``(batch, units + 2 + 18 * features)``: the state of the net, the logarithms of the
-        number of steps and of their mean absolute change, ``arcsinh(level)`` of each level,
-        ``arcsinh(5 slope)`` of each slope, and with ``unit`` for each feature the logarithm of
-        scale over ``unit``. Float32 under a half-precision policy.
+        read, ``(batch, units + 2 + 18 * features)``, or 19 with ``unit``: the state of the net, the
+        logarithms of the number of steps that are not masked and of their mean absolute change,
+        ``arcsinh(level)`` of each level, ``arcsinh(5 slope)`` of each slope, and with ``unit`` for
+        each feature the logarithm of scale over ``unit``. Float32 under a half-precision policy.
 
     Raises:
         TypeError: An argument is of the wrong type.

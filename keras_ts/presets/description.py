@@ -40,7 +40,7 @@ class RecurrentPreset(PresetSettings):
     >>> model.input_shape, model.output_shape
     ((None, 20, 3), (None, 7))
 
-    Built without a dataset, it follows its settings and the arguments of ``build``:
+    Built without a dataset, the model follows the preset's settings and the arguments of ``build``:
 
     >>> model = RecurrentPreset(cell="gru", units=(16,), window_norm="last").build(window=20)
     >>> model.input_shape, model.output_shape
@@ -71,8 +71,8 @@ class RecurrentPreset(PresetSettings):
       latest error of the untrained model are large and of one sign. In daily rows with ``"week"``
       and ``"year"`` it may also be the n-th weekday of a month, and for a single series a phase of
       any cycle. In a panel, two thirds of the series must show it, and its effect is in units of
-      the root mean square of the window. A yearly promotion is no event: what a ridge regression on
-      the other columns known ahead explains of the errors is subtracted first.
+      the root mean square of the window. First, a ridge regression on the other columns known ahead
+      is subtracted from the errors, so that a yearly promotion is no event.
     - If windows have ``missing="mask"``, ``"mask_targets"`` or ``"keep"``, a step at which
       no target has a value is masked. At other steps a missing value becomes the column's last
       value in the window; if there is none yet, its level in the window (with ``window_norm``) or
@@ -271,11 +271,11 @@ class RecurrentPreset(PresetSettings):
                 ``fine_tune`` trains each further. With several, the model has no ``history``.
                 Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
-                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's, and a
-                rate that decays falls over these updates. ``shuffle`` defaults to False, since the
-                dataset shuffles its windows. ``verbose`` defaults to None: one line for each net
-                shows the steps, the time left and the losses, and is updated in place; a file gets
-                its last state only. 0, 1 and 2 mean the same as in Keras.
+                ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's; a
+                learning rate that decays does so over the new number of updates. ``shuffle``
+                defaults to False, since the dataset shuffles its windows. ``verbose`` defaults to None: one line for each net
+                shows the steps, the time left and the losses, and is updated in place; in a
+                file, only its last state is written. 0, 1 and 2 mean the same as in Keras.
 
         Returns:
             The trained model, compiled.

@@ -222,7 +222,7 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 def card_beside(
     model: keras.Model, folder: Path, scored: bool, picture: bool, stack: contextlib.ExitStack
 ) -> None:
-    """Write the card and picture of a model with scores; refuse to replace another's card."""
+    """Write the card and picture of a model with scores; refuse to replace a changed card."""
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
     if not scored:

@@ -73,8 +73,8 @@ class BatchForecaster:
     Args:
         filepath: What ``load_model`` takes. A local path is made absolute, and must exist here and
             on each worker, with the same contents: a worker refuses a file that was replaced, since
-            one run would mix the forecasts of two models. Only the workers open an address with
-            ``://``.
+            one run would mix the forecasts of two models. An address with ``://`` is
+            opened at the first call.
         windows: As in ``forecast``. Defaults to None: those that the model carries. They must name
             an ``id_column`` and a ``time_column``, by which rows are sorted.
         steps: As in ``forecast``. Defaults to None: the horizon.
@@ -95,8 +95,8 @@ class BatchForecaster:
     Output:
         A frame of the same library with the columns of ``forecast`` and ``problem``, one row for
         each series, step and sample path, sorted by them. ``problem`` is null for a series that was
-        forecast.
-        The timestamps of a series are null if reading it raised an error.
+        forecast. The timestamps of a series are null if reading it raised an error, or if it has no
+        regular step.
 
     Raises:
         FileNotFoundError: There is no such file.

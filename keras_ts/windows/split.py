@@ -1,4 +1,4 @@
-"""Finds the windows of a panel, the parts of a split or fold, and what a training part knows."""
+"""Finds the windows of a panel, the parts of a split or fold, and categories of training parts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -187,7 +187,7 @@ def fold_parts(panel: FlatSeries, sizes: FoldSizes) -> list[FoldParts]:
 
 
 def _distinct(times: Array, block: int = 1 << 22) -> Array:
-    """Return the different timestamps, sorted; blocks spare the memory of those on disk."""
+    """Return the different timestamps, sorted; read in blocks, since they may be on disk."""
     parts = [np.unique(times[begin : begin + block]) for begin in range(0, len(times), block)]
     return np.unique(np.concatenate([times[:0], *parts]))
 

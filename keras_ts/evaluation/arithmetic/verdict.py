@@ -4,7 +4,7 @@ Errors of neighbouring origins are correlated. So for one series, the interval o
 from the moving-block bootstrap of Künsch, *The jackknife and the bootstrap for general stationary
 observations*, Annals of Statistics 17 (1989), on a circle, so that each origin is equally likely.
 In a panel, the bootstrap draws series, and shocks that several series share widen the interval.
-Errors of fewer than six series are summed at each time: that interval is about these series alone.
+Errors of fewer than six series are summed at each time: the interval holds for these series only.
 
 The interval is computed for the logarithm of the ratio of both mean errors, which treats both
 forecasters alike. It is studentized, and so needs fewer origins than an interval of percentiles.
@@ -20,7 +20,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 
 DRAWS = 1000
 CONFIDENCE = 0.95
-# The fewest blocks for an interval: one of two equal forecasters wins all of five in 2 of 32 cases.
+# The fewest blocks for an interval: of two equal forecasters, one wins all of five blocks in 6 %.
 FEWEST = 6
 # More than twice this many series are pooled into this many groups, which show the same spread.
 GROUPS = 1000
@@ -32,9 +32,9 @@ _ROUNDING = 1e-5
 # less bias. It is the smallest of 1, 1.5, 2, 2.5 and 3 with which intervals cover 95 %.
 _FACTOR = 2
 # Few errors often look uncorrelated by luck, which makes the variance of shocks too small: by a
-# sixth with sixty origins, in simulations. The least bias is this over the root of their number.
+# sixth with sixty origins, in simulations. The least bias is this over the root of the origins.
 _LEAST_BIAS = 0.8
-# ``lasting`` sums at least this many lags: among a few dozen errors, no correlation stands out.
+# ``lasting`` sums at least this many lags: few dozen errors do not show correlations clearly.
 _LAGS = 2
 # The columns of a skill in a table, and their names in ``Skill``.
 ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
@@ -155,8 +155,8 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     spread = spreads[0]
     if stretches < FEWEST:
         moved = spread**2 * shared_excess(rows[0], origins)
-        # Over few stretches, large shared shocks look like a better forecaster. Series that do not
-        # differ at all count as one.
+        # Over few stretches, a skill may come from large shared shocks, and has no interval. Nor
+        # has it if the series do not differ.
         if max(shared, moved, _ROUNDING**2) > spread**2:
             return Skill(value, np.nan, np.nan, length)
         spread = np.sqrt(spread**2 + max(moved - shared, 0.0))
@@ -248,7 +248,7 @@ def _ends(ratios: Array, distances: Array, rivals: int) -> tuple[Array, Array]:
 
 
 def _shocks(shares: Array, origins: Origins) -> tuple[float, int, int]:
-    """Return the variance by shocks that series share, and the stretches' number and length."""
+    """Return the variance of shocks that series share, and the number and length of stretches."""
     # The variance is the sum over pairs of series of their covariance within stretches of time:
     # Cameron, Gelbach and Miller, *Robust inference with multiway clustering*, Journal of Business
     # & Economic Statistics 29 (2011).
@@ -342,7 +342,7 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
         bend = 2 * (lags * weighted).sum(axis=1)
         # Covariances about the sample's own mean leave out the variance of that mean.
         covariances = sampled + np.maximum(long_run, 0.0)[:, None] / count
-    # In other rows, neighbouring errors are not correlated.
+    # Rows that are not ``related`` show no positive correlation of neighbouring errors.
     related = (variances[:, 0] > 0) & (bend > 0)
     reach = np.divide(bend, long_run, out=np.zeros_like(bend), where=related & (long_run > 0))
     lengths = np.ceil(_FACTOR * (1.5 * reach**2 * count) ** (1 / 3)).astype(np.int64)
@@ -351,7 +351,7 @@ def lasting(differences: Array, overlap: int) -> tuple[IntArray, Array]:
 
 
 def _before_small(large: BoolArray, run: int) -> IntArray:
-    """Return for each row how many lags come before the first ``run`` in a row not large."""
+    """Return for each row how many lags precede the first ``run`` consecutive small ones."""
     lags = large.shape[1]
     if lags < run:
         return np.full(len(large), lags)

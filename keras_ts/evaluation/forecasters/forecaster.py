@@ -52,7 +52,8 @@ class Forecaster(NamedTuple):
 
     def on(self, steps: slice, total: bool) -> "Forecaster":
         """Return the forecaster of some steps, or of their total."""
-        # Without ``totals``, a total is the sum of the points. It leaves out steps without a value.
+        # Without ``totals``, a total is the sum of the points. It leaves out steps that lack
+        # an actual value.
         if not total:
             return self._replace(forecast=lambda block: self.forecast(block)[:, steps])
 

@@ -11,9 +11,9 @@ the forecast, from the errors at that step. Phases of other cycles return often,
 such seasons better: a phase gets the error of the first step as its effect at all steps, and none
 if the error of the last step is less than half of that.
 
-In a panel only dates are events. The error at a date is the median over the series, each relative
-to the size of its window, so that a large series does not decide. All series get an event, so two
-thirds of them must show it.
+In a panel, phases of other cycles are no events. The error at a date is the median over the series,
+each relative to the size of its window, so that a large series does not decide. All series get an
+event, so two thirds of them must show it.
 
 The test for dates also finds events that move, such as the last Monday of May, among the weekdays
 of each month, counted from its first day and from its last. In most years the last Monday is also
@@ -46,16 +46,16 @@ from keras_ts.windows.arithmetic.regression import RidgeSums
 from keras_ts.windows.arithmetic.scale import moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# The regression clips errors at this many times their median: those of a series that begins to sell
-# are many times the size of its window.
+# The regression clips errors at this many times their median size: errors of a series that begins
+# to sell are many times the size of its window.
 _LARGEST = 100.0
 # The part of the series that must show an event of a panel.
 _SHARED = 2 / 3
-# Weekdays of a year by month and place in the month, and rounds in which more events are found.
+# Weekdays of a year by month and place in the month, and the most rounds that look for events.
 _WEEKDAYS, _ROUNDS = 7 * 5 * 12, 10
 # Days on either side of an event that are tried only in the next round, once it is subtracted.
 _APART = 4
-# Of the squared errors that a moving event explains, dates must leave at least this part.
+# Of the squared errors that a moving event explains, dates must leave more than this part.
 _BEYOND_DATES = 1 / 3
 # An event is named if it is at least this part of the largest one.
 _NAMED = 1 / 3
@@ -87,7 +87,7 @@ def fit_events(
     left = Errors(at_date - center, date, errors - center if units is None else None)
     moving = None if layer.moving is None or clock is None else Moving(clock, left)
     size_of: dict[str, float] = {}
-    # Cycles with fewer phases come first; longer ones get only what these leave.
+    # Cycles with fewer phases come first; the others get the errors that these leave.
     for i in sorted(phased, key=lambda i: len(phased[i][0])):
         cycle, (phases, numbers) = dataset.windows.cycles[i], phased[i]
         dated = cycle == "year"
@@ -132,7 +132,7 @@ def _of_series(
 
 def _numbered(cycle: Columns, points: Array, clock: Array | None) -> tuple[Array, IntArray]:
     """Return the phases of a cycle that occur, and for each row the number of its phase."""
-    # A phase of the year is a date, since years differ in length; else the part that has passed.
+    # A phase is the part of a cycle that has passed; of the year, a date, since years differ.
     if cycle == "year":
         assert clock is not None
         phases = dates_of_2024(clock)
@@ -171,8 +171,8 @@ def errors_by_row(
 
 
 # A promotion on the same date each year would pass for an event. So a ridge regression at each step
-# explains errors by the columns known ahead at that step, and at the last row of the window, whose
-# value may contain a part of their effect.
+# explains errors by the columns known ahead at that step, and by those at the last row of the
+# window, since their effect on that row's target may carry over into the forecast.
 def _subtract_explained(errors: Array, starts: IntArray, dataset: WindowDataset) -> None:
     """Subtract from errors, in place, what columns known ahead, without the calendar, explain."""
     panel, geometry = in_time_order(dataset).panel, dataset.windows.geometry
@@ -208,7 +208,7 @@ def _by_row(first: IntArray, errors: Array) -> tuple[IntArray, Array]:
     table = np.full((len(rows), *errors.shape[1:]), np.nan, errors.dtype)
     for step in range(horizon):
         table[np.searchsorted(rows, first + step), step] = errors[:, step]
-    # An earlier forecast is one of more steps.
+    # The earlier a row is forecast, the later the step.
     for steps, neighbor in ((range(horizon - 2, -1, -1), 1), (range(1, horizon), -1)):
         for step in steps:
             gaps = np.isnan(table[:, step, 0])

@@ -182,7 +182,7 @@ class StoredPanel(PickledByFields):
             )
 
     def frequencies(self, expected: str | None) -> Frequencies:
-        """Return each series' frequency: ``expected``, the model's, where a series fits it."""
+        """Return each series' frequency; without filled gaps, ``expected`` if a series fits it."""
         if expected is None or self.settings.filled:
             return self._frequencies(2 if self.settings.filled else 1)
         assert self._clock is not None
