@@ -52,7 +52,7 @@ class _WindowLoss(keras.losses.Loss):
         return reduce(losses, losses, weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each window; for points, repeated along all target axes but one."""
+        """Return the loss of each window; for points, repeated along the axes before the last."""
         losses, _, unreduced = self._losses(y_true, y_pred)
         return _repeated(losses, unreduced)
 
@@ -96,7 +96,7 @@ class QuantileLoss(_WindowLoss):
         length ``len(quantiles)``, at the end. Before it, targets or outputs may have an axis of
         length 1 that the others lack, as in ``(batch,)`` and ``(batch, 1, quantiles)``. Weights
         ``(batch,)``, or with further axes of length 1. If the outputs have a mask, ``(batch,
-        time)``, masked steps are left out, and so are windows without any other step.
+        time)``, masked steps are left out, and so are windows whose steps are all masked.
 
     Raises:
         TypeError: ``quantiles`` is not a list of numbers.
@@ -156,14 +156,14 @@ class MaskedLoss(_WindowLoss):
         Targets and outputs of one shape, ``(batch, ...)``; either may lack a last axis of length 1.
         Weights ``(batch,)``, or with further axes of length 1. A mask of the outputs leaves out
         the steps that it masks. A window without any target left is not counted. With
-        ``reduction="none"`` the loss has one axis less than the targets, and is the same all along
-        a window.
+        ``reduction="none"`` the loss lacks the last axis, if it is not the batch's, and is the same
+        all along a window.
 
     Raises:
-        TypeError: ``loss`` is none of these.
-        ValueError: ``loss`` already leaves out missing targets, is no mean over the last axis, is
-            not 0 where targets equal outputs, or has a reduction of its own; or the shapes of
-            targets, outputs, weights and mask do not fit each other.
+        TypeError: ``loss`` is no text, Keras loss or function.
+        ValueError: Keras knows no loss of this name; ``loss`` already leaves out missing targets,
+            is no mean over the last axis, is not 0 where targets equal outputs, or has a reduction
+            of its own; or the shapes of targets, outputs, weights and mask do not fit each other.
     """
 
     def __init__(

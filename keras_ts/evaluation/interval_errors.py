@@ -1,7 +1,7 @@
 """The errors from which ``calibrate`` sets widths, also those of windows cut short.
 
-Full windows say little about the errors of a series that has just begun. If few windows have as few
-inputs as such a series, longer windows are cut to as few, and added.
+Full windows say little about the errors of a series that has just begun. So where few windows
+have few inputs, longer windows are cut short and added.
 """
 
 from itertools import pairwise
@@ -20,7 +20,8 @@ from keras_ts.windows.arithmetic.regression import leverages
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.arithmetic.short import class_of
 
-# A class of fewer windows, by number of inputs, is filled up to this many by cutting longer ones.
+# Windows are classed by their number of inputs. A class with fewer windows than this gets longer
+# windows, cut short.
 _WINDOWS = 2000
 
 
@@ -46,7 +47,7 @@ def errors_of(
 ) -> IntervalErrors:
     """Return the errors of the windows whose targets and predictions are finite."""
     # Intervals are pairs of quantiles or, of a point forecast, the point twice. If targets may be
-    # missing, a window is left out only if all are, and the error at a missing target is NaN.
+    # missing, a window is left out only if all its targets are; errors at missing ones are NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
     divisors = left_out(model, judged)
     middle = 0 if levels is None else levels.index(0.5)
@@ -61,10 +62,11 @@ def errors_of(
         known = known_steps(block.past_as_read)
         scales, point = window_scales(block.past_as_read), predicted[..., middle, None]
         if judged.geometry.before and judged.classes(None)[0] <= 1:
-            # A single value has no step, so the scale of its window is its mean absolute forecast.
+            # A single value has no differences, so the scale is the mean absolute forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if divisors is not None:
-            # A window without a value is judged as if the level was fitted without its series.
+            # A window without a value gets about the errors of a ``LevelByStatic`` that was fitted
+            # without its series.
             unseen = point + (actual - point) / divisors[block.series, None, None, None]
             actual = np.where((known == 0)[:, None, :, None], unseen, actual)
         parts.append(IntervalErrors(*(
@@ -83,9 +85,9 @@ def errors_of(
 
 
 def left_out(model: keras.Model, judged: JudgedWindows) -> Array | None:
-    """Return, for each series, by what to divide its errors; None if each window has a value."""
-    # One minus the series' leverage in the fit of the level: that gives the errors of a fit without
-    # the series.
+    """Return the divisor of each series' errors; None if each window has a value."""
+    # The divisor is one minus the series' leverage in the fit of ``LevelByStatic``, which gives
+    # approximately the errors of a fit without the series.
     if not judged.unseen:
         return None
     count, static = len(judged.panel.lengths), [*judged.panel.by_series.values()]

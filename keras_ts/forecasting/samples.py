@@ -64,7 +64,8 @@ class Sampling:
             drawn = np.empty_like(increasing)
             np.put_along_axis(drawn, orders[:, : flat.shape[1]], increasing, axis=-1)
             samples[series] = drawn
-        for row in np.flatnonzero(by_lot | ~shared):  # These get whole paths in another order.
+        # Series with another's key, or without a time, are independent: whole paths change places.
+        for row in np.flatnonzero(by_lot | ~shared):
             order = np.random.default_rng([self.seed, int(keys[row])]).permutation(self.count)
             samples[row] = samples[row][..., order]
         np.clip(samples, self.minimum, self.maximum, out=samples)

@@ -1,7 +1,7 @@
 """Layers for presets only: not public, but registered, since saved files name them.
 
-Some carry masks where Keras loses them: after ``Concatenate``, a step is present if it is in any
-input, and a layer that supports no masks drops the mask with a warning.
+Some pass on masks that Keras changes or loses: after ``Concatenate``, a step is present if any
+input has it, and a layer that supports no masks drops the mask with a warning.
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,7 @@ def selected(values: Any, columns: Sequence[int]) -> Any:
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
 
-# For recurrent layers, which are slow on long windows and have forgotten the first step after some
-# dozens. A linear map is fast, and can use a value of a year ago.
+# For recurrent layers, which are slow on long windows and forget a step after some dozens.
 @registered
 class LastSteps(SeriesLayer):
     """Keeps the last steps of each window, ``(batch, min(steps, time), ...)``, and their mask."""
@@ -143,8 +142,8 @@ class MissingAsColumns(SeriesLayer):
         return ops.cast(missing, self._float_dtype)
 
 
-# The unit of a panel's events: the level of a series well above 0, such as sales, and the spread of
-# one around 0. Unlike the standard deviation, it hardly changes with a few closed days.
+# The unit of a panel's events. For a series well above 0, such as sales, it is the level; for one
+# around 0, the spread. Unlike the standard deviation, it hardly changes with a few closed days.
 @registered
 class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of each column's present values, ``(batch, 1, features)``."""
@@ -173,12 +172,13 @@ class LevelByStatic(SeriesLayer):
     """Gives a column without a value in its window the location and scale of similar series.
 
     Takes windows, locations, scales, and static columns if there are any; returns locations and
-    scales, those of other columns unchanged. ``fit_level`` sets the weights: ``asinh(location /
+    scales, unchanged for columns with a value. ``fit_level`` sets the weights: ``asinh(location /
     unit)`` and ``log(scale)`` are linear in the static columns.
 
-    With ``fewest`` above 1, a column of fewer values, but at least one, keeps its location. Its
-    scale, which says little (0 for one value), becomes that of similar series, larger for a larger
-    location. The layer then takes the normalized windows after the scales, and rescales them, too.
+    With ``fewest`` above 1, a column of at least one and fewer than ``fewest`` values keeps its
+    location. Its scale says little (0 for one value), and is replaced by that of similar series,
+    made larger if the column's location is larger than theirs, smaller if it is smaller. The layer
+    then takes the normalized windows after the scales, and rescales them, too.
     """
 
     _settings = ("fewest",)

@@ -151,7 +151,7 @@ class PresetSettings(_checks.Settings):
         ]
         if given:
             raise ValueError(
-                "cell='linear' is a regression without a net, which takes "
+                "cell='linear' is a regression without a net. It takes only "
                 f"{', '.join(_OF_LINEAR[1:])}. Received: {', '.join(given)}. Leave it out."
             )
 

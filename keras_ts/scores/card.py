@@ -71,14 +71,14 @@ class Scorecard(Report):
 
         Returns:
             A dict of ``ok``; ``model``, its name in the report; ``verdict`` and ``sentence``;
-            ``targets``, a sentence on each target whose best baseline the model does not beat;
+            ``targets``, sentences on the targets whose best baseline the model does not beat;
             ``by``, the metric of the verdict; ``period``; ``best``, the best baseline; ``table``,
             the rows of the model and the baselines; ``steps``, the error of ``model`` and best
             ``baseline``, and the model's ``coverage``, at each step; ``coverage``, the share of
             values that the outer interval was ``asked`` to hold, the ``share`` that it held, and
-            its mean ``width``; ``promised``, the number of ``origins``, and of the ``errors`` and
-            the ``coverage`` over the first 1, 2, ... steps the ``mean`` over origins and the
-            quantiles 0.025 (``low``) and 0.975 (``high``); ``judged_on``; ``versions``;
+            its mean ``width``; ``promised``, the number of ``origins`` and, over these origins, the
+            ``mean`` and the quantiles 0.025 (``low``) and 0.975 (``high``) of the ``errors`` and
+            the ``coverage`` of the first 1, 2, ... steps; ``judged_on``; ``versions``;
             ``format``, a number; ``notes``; the digests of ``weights`` and ``intervals``; and
             ``folds``, the number in a backtest, else None.
         """
@@ -105,9 +105,9 @@ class Scorecard(Report):
     def pages(self) -> Iterator[Page]:
         """Yield a few lines, without a table."""
         values, row = self.values, self._row()
-        by_steps = "" if values["period"] is None else f" by steps {values['period']} apart"
+        period = "" if values["period"] is None else f" (period {values['period']})"
         scores = [
-            f"{heading(metric)}{by_steps * POINT[metric].scaled} {number(row[metric])}"
+            f"{heading(metric)}{period * POINT[metric].scaled} {number(row[metric])}"
             for metric in printed(POINT)
             if metric in row
         ]
@@ -138,7 +138,7 @@ class Scorecard(Report):
         return printed(names if by in METRICS else [by, *names], [by])
 
     def _times_the_error(self, below: float) -> Iterator[str]:
-        """Yield a negative skill as a ratio of errors, which is easier to read, if it is lower."""
+        """Yield the ratio of errors, which is easier to read, if the skill is under ``below``."""
         skill = self._row()["skill"]
         if skill is not None and skill < below:
             metric, best = heading(self.values["by"]), self.values["best"]
@@ -224,7 +224,7 @@ def _body(card: Scorecard, picture: str | None) -> str:
     values, windows = card.values, card.carried.windows
     metric, judged = heading(values["by"]), values["judged_on"]
     rows = _several(windows.horizon, "row")
-    steps = "from one row to the next" if values["period"] is None else f"{values['period']} apart"
+    apart = _several(values["period"] or 1, "row")
     versions = ", ".join(f"{name} {version}" for name, version in values["versions"].items())
     paragraphs = [
         f"# {_escaped(values['model'])}",
@@ -242,8 +242,8 @@ def _body(card: Scorecard, picture: str | None) -> str:
             f"{values['best']}: 25 % is an error lower by a quarter. Its 95 % interval is by a "
             "block bootstrap."
         ),
-        "MASE is the mean absolute error in units of the mean absolute step of the same series in "
-        f"the training part, by steps {steps}." * ("mase" in card.table),
+        "MASE is the mean absolute error in units of the mean absolute difference between values "
+        f"{apart} apart, in the training part of the same series." * ("mase" in card.table),
         *map(_escaped, values["notes"]),
         *card._coverage(),
         card._promise(),
@@ -341,7 +341,9 @@ def _limits(card: Scorecard, rows: str) -> Iterator[str]:
     if judged["series"] == 1:
         yield "It was judged on one series, so nothing is known of others."
     if card.quantiles is None:
-        if not card.carried.windows.gap:  # With a gap, forecast refuses steps beyond.
+        columns = card.carried.columns
+        # Otherwise forecast refuses steps beyond.
+        if not card.carried.windows.gap and columns is not None and columns.sources is not None:
             yield (
                 f"Errors were measured up to {rows} ahead. Steps beyond are forecast from the "
                 "model's own forecasts, and were not judged."

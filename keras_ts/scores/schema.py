@@ -53,7 +53,7 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     for columns in (read["table"], {**read["steps"], **promised[0]}, promised[1]):
         lengths = {len(column) for column in columns.values() if column is not None}
         if columns and (len(lengths) != 1 or lengths == {0}):
-            raise ValueError(f"{', '.join(columns)} must be columns of one length.")
+            raise ValueError(f"{', '.join(columns)} must be columns of one length, not empty.")
     table = read["table"]
     needed = {"name", read["by"], "skill", "skill_low", "skill_high"}
     if not needed <= set(table) or read["model"] not in table["name"]:
@@ -75,7 +75,10 @@ def _read(name: str, value: Any, kind: Any) -> Any:
         return printable(value)
     if isinstance(kind, list):
         if not isinstance(value, list) or len(value) > _LONGEST_LIST:
-            raise TypeError(f"{name} must be a list. Received: {_checks.shown(value)}.")
+            raise TypeError(
+                f"{name} must be a list of at most {_LONGEST_LIST} entries. "
+                f"Received: {_checks.shown(value)}."
+            )
         return [_read(f"an entry of {name}", item, kind[0]) for item in value]
     if not isinstance(value, dict):
         raise TypeError(f"{name} must be a dict. Received: {_checks.shown(value)}.")
@@ -90,7 +93,7 @@ def _read(name: str, value: Any, kind: Any) -> Any:
 
 
 def printable(text: str) -> str:
-    """Return a text with a space for each control character, such as a newline or a colour."""
+    """Return a text with a space for each character that does not print, such as a newline."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -121,7 +124,7 @@ def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
 
 
 def differences(judged: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str]:
-    """Return as text the settings that differ between two tasks, of each task; "" for none."""
+    """Return, as a text for each of two tasks, the settings in which they differ, or ""."""
     pairs = [(name, judged[name], other[name]) for name in (*_COUNTS, "id_column")]
     if None not in (judged["columns"], other["columns"]):
         pairs += [

@@ -174,7 +174,7 @@ def named_columns(spec: WindowSpec, names: Mapping[str, Sequence[Column]]) -> Co
     cycles = spec.calendar_columns
     read = list(names["past"])[: len(names["past"]) - len(cycles)]
     table = [*read, *names["static"]]
-    # The columns of an array are their numbers in order; static ones may lie between others.
+    # An array's columns are named by number, and ``table`` has the static ones last: sort it.
     if table and all(isinstance(name, int) for name in table):
         table = list(range(len(table)))
     columns = Columns.of(spec, table).with_calendar(cycles)
@@ -194,7 +194,7 @@ def _find(
     among: Sequence[Any],
     categories: Categories | None = None,
 ) -> list[int]:
-    """Return the indices of columns in ``among``; text stands for its columns of 0 and 1."""
+    """Return the indices of columns in ``among``; a column of text has those of its categories."""
     if columns is None:
         return []
     numbered = all(isinstance(name, int) for name in names)
@@ -206,7 +206,7 @@ def _find(
             found += made
         else:
             known = f"columns 0..{len(names) - 1}" if numbered else f"columns {list(names)}"
-            hint = f" Pass the windows of the dataset, which have categories of {column!r}."
+            hint = f" Pass dataset.windows, whose categories include {column!r}."
             of_text = any(str(name).startswith(f"{column}=") for name in names)
             raise ValueError(
                 f"{argument}={column!r} is not in the series, which has {known}.{hint * of_text}"

@@ -238,13 +238,12 @@ def test_an_interval_that_is_lacking(card):
 def test_the_card_says_what_its_measures_are(card):
     text = card.to_markdown()
     assert "The skill is one minus the MAE over that of the best baseline" in text
-    assert (
-        "mean absolute step of the same series in the training part, by steps from one row" in text
-    )
-    assert "MASE by steps" not in str(card)
+    said = "between values {} apart, in the training part of the same series."
+    assert said.format("1 row") in text
+    assert "MASE (period" not in str(card)
     weekly = replace(card, values={**card.values, "period": 7})
-    assert "in the training part, by steps 7 apart." in weekly.to_markdown()
-    assert "MASE by steps 7 apart" in str(weekly)
+    assert said.format("7 rows") in weekly.to_markdown()
+    assert "MASE (period 7)" in str(weekly)
 
 
 @pytest.mark.parametrize("by", [name for name, metric in METRICS.items() if metric.scaled])
@@ -291,6 +290,22 @@ def test_the_columns_are_those_of_the_table():
     ):
         assert line in lines
     assert not any("Steps beyond are forecast" in line for line in lines)
+
+
+def test_steps_beyond_only_where_forecast_gives_them():
+    """A past column that no forecast fills makes ``forecast`` refuse steps beyond the horizon."""
+    values = judged()[1].scorecards()[0]
+
+    def said(past):
+        windows = WindowedSeries(20, 3, target_columns="units")
+        columns = {"past": past, "future": [], "static": [], "target": ["units"]}
+        carried = Carried.from_config({"windows": windows.get_config(), "columns": columns})
+        return (
+            "Steps beyond are forecast" in Scorecard(True, (), carried, None, values).to_markdown()
+        )
+
+    assert said(["units"])
+    assert not said(["units", "temperature"])
 
 
 def test_a_long_horizon_is_shown_in_part(card):

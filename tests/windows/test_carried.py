@@ -225,7 +225,7 @@ def test_categories_name_columns_and_survive_json():
     carried = named(TEXT, TEXT_COLUMNS)
     assert carried.columns.static == ("shop=x", "shop=y")
     assert through_json(carried) == carried
-    with pytest.raises(ValueError, match="Pass the windows of the dataset, which have categories"):
+    with pytest.raises(ValueError, match=r"Pass dataset\.windows, whose categories include"):
         named(replace(TEXT, categories=None), TEXT_COLUMNS)
 
 

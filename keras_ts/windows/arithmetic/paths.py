@@ -2,9 +2,9 @@
 
 A calibrated forecast says how large the error of one day may be. The error of a week's total also
 depends on whether errors of neighbouring days vary together; of a total over series, on whether
-errors of series do. So ``calibrate`` keeps a path for each calibration window: the ranks of its
-errors. At each step, the samples of a new forecast are equally spaced quantiles, put in the order
-of the ranks of randomly drawn paths: the Schaake shuffle (Clark and others, Journal of
+errors of series do. So ``calibrate(joint=True)`` keeps paths of calibration windows: the ranks of
+their errors. At each step, the samples of a new forecast are equally spaced quantiles, put in the
+order of the ranks of randomly drawn paths: the Schaake shuffle (Clark and others, Journal of
 Hydrometeorology 2004), a draw from an empirical copula.
 """
 
@@ -34,7 +34,7 @@ _RANKS = 255  # Ranks from 0 to 254.
 # The normal score of each rank.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
 _NARROW = 0.001  # Half widths below this share of a series' unit count as none.
-_ORDERS = 128  # Series without paths share this many orders of samples.
+_ORDERS = 128  # Each series without paths rotates one of this many orders of samples.
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ErrorPaths:
     def orders(
         self, seed: int, event: int, key: int, count: int, turns: Sequence[int] | IntArray = (0,)
     ) -> IntArray:
-        """Return the samples' numbers, lowest value first, ``(turns, steps, targets, count)``."""
+        """Return sample numbers by increasing value, ``(turns, steps, targets, count)``."""
         # All series that are forecast from time number ``event`` share the drawn origins.
         origins = int(self.origins[-1]) + 1
         drawn = np.random.default_rng([seed, event, 0]).permutation(origins)
@@ -87,8 +87,8 @@ class ErrorPaths:
         if not has_path.all():
             # A series without a path at a drawn origin gets what all series have in common there,
             # plus a part drawn for each sample from its other paths. If it has none at any drawn
-            # origin, that part is drawn from the paths of all series, a sample at a time: with the
-            # same paths, two series would vary together.
+            # origin, each sample's part is drawn from the paths of all series: two series whose
+            # samples all came from one other series would vary together.
             pool = np.arange(len(self.ranks))
             if has_path.any():
                 pool = np.flatnonzero(self.series == self.series[paths[has_path][0]])
@@ -107,7 +107,7 @@ class ErrorPaths:
         return np.argsort(placed, axis=-1).transpose(2, 1, 0, 3)
 
     def donors(self, keys: Array, count: int) -> tuple[Array, IntArray, BoolArray]:
-        """Return each series' ``key`` and turn for ``orders``; True if the key is another's."""
+        """Return the key and turn of each series for ``orders``; True if the key is borrowed."""
         # If errors of series have nothing in common, series without paths borrow another's order.
         has_paths = np.isin(keys, self.keys)
         if not self.shared.any():
@@ -155,7 +155,7 @@ class ErrorPaths:
 
     @cached_property
     def _spans(self) -> Array:
-        """How many of 255 ranks the errors of equal rank cover, ``(ranks, steps, targets)``."""
+        """The share of errors that have each rank, times 255, ``(ranks, steps, targets)``."""
         cells = self.ranks.reshape(len(self.ranks), -1).astype(np.intp)
         cells += _RANKS * np.arange(cells.shape[1])
         counts = np.bincount(cells.ravel(), minlength=_RANKS * cells.shape[1])
@@ -185,7 +185,7 @@ class ErrorPaths:
         return self.tails.with_units(values, *self._tails_of(keys))
 
     def narrow(self, values: Array, keys: Array) -> BoolArray:
-        """Return True for each forecast with a target whose quantiles hardly differ at any step."""
+        """Return True for forecasts with a target whose quantiles nearly agree at every step."""
         places, known = self._tails_of(keys)
         units = np.where(known[:, None, None], self.tails.units[places], 0).max(axis=2)
         half = (values[..., -1] - values[..., 0]) / 2
@@ -292,9 +292,10 @@ def _scores_at(ranks: Array) -> Array:
 
 def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
-    # A missing error is filled in, as a normal score: a regression on the steps beside it, plus a
-    # residual of another origin, the same origin for all series. So steps and series vary together
-    # as they do without missing errors. A path without any error of a target gets random ones.
+    # The normal score of a missing error is the value of a regression on the steps beside it, plus
+    # the residual at another origin. This origin is the same for all series, so steps and series
+    # vary together as they do without missing errors. A path without any error of a target gets
+    # random ones.
     ranks, generator = _ranked(errors), np.random.default_rng(0)
     scores = np.where(np.isnan(errors), np.nan, _SCORES[ranks])
     steps, numbers = range(errors.shape[1]), origins * (series.max() + 1) + series

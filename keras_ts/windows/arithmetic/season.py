@@ -8,10 +8,11 @@ import numpy as np
 
 from keras_ts._typing import Array
 
-# A lag is a season if changes correlate by more than this with those at the lag, and at most by
-# this with those at any shorter lag.
-_STRONG, _ENOUGH = 0.5, 0.99
-# A season must leave less than this share of the variance that the best shorter lag leaves.
+# Changes must correlate by more than this at the season.
+_STRONG = 0.5
+# They may correlate by at most this at each lag between horizon and window.
+_ENOUGH = 0.99
+# A season must leave less than this share of the variance that the best of these lags leaves.
 _LEFT = 0.75
 # A lag is nearly the best if it leaves at most this many times the variance that the best leaves.
 _NEARLY = 1.5
@@ -24,7 +25,7 @@ _FEWEST = 3
 
 
 def season_beyond(values: Array, window: int, ahead: int) -> int | None:
-    """Return the season of a series in rows if it is strong and longer than a window; else None."""
+    """Return a series' season in rows if it is strong and no shorter than a window; else None."""
     # The season is the lag at which changes over ``ahead`` rows, from the last input of a window to
     # its last target, correlate most with earlier changes. A model forecasts just these changes, on
     # top of the last value. They have no level and hardly a trend, which would look like a season

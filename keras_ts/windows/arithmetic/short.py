@@ -16,9 +16,9 @@ from keras_ts.windows.arithmetic.shuffle import Permutation
 def classes_of(fewest: int, window: int, period: int | None = None) -> tuple[int, ...]:
     """Return the least number of inputs of each class; full windows are a class of their own."""
     # The classes begin at 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and at two periods. A class of 8 to 15
-    # days would hold windows of one week and of two, and only two weeks show what a weekday is
-    # like: with one width, 80 % intervals held 89 and 73 %. From two periods on, a net subtracts a
-    # window's season, and its errors change abruptly: with one width for 12 to 15 days, 80 %
+    # days would hold windows of one week and of two. Only those of two show what a weekday is like:
+    # with one width for both, 80 % intervals held 89 and 73 %. From two periods on, a net subtracts
+    # a window's season, and its errors change abruptly: with one width for 12 to 15 days, 80 %
     # intervals held 86 % at 13 and 74 % at 14.
     steps = {factor << power for power in range(window.bit_length()) for factor in (2, 3)}
     inner = sorted({1, 2 * (period or 0), *steps})
