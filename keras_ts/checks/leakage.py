@@ -33,14 +33,15 @@ class LeakageReport:
 
     Attributes:
         passes: Number of calls of ``predict``.
-        forecasts: Number of forecasts in each of them.
+        forecasts: Number of forecasts that each call returns.
         missing: Number of stretches of missing values after which values were changed, too.
-        copies: The columns that equal a target some rows later, up to a factor and an offset, and
-            so were changed along with it: a dict from column to target and number of rows, which is
-            negative for earlier rows.
+        copies: The columns that equal a target some rows later, up to a factor and an offset. The
+            check changes them with the target. A dict from each column to the target and the number
+            of rows, which is negative for earlier rows.
         disguises: The columns that disclose a target's value before it is known, such as the day's
-            customers among the columns known ahead: a dict from column to target, number of rows,
-            and the share that the column explains of what the target's past does not, over 0.99.
+            customers among the columns known ahead. A dict from each column to the target, the
+            number of rows, and the share, over 0.99, that the column explains of what the target's
+            past does not.
         origin: Position or timestamp of the first origin whose forecast moved; None if none moved.
         series: The id or number of that forecast's series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
@@ -48,8 +49,8 @@ class LeakageReport:
         rows_left: Steps from that origin to the last value that could be changed.
         change: The most that the forecast moved. Values are changed by about the series' range, so
             a move as small as rounding means that later values enter and cancel, as in an FFT.
-        clean_from: The first of the positions or timestamps tried such that changes after it, and
-            after any later one, moved no forecast; None if there is none.
+        clean_from: The first position or timestamp tried from which on no change of later values
+            moved a forecast; None if there is none.
     """
 
     passes: int
@@ -131,7 +132,7 @@ def check_leakage(
 
     A column known ahead that discloses the target, such as the day's customers, therefore moves no
     forecast. So the report names each column that explains over 99 % of what is otherwise
-    unexplained about a target, in the same row or in one that is not yet known:
+    unexplained about a target value that is known later than the column's. The share is
     ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is the distance of the target from the straight line
     between the two rows of its series with the next lower and higher values in the column. ``e`` is
     the residual of a linear regression of the target on its last 48 values (on fewer if that is
@@ -139,10 +140,10 @@ def check_leakage(
 
     A promotion or a closed day may explain much, and is known ahead. So a column with at most ten
     distinct values is never named, nor one of the calendar, which repeats itself or counts rows.
-    The target's most frequent value is left out, and without the tenth of the rows with the largest
-    ``e``, 90 % must still be explained. A column that is known ahead and predicts the target to
-    about a tenth of its spread, such as the plan that a machine follows, is named nevertheless:
-    then check ``report.ahead == 0`` instead.
+    Rows with the target's most frequent value are left out. Without the tenth of the rows with the
+    largest ``e``, the column must still explain 90 %. A column that is known ahead and predicts the
+    target to about a tenth of the target's spread, such as the plan that a machine follows, is
+    named nevertheless: then check ``report.ahead == 0`` instead of ``report.ok``.
 
     Example:
 
@@ -232,8 +233,8 @@ def check_leakage(
 class _Move(NamedTuple):
     """The first forecast that moved when the values later than moment ``after`` changed."""
 
-    moment: int  # That of its origin.
-    forecast: int  # Its number.
+    moment: int  # That of the forecast's origin.
+    forecast: int  # The forecast's number.
     size: float  # How far it moved.
     after: int
 
@@ -357,7 +358,7 @@ def _function(predict: Any, windows: WindowedSeries) -> Predict:
 
 
 def _places(changeable: ChangeableSeries, made_at: IntArray) -> tuple[list[int], list[int]]:
-    """Return moments after which to change values: some origins, and the last before holes end."""
+    """Return moments after which to change values: some origins, and the last up to each hole."""
     # At the first origin, a fit to the whole series shows at once. The others are drawn at random,
     # since evenly spaced ones might all fall on Sundays.
     moments = np.unique(made_at)

@@ -36,8 +36,8 @@ calibrated on the part before that. The command writes forecast.csv, the trained
 pictures and, with --id, the scores of each series, scores.csv.
 
 A target may be missing anywhere; with --time, rows may be missing, too. With --future, a plan gives
-these columns for the rows to forecast. The plan is either the rows without a target at the end of
-FILE, or the file that --plan names.
+the columns known ahead for the rows to forecast. The plan is either the rows without a target at
+the end of FILE, or the file that --plan names.
 """
 _EXAMPLE = """example:
   python -m keras_ts forecast sales.csv --target units --time day --id store \\
@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         forecast(trial, panel, future=plan, incomplete="nan")
     except (ValueError, TypeError, OSError, ImportError) as error:
         text = " ".join(str(error).split())
-        # In a CSV file, times with the zone that this error asks for have two offsets.
+        # In a CSV file, times in a zone, which this error asks for, may have two offsets from UTC.
         cure = f" In a CSV file, {CLOCK_CHANGES}." * ("tz_localize" in text)
         raise UserError(f"{text}{cure}") from None
     source = "--period" if arguments.period else "the frequency of the rows"

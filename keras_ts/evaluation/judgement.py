@@ -57,7 +57,7 @@ def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
 def check_errors(
     name: str, losses: Array, present: BoolArray, before: BoolArray | None
 ) -> BoolArray:
-    """Return where a user's metric is NaN; refuse wrong errors, and NaN in other places."""
+    """Return where a user's metric is NaN; refuse wrong errors, and NaN not as in ``before``."""
     # ``before`` is where the metric is NaN for the forecaster before this one, if there is one.
     values = losses[present]
     wrong = values[~(np.isnan(values) | np.isfinite(values) & (values >= 0))]
@@ -128,7 +128,7 @@ class Judgement(NamedTuple):
     scored: BoolArray  # (windows,), True for those that were judged
     first_step: int  # the first step that is judged, from 1 on
     missing: int  # how many targets of the scored windows have no value
-    zeros: int  # how many of these targets are zero
+    zeros: int  # how many targets of the scored windows are zero
     lacking: dict[str, int]  # by forecaster, how many targets have no forecast
     crossing: dict[str, int]  # by model, at how many targets its quantiles cross
     levels: dict[str, tuple[float, ...] | None]  # by model; None for a point
@@ -201,7 +201,8 @@ def judge(
         for forecaster in forecasters:
             forecasts[forecaster.name] = forecaster.forecast(by_part[forecaster.judged])
             progress.add(len(actual))
-        # The scales of a total are those of one step times the number of steps, or its square.
+        # The scale of a total's absolute (squared) errors is that of a step times the number of
+        # steps (its square).
         num_steps = np.ones(actual[:, :1].shape)
         if total:
             known = np.isfinite(actual)

@@ -65,7 +65,7 @@ class Judge:
         self._models, self._metrics, self._period = models, metrics_of(metrics), period
         allowed = (*MEASURES, *self._metrics)
         self._by = by if by is None else _checks.choice("by", by, allowed)
-        # Distributions are judged beside the climatology, too: on pure noise, it beats nets.
+        # On pure noise, the climatology beats nets in measures of quantiles and totals.
         distribution = total or by in QUANTILE
         self._baselines, self._left_out = baselines_of(baselines, period, sequence, distribution)
         self.baselines = [name_of(baseline) for baseline in self._baselines]

@@ -35,7 +35,7 @@ from keras_ts.saving.config import short
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The file of every SavedModel.
+# The file by which a folder is known as a SavedModel.
 _MARK = "saved_model.pb"
 
 
@@ -154,7 +154,7 @@ def written(model: keras.Model, x: Any, kind: str, folder: Path) -> Path:
 
 
 def require(kind: str, run: bool) -> None:
-    """Raise an error if a package is missing that writes a file (with ``run``: that runs it)."""
+    """Raise an error if a package is missing that writes a file or, with ``run``, runs it."""
     form = FORMATS[kind]
     converter = form.converters.get(keras.backend.backend())
     for package in (form.runtime if run else form.writer, converter):
@@ -207,7 +207,7 @@ def _unheard() -> Iterator[None]:
 
 
 def check_loads(model: keras.Model, kind: str, path: Path) -> None:
-    """Raise an error if a file does not load in its runtime or, without it, fails a check."""
+    """Raise an error if a file does not load or, without its runtime installed, fails a check."""
     form = FORMATS[kind]
     try:
         if importlib.util.find_spec(form.runtime.replace("-", "_")) is not None:

@@ -26,8 +26,8 @@ from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The most values that are read at a time. The number of series is then a multiple of every batch
-# size, so that only the last part compiles another loop.
+# The most values that are read at a time; and a multiple of every batch size of the loop. A part
+# holds a multiple of so many series, so that only the last part compiles another loop.
 _MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 
@@ -79,7 +79,7 @@ class History:
             yield replace(self, chosen=self.chosen[begin : begin + size])
 
     def problems(self) -> dict[int, str]:
-        """Return why each of the other series cannot be forecast, by its number."""
+        """Return why each series that is not chosen cannot be forecast, by its number."""
         short = self.panel.lengths < needed_rows(self.windows)
         others = np.setdiff1d(np.arange(len(short)), self.chosen)
         return {
@@ -127,7 +127,7 @@ class History:
             )
 
     def often_closed(self, times: Array) -> BoolArray:
-        """Return True for each of ``times`` if most weeks of the last window lack that time."""
+        """Return True for each of ``times`` at which most weeks of the last window lack targets."""
         often: BoolArray = np.zeros(times.shape, bool)
         lacking = self._missing()[..., self.panel.columns.targets].all(axis=2)
         shown: Any = self.panel.clock and self.panel.clock.shown[self.rows]
@@ -293,8 +293,8 @@ def _read(series: Any, interface: Interface) -> FlatSeries:
     if unknown:
         raise ValueError(
             f"The model's windows hold no categories of the columns of text {sorted(unknown)}, so "
-            "the columns that it was trained on are unknown. Pass windows=dataset.windows, with "
-            "the dataset that the model was trained on."
+            "the columns that the model was trained on are unknown. Pass windows=dataset.windows, "
+            "with the dataset that the model was trained on."
         )
     if panel.clock is None:
         return panel
@@ -348,7 +348,7 @@ def check_no_start(start: Any) -> None:
 
 
 def _starts(start: Any, history: History) -> IntArray:
-    """Return the number of each series' first row: ``start``, or else its first value is row 0."""
+    """Return the number of each series' first row: ``start``; if None, its first value is row 0."""
     series = len(history.panel.lengths)
     if start is None:
         calendar = f"calendar={_checks.shown(history.windows.calendar)}"

@@ -30,7 +30,7 @@ class CalendarEvents(SeriesLayer):
     new layer has no events, and training adds none: ``RecurrentPreset`` with ``smoothing`` finds
     them in the training part when it builds a model, and lists them in ``names``.
 
-    An event that moves, such as the last Monday of May, is a weekday and a date of the year, for
+    An event that moves, such as the last Monday of May, takes a pair of a date and a weekday for
     each date on which it can fall. A step has to fall on both.
 
     Example:
@@ -111,8 +111,8 @@ class CalendarEvents(SeriesLayer):
             raise ValueError(f"moving={self.moving} must be below {cycles}, the number of cycles.")
         axes = {-1: shape[2]} if self.steps is None else {1: self.steps, -1: shape[2]}
         self.input_spec = keras.InputSpec(ndim=3, axes=axes)
-        # A row for each cycle and, last, one for the events that move. No step lies within a reach
-        # of 0, as those of unused places.
+        # A row for each cycle and, last, one for the events that move. Unused places have a reach
+        # of 0, within which no step lies.
         rows = cycles + (self.moving is not None)
         self.points = self._weight("points", (rows, MOST, 2), trainable=False)
         self.reaches = self._weight("reaches", (rows, MOST), trainable=False)
@@ -231,8 +231,8 @@ class CalendarEvents(SeriesLayer):
 
 def _squares(at: Any, points: Any) -> Any:
     """Return the squared distances of points on a circle."""
-    # Not by the cosine of the angle between them, which for a minute of a year is 1 in float32; nor
-    # by a sum over the last axis, which takes ten times as long.
+    # The cosine of an angle would not do: for a minute of a year it is 1 in float32. A sum over the
+    # last axis takes ten times as long.
     return ops.square(at[..., 0] - points[..., 0]) + ops.square(at[..., 1] - points[..., 1])
 
 

@@ -137,7 +137,7 @@ def _draw_together(picture: Picture, last: int | None, ax: Any) -> Any:
 
 def _draw_multiples(picture: Picture, last: int | None) -> Array:
     """Draw each series of a picture on its own axes in a new figure, two axes in a row."""
-    # All axes share the horizontal one, so that one time is at one place.
+    # All axes share the horizontal axis, so that a time has the same place in all of them.
     rows = math.ceil(len(picture.drawn) / 2)
     figure = new_figure(rows)
     grid = figure.subplots(rows, 2, sharex=True, squeeze=False)

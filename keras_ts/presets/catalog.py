@@ -32,14 +32,14 @@ _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=2
 _HUBER = Recipe("huber", "sgd", 5e-5, 128, 500, momentum=0.9, window=20)
 _SQUARED = Recipe("mse", "sgd", 1e-6, 32, 100, momentum=0.9, window=20)
 _DECAYING = Recipe("mae", "adamw", 1e-3, 32, 60, cosine_decay=True, window=20)
-# At most 6,000 updates: 60 epochs of 100 batches. More take longer, and with a calendar the model
-# forecasts no better.
+# At most 6,000 updates: 60 epochs of 100 batches. More take longer, and do not improve a model with
+# a calendar.
 _LONG = Recipe(
     "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16,
     most_steps=100,
 )  # fmt: skip
-# The model forecasts well before training, so few windows may mean few updates: an epoch of a
-# thousand series has 20,000 windows, an epoch of five series a single batch.
+# The model forecasts well before training, so few windows may mean few updates. An epoch has at
+# most 79 batches, or 20,000 windows.
 _PANEL = Recipe(
     "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
     most_steps=79,
@@ -183,7 +183,7 @@ def choose_preset(
     """Choose a preset for your table, and say why.
 
     One series of 500 rows or more gets ``smooth_gru``. If it is to forecast several steps without a
-    calendar, the reason also names the preset ``linear``. That was better on two of the five long
+    calendar, the reason also names the preset ``linear``, which was better on two of the five long
     series of "Benchmarks" 24 steps ahead, and on none one step ahead. A shorter series, or several,
     get ``seasonal_gru``, with the season that the frequency suggests: 24 rows for hours, 7 for
     days, 5 for weekdays, 52 for weeks, 12 for months, 4 for quarters; or with none, if the longest

@@ -3,8 +3,8 @@
 A net that begins at a ridge regression may end worse than the regression. So a net and a regression
 of the first three quarters of the training part forecast the last quarter. For each step and
 target, a closed form gives the net's share with the least squared error there. A few hundred
-windows say little, since neighbouring ones have most targets in common. So the share is shrunk
-towards one half: the mean of both forecasts is better than the worse one, and often than both.
+windows say little, since neighbouring windows share most targets. So the share is shrunk towards
+one half: the mean of both forecasts is better than the worse one, and often than both.
 """
 
 import random
@@ -28,8 +28,8 @@ from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 
-# The part of the rows on which the share is chosen, and the part of the epochs for which the net of
-# the rows before is trained: the rehearsal.
+# The part of the rows, the last ones, on which the share is chosen; and the part of the epochs for
+# which a net is trained on the rows before, as a rehearsal of the fit.
 _LATEST, _EPOCHS = 1 / 4, 1 / 2
 # The pieces of a rehearsal; at the start of each, the learning rate is set to that of the fit.
 _PIECES = 10
@@ -113,7 +113,7 @@ def blended(model: keras.Model) -> tuple[keras.Model, keras.Model, Array] | None
 
 
 def _parts(train: WindowDataset) -> tuple[WindowDataset, WindowDataset]:
-    """Return the windows of a training part before its last quarter, and those of targets in it."""
+    """Return the windows before a training part's last quarter, and those with targets in it."""
     source = train._source
     ranges, geometry = source.sampler.ranges, source.spec.geometry
     begins, ends = ranges.rows(geometry.span, source.panel.offsets)
@@ -183,8 +183,8 @@ def _train(
     shown: FitLine | None,
 ) -> None:
     """Train a net on the early part, from the weights at which a net of that part begins."""
-    # Not a new net, which would have to be compiled: that takes longer than most fits. So the net
-    # keeps the constants of all rows, for standardizing.
+    # A new net would have to be compiled, which takes longer than most fits. So the net of the fit
+    # is used, with the constants of all rows for standardizing.
     state = random.getstate()
     random.seed(0)  # Keras draws the seeds of initializers from it.
     try:
@@ -199,7 +199,7 @@ def _train(
         shown.steps += count * len(read)
         settings["callbacks"] = [shown]
     for first in range(0, count, every):
-        # The compiled schedule is that of the longer fit: jump to the same part of it.
+        # The compiled schedule is that of the longer fit: jump to the same part of the schedule.
         net.optimizer.iterations.assign(first * epochs * steps // count)
         net.fit(read, initial_epoch=first, epochs=min(first + every, count), **settings)
 

@@ -94,7 +94,7 @@ class Requirements:
     features: int | None  # columns of ``past``; None for a plain series without that axis
     steps: int  # to forecast
     # The index of each target in ``own``; a single index holds for all outputs. None if unknown:
-    # output i is then column i if there are as many of both, else column 0.
+    # output i is then column i if there are as many outputs as columns, else column 0.
     targets: tuple[int, ...] | None
     shape: tuple[int, ...]  # of the outputs, after the axes of batch and window
     own: tuple[int, ...] | None = None  # columns of ``past`` not known ahead; None for all

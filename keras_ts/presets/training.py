@@ -1,4 +1,4 @@
-"""Trains the net of a preset, after its parts with a closed form are fitted; or several nets.
+"""Trains the net of a preset, or several, once the parts with a closed form are fitted.
 
 The mean of several nets depends less on seeds than each net does. The nets are models inside the
 model of the mean, so that one file holds all of them, and each can be trained further.
@@ -38,7 +38,7 @@ Rehearsal = Callable[[keras.Model, int, int, FitLine | None], None]
 
 
 def begun(needs: Requirements, core: Any, dataset: WindowDataset) -> keras.Model:
-    """Return a net, with the parts that are not trained fitted to a dataset."""
+    """Return a net, not yet trained, whose parts with a closed form are fitted to a dataset."""
     wired = wire(needs, core)
     if wired.level is not None:
         fit_level(wired.level, needs, dataset)
@@ -71,7 +71,7 @@ def trained(
     known_ahead = Interface.of(model).known_ahead
     if preset.smoothing is not None and not known_ahead and of_one_series(train):
         # AdamW changes weights by its rate, however few windows a batch has. Windows of one series
-        # overlap, so if they do not fill a batch, the rate is less in proportion.
+        # overlap, so the rate is lowered in proportion if they do not fill a batch.
         filled = min(1.0, in_time_order(train).sampler.size / recipe.batch_size)
         recipe = replace(recipe, learning_rate=filled * recipe.learning_rate)
     recipe.compile(model, steps)

@@ -22,11 +22,11 @@ from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The fewest inputs for a level and a trend; the fewest periods for a season, with one row more.
+# A level and a trend need so many inputs; a season needs so many periods, and one row.
 _FEWEST_INPUTS, _FEWEST_PERIODS = 4, 2
 # A window for a long season is longer than the season by this part, so that two seasons overlap.
 _PART_BEYOND = 1 / 8
-# The days off of four weeks: on fewer, values may be missing by chance.
+# The days off of four weeks; if there are fewer, values may be missing on them by chance.
 _FEWEST_DAYS_OFF = 8
 
 
@@ -116,7 +116,7 @@ def training_windows(
     handling = HANDLING.get(chosen["missing"])
     if several and handling is not None and handling.masked:
         # From one origin a net learns neither a season nor a price, so the series of median length
-        # gets a period of origins, or half of its rows before the horizon.
+        # gets a period of origins, at most half of its rows before the horizon.
         before = rows[rows > ahead] - ahead
         median = int(np.median(before)) if len(before) else 0
         beside_origins = (median - min(period, median // 2)) // rate + 1

@@ -4,20 +4,20 @@ The docstring of ``RecurrentPreset`` says what the model does. The reasons:
 
 - Columns known ahead and static columns are standardized by constants of the training part: a
   window's own statistics would hide that a promotion runs all week. A missing value of a column
-  known ahead becomes the column's last one, since NaN would reach other steps and gradients.
+  known ahead becomes the column's last value, since NaN would reach other steps and gradients.
 - The net reads static columns at every step, which works for every cell; initial states differ by
   cell. In a window without a value the net has read nothing, so with ``min_inputs=0`` the head,
   which is the dense layer behind the net, gets the static columns.
 - All steps share the net of columns known ahead: a promotion does on the fifth day what it does on
-  the first. For a single series its effect is a multiple of the training part's standard deviation:
-  a window without a promotion has a small scale, and would shrink the promotion that follows.
+  the first. For a single series, the unit of this effect is the training part's standard deviation:
+  a window without a promotion has a small scale, which would shrink the promotion that follows.
 - With smoothing, the weights of the head begin at 0, so that the untrained model forecasts as
-  smoothing does. The linear map is frozen (``initial_fit.parts``): trained beside the net, it would
-  fit noise. Cycles longer than the window are read at the last step to forecast: the sines and
-  cosines at the other steps are linear in these, so that a linear map gives each step its season.
-  Shorter cycles are left to the map of the window, which follows them better than a sine does.
-- In a panel, events are in units of the window's root mean square. For a shop this is its level:
-  what it loses on a day on which it is shut. The standard deviation differs more between shops, and
+  smoothing does. The linear map of the window is frozen (``initial_fit.parts``): trained beside
+  the net, it would fit noise. Cycles longer than the window are read at the last step to forecast:
+  the sines and cosines at the other steps are linear in these, so that a linear map gives each step
+  its season. Shorter cycles are left to the map of the window, which follows them better.
+- In a panel, events are in units of the window's root mean square. For a shop this is about its
+  level, which a closed day loses. The standard deviation differs more between shops, and
   is many times larger in windows that contain a shut Christmas.
 - Outputs are in the order steps, quantiles, targets, since the layers that restore units take
   targets on the last axis. Quantiles are sorted last, in the units of the targets. Layers in these
@@ -151,7 +151,7 @@ def joined(
 def smooth(
     needs: Requirements, windows: Any, scale: Any, state: Any
 ) -> tuple[Any, Any, LinearForecast | None, tuple[Any, Any]]:
-    """Return smoothed forecasts, evidence, the linear map, and windows and scales of targets."""
+    """Return smoothed forecasts, a new state, the linear map, and windows and scales of targets."""
     settings, feature = needs.settings, restored_feature(needs)
     columns = [feature] if isinstance(feature, int) else feature
     if columns != [*range(needs.features or 1)]:

@@ -15,9 +15,9 @@ from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
 from keras_ts.windows.arithmetic.labels import distinct_rows, label_column
 from keras_ts.windows.reading.clock import as_written
 
-# Numbers from here on are printed with a power of ten.
+# ``one_decimal`` writes numbers from here on with a power of ten.
 _HUGE = 1e6
-# A table of more than twice as many rows prints so many of each end.
+# A table of more than twice this many rows prints this many from each end.
 _SHOWN = 15
 
 

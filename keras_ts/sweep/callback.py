@@ -72,7 +72,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         TypeError: An argument is of the wrong type.
         ValueError: An argument is out of range, or both or neither of ``end_lr`` and
             ``steps_per_decade`` are given; in ``fit``, the model is not built or not compiled, or
-            ``steps=None`` and the fit's length is not known.
+            ``steps=None`` and the fit's length is not known or gives only one rate.
     """
 
     def __init__(

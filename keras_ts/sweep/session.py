@@ -45,8 +45,8 @@ class HeldRate:
         schedule = _keras_private.schedule_of(inner(optimizer))
         swept = isinstance(schedule, _SweptRates)
         if not swept or float(optimizer.learning_rate) != np.float32(rate):
-            # Optimizers do not count a batch whose gradients are not finite, so the count at which
-            # the first rate would have begun may change.
+            # A ``LossScaleOptimizer`` does not count a batch whose gradients are not finite, so the
+            # count at which the first rate would have begun may change.
             begin = batches_seen(optimizer) - number * self._held
             inner(optimizer).learning_rate = _SweptRates(self._rates, self._held, begin)
             # The compiled training step may hold the old schedule.
@@ -118,9 +118,9 @@ class GeometricSchedule:
 
 # Keras adds the loss of every batch to a mean, a metric named "loss". ``begin`` empties this mean;
 # ``end`` reads the batches since then, and puts the epoch's mean back. A model with another
-# ``train_step`` may have several metrics named "loss", or keep the mean under another name. Such a
-# metric is found after an epoch's first batch: its mean equals the logged loss. If a model keeps no
-# mean, its logs hold the loss of each batch alone.
+# ``train_step`` may have several metrics named "loss", or keep the mean under another name: then it
+# is found after an epoch's first batch as the metric whose mean equals the logged loss. If a model
+# keeps no mean, its logs hold the loss of each batch alone.
 class UpdateLoss:
     """Reads the mean loss of the batches that make one update of the weights."""
 

@@ -16,7 +16,7 @@ WINDOW = 9
 _HALF = WINDOW // 2
 # Five standard deviations of normal noise, as a multiple of its median absolute deviation.
 _FARTHEST = 5 * 1.4826
-# Earlier smoothed losses average too few losses to be compared.
+# Smoothed losses before the tenth average too few losses to be compared.
 FEWEST_POINTS = 10
 
 
@@ -47,8 +47,8 @@ def without_outliers(losses: Sequence[float] | Array) -> Array:
 
 def without_inner_outliers(losses: Sequence[float] | Array) -> Array:
     """Return ``without_outliers(losses)``, but keep high outliers at the end as recorded."""
-    # Too few losses follow to tell an outlier from the start of a divergence. An outlier taken for
-    # a divergence makes the suggested rate too low, which is safer than too high.
+    # At the end, too few losses follow to tell an outlier from the start of a divergence. An
+    # outlier taken for a divergence makes the suggested rate too low, which is safer than too high.
     recorded, cleaned = np.asarray(losses, dtype=np.float64), without_outliers(losses)
     calm = np.flatnonzero(recorded[: usable(recorded)] <= cleaned[: usable(recorded)])
     after = calm[-1] + 1 if len(calm) else 0

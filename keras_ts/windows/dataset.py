@@ -1,12 +1,12 @@
 """``WindowDataset``: the windows of a series as batches that Keras trains on.
 
-A batch depends only on the epoch and its number there, not on the batches read before. Keras 3.12.4
+A batch depends only on the epoch and its number in it, not on the batches read before. Keras 3.12.4
 to 3.16 calls these methods in ``fit``, ``evaluate`` and ``predict``, in this order:
 
 1. ``workers`` and ``len(dataset)``. TensorFlow also reads the first batches, for their shapes.
 2. In the first fit after ``compile``, on JAX and PyTorch, and on TensorFlow under a strategy:
    ``on_epoch_begin``, and one batch to build the model with.
-3. ``on_epoch_end``, although no epoch has ended. A prediction may skip this.
+3. ``on_epoch_end``, although no epoch has ended. ``predict`` may skip step 3.
 4. For each epoch: ``on_epoch_begin``, all batches or ``steps_per_epoch`` of them, in any order,
    ``on_epoch_end``. TensorFlow reads batches ahead of those that it trains on.
 
@@ -97,7 +97,7 @@ class WindowDataset(keras.utils.PyDataset):
     def _go_to(self, epoch: int, batch: int) -> None:
         self._epoch = epoch
         self._first = batch  # At which an iteration by hand begins.
-        self._next = batch  # The one after the last that it has read.
+        self._next = batch  # The batch after the last that the iteration has read.
         self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
         # True after Keras has made its iterator, until its first epoch begins.
         self._beginning = False
@@ -142,8 +142,8 @@ class WindowDataset(keras.utils.PyDataset):
     def columns(self) -> dict[str, list[Any]]:
         """The names of the columns, in the order of the arrays.
 
-        There is a list for each of ``"past"``, ``"future"``, ``"static"`` and ``"target"``. The
-        names of an array's columns are numbers.
+        There is a list for each of ``"past"``, ``"future"``, ``"static"`` and ``"target"``. Columns
+        of an array have numbers for names.
         """
         return self._source.panel.columns.by_part()
 
@@ -240,10 +240,10 @@ class WindowDataset(keras.utils.PyDataset):
     def shard(self, count: int, index: int) -> "WindowDataset":
         """Return a dataset of the rows of every batch that worker ``index`` of ``count`` reads.
 
-        Together the workers train on the same batches as a single one would. A last batch that is
-        not full is filled up, to a multiple of ``count`` times the devices of a worker, with
-        windows of weight 0. Its other windows weigh more, so that the mean of the workers' losses
-        is the loss of that batch. Other batches keep their weights, or get weights of 1.
+        Together the workers train on the batches of a single worker. A last batch that is not full
+        is filled up, to a multiple of ``count`` times the devices of a worker, with windows of
+        weight 0. The batch's other windows weigh more, so that the mean of the workers' losses is
+        the loss of the batch. Other batches keep their weights, or get weights of 1.
 
         ``fit(dataset.shard(jax.process_count(), jax.process_index()), shuffle=False)`` trains on
         JAX under ``keras.distribution.DataParallel(auto_shard_dataset=False)``. A loop of your own
@@ -276,8 +276,8 @@ class WindowDataset(keras.utils.PyDataset):
     def state(self) -> dict[str, Any]:
         """Return how far the run has come, as plain Python values that JSON takes.
 
-        In a loop of your own, the state counts the batches read so far, with the one in use.
-        Within an epoch of Keras's ``fit``, which reads ahead, it is that of the epoch's beginning.
+        In a loop of your own, the state counts the batches read so far, also the one in use.
+        Keras's ``fit`` reads ahead: within its epochs, the state is that of the epoch's beginning.
         """
         epochs, batch = divmod(self._next, len(self))
         state = run_state(self._source.sampler, self._epoch + epochs, batch)
@@ -287,7 +287,7 @@ class WindowDataset(keras.utils.PyDataset):
         """Continue where ``state`` was taken, in this process or another.
 
         An iteration by hand then reads the rest of the epoch. Keras's ``fit``, a ``DataLoader``,
-        ``to_tf`` and ``to_grain`` begin it again.
+        ``to_tf`` and ``to_grain`` begin the epoch again.
 
         Args:
             state: The dict that ``state()`` returned for the same series and settings, for any
@@ -322,9 +322,9 @@ class WindowDataset(keras.utils.PyDataset):
 
         Args:
             predictions: One prediction per target, in time order. Rows of padding are dropped.
-            quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``,
-                which ``calibrate(model, validation, coverage=0.8)`` makes of a point forecast.
-                Defaults to None: point forecasts.
+            quantiles: The levels of the quantiles on the last axis, such as ``[0.1, 0.5, 0.9]``
+                after ``calibrate(model, validation, coverage=0.8)`` of a point forecast. Defaults
+                to None: point forecasts.
 
         Returns:
             Columns of equal length, with one row per window and step (and, in sequences, per

@@ -30,8 +30,8 @@ class Handling:
 
     series: bool  # True if a series may have missing values; False to refuse it.
     inputs: bool  # True if the inputs of a window may have missing values.
-    # Which targets of a window must have values: "all", "some" (one is enough), or "none"; and at
-    # the steps of these, the columns known ahead. Other windows are left out.
+    # Which targets of a window must have values: "all", "some" (one is enough), or "none". At the
+    # steps of these targets, columns known ahead must have values, too. Other windows are left out.
     complete: Literal["all", "some", "none"]
     # With a gap in time: "refuse" the series, "part" it so that no window crosses the gap, "fill"
     # the gap with the missing rows, or "ignore" it and count rows.

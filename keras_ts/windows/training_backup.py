@@ -22,7 +22,8 @@ from keras_ts._models import build_optimizer, value_of
 from keras_ts._typing import Array
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 
-# A digest of data covers all values if there are at most so many, and this many windows.
+# A digest of data covers all values if they are in memory and at most ``_VALUES``, and the values
+# of ``_WINDOWS`` windows.
 _VALUES, _WINDOWS = 1 << 23, 256
 
 
@@ -30,7 +31,7 @@ class TrainingBackup(keras.callbacks.Callback):
     """Continues a fit that was killed, after the last epoch that was complete.
 
     After each epoch the callback writes all variables of the model and of its optimizer, the epoch,
-    and the state of the dataset into a new file, which then replaces the last one: a kill at any
+    and the state of the dataset into a new file, which then replaces the last one. So a kill at any
     moment leaves one complete file. A continued fit ends with the weights of a fit that was never
     stopped, bit for bit.
 
@@ -202,7 +203,7 @@ def backup_of(
         )
     if member is None:
         return TrainingBackup(read, backup.backup_dir, delete_checkpoint=backup.delete_checkpoint)
-    # ``end_backups`` deletes it when the fits of all members have ended.
+    # ``end_backups`` deletes the backup when the fits of all members have ended.
     return TrainingBackup(read, backup.backup_dir / f"member_{member}", delete_checkpoint=False)
 
 
@@ -220,7 +221,7 @@ def _variables(model: keras.Model) -> list[Any]:
 
 
 def _digest(dataset: WindowDataset) -> str:
-    """Return a digest of some windows, of the places of all, and of the values if there are few."""
+    """Return a digest of some windows, of the places of all windows, and of the values if few."""
     source = in_time_order(dataset, weighted=True)
     values, ranges = source.panel.values, source.sampler.ranges
     all_values = [values] if values.size <= _VALUES and not source.panel.on_disk else []

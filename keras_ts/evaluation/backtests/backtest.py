@@ -71,10 +71,10 @@ def backtest(
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
     test part. A fold's model sees no value later than its training part. Nothing passes from fold
-    to fold but the levels of intervals, with ``follow``, and models, with ``refit``. Before each
-    fold, the random numbers of Keras, Python and NumPy are seeded from the number of the fold and
-    the seed of ``windows``, so its forecasts are the same whatever ran before. The random state is
-    not restored afterwards.
+    to fold but the levels of intervals, with ``follow=True``, and models, unless ``refit=True``.
+    Before each fold, the random numbers of Keras, Python and NumPy are seeded from the number of
+    the fold and the seed of ``windows``, so the fold's forecasts are the same whatever ran before.
+    The random state is not restored afterwards.
 
     The baselines are those of ``compare``, and one verdict covers all folds. Baselines are fitted
     on the training and validation parts of each fold together, since they need no early stopping.
@@ -178,8 +178,8 @@ def backtest(
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
             an earlier fold's; the series is too short for the folds; a callback watches validation
             data, and there is none; ``coverage`` comes without ``validation_size``, or with one
-            that is too small; or ``folder`` holds a backtest with other settings or data, or a
-            broken file.
+            that is too small; ``follow`` comes without ``coverage``; or ``folder`` holds a backtest
+            with other settings or data, or a broken file.
     """
     sizes = FoldSizes(n_splits, test_size, max_train_size, validation_size)
     n_splits = sizes.n_splits

@@ -177,7 +177,7 @@ class ImportanceReport(Report):
             ``"static"``; of several columns, such as ``"past + future"``), ``increase`` (the share
             by which the error grows if the column is shuffled: 0.1 for a tenth), ``low`` and
             ``high`` (the ends of its 95 % interval) and ``verdict``. NaN where there is no figure.
-        by: ``"mae"`` or ``"mase"``, the error.
+        by: The measure of the error, ``"mae"`` or ``"mase"``.
         error: The model's error without shuffling.
         windows: The number of windows that were judged.
     """

@@ -1,8 +1,8 @@
 """Builds the linear regression of ``compare`` as a model with nothing left to train.
 
-``DirectRidge`` solves the regression in NumPy, in other units than the model, which standardizes
-windows by the training part, or each by its mean and standard deviation. So this file converts the
-coefficients.
+``DirectRidge`` solves the regression in NumPy, in other units than those of the model. The model
+standardizes all windows by the training part, or each by its own mean and standard deviation. So
+this file converts the coefficients.
 """
 
 import warnings
@@ -70,7 +70,7 @@ def solved_again(interface: Interface, dataset: WindowDataset) -> keras.Model | 
 
 
 def keep_spread(model: keras.Model, levels: Sequence[float], of: keras.Model) -> None:
-    """Move quantiles of a regression to the distances from the median that ``of`` has."""
+    """Move a regression's quantiles as far from its median as those of ``of`` are from theirs."""
     if not _is_solved(model):
         return
     parts = []

@@ -1,9 +1,9 @@
 """Ridge regression, mostly from sums of products over rows, so that memory is fixed.
 
-``RidgeSums`` has the same inputs for all outputs, and chooses a penalty for each: a linear map of a
-window has one weight per step, of which a series of a thousand rows determines only a few.
-``shrunken`` chooses one for few rows. ``StepSums`` is for the steps of a forecast, which share the
-inputs of the window; each step adds the columns known ahead at that step.
+``RidgeSums`` has the same inputs for all outputs, and chooses a penalty for each output: a linear
+map of a window has one weight per step, of which a series of a thousand rows determines only a few.
+``shrunken`` is for few rows, with one penalty for all outputs. ``StepSums`` is for the steps of a
+forecast, which share the inputs of the window; each step adds its own columns known ahead.
 """
 
 from typing import NamedTuple, Self
@@ -22,7 +22,8 @@ _PENALTY = 1e-3
 _TINY = np.finfo("float64").tiny
 # Stands for zero residual degrees of freedom; such a fit is never chosen.
 _NO_ROWS = 1e-9
-# The rows with an output must have at least this share of ``X'X``: less is mostly rounding.
+# The rows with an output must have more than this share of the trace of ``X'X``: less is mostly
+# rounding.
 _LEAST = 1e-8
 
 

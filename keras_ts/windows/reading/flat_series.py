@@ -29,7 +29,7 @@ class FlatSeries:
     # Flat positions that must not share a window with the position before.
     gaps: IntArray = field(default_factory=lambda: np.empty(0, np.int64))
     labels: tuple[Any, ...] | None = None  # The ids of the series, or None for their numbers.
-    # The row of the frame that each row was, missing rows aside; None if the order is the same.
+    # The row of the frame of each row that was given; None if the order is the same.
     row_order: IntArray | None = None
     # Flat positions of the rows that were given; None if no gap was filled with missing rows.
     given: IntArray | None = None
@@ -60,7 +60,7 @@ class FlatSeries:
 
     @property
     def own_frequencies(self) -> Frequencies:
-        """The frequency of each series; one of a single row gets the most common of the others."""
+        """The frequency of each series; a series of one row gets the most common frequency."""
         if self.clock is None:
             return Frequencies((), np.full(len(self.lengths), -1))
         frequencies = self.clock.frequencies

@@ -35,7 +35,7 @@ class Frames:
     """One frame, or a list with the same columns; ids, times and texts are read only once."""
 
     def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
-        """Open the frames; unless ``in_order``, rows are then sorted by time in each series."""
+        """Open the frames; ``in_order=False`` sorts the rows of each series by time."""
         self.given, self.listed = frames, isinstance(frames, list | tuple)
         if self.listed and spec.id_column is not None:
             raise ValueError(

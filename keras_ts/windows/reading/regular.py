@@ -28,12 +28,12 @@ from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.irregular import refuse_gaps
 from keras_ts.windows.spec import WindowSpec
 
-# The most missing rows of a series: this multiple of its rows, or this number if it is larger. A
+# The most missing rows of a series: this multiple of its rows or this number, the larger one. A
 # single wrong timestamp, decades away, would otherwise fill the memory.
 _MOST_TIMES, _ALWAYS = 10, 1000
 # How many frequencies, those with the most rows, are tried as the common grid.
 _MOST_TRIED = 3
-# Rows on days off may be errors if at most one row in this many is on one.
+# Rows on days off may be errors if at most one row in this many is on a day off.
 _SELDOM = 100
 # The most timestamps that are compared at once.
 _MOST_ROWS = 1 << 22
@@ -110,7 +110,7 @@ def mean_steps(
     """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
     # A change is between values ``lag`` steps apart, also where rows are missing: if a shop has no
     # rows on Sundays, values 7 steps apart still fall on the same weekday. In a series without a
-    # frequency they are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
+    # frequency, values are ``lag`` rows apart. With ``squares``, a last axis also holds the mean
     # squared changes.
     clock: Any = panel.clock
     places = None
@@ -128,8 +128,8 @@ def mean_steps(
 
 def _steps(clock: Any, gaps: IntArray) -> tuple[IntArray, BoolArray]:
     """Return the number of steps from the row before to each row, and True if it is whole."""
-    # It is 1 for the first row of a series, and for every row of a series without a gap. Gaps of a
-    # series without a frequency are not whole.
+    # The number is 1 for the first row of a series, and for every row of a series without a gap.
+    # Gaps of a series without a frequency are not whole.
     steps, whole = np.ones(len(clock.times), np.int64), np.ones(len(clock.times), bool)
     first = np.zeros(len(clock.times) + 1, bool)
     first[clock.offsets] = True
@@ -156,8 +156,8 @@ def _laid_out(panel: FlatSeries, steps: IntArray, place: IntArray, offsets: IntA
     shape = (int(offsets[-1]), *panel.values.shape[1:])
     values = np.full(shape, np.nan, np.result_type(panel.values, kind))
     values[given] = panel.values[kept]
-    # ``count`` is the number of missing rows before each row. ``after`` is the number of steps from
-    # the last row before a missing one to it.
+    # ``count`` is the number of missing rows before each row. ``after`` is the number of steps to a
+    # missing row from the last given row before it.
     count = np.where(kept, np.minimum(steps - 1, place - begin), 0)
     rows = np.repeat(np.arange(len(count)), count)
     within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
