@@ -121,7 +121,7 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
         A ``ReloadReport``: its ``ok`` is True if nothing differs.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or ``x`` is a dataset.
+        TypeError: ``model`` is not a Keras model, or ``x`` is a ``PyDataset``.
         ValueError: The model is not built, or does not run on ``x``.
         RuntimeError: The fresh process fails, for instance if it cannot import one of ``imports``.
     """

@@ -3,7 +3,7 @@
 Keras keeps a Lambda's function as marshalled CPython bytecode. ``marshal.loads`` may crash on
 untrusted bytes, and the function may do anything. So the bytes are read one by one here, and the
 instructions are compared with those that CPython 3.6 to 3.13 compiles from ``expand_dims(x, n)``,
-``x[..., None]`` and ``x * n``. No other source is recognised.
+``x[..., None]``, ``x * n`` and ``n * x``. No other source is recognised.
 """
 
 import base64
@@ -19,7 +19,7 @@ _SCALE = (
     "9700 7c00 64{c} 7a05 0000 5300 | 9700 64{c} 7c00 7a05 0000 5300",
     "9500 5500 53{c} 2d05 0000 2400 | 9500 53{c} 5500 2d05 0000 2400",
 )
-# Python 3.6 to 3.10 compiles a call in two ways, later versions in one each.
+# A call of `expand_dims`: two forms of Python 3.6 to 3.10, then one each of 3.11, 3.12 and 3.13.
 _EXPAND = (
     "7400 (6a..)* 7c00 64{c} (8302 | 64{k} 8d02) 5300",
     "7400 (6a..)* a0.. 7c00 64{c} a102 5300",

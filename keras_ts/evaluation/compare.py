@@ -46,10 +46,10 @@ def compare(
     95 % interval. The verdict is ``"beats"`` or ``"loses to"`` if the interval leaves out 0, else
     ``"cannot be told from"``. A block is a run of neighbouring origins, at least a horizon long and
     long enough to cover the correlation of the error differences; an interval takes six blocks. In
-    a panel the bootstrap draws whole series, six or more, and shocks that several series share at
-    one time widen the interval. If several baselines are about equally good, the best may only be
-    lucky, which would make the model look worse; so each that cannot be told from it raises the
-    upper end.
+    a panel of six or more series, the bootstrap draws whole series, and shocks that several series
+    share at one time widen the interval. If several baselines are about equally good, the best one
+    may have been lucky, and the model's skill is then too low. So each baseline that cannot be told
+    from the best raises the upper end of the interval.
 
     If there are too few windows for an interval, the verdict is ``"is not judged beside"``, and the
     report says how many an interval takes. The interval of two to five series is about these series
@@ -58,16 +58,18 @@ def compare(
     If windows differ, or forecasts come as tables, all are judged only on the targets that each of
     them forecasts, and the report says how many there are. The baselines then read ``train`` and
     ``validation``; if these are left out, the windows with the most columns, and of several such
-    windows the longest. The report names the inputs other than the past of the targets, which of
-    the baselines only the linear regression reads.
+    windows the longest. The report names the inputs beside the past of the targets; of the
+    baselines, only the linear regression reads them.
 
     A model that forecasts quantiles is scored by its median, and also by the pinball loss and by
     the coverage and width of the interval between its outer quantiles. With ``targets="sequence"``
-    only the last step of a window is judged. Windows with a missing value among the targets or
-    their past, which ``missing="keep"`` lets through, are left out for all forecasters. With
-    ``missing="mask"`` a missing input is no reason to leave out a window, and the baselines replace
-    it by the last known value, or by the first if none came before. With ``missing="mask_targets"``
-    windows are judged on the targets that are present, the same for all forecasters.
+    only the targets of the last input are judged. ``missing="keep"`` lets windows through that lack
+    a value among the targets or their past: they are left out for all forecasters. With
+    ``missing="mask"``, windows that lack inputs are judged. The median leaves a missing value out.
+    Theta and seasonal naive take the value a period before. Without one, and in the other
+    baselines, the last known value replaces it, or the first if none came before. With
+    ``missing="mask_targets"``, windows are judged on the targets that are present, the same for all
+    forecasters.
 
     Example:
 

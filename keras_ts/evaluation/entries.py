@@ -107,7 +107,7 @@ class Entries:
             if not covered.any():
                 who = " and ".join(tables)
                 raise ValueError(
-                    f"There is no series and origin for which all columns of {who} have a forecast."
+                    f"No window has a target for which all columns of {who} have a forecast."
                 )
             common = {each: part.only(np.flatnonzero(covered)) for each, part in common.items()}
             tables = {
@@ -174,8 +174,8 @@ class Entries:
             if seen := parts._replace(judged=judged).seen:
                 who = self._called(parts) if len(distinct) > 1 else ""
                 notes.append(
-                    f"In {seen} series train{who and f' of {who}'} reaches beyond the first target "
-                    f"of validation, so {who or 'the models'} may have seen what is judged."
+                    f"In {seen} series train{who and f' of {who}'} has a target at or after the "
+                    f"first of validation, so {who or 'the models'} may have seen what is judged."
                 )
         covariates = self.parts.judged.beyond_targets()
         if self.models:
@@ -184,12 +184,13 @@ class Entries:
             last = interface.last_layer
             if isinstance(last, ConformalInterval) and last.halves is not None:
                 first, latest = last.halves
-                than = "more" if latest < first else "fewer"
+                often = "more" if latest < first else "less"
                 notes.append(
                     f"Within the part that {name} was calibrated on, its "
                     f"{whole_percent(last.coverage[0])} interval held {percent(first)} of values "
                     f"in the first half and {percent(latest)} in the last, which chance does not "
-                    f"explain: coverage drifts, so {than} later values may lie outside than asked."
+                    f"explain: coverage drifts, so later values may miss it {often} often than "
+                    "asked."
                 )
         for name, parts in self._by_model.items():
             more = [text for text in parts.judged.beyond_targets() if text not in covariates]
@@ -247,7 +248,7 @@ def _is_table(value: Any) -> bool:
 
 
 def _parts(owner: str, train: Any, validation: Any) -> Parts:
-    """Return two parts; refuse them if they differ in settings, columns or number of series."""
+    """Return two parts with equal settings, columns and, without labels, number of series."""
     trained, judged = JudgedWindows("train", train), JudgedWindows("validation", validation)
     datasets = trained.dataset, judged.dataset
     windows = [dataset.windows for dataset in datasets]
@@ -300,7 +301,7 @@ def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedW
 
 
 def _followed(followed: Followed | None, judged: JudgedWindows) -> bool:
-    """Return True if a judged target belongs to an origin that the intervals followed."""
+    """Return True if a window has targets in the time span that the intervals followed."""
     clock = judged.panel.clock
     if followed is None or not followed.origins or clock is None:
         return False

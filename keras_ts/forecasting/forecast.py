@@ -1,7 +1,7 @@
 """``forecast``: forecasts the values that follow a series, for any number of steps.
 
-``Prepared`` reads and checks the data before the model runs, so that a ``BatchForecaster`` can name
-the series that cannot be forecast without running the model.
+``Prepared`` reads and checks the data before the model runs. A ``BatchForecaster`` uses it alone to
+name the series that cannot be forecast.
 """
 
 import warnings
@@ -36,7 +36,7 @@ from keras_ts.windows.reading.panel import given_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# float32 cannot hold the square of a thousandth of a smaller value.
+# Of values below this, float32 cannot hold the square of a thousandth.
 _LEAST = 1e3 * float(np.sqrt(np.finfo(np.float32).tiny))
 
 
@@ -100,32 +100,35 @@ def forecast(
             (for a column of text, its columns of 0 and 1). Without timestamps, leave out the rows
             of a ``gap``. Columns of a calendar are computed. With
             ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
-            NaN. So is a step without a row in a frame that has a later row of any series. If
-            ``future`` ends after ``steps`` rows and within a horizon, its last row is repeated.
-        start: For a calendar of numbers without timestamps, how many rows of the whole series came
-            before ``series``: a number, or a list with one for each series. Rows count from the
-            first that has a value, as in training. Defaults to None: ``series`` is the whole
+            NaN. A step without a row is closed, too, if a frame has rows of every series and a later
+            row of any. If the last horizon goes past ``steps``, rows that ``future`` lacks there
+            repeat the row before.
+        start: For a calendar of numbers, without timestamps: the number of rows of the whole series
+            that came before ``series``, or a list of one number for each series. Rows count from
+            the first that has a value, as in training. Defaults to None: ``series`` is the whole
             series, and its rows count from its first value, whatever padding is in front.
         incomplete: What to do with a series that cannot be forecast: it is too short, or its last
             rows have an infinite or a missing value (if the model masks missing values: an infinite
             value, or no value at all). "raise" refuses it; "nan" returns NaN for it, and forecasts
             the others. A series that only ``future`` has is treated likewise; its rows of NaN come
             last, at the first times of its plan. But if the windows have ``min_inputs=0`` and
-            ``series`` is a table in memory, it is forecast from its plan and its static columns in
-            ``future``, for the times after the table's last one. Defaults to "raise".
+            ``series`` is a table in memory, the model forecasts this new series from the plan and
+            the static columns in ``future``, for the times after the last one in the table.
+            Defaults to "raise".
         num_samples: Number of sample paths to draw in place of quantiles, so that ``aggregate`` can
             compute totals of steps or series. The model must come from
             ``calibrate(..., joint=True)``. At each step the samples are equally spaced quantiles:
             interpolated linearly between the model's, and extended beyond them by its calibration
-            errors. Across steps, targets and series that begin at the same time, they are ordered
-            like whole paths of calibration errors. Defaults to None: the model's outputs.
+            errors. One sample's ranks across steps, targets and series are those of one path of
+            calibration errors, if the forecasts of these series begin at the same time. Defaults to
+            None: the model's outputs.
         seed: Seed of the draws. Draws depend on the seed and on the time at which a series'
             forecast begins, so that several calls with one seed may forecast parts of a panel.
             Without timestamps, each id has its own draws. Series of arrays are numbered anew in
             each call, so give each part another seed. Defaults to None: new draws in each call.
 
     Output shape:
-        ``(steps,)`` for a single target, ``(steps, targets)`` for several, with a last axis for
+        ``(steps,)`` or ``(steps, targets)``, as the targets in training, with a last axis for
         quantiles; for a panel, an axis for the series in front. For a frame, a frame of the same
         library with one row for each series and step, in the order of the series: the columns
         ``id_column``, ``time_column`` (continued at each series' own frequency), ``step`` from 1,
@@ -329,10 +332,10 @@ def _check_sizes(
             raise ValueError(
                 f"{panel.series(int(part.chosen[row]))} has no value above "
                 f"{sizes[row, column]:.3g} in its last window of "
-                f"{panel.columns.by_part()['target'][int(column)]!r}: the model squares values, "
-                f"and float32 cannot hold squares of values below {_LEAST:.3g} to three digits. "
-                "Multiply the series by a number, before training too, and divide the forecast by "
-                "it."
+                f"{panel.columns.by_part()['target'][int(column)]!r}: the model squares "
+                f"deviations, and of values below {_LEAST:.3g} float32 cannot hold the square of a "
+                "thousandth. Multiply the series by a number, before training too, and divide the "
+                "forecast by it."
             )
     finite = np.isfinite(ahead).reshape(*ahead.shape[:2], -1).all(axis=2)
     bad: Any = ~(finite | without).all(axis=1)

@@ -45,9 +45,9 @@ def matched(series: Any, interface: Interface) -> Any:
     varying = [name for name in series.settings.names if name not in series.settings.static]
     if sorted(needed) != sorted(series.settings.names) or needed[: len(varying)] != varying:
         raise ValueError(
-            f"The model was trained on the columns {_checks.shown(needed)}, and the store has "
-            f"{_checks.shown([*varying, *series.settings.static])}. Write another store from these "
-            "columns, in this order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
+            f"The store has the columns {_checks.shown([*varying, *series.settings.static])}, and "
+            f"the model was trained on {_checks.shown(needed)}. Write a store of the model's "
+            "columns, in their order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
         )
     return series
 
@@ -76,8 +76,8 @@ def _refuse_lacking(table: Any, needed: list[str], what: str) -> None:
     if lacking:
         raise ValueError(
             f"{what} lacks {_checks.shown(lacking)}, of the columns {_checks.shown(needed)} that "
-            f"the model was trained on. It has {_checks.shown(list(table.columns))}: rename a "
-            "column, or add the missing ones."
+            f"the forecast needs. It has {_checks.shown(list(table.columns))}: rename a column, or "
+            "add the missing ones."
         )
 
 
@@ -159,7 +159,7 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
         return series
     table, plan, ids = open_frame(given), open_frame(future), windows.id_column
     if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:
-        return series  # Reading the series raises the error.
+        return series  # Whoever reads series and future raises the error.
     known, static = set(table[ids].to_list()), windows.per_series
     first: dict[Any, int] = {}
     for row, name in enumerate(plan[ids].to_list()):
@@ -211,7 +211,7 @@ def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
             column = nw.from_native(
                 column.to_native().astype(table[name].to_native().dtype), series_only=True
             )
-        # ``concat`` of pandas widens integers and categories.
+        # Ids of pandas are not cast: its ``concat`` widens integers and categories to hold new ids.
         elif not pandas or name != windows.id_column:
             column = column.cast(table[name].dtype)
         further[name] = column
@@ -256,7 +256,7 @@ def _columns(
 def _frame(
     table: Any, first: Array, windows: WindowSpec, times: Array | None, columns: dict[str, Array]
 ) -> Any:
-    """Return a frame of the ids in rows ``first``, times and columns, with the types of a table."""
+    """Return a frame of ids, times and columns; ``table`` has the ids in its rows ``first``."""
     import narwhals as nw
 
     made = []

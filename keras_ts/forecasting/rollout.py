@@ -69,7 +69,7 @@ class Rollout(keras.Model):
         "future": the last row is repeated, whereas ``forecast`` computes their calendar.
 
     Output shape:
-        ``(batch, steps)`` for a single target, ``(batch, steps, targets)`` for several, with a last
+        ``(batch, steps)`` or ``(batch, steps, targets)``, as the targets in training, with a last
         axis for quantiles.
 
     Raises:
@@ -166,7 +166,8 @@ def _columns(interface: Interface) -> Columns:
         )
     calendar = windows.calendar_columns
     read = past[0] - len(calendar) if past else None
-    # A single column beside a calendar is a plain series if the outputs have no axis for it.
+    # With a calendar, the inputs of a plain series and of a table of one column have one shape.
+    # Only the outputs differ: those of a plain series have no axis for the target.
     lone = read == 1 and bool(calendar) and windows.target_columns is None
     if read is None or (lone and _has_no_target_axis(interface)):
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)

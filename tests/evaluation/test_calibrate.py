@@ -388,7 +388,7 @@ def test_coverage_that_changes_is_kept_and_reported(tmp_path):
     np.testing.assert_allclose((first, last), shares, atol=0.005)
     report = str(compare(again, train, later))
     assert f"held {first:.1%} of values in the first".replace("%", " %") in report
-    assert "coverage drifts, so more later values may lie outside than asked" in report
+    assert "coverage drifts, so later values may miss it more often than asked" in report
     steady = calibrate(model, later)
     assert steady.layers[-1].halves is None
 

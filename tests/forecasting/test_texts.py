@@ -126,7 +126,8 @@ def test_misuse_names_column_and_category(model, past, future, says):
 
 
 def test_a_column_of_text_that_is_not_there_is_refused_by_its_own_name(model):
-    with pytest.raises(ValueError, match=r"series lacks \['type'\], of the columns \['units', "):
+    says = r"series lacks \['type'\], of the columns \['units', .*\] that the forecast needs"
+    with pytest.raises(ValueError, match=says):
         forecast(model, PAST.drop(columns="type"), future=FUTURE)
     with pytest.raises(ValueError, match=r"future lacks \['event'\]"):
         forecast(model, PAST, future=FUTURE.drop(columns="event"))

@@ -79,7 +79,7 @@ def backtest(
     The baselines are those of ``compare``, and one verdict covers all folds. Baselines are fitted
     on the training and validation parts of each fold together, since they need no early stopping.
 
-    With ``targets="sequence"`` only the last step of a window is judged, as in ``compare``.
+    With ``targets="sequence"`` only the targets of the last input are judged, as in ``compare``.
 
     Example:
 

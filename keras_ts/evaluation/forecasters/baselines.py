@@ -32,7 +32,7 @@ class Baseline:
 
     Attributes:
         name: Its name in the table of ``compare``.
-        sequences: True if it forecasts ``targets="sequence"``, where ``compare`` omits others.
+        sequences: False if it forecasts no ``targets="sequence"``; ``compare`` then omits it.
     """
 
     name: ClassVar[str]
@@ -50,8 +50,8 @@ class Baseline:
     def predict(self, validation: WindowDataset) -> Array:
         """Return a forecast of each target, in time order, in the shape of the targets.
 
-        With ``targets="sequence"``, only the last step is forecast. A forecast is NaN if a value
-        that it needs is missing.
+        With ``targets="sequence"``, only the targets of the last input are forecast. A forecast is
+        NaN if a value that it needs is missing.
 
         Args:
             validation: The windows to forecast, a ``WindowDataset``.
@@ -238,20 +238,22 @@ class LinearRegression(Baseline):
 
     The inputs are the window of the target and of every other column, the static columns, and the
     columns known ahead and the calendar at the step itself. All series of a panel share the
-    coefficients. So that large series do not decide, a panel's windows of two or more inputs, and
-    their targets, are standardized by the window's mean and standard deviation; windows with a
-    target beyond 100 are left out. Columns known ahead enter as they are, and also multiplied by
-    the target's mean over its standard deviation, since a promotion may add a share of the level.
-    If missing values are masked, columns that lack the same input in ten or more windows get 0/1
-    indicators, if these lower the error on the last third of the windows.
+    coefficients. If its windows have two or more inputs, each window and its targets are
+    standardized by the window's mean and standard deviation, so that large series do not decide.
+    Windows with a standardized target beyond 100 are left out. Columns known ahead then enter as
+    they are, and a second time multiplied by the mean of the target's window over its standard
+    deviation, since a promotion may add a share of the level. If missing values are masked, a
+    column that ten or more windows lack at the same position gets 0/1 indicators, if these lower
+    the error on the last third of the windows.
 
     With inputs ``X`` standardized over the training part, and targets ``y`` less their mean, the
     coefficients of a step are ``(X'X / n + I / 1000)^-1 X'y / n`` over the ``n`` windows whose
     target at that step is present. It reads at most 50,000 windows (or 50 for each input, if that
-    is more), spread evenly over a larger training part. It reads at most 256 inputs (or twice the
-    window), and no more than one per ten windows. Beyond this limit, only the latest values of
-    other columns are read: at least a tenth of the limit, and one per column. If the other columns
-    outnumber the limit, it reads the past of the target alone, as reports say.
+    is more), spread evenly over a larger training part. The limit of inputs is 256, or twice the
+    window if that is more, but at most one for ten training windows. The target's window and the
+    static columns are always read. The other columns share the rest of the limit, at least a tenth
+    of it, for their latest values, at least one each. If they outnumber the limit, none of their
+    past is read, as reports say.
     """
 
     name = "linear regression"

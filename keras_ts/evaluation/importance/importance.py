@@ -114,16 +114,17 @@ def importance(
     Args:
         model: The model.
         validation: A part that the model was not trained on. Every window counts, whatever the
-            order and the weights of the dataset. With ``targets="sequence"`` only the last step of
-            a window is judged. As in ``compare``, windows are left out that lack targets, or past
-            values of targets that baselines need.
+            order and the weights of the dataset. With ``targets="sequence"`` only the targets of
+            the last input are judged. As in ``compare``, windows are left out that lack targets, or
+            past values of targets that baselines need.
         columns: The columns to shuffle, each a name as in ``validation.columns`` (``"calendar"``
             for the calendar, the column of the table for one of text), or a list of names to
             shuffle together. Defaults to None: every column by itself.
         by: ``"mae"``, or ``"mase"`` to divide each error by the scale of its series and target, so
-            that the largest series does not decide: the mean absolute difference between rows one
-            row (or the model's period) apart, before the first border (without a split, over all
-            rows). Defaults to None: ``"mase"`` for a panel or several targets, else ``"mae"``.
+            that the largest series does not decide. The scale is the mean absolute difference
+            between neighbouring rows, or rows the model's period apart, before the first border
+            or, without a split, in all rows. Defaults to None: ``"mase"`` for a panel or several
+            targets, else ``"mae"``.
         repeats: Number of permutations of each column. Defaults to 5.
         seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.

@@ -33,10 +33,11 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
 
     ``calibrate`` sets each margin so that a share of ``1 - coverage`` of the held-out errors
     exceeds it. This share is the level of the margin. For each coverage, step and target, an origin
-    adds to the level 0.05 times the share of misses asked for less the share observed over all
-    series. The new margin is the held-out error that the new share of errors exceeds, at most the
-    largest error. Origins closer than ``k`` steps share errors of a target ``k`` steps ahead, so
-    each counts only for its new part: a daily forecast moves the level of step 7 by a seventh.
+    adds ``0.05 * (1 - coverage - missed)`` to the level, where ``missed`` is the share of series
+    whose values missed the interval. The new margin is the quantile ``1 - level`` of the held-out
+    errors. Forecasts ``k`` steps ahead overlap if their origins are closer than ``k`` steps. An
+    origin ``n`` steps after the one before then adds only ``n / k`` of that number: a daily
+    forecast adds a seventh at step 7.
 
     The guarantee, as published for one step ahead, needs no assumption on the series: over ``T``
     origins, the share of misses is the one asked for to within ``(1 + 0.05) / (0.05 * T)``, as long
@@ -46,10 +47,10 @@ def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:
     An origin counts once, when the rows of all its steps have come. A row has come if its series
     has a value of each target at its time or later, so a closed day delays nothing. A warning names
     the series that delay origins because ``actual`` has no value of them. Origins that the model
-    has followed are ignored, so the same files may be passed each morning. Pass the forecasts of
-    more mornings than the horizon has steps, and of one more for each day that rows may be late;
-    with fewer, no origin is ever complete. The intervals in ``forecasts`` are taken to be those of
-    ``model`` as it is, so call ``follow`` each morning, and forecast with the result.
+    has followed are ignored, so the same files may be passed each morning. Pass each morning's
+    forecast until the rows of all its steps have come: before, its origin does not count. All new
+    origins of one call are taken to be forecasts of ``model`` with its present levels, so call
+    ``follow`` each morning, and forecast with the result.
 
     The moved levels are saved with the model. A scorecard still holds, and says since when the
     intervals follow. ``calibrate`` and ``fine_tune`` begin with unmoved levels.
@@ -173,7 +174,7 @@ def _followed(layer: ConformalInterval, matched: Matched, interface: Interface) 
 
 
 def _warn_of_series(matched: Matched, held_up: BoolArray) -> None:
-    """Warn of series without a row whose forecasts are ``held_up``: their ids may be wrong."""
+    """Warn of the series of ``held_up`` forecasts: ``actual`` lacks them, or has other ids."""
     keys, rows = matched.keys, matched.rows
     if held_up.any():
         ids = [keys.labels[number] for number in np.unique(keys.series[held_up])]
