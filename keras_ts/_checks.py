@@ -39,7 +39,7 @@ def shown(value: Any) -> str:
 
 
 def few(texts: Sequence[str], count: int = 0) -> str:
-    """Return the first texts, and how many more of ``count`` there are, or of ``texts``."""
+    """Return the first texts, and how many more there are: of ``count``, or for 0 of ``texts``."""
     more = (count or len(texts)) - FEW
     return ", ".join(texts[:FEW]) + (f" and {more} more" if more > 0 else "")
 

@@ -136,7 +136,7 @@ class Interface:
 
     @cached_property
     def masked(self) -> Literal["any", "targets"] | None:
-        """The masked rows: "any" lacking a value, "targets" lacking every target; or None."""
+        """Which rows are masked: those that lack "any" value, or all "targets"; None for none."""
         features = {layer.features for layer in layers_within(self.model, MaskMissing)}
         if any(layer.start == "first" for layer in layers_within(self.model, CarryForward)):
             features.add("all")  # The layer fills single missing values.

@@ -131,7 +131,7 @@ class JudgedWindows(WindowBlocks):
         return last.reshape(steps).astype(np.float64)
 
     def in_last_step(self, name: str, forecasts: Array) -> Array:
-        """Return forecasts as ``in_steps`` does; of sequences, also those of the last input only."""
+        """Return forecasts as ``in_steps`` does; for sequences, also of the last input only."""
         shape = self._target_shape(len(forecasts))
         of_step = shape[:1] + shape[2:]
         if self.geometry.sequence and forecasts.shape in {of_step, (*of_step, 1)} - {shape}:
@@ -213,7 +213,7 @@ class JudgedWindows(WindowBlocks):
         table = self.panel.values.reshape(-1, self.panel.num_columns)
         values = table[np.maximum(places, starts[:, None])][..., self.columns]
         if self.masks:
-            # A missing value is replaced by the one one, two, ... periods earlier, or the last known.
+            # A missing value becomes that of one, two, ... periods earlier, or the last known one.
             missing = ~np.isfinite(values) | (places < starts[:, None])[..., None]
             values, left = np.where(missing, block.past[:, -1:], values), np.argwhere(missing)
             places = places[left[:, 0], left[:, 1]]

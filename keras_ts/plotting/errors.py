@@ -63,7 +63,7 @@ def plot_errors(
 
 # Heights in inches: of one label, of the space around all, and of the pictures below skills.
 _EACH, _AROUND, _LOWER = 0.32, 1.0, 3.2
-# A lower skill is written as a number, and an interval that reaches lower is cut off.
+# A skill below this is written as a number, and an interval that reaches below it is cut off.
 _LOWEST = -1.0
 # The horizontal distance between the points of two models at one level.
 _BESIDE = 0.01
@@ -134,8 +134,8 @@ def draw_verdict(
     filepath: Path = None,
 ) -> Any:
     """Draw skills with intervals and, on a new figure, errors by step and the reliability."""
-    # ``errors`` and ``below`` hold the models, then the best baseline. Errors at a single step are
-    # not drawn.
+    # ``errors`` and ``below`` hold the models, then the best baseline. Errors by step are not
+    # drawn if there is only one step.
     best = list(errors)[-1]
     axes, pictures, lower = ax, [], []
     if ax is None:

@@ -156,9 +156,9 @@ class RecurrentPreset(PresetSettings):
           ahead, else ``"mask_targets"``.
         - For several series, if missing inputs are masked, ``min_inputs`` is two periods and a row,
           but at most the rows of the shortest series, so that short series are trained on and
-          forecast, too. It is less if the series of median length would have fewer origins than a
-          period, or than half of its rows before the horizon if that is less. It is 4 or more, but
-          at most the window and the rows of the longest series before its targets.
+          forecast, too. It is reduced until the series of median length has as many origins as a
+          period has rows, or half of its rows before the horizon if they are fewer. It is 4 or
+          more, but at most the window and the rows of the longest series before its targets.
         - For several series, ``weighting`` is the preset's period, or ``"inverse_scale"`` without
           one, so that large series do not dominate. ``remainder`` is ``"pad"``.
         - ``batch_size`` is the recipe's, ``shuffle`` is True, ``targets`` are of the preset's kind.
@@ -273,9 +273,10 @@ class RecurrentPreset(PresetSettings):
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
                 ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's; a
                 learning rate that decays does so over the new number of updates. ``shuffle``
-                defaults to False, since the dataset shuffles its windows. ``verbose`` defaults to None: one line for each net
-                shows the steps, the time left and the losses, and is updated in place; in a
-                file, only its last state is written. 0, 1 and 2 mean the same as in Keras.
+                defaults to False, since the dataset shuffles its windows. ``verbose`` defaults to
+                None: one line for each net shows the steps, the time left and the losses, and is
+                updated in place; in a file, only its last state is written. 0, 1 and 2 mean the
+                same as in Keras.
 
         Returns:
             The trained model, compiled.

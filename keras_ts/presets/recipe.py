@@ -136,8 +136,8 @@ class Recipe(_checks.Settings):
 
         The window has the length that the recipe asks for, but at most 300 steps, and at most the
         steps of the longest series before its last ``horizon``. With a ``period`` it is a whole
-        number of periods, and always two or more, even if no series is as long; with ``min_inputs``
-        a window may then begin before its series.
+        number of periods, and always two or more, even if two exceed a limit: with
+        ``min_inputs``, a window may begin before its series.
 
         Example:
 
@@ -174,8 +174,8 @@ class Recipe(_checks.Settings):
 
         A model of quantiles, which ends in ``SortedQuantiles`` or names them in its
         ``WindowedInput``, gets ``QuantileLoss`` in place of the recipe's loss, and two metrics:
-        ``mae``, the mean absolute error of the median, and ``coverage``, the share of targets
-        between the outer quantiles.
+        ``mae``, the mean absolute error of the median, and unless the median is alone ``coverage``,
+        the share of targets between the outer quantiles.
 
         If the model's windows have ``missing="mask_targets"``, a ``MaskedLoss`` wraps a loss of
         Keras, and ``mae`` is a ``MaskedMAE``.

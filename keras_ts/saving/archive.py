@@ -28,7 +28,7 @@ _DAMAGE = (zipfile.BadZipFile, NotImplementedError, OverflowError)
 # Parsing JSON can take twenty times its size in memory. A layer takes about 1,500 bytes.
 _MOST_JSON = 4 << 20
 _MOST_MEMBERS, _MOST_OBJECTS, _MOST_CONFIG = 10_000, 100_000, 8 << 20
-# Keras stores its members uncompressed; weights compressed by hand shrink less than this.
+# Keras stores its members uncompressed; weights compressed by hand shrink by less than this factor.
 _MOST_EXPANSION = 100
 # HDF5's flags DONT_COPY and DONT_RELEASE, which h5py does not name.
 _WITHOUT_A_COPY = 0x2 | 0x4

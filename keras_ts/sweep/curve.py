@@ -95,9 +95,9 @@ class SweepCurve:
 
         The sweep's repeats are resampled with replacement and averaged, 200 times (B. Efron's
         bootstrap, 1979). Each average gives a suggestion. The range always includes
-        ``suggest(rule)``, and is a single rate if few repeats agree on it. All repeats start from
-        the same weights, so the range shows only the noise of batches and dropout. Other weights
-        may suggest a rate outside the range.
+        ``suggest(rule)``, and is a single rate if all averages suggest that rate. All repeats start
+        from the same weights, so the range shows only the noise of batches and dropout. Other
+        weights may suggest a rate outside the range.
 
         Args:
             rule: See ``suggest``.

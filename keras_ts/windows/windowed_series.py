@@ -1,7 +1,7 @@
 """``WindowedSeries``: describes how a series is cut into windows, and cuts it.
 
-It holds only settings, no data. So the same one serves training, validation and forecasting, is
-saved in a config, and compares and hashes by value.
+It holds only settings, no data. So one object serves training, validation and forecasting, is saved
+in a config, and compares and hashes by value.
 """
 
 from collections.abc import Iterator
@@ -79,17 +79,19 @@ class WindowedSeries(WindowSpec):
             ahead may be missing at steps where all targets are. With either, a gap in time is read
             as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map is
             checked as it is read. Defaults to ``"raise"``.
-        min_inputs: Number of inputs that must be rows of the series: windows may begin before it,
-            and their other inputs are missing. Starts stay multiples of ``stride``, counted from
-            the first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0, a window may
-            have no input in its series: its origin is then the position before the first row, and a
-            preset's model forecasts a series without a row. Defaults to None: all inputs.
+        min_inputs: Number of inputs that must be rows of the series. The window may begin before
+            the series, and its other inputs are then missing. Starts stay multiples of ``stride``,
+            counted from the first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0, a
+            window may have no input in its series: its origin is then the position before the first
+            row, and a preset's model forecasts a series without a row. Defaults to None: all
+            inputs.
         weighting: ``"inverse_scale"`` to weigh each window by the inverse of the mean absolute step
             of its series' target, so that the ``"mae"`` loss is a scaled error and large series do
-            not drown small ones; or a period, for steps across so many positions. Only the training
-            part is read. (Of several targets, each target's step is divided by its median in the
-            panel before they are averaged. A constant series gets the weight of the median series,
-            and no weight is more than 100 times the median weight.) Defaults to None: no weights.
+            not drown small ones; or a period ``p``, for differences of values ``p`` positions apart
+            in place of steps. Only the training part is read. (Of several targets, each target's
+            step is divided by its median in the panel before they are averaged. A constant series
+            gets the weight of the median series, and no weight is more than 100 times the median
+            weight.) Defaults to None: no weights.
         batch_size: Windows in a batch. Defaults to 32.
         shuffle: True for a new uniform permutation of all windows in each epoch. Defaults to
             False, time order.
@@ -115,11 +117,11 @@ class WindowedSeries(WindowSpec):
 
     Output shape:
         Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``,
-        with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and
-        one for the columns unless there is a single target. With future columns, static
-        columns or a calendar the inputs are a dict of ``past`` (all columns but the static ones,
-        the calendar last), ``future`` (the columns known ahead, in the same order, at the targets'
-        positions) and ``static``. ``WindowDataset.columns`` names them all.
+        with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and one for
+        the columns unless ``target_columns`` is a single name or the series is ``(time,)``. With
+        future columns, static columns or a calendar the inputs are a dict of ``past`` (all columns
+        but the static ones, the calendar last), ``future`` (the columns known ahead, in the same
+        order, at the targets' positions) and ``static``. ``WindowDataset.columns`` names them all.
 
     Raises:
         TypeError: An argument is of the wrong type.
@@ -154,8 +156,8 @@ class WindowedSeries(WindowSpec):
 
         Args:
             series: ``(time,)`` or ``(time, columns)``, a list of such arrays, a pandas or polars
-                data frame, a ``Panel`` or a ``PanelStore``. Settings that name no columns take
-                those of a ``Panel``, and the dataset's ``windows`` hold them.
+                data frame, a ``Panel`` or a ``PanelStore``. Settings of columns that are
+                None are taken from a ``Panel``, and the dataset's ``windows`` hold them.
             sample_weight: One weight per position of the series (a list of arrays for a panel),
                 averaged over the targets of a window. Or one weight per window, in time order (if
                 there are as many windows as positions, weights belong to positions). They are
@@ -251,8 +253,8 @@ class WindowedSeries(WindowSpec):
             series: Anything that ``build`` takes.
             n_splits: Number of folds. Defaults to 5.
             test_size: Positions (or timestamps) in a validation part. Defaults to None: the number
-                of timestamps divided by ``n_splits + 1``, or without a ``time_column`` that of each
-                series' positions.
+                of timestamps (without a ``time_column``, of each series' positions) divided by
+                ``n_splits + 1``.
             max_train_size: Most positions (or timestamps) in a training part, the latest ones.
                 Defaults to None: all.
             sample_weight: As in ``build``. ``weighting`` reads only the training part.

@@ -115,7 +115,7 @@ class FoldStore:
             return [file[f"arr_{place}"] for place in range(len(file))]
 
     def save_model(self, folds: range, variables: list[Array]) -> None:
-        """Keep the model of some folds, and remove other models and these folds' predictions."""
+        """Keep the model of some folds; remove other models, and predictions of these folds."""
         for fold in folds:
             self._path(fold).unlink(missing_ok=True)
         # NumPy's files cannot hold bfloat16.
@@ -151,7 +151,7 @@ def _arrays(path: Path) -> dict[str, Array]:
 
 
 def described(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return plain values of arguments by place, and the places that hold code."""
+    """Return plain values of arguments by place, and the places of other objects, as of code."""
     values: dict[str, Any] = {}
     opaque: list[str] = []
 

@@ -1,6 +1,6 @@
 """Reads a table of forecasts, as ``forecast``, ``WindowDataset.align`` or another library returns.
 
-``Fields`` finds its columns, which have different names.
+``Fields`` finds its columns, whose names differ between libraries.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ class Fields(NamedTuple):
             "step": first([_STEP]),
         }
         rest = [column for column in columns if column not in (*keys.values(), _FOLD)]
-        # In a table of statsforecast, which has a cutoff, the target's name is that of the actual.
+        # In a table of statsforecast, which has a cutoff, the target's column has actual values.
         actual = {*_ACTUAL, *targets} if "cutoff" in columns else set(_ACTUAL) - set(targets)
         if "prediction" in rest:
             points = ["prediction"]

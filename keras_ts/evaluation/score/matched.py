@@ -100,7 +100,7 @@ class Keys:
         return np.unique(self.moments(other, frequency)[0] - steps, return_inverse=True)[1]
 
     def overlap(self, origins: IntArray) -> int:
-        """Return the largest number of origins in a row whose targets overlap."""
+        """Return the largest number of consecutive origins whose targets overlap."""
         times, count = np.unique(self._times.values, return_inverse=True)[1], int(origins.max()) + 1
         first, last = np.full(count, times.max()), np.zeros(count, np.int64)
         np.minimum.at(first, origins, times)
@@ -113,7 +113,7 @@ class Keys:
         self, other: "Keys", frequency: str | None, by: str | None = None
     ) -> tuple[IntArray, bool]:
         """Return each row's time as a number of steps, and True if times are regular."""
-        # A day begins at midnight of the time zone ``by``; if None, of the other table's zone.
+        # A day begins at midnight of the time zone ``by``; if None, of a zone of the tables.
         values = self._times.values
         distinct = np.unique(np.concatenate([values, other._times.values]))
         zone = other._times.zone or self._times.zone
@@ -135,7 +135,7 @@ class Keys:
         given = None if fields.origin is None else self._table.times(fields.origin)
         if given is not None and given.kind == self._times.kind:
             since = self._since(given.values, other, frequency) - gap
-            # Else the column numbers runs, or its origin is the first day of a forecast.
+            # Otherwise the column numbers runs, or holds the first day of each forecast.
             if ((since >= 1) & (since == np.rint(since))).all():
                 return since.astype(np.int64)
         # Without such an origin, the rows of a series and origin are steps 1, 2, ...
@@ -211,7 +211,7 @@ class Names(NamedTuple):
             keys = [name for name in shared if not came.is_numeric(name)]
             targets = tuple(name for name in shared if came.is_numeric(name))
             rest = [name for name in came.columns if name not in shared and came.is_numeric(name)]
-            if not targets and len(rest) == 1:  # The column of forecasts is named after a model.
+            if not targets and len(rest) == 1:  # Forecasts are named after a model.
                 targets = (rest[0],)
         dated = [name for name in keys if came.is_dated(name) or ahead.is_dated(name)]
         times = dated or [name for name in keys[-1:] if came.is_numeric(name)]

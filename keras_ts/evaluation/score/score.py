@@ -116,8 +116,8 @@ def score(
     fewer than ten origins, or at fewer than five times the last step that has come.
 
     If ``forecasts`` has quantiles, the report says what share of values the outer ones held, with
-    its 95 % interval, as ``compare`` does. That takes at least three origins, and twice the number
-    of origins in a row whose targets overlap.
+    its 95 % interval, as ``compare`` does. That takes at least three origins, and at least twice
+    the number of consecutive origins whose targets overlap.
 
     Example:
 
@@ -146,17 +146,18 @@ def score(
         filepath: The file of the model that made the forecasts. Its windows name the columns, and
             its scorecard says what it promised. Defaults to None.
         total: True to score the total of each forecast's steps, as ``compare`` does, once the row
-            of its last step has come. Sample paths from ``forecast(..., num_samples=...)`` give the
-            quantiles 0.1, 0.5 and 0.9 of each total; several origins need a column ``origin``, as
-            in ``aggregate``. Any other table gives the sums of its points. Defaults to False.
+            of its last step, or a later one, has come. Sample paths, from ``forecast`` with
+            ``num_samples``, give the quantiles 0.1, 0.5 and 0.9 of each total; several origins need
+            a column ``origin``, as in ``aggregate``. Any other table gives the sums of its points.
+            Defaults to False.
 
     Returns:
         A ``ScoreReport``.
 
     Raises:
-        TypeError: ``forecasts`` or ``actual`` is not a frame, or a column does not hold numbers.
+        TypeError: ``forecasts`` or ``actual`` is no table, or a column does not hold numbers.
         ValueError: The columns are not clear, two rows have the same id and time, or no forecast
-            has a row in ``actual``, unless all forecasts are later than their series there.
+            has a row in ``actual``, unless all are later than the last row of their series there.
     """
     by = _checked_by(by, _checks.boolean("total", total))
     carried = None if filepath is None else load_carried(filepath)

@@ -1,11 +1,12 @@
 """Events of a calendar: errors that recur at a phase of each cycle, and holidays with moving dates.
 
 A holiday is one day of the year, and a series has few years, so a network treats its errors there
-as outliers. Unlike outliers, they recur on the same day.
+as outliers. Unlike outliers, these errors recur on the same day.
 
 A moving event is a day of the week among some dates: "the last Monday of May" is the Monday among
-May 25 to 31, and the day after it the Tuesday among May 26 to June 1. A July 4 on a Sunday is
-observed on Monday, July 5. The cycles "week" and "year" of a calendar show weekday and date.
+May 25 to 31, and the day after that Monday is the Tuesday among May 26 to June 1. A July 4 on a
+Sunday is observed on Monday, July 5. The cycles "week" and "year" of a calendar show weekday and
+date.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,9 +50,9 @@ def returning(phases: IntArray, errors: Array, *, together: bool = False, among:
     #    Johnstone, Biometrika 1994);
     # 2. the latest error of the phase is large, with the same sign;
     # 3. chance does not explain that ``k`` of the phase's ``m`` errors are large: if ``p`` is the
-    #    share of large errors at all other phases, ``n C(m, k) p^k`` is at most 0.05. With
-    #    ``together``, ``p`` leaves out all phases that pass 1 and 2, which may have a single cause,
-    #    such as a week in which a shop is closed.
+    #    share of large errors of the same sign at all other phases, ``n C(m, k) p^k`` is at most
+    #    0.05. With ``together``, ``p`` leaves out all phases that pass 1 and 2, which may have a
+    #    single cause, such as a week in which a shop is closed.
     effects = medians(phases, errors)
     if len(effects) < 2:
         return np.zeros_like(effects)
@@ -122,7 +123,7 @@ class MovingEvent:
     """A day of the week among some days of the year."""
 
     weekday: int  # 0 is Monday.
-    codes: tuple[int, ...]  # Of the days of the year.
+    codes: tuple[int, ...]  # The days of the year, by their places in ``_DAYS``.
 
     def among(self, days: Array) -> BoolArray:
         """Return True for each of ``days`` on which the event falls."""

@@ -3,11 +3,11 @@
 The usual step of a series is its most frequent one; all other steps are gaps. Steps are counted in
 units of time or by a rule of the calendar (local days, months, days of a working week), whichever
 gives the series the fewest gaps. A series has a frequency if more than half of its steps are the
-usual one, and less than a fifth of its rows follow a step that is no multiple of it: otherwise
-third Fridays, most of which are 28 days apart, would have the frequency of 28 days. If two ways to
-count give equally few gaps, months are preferred to days, and local days to 24 hours: the last rows
-of a series should get the frequency of all its rows, even if they span no change of the clock, or
-only months of 31 days.
+usual one, and less than a fifth of its rows follow a step that is no multiple of the usual one.
+Otherwise third Fridays, most of which are 28 days apart, would have the frequency of 28 days. If
+two ways to count give equally few gaps, months are preferred to days, and local days to 24 hours:
+the last rows of a series should get the frequency of all its rows, even if they span no change of
+the clock, or only months of 31 days.
 """
 
 import numpy as np
@@ -173,8 +173,8 @@ def _fewest_gaps(
 
 def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
     """Return the number of every row's day, and True for each series that follows the rule."""
-    # Its rows must have one time of day. If the clock is put forward at midnight, that day begins
-    # later by the skipped time.
+    # All its rows must have the same time of day. If the clock is put forward at midnight, that day
+    # begins later by the skipped time.
     day = clock.astype("datetime64[D]")
     of_day = clock - day.astype(clock.dtype)
     late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)

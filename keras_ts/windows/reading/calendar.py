@@ -219,7 +219,7 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
 
 
 def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
-    """Return each holiday's days to the end of the year after ``last``, whose first has an eve."""
+    """Return each holiday's days, also of the year after ``last``, whose January 1st has an eve."""
     try:
         import holidays
     except ImportError:

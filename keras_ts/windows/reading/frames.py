@@ -221,7 +221,7 @@ class Text(NamedTuple):
             )
         if len(others):
             names = _checks.shown([self.labels[number] for number in others])
-            warnings.warn(  # It names no frame: if a plan is read twice, equal ones show once.
+            warnings.warn(  # Names no frame, so that a plan that is read twice warns once.
                 f"column {self.name!r} has categories that the training part lacked: "
                 f"{names}. Each is read as the mean of the {len(texts)} categories in training.",
                 stacklevel=2,
