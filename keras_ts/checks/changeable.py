@@ -1,7 +1,7 @@
 """Changes later values of a series, and returns it in the form in which it came.
 
 The new values differ enough to move a forecast, and are plausible, since a pipeline may fail if a
-count becomes negative, or a flag 2.
+count becomes negative, or a flag becomes 2.
 """
 
 import copy
@@ -55,7 +55,7 @@ class ChangeableSeries:
         self._item_offsets = concatenated_offsets([len(item) for item in self._items])
 
     def layouts(self) -> list[WindowRanges]:
-        """Return the possible windows: if ``predict`` fills missing values, and if not."""
+        """Return the windows if ``predict`` fills missing values, and if it does not."""
         geometry = self._windows.geometry
         filled = layout(self.panel.offsets, self.panel.gaps, geometry)
         check_nonempty(filled, self.panel, self._windows)
@@ -66,7 +66,7 @@ class ChangeableSeries:
         return [filled, dropped, all_windows(dropping, self._windows)]
 
     def holes(self) -> IntArray:
-        """Return the positions in the panel of missing values before a row that is not missing."""
+        """Return the positions in the panel of missing rows right before a row that is not."""
         bad = missing_rows(self.panel.values)
         return np.flatnonzero(bad[:-1] & ~bad[1:] & (np.diff(self.series) == 0))
 
@@ -108,7 +108,7 @@ class ChangeableSeries:
         return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
 
     def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return, by column, the target that it discloses, how many rows later, and which share."""
+        """Return, by column, the target that it explains, how many rows later, and the share."""
         shape, columns, names = self._windows.geometry, self.panel.columns, self._names
         values, disguises = [column.values for column in self._columns], {}
         farthest = shape.gap + shape.horizon
@@ -327,7 +327,7 @@ class PlausibleColumn:
         share = generator.uniform(0.1, 0.6, len(old))
         if kind == "raised":
             if self._share:
-                # Between the largest value or, if that is 1, the old value, and 1.
+                # Between 1 and the largest value or, if that is 1, the old value.
                 return np.where(high < 1, high + (1 - high) * share, old + (1 - old) * share)
             return old + spread * amount
         if self._positive:

@@ -54,9 +54,9 @@ def calibrate(
     The method is split conformal prediction, with its correction for a finite number of windows: at
     each step, an interval contains a new value with probability ``coverage`` if the new error is
     exchangeable with those on ``validation``. Errors of a series are only roughly exchangeable:
-    neighbouring windows overlap, and a series changes. Keep the part long, recent, and free of
-    anything the model was trained on. Missing targets of ``missing="mask_targets"`` are left out:
-    the width at a step comes from the errors present at that step.
+    neighbouring windows overlap, and a series changes. ``validation`` should be long, recent, and
+    free of anything the model was trained on. Missing targets of ``missing="mask_targets"`` are
+    left out: the width at a step comes from the errors present at that step.
 
     A model of quantiles keeps all its levels. Each symmetric pair, such as 0.1 and 0.9, is moved by
     the errors of its own interval. A pair with too few windows and a level without a partner are
@@ -70,21 +70,21 @@ def calibrate(
     behave like old ones. A class that still has too few windows is joined to a neighbour.
 
     The result ends in a ``ConformalInterval``: ``forecast`` returns the bounds in columns of their
-    own, and saving and exporting keep the intervals. It shares its weights with ``model``: if you
-    train that further, calibrate it again. A ``Bounded`` at the end of ``model`` is moved behind
-    the intervals, so that it clips their bounds, too.
+    own, and saving and exporting keep the intervals. Without ``train_on``, the result shares its
+    weights with ``model``: if you train ``model`` further, calibrate it again. A ``Bounded`` at the
+    end of ``model`` is moved behind the intervals, so that it clips their bounds, too.
 
-    If the coverage differs between the first and the last half of ``validation`` by more than
-    chance explains, as a t-test over eight stretches of time finds, ``compare`` reports it.
+    ``compare`` reports a difference of the coverage between the first and the last half of
+    ``validation`` if a t-test over eight stretches of time finds one.
 
     With ``train_on``, the widths are measured first, and then a copy of the net is trained further
     on those windows, as ``fine_tune`` does. (The preset "linear" is solved on them alone.) So the
-    net learns from the held-out rows, too, which are the latest. The widths stay those of the net
-    before, so the coverage is approximate, and not guaranteed even for exchangeable errors.
+    net can learn from the latest rows, which were held out. As the widths are those of ``model``,
+    the coverage is approximate, and not guaranteed even for exchangeable errors.
 
     Intervals hold for single steps. For the total of a week or of several series, pass
-    ``joint=True``: the model keeps which errors came together, and ``forecast(num_samples=...)``
-    draws sample paths.
+    ``joint=True``: the model keeps the errors of each window together, and
+    ``forecast(num_samples=...)`` draws sample paths.
 
     Example:
 
@@ -103,9 +103,9 @@ def calibrate(
         validation: Windows that the model was not trained on. Judge the result on other windows: on
             these, ``compare`` warns.
         coverage: Share of values that an interval should contain, or an increasing list of shares.
-            A model of quantiles is calibrated at every pair that has enough windows, and must have
-            enough for each share passed here. Defaults to None: 0.8 and 0.95 for a point forecast;
-            for quantiles, every pair that has enough windows.
+            A model of quantiles is calibrated at every pair for which there are enough windows; if
+            there are too few for a share passed here, an error says so. Defaults to None: 0.8 and
+            0.95 for a point forecast; for quantiles, every pair with enough windows.
         train_on: Windows on which a copy of the net is trained further, such as those of all rows
             so far. ``model`` must be compiled, and is not changed. Defaults to None: the net is not
             trained.
@@ -287,7 +287,7 @@ def _calibrated(
         left.append(f"{low} and {high} need {windows_needed(share)} windows, not {count}")
     if left:
         warnings.warn(
-            "calibrate leaves some levels of the model as they are, except where moved ones cross: "
+            "calibrate moves some levels of the model only where a moved one would cross them: "
             f"{'; '.join(left)}.",
             stacklevel=3,
         )

@@ -32,25 +32,23 @@ from keras_ts.scores.report import (
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 from keras_ts.windows.arithmetic.labels import label_column
 
-# A report names at most this many targets on which a model does not beat the best baseline.
+# Of the targets on which a model does not beat the best baseline, these many get a sentence each.
 _MOST_LOST = 10
-# Two forecasts are the same if no window's errors differ by more than this share of the mean error:
-# float32 rounds values of a thousand times the error by 6e-5 of the error.
+# Two forecasts are the same if the errors of each window differ by at most this share of the mean
+# error. Rounding to float32 makes errors of 1 differ by 6e-5 if the values are about 1000.
 _SAME = 1e-4
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class ComparisonReport(Report):
-    """The scores of models and baselines; print it for a table that ends in a verdict.
-
-    Returned by ``compare``.
+    """The scores that ``compare`` returns; print them for a table that ends in a verdict.
 
     Attributes:
         table: A dict of columns of equal length, one row for each forecaster, models first:
             ``name``, ``mae``, ``rmse``, ``mase``, ``smape`` (in per cent), ``wape`` (the sum of
             absolute errors over the sum of absolute values), ``rmsse`` (the root of the mean
             squared error over the mean squared change in train), ``bias`` (forecast less value),
-            those of ``metrics``, ``skill``, ``skill_low`` and ``skill_high``; if any forecaster
+            the ``metrics`` passed, ``skill``, ``skill_low`` and ``skill_high``; if any forecaster
             gives quantiles, also ``pinball``, ``coverage``, ``width``, ``sql`` (the pinball loss
             over the scale of MASE) and ``interval_score``. Pinball, SQL and interval score
             use only the levels that all forecasters with quantiles have. Baselines get quantiles
@@ -66,7 +64,7 @@ class ComparisonReport(Report):
         coverages: A dict from each model, or table of forecasts, that has quantiles to a tuple:
             ``asked`` (the share of values that should lie within its outer quantiles), ``share``
             (the share that did), ``low`` and ``high`` (the 95 % interval of ``share``), and
-            ``independent`` (the number of independent values with as wide an interval).
+            ``independent`` (the number of independent values that would give as wide an interval).
         windows: The number of windows that were judged.
         judged_on: A dict of what was judged on: the number of ``windows``, ``series`` and
             ``origins``, the position or timestamp of the ``first`` and ``last`` target as text, a
@@ -223,7 +221,7 @@ class ComparisonReport(Report):
 
         Two further pictures show the models and the best baseline: their errors at each step and,
         if they forecast quantiles, the share of values below each quantile against its level. If
-        values repeat, as zeros do, this share is a range that should hold the level.
+        values repeat, as zeros do, this share is a range that should include the level.
 
         Args:
             ax: Axes for the skills alone. Defaults to None: a new figure with all pictures.
@@ -270,7 +268,7 @@ class ComparisonReport(Report):
         if rivals := [name for name in skills if skills[name].few and name not in others]:
             why = self._joint.origins.too_few(skills[rivals[0]])
             yield f"{', '.join(rivals)} cannot be judged: {why}."
-        # ``_levels`` has models alone: of a table of forecasts, the number of seeds is unknown.
+        # ``_levels`` leaves out tables of forecasts, whose number of seeds is unknown.
         for name in [*self._levels][:1]:
             yield from self._seeds(name)
         for name in self.verdicts:
@@ -284,7 +282,7 @@ class ComparisonReport(Report):
             yield self._verdict(name, f"the best model, {self._models.best}", self._models)
 
     def _seeds(self, name: str) -> Iterator[str]:
-        """Yield a sentence on the range of a model's skill over its seeds, or that it has one."""
+        """Yield a sentence on the range of a model's skill over its seeds, or a hint for one seed."""
         best = self._tallies[self.best].errors
         judged = np.isfinite(best)
         sums = self._tallies[name].by_seed[:, judged].sum(axis=1)
@@ -336,7 +334,7 @@ class ComparisonReport(Report):
         )
 
     def _targets_lost(self, name: str) -> Iterator[str]:
-        """Yield a sentence on each of several targets whose best baseline a model does not beat."""
+        """Yield sentences on the targets, of several, whose best baseline a model does not beat."""
         if len(self._targets) < 2:
             return
         lost = [
@@ -353,7 +351,7 @@ class ComparisonReport(Report):
             )
 
     def _verdicts_on(self, series: IntArray) -> dict[str, Array]:
-        """Return the skills and verdicts of every forecaster on some series, one after another."""
+        """Return the skills and verdicts on ``series``, one forecaster after another."""
         places = np.minimum(np.searchsorted(self._series, series), len(self._series) - 1)
         judged = self._series[places] == series
         skills = [self._by_series(name) for name in self._tallies]

@@ -1,7 +1,8 @@
 """The formats of exported files.
 
 Each format has a row of ``FORMATS`` and two functions: one runs a file in the format's own runtime,
-and one puts the description into a file that Keras wrote. Both import their packages when called.
+and one writes the description of inputs and output into a file from Keras. Both import their
+packages when called.
 """
 
 import json
@@ -258,7 +259,7 @@ def _check_onnx(path: str) -> None:
 
 def _own_operations() -> dict[str, Any]:
     """Return the options that keep TensorFlow's operations out of a LiteRT file."""
-    # With these operations, which Keras allows, a file runs only where TensorFlow is installed.
+    # Keras allows TensorFlow's operations, but then a file runs only where TensorFlow is installed.
     import tensorflow as tf
 
     return {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}

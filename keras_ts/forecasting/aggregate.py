@@ -207,7 +207,7 @@ class Samples:
         return owner, counted
 
     def _shared(self, names: list[Any]) -> tuple[IntArray, BoolArray]:
-        """Return the number of each row's group, and True if all its series have the time."""
+        """Number each row's group and origin; True if all series of the group have its time."""
         distinct = {name: number for number, name in enumerate(dict.fromkeys(names))}
         ids = {label: number for number, label in enumerate(dict.fromkeys(self.labels))}
         groups = np.array([distinct[name] for name in names])[self.series]

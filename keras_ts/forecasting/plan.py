@@ -1,7 +1,7 @@
 """``Plan``: the rows that follow the series, with their timestamps and the columns known ahead.
 
-``future=`` gives these columns, as an array or as frames whose rows are matched by id and time. A
-missing row is refused; with ``missing="mask_targets"`` its step is closed.
+``future=`` gives these columns, as an array, or as frames whose rows are matched by id and time. A
+missing row is refused; with ``missing="mask_targets"``, a step that the plan skips is closed.
 """
 
 import warnings
@@ -23,7 +23,7 @@ from keras_ts.windows.reading.flat_series import lacking_rows
 from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
 from keras_ts.windows.reading.timestamps import read_clock
 
-_GROWN = 10  # Series grow: a target may lie this many times farther outside than other columns.
+_GROWN = 10  # Series grow: targets may lie this many times as far outside as other columns.
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Plan:
     """The rows that follow the series that can be forecast."""
 
     history: History
-    rounds: Rounds  # Their steps, whole horizons, may be more than ``steps``.
+    rounds: Rounds  # Of whole horizons, so ``rounds.steps`` may exceed ``steps``.
     steps: int
     following: Following | None  # None without timestamps.
     start: Any
@@ -85,7 +85,7 @@ class Plan:
             done += count
 
     def far(self) -> str:
-        """Return a warning of a planned or static value far outside training, or an empty text."""
+        """Return a warning of a planned or static value far outside training, or ""."""
         history, columns = self.history, self.history.panel.columns
         far, static = "", list(columns.static)
         if self.values is not None:
@@ -95,7 +95,7 @@ class Plan:
         return far
 
     def far_within(self, part: History, past: Array) -> str:
-        """Return a warning of a value far outside training in last windows, or an empty text."""
+        """Return a warning of a value far outside training in last windows, or ""."""
         columns, observed = part.panel.columns, list(part.panel.columns.own)
         values = past.reshape(*past.shape[:2], -1)[:, :: part.windows.sampling_rate, observed]
         names, grown = [columns.past[place] for place in observed], columns.by_part()["target"]
@@ -105,7 +105,7 @@ class Plan:
         ranges = getattr(self.history.interface.carried, "ranges", None) or {}
         for name, numbers in zip(names, np.moveaxis(values, -1, 0), strict=True):
             low, high = ranges.get(str(name), (-np.inf, np.inf))
-            # The same number may be float32 in one place and float64 in another.
+            # float32 and float64 round the same number differently.
             most = high - low + 1e-6 * max(abs(low), abs(high))
             far = np.abs(numbers - (low / 2 + high / 2)) > most * (_GROWN if name in grown else 1)
             if far.any():
@@ -170,9 +170,9 @@ class Plan:
         count = np.bincount(series, minlength=len(given.lengths))
         gaps = (count > 0) & (count < given.lengths)
         any_gaps, new, gaps = gaps.any(), (count == given.lengths)[chosen], gaps[chosen]
-        # Closed steps are expected of a series with gaps, of others at a step at which such a
-        # series is closed, and at a step at which all are, on a holiday. But if all are closed at
-        # the first step, the plan begins late.
+        # Closed steps are expected in a series with gaps, and at a step at which a series with gaps
+        # is closed. In a panel with gaps, a step at which all series are closed is a holiday,
+        # unless it is the first: then the plan begins late.
         holiday: Any = closed.all(axis=0) & (len(closed) > 1) & any_gaps
         holiday[0] = False
         begun = np.logical_or.accumulate(planned, axis=1)
@@ -313,8 +313,8 @@ class Plan:
         self, tables: list[Any], series: IntArray, offsets: IntArray
     ) -> tuple[IntArray, BoolArray]:
         """Return each row's step after its series, or -1, and True for steps within the plan."""
-        # The plan ends at the last timestamp in the frames. It includes all earlier steps of a
-        # series that has a row in it; of another series, those after the last row of all series.
+        # The plan ends at the last timestamp in the frames. Of a series with a row in the plan, it
+        # includes all steps up to there; of another series, only those after all known rows.
         panel, chosen, following = self.history.panel, self.history.chosen, self.following
         assert following is not None
         assert panel.clock is not None

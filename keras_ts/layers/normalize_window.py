@@ -2,8 +2,8 @@
 
 The idea is that of reversible instance normalization (Kim et al., ICLR 2022) and, for the last
 value alone, of NLinear (Zeng et al., AAAI 2023): a net that sees windows relative to themselves
-need not learn the level of the series, and a trend does not carry its inputs out of the range of
-training.
+need not learn the level of the series, and a trend does not carry the net's inputs out of the range
+of training.
 """
 
 from collections.abc import Callable
@@ -39,11 +39,9 @@ STATISTICS: dict[str, Callable[[Steps], tuple[Any, Any]]] = {
     "standard": lambda steps: (steps.mean, steps.deviation),
     "seasonal": lambda steps: (steps.last, steps.deviation),
 }
-# The statistics whose scale is always 1; that need the whole window, so that they cannot be causal;
-# and that take ``period``.
-OF_UNIT_SCALE = ("mean",)
-OF_WHOLE_WINDOWS = ("seasonal",)
-OF_PERIODS = ("seasonal",)
+OF_UNIT_SCALE = ("mean",)  # Their scale is always 1.
+OF_WHOLE_WINDOWS = ("seasonal",)  # They need the whole window, so they cannot be causal.
+OF_PERIODS = ("seasonal",)  # They take ``period``.
 
 
 @registered
@@ -73,11 +71,11 @@ class NormalizeWindow(SeriesLayer):
     [1.5]
 
     Args:
-        statistic: What location and scale are, of the values of a window. ``"last"``: the last
-            value, and the standard deviation. ``"mean"``: the mean, and 1. ``"standard"``: the
-            mean, and the standard deviation. ``"seasonal"``: as for ``"last"``, once the season is
-            subtracted: each phase's mean departure from level and slope, shrunk where it looks like
-            noise. The location is then level plus season, by phase.
+        statistic: The location and the scale of a window. ``"last"``: the last value, and the
+            standard deviation. ``"mean"``: the mean, and 1. ``"standard"``: the mean, and the
+            standard deviation. ``"seasonal"``: as for ``"last"``, after the season is subtracted,
+            which is each phase's mean departure from level and slope, shrunk where it looks like
+            noise. The location of each phase is the last value plus the season of the phase.
         period: Steps in a season, for ``"seasonal"``: the window is a whole number of periods, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True if each step uses only itself and earlier steps, for a net that forecasts at
@@ -100,8 +98,8 @@ class NormalizeWindow(SeriesLayer):
         Three arrays: the normalized windows, in the shape of the input, 0 at masked steps; and
         location and scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal.
         For ``"seasonal"`` the location is ``(batch, period, features)``, from the phase after the
-        window on. Where all steps so far are masked, location is 0 and scale 1. With
-        ``multiplicative``, a fourth array, the inverse level: one over the mean level of the
+        window on. Where all steps (if causal, all so far) are masked, location is 0 and scale 1.
+        With ``multiplicative``, a fourth array, the inverse level: one over the mean level of the
         window, or 0 if the season is additive; ``location`` then has the season at the mean level.
         Under a half-precision policy all are float32.
 
@@ -147,7 +145,7 @@ class NormalizeWindow(SeriesLayer):
 
     @property
     def _season(self) -> int | None:
-        """The period of the season that is subtracted; None for a period of 1, which has none."""
+        """The period of the season that is subtracted; None for a period of 1."""
         return None if self.period == 1 else self.period
 
     def build(self, input_shape: Any) -> None:

@@ -1,6 +1,6 @@
 """Refuses timestamps that are not regular: says what was seen, and which line of code mends it.
 
-Most of them jitter or repeat, or rows are missing, or rows are events.
+Mostly the times jitter or repeat, rows are missing, or each row is an event.
 """
 
 from typing import Any, NoReturn
@@ -140,7 +140,7 @@ def refuse_gaps(panel: FlatSeries, gaps: IntArray, spec: WindowSpec) -> None:
 def refuse_without(
     panel: FlatSeries, number: int, need: str, spec: WindowSpec | None, cure: str = ""
 ) -> NoReturn:
-    """Refuse a series without a frequency; the error begins with what needs one."""
+    """Refuse a series without a frequency; the error begins with ``need``, what needs one."""
     column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
     raise ValueError(
         f"{need} a series' own frequency, and {panel.series(number)} has none: by {column} it has "
@@ -181,7 +181,7 @@ def _seen(panel: FlatSeries, number: int) -> str:
     steps = [int(np.setdiff1d(np.arange(1, len(times)), uneven)[0]), *uneven[:1].tolist()]
     unit: Any = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
     lengths, places = np.diff(times).astype(np.int64), np.array(steps) - 1
-    if len(set(lengths[places])) < 2:  # Equal by the local clock, which was changed.
+    if len(set(lengths[places])) < 2:  # Equal on the local clock, which changed between.
         lengths = np.diff(clock.times[rows]).astype(np.int64)
     if unit:
         seconds = np.rint(lengths.astype(f"m8[{unit}]") / _SECOND).astype(np.int64)
@@ -229,8 +229,8 @@ def cure_of(panel: FlatSeries, number: int, spec: WindowSpec | None, whole: bool
         start = line("to_period('M').dt.to_timestamp()", "month_start()")
         return f"Give each row the start of its month: {start}"
     apart = np.diff(times) / usual
-    # Few rows that stray by up to a tenth of a step are rounded; others are mistakes. Steps of
-    # several days are not: rounding counts them from 1970, and would move every row.
+    # In a series with a frequency, rows that stray by more than a tenth of a step are mistakes;
+    # others are rounded. A step of several days cannot be: rounding counts steps from 1970.
     stray = (np.abs(apart - np.rint(apart)) > 0.1).any() or usual > np.timedelta64(1, "D")
     if known and stray:
         return "Each row must lie on the steps of its series: correct the timestamp, or drop it."
@@ -293,13 +293,13 @@ def _step(times: Array) -> tuple[str, str, str] | None:
         if count and abs(usual - grid) <= grid / 8:
             rounded, floored = np.rint(seconds / grid), seconds // grid
             near = np.quantile(np.abs(seconds / grid - rounded), 0.9) <= 0.25
-            # Readings may stray to both sides of a step, by up to half of it. Not those of days: a
-            # reading of Friday evening would count for Saturday.
+            # Readings may stray to both sides of a step, by up to half of it. If the step is
+            # a day, they do not: a reading of Friday evening would count for Saturday.
             if grid < _DAY and not (np.diff(floored) > 0).all():
                 near |= bool((np.diff(rounded) > 0).all())
             place, name = (rounded, "round") if near else (floored, "floor")
             apart = np.diff(place)
-            # Rows that round to one step are then refused, with the line that aggregates them.
+            # Two rows rounded to one step are refused later, with the line that aggregates them.
             single = near or bool((apart > 0).all())
             jitters = not even and single and bool(2 * (apart == 1).sum() > len(apart))
             return f"{count}" * (count > 1) + pandas, f"{count}{polars}", name * jitters

@@ -23,20 +23,20 @@ from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowS
 
 Spec = TypeVar("Spec", bound=WindowSpec)
 
-# Items that are printed of a list with at least two more, and rows that are counted at once.
+# Of a list with at least two items more, this many are printed. Rows are counted in blocks.
 _SHOWN, _BLOCK = 3, 1 << 20
 
 
 class Panel:
     """A table that is read once: series, their rows in time, and what each column is for.
 
-    A panel stands in for its table, without names of columns, in ``build``, ``split``, ``folds``
-    and ``count`` of ``WindowedSeries``, ``choose_preset``, ``windows_for`` and ``split`` of
-    presets, ``backtest``, ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``.
-    Settings without names of columns take those of the panel, and other names are refused. Plots
-    take ``panel.table``.
+    Pass a panel in place of its table to ``build``, ``split``, ``folds`` and ``count`` of
+    ``WindowedSeries``, ``choose_preset``, ``windows_for`` and ``split`` of presets, ``backtest``,
+    ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``. Settings that name no
+    columns take those of the panel; settings that name other columns are refused. Plots take
+    ``panel.table``.
 
-    Results are those of the table, but columns of text, ids and timestamps are not read again. Rows
+    Results equal those of the table, without reading text, ids and timestamps again. Rows
     are sorted by time within each series, series stand in the order of their first rows, and two
     rows at one time are refused. Changing a frame later does not change the panel; changing an
     array may.
@@ -201,7 +201,7 @@ class Panel:
 
     @cached_property
     def _counts(self) -> dict[Any, tuple[int, int]]:
-        """The numbers of missing values and of zeros of each column that varies."""
+        """The numbers of missing values and of zeros of each column that is not static."""
         flat, categories = self._flat, self._flat.categories or {}
         repeated = {name for item in categories.items() for name in made_columns(*item)[1:]}
         names, missing = flat.columns.past, np.zeros(flat.num_columns, np.int64)
@@ -300,7 +300,7 @@ def _listed(items: Sequence[Any]) -> str:
 
 
 def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:
-    """Return settings with a panel's columns (of ``among`` if given); refuse settings of others."""
+    """Return settings with a panel's columns (in ``among`` if given); refuse different names."""
     if not isinstance(series, Panel):
         return spec
     taken: dict[str, Any] = {}
