@@ -82,7 +82,7 @@ def _fitting(
 
 
 def _line(x: Array, y: Array) -> tuple[float, float] | None:
-    """Return slope and offset of the line through all points; NaN if too few; None if no line."""
+    """Return slope and offset of a line through all points, NaN if few or constant, or None."""
     finite = np.isfinite(x) & np.isfinite(y)
     x, y = x[finite], y[finite]
     if len(y) < _FEWEST_PAIRS or y.min() == y.max():
@@ -97,7 +97,7 @@ def _line(x: Array, y: Array) -> tuple[float, float] | None:
     return (float(slope), float(y[low] - slope * x[low])) if slope else None
 
 
-# A column that explains a larger share is suspicious.
+# A column that explains a larger share of a target is suspicious.
 LARGEST_SHARE = 0.99
 # A column with no more distinct values, such as a promotion or a closed day, is no disguise.
 _FEW_VALUES = 10
@@ -107,11 +107,12 @@ _FEWEST, _LATEST, _MOST_SERIES = 30, 1024, 64
 _MOST_LAGS, _ROWS_PER_LAG = 48, 8
 # If the past leaves less than this share of the variance, there is nothing left to explain.
 _LEAST_OPEN = 1e-6
-# A disguise explains the second share without this share of rows, those of the largest residuals.
+# A disguise explains more than the second share, even without the first share of rows: those with
+# the largest residuals.
 _MOST_OPEN, _LEAST_WITHOUT = 0.1, 0.9
 # A column is a counter if more than this share of its steps are equal; it may start again.
 _COUNTING = 0.75
-# Distances are ranked on about this many rows, and this many of the best are tried on all rows.
+# Distances are ranked on about the first number of rows. The best few are tried on all rows.
 _ROWS_TO_CHOOSE, _CHOSEN = 1024, 3
 
 
@@ -164,7 +165,7 @@ class OpenTarget:
         return float(of_column @ of_column) / total if total > 0 else np.inf
 
     def _share(self, x: Array, rows: IntArray, distance: int) -> float:
-        """Return the share that a column explains of what the past, or the median, leaves."""
+        """Return the lower of the shares that a column explains of what past and median leave."""
         of_column, of_past, values, series = self._left_open(x, rows, distance)
         enough = np.bincount(series, minlength=1)[series] >= _FEWEST
         of_column, of_past = of_column[enough], of_past[enough]

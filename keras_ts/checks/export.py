@@ -35,7 +35,7 @@ class ExportReport:
         format: The format that was checked.
         shapes: The shapes of the inputs, one list for each length that was run.
         difference: The largest difference of any output from ``model.predict``.
-        magnitude: The largest output, to compare the difference with.
+        magnitude: The largest absolute output, to compare the difference with.
         rtol: The largest difference allowed, relative to the largest output.
         missing: True if windows with missing values were run, too.
         differences: A sentence for each run that fails, or differs by more than ``rtol`` allows.
@@ -113,7 +113,7 @@ def check_export(
     Raises:
         ImportError: A package is missing; the message names it.
         TypeError: ``model`` is of another kind, such as a subclass, or not built; or ``x`` is a
-            dataset.
+            ``WindowDataset``.
         ValueError: ``format`` or ``rtol`` is out of range, ``x`` does not fit the model, or Keras
             cannot export the model to ``format``.
     """

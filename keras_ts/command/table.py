@@ -61,7 +61,7 @@ def _of_plan(table: Any, series: Any, arguments: argparse.Namespace) -> Any:
     words = [
         name for name in arguments.future if not pd.api.types.is_numeric_dtype(table[name].dtype)
     ]
-    # If FILE has the texts "1" and "A", and the plan only "1", the plan's must stay texts, too.
+    # If FILE has the texts "1" and "A", and the plan only "1", this "1" must stay a text, too.
     plan = _of_file(file, arguments, words)
     named = (arguments.id, arguments.time, *arguments.future)
     needed = [name for name in named if name is not None]

@@ -287,7 +287,7 @@ def _calibrated(
         left.append(f"{low} and {high} need {windows_needed(share)} windows, not {count}")
     if left:
         warnings.warn(
-            "calibrate moves some levels of the model only where a moved one would cross them: "
+            "calibrate leaves some levels of the model as they are, unless moved ones cross them: "
             f"{'; '.join(left)}.",
             stacklevel=3,
         )

@@ -32,7 +32,7 @@ from keras_ts.scores.report import (
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 from keras_ts.windows.arithmetic.labels import label_column
 
-# Of the targets on which a model does not beat the best baseline, these many get a sentence each.
+# Of the targets on which a model does not beat the best baseline, this many get a sentence each.
 _MOST_LOST = 10
 # Two forecasts are the same if the errors of each window differ by at most this share of the mean
 # error. Rounding to float32 makes errors of 1 differ by 6e-5 if the values are about 1000.
@@ -282,7 +282,7 @@ class ComparisonReport(Report):
             yield self._verdict(name, f"the best model, {self._models.best}", self._models)
 
     def _seeds(self, name: str) -> Iterator[str]:
-        """Yield a sentence on the range of a model's skill over its seeds, or a hint for one seed."""
+        """Yield a sentence on the range of a model's skill over its seeds; for one seed, a hint."""
         best = self._tallies[self.best].errors
         judged = np.isfinite(best)
         sums = self._tallies[name].by_seed[:, judged].sum(axis=1)

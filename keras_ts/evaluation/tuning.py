@@ -33,7 +33,7 @@ EPOCHS = 5
 # if that is unknown or 0. docs/compare/method.md compares other shares.
 _SHARE = 0.1
 _RATE = 1e-4
-# Updates at which a schedule is asked for its rate, since the highest may follow a warm-up.
+# Updates at which a schedule is asked for its rate, since the highest rate may follow a warm-up.
 _UPDATES = (0, *(1 << power for power in range(24)))
 
 CURE = "Build the datasets with the model's own windows: load_windows(filepath).build(table)."

@@ -179,8 +179,9 @@ def _key_columns(ahead: Any, history: Any, keys: list[str]) -> tuple[str | None,
         return keys[0], keys[1]
     if not keys:
         return None, None
-    # A single key column may hold ids or times. It holds times if all its values differ and no two
-    # rows have the same step. In a forecast of one row, a value that the series lacks is a time.
+    # A single key column may hold ids or times. It holds times if all its values differ and no
+    # other row has the step of the first. In a forecast of one row, a value that the series lacks
+    # is a time.
     steps, values = ahead["step"], ahead[keys[0]]
     several = int((steps == steps[0]).sum()) > 1
     is_time = not several and values.n_unique() == len(ahead)

@@ -68,7 +68,7 @@ def load_model(
             that Keras loads from.
         custom_objects: Classes and functions by the names that the file gives them, where
             they are not registered with Keras.
-        compile: True to compile the model, if it was compiled. Defaults to True.
+        compile: True to compile the model, if the saved model was. Defaults to True.
         safe_mode: True to refuse a ``Lambda``, which would run code from the file. Defaults to
             True.
 
@@ -105,8 +105,8 @@ def load_model(
 def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     """Return the window settings of the model in a file, without building the model.
 
-    They are read from the model's ``WindowedInput`` or, without one, from the file's metadata,
-    where ``save_model`` and ``save_portable`` put them.
+    The settings are in the model's ``WindowedInput`` or, without one, in the file's metadata, where
+    ``save_model`` and ``save_portable`` put them.
 
     Example:
 
@@ -169,7 +169,7 @@ def refuse_too_many_weights(
     config: dict[str, Any], path: str, custom_objects: dict[str, Any] | None
 ) -> None:
     """Refuse a model of far more weights than the file can hold, before any takes memory."""
-    # A config of a few bytes can ask for a billion weights, each of which takes a byte in a file.
+    # A config of a few bytes can ask for a billion weights. In a file, each takes at least a byte.
     objects: dict[str, Any] = {}
     if path.endswith(HDF5):
         size = Path(path).stat().st_size

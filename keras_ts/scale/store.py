@@ -37,7 +37,7 @@ class PanelStore(StoredPanel):
     Windows of the store must have the ids, timestamps, static columns and calendar that ``write``
     was given; only the calendar may be left out. Targets, columns known ahead, lengths and batches
     may differ. If the series have gaps in time, ``missing`` must be ``"mask"`` or
-    ``"mask_targets"`` either in both settings or in neither.
+    ``"mask_targets"`` either in the windows of both, store and dataset, or in neither.
 
     Example:
 
@@ -91,6 +91,7 @@ class PanelStore(StoredPanel):
             FileExistsError: The folder holds a store or other files.
             ImportError: polars, pyarrow, narwhals or duckdb is not installed.
             OSError: The disk is full; make room, and repeat the call.
+            RuntimeError: Another process is writing to the folder.
             TypeError: ``source`` or ``windows`` is of another type, or a column holds no numbers.
             ValueError: A file cannot be read, or the rows are refused as ``windows.build`` would
                 refuse them.

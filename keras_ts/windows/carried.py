@@ -18,8 +18,7 @@ from keras_ts.windows.roles import PARTS, Columns, named_columns
 from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The settings in which windows that are passed may differ from the model's: those of training, and
-# ``missing``.
+# The settings in which windows that a user passes may differ from the model's.
 _TRAINING = {
     "stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder", "unseen",
 }  # fmt: skip
@@ -212,7 +211,7 @@ def _names(part: str, columns: Any) -> list[Column]:
 
 
 def _ranges(dataset: WindowDataset) -> dict[str, list[float]] | None:
-    """Return the ranges of the columns of numbers; None for a memory map."""
+    """Return the ranges of the columns of numbers; None for a memory map or without any."""
     source, ranges = in_time_order(dataset), {}
     panel, columns = source.panel, source.panel.columns
     if panel.on_disk:

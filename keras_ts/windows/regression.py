@@ -14,15 +14,17 @@ from keras_ts.windows.arithmetic.regression import StepSums
 from keras_ts.windows.blocks import Block, WindowBlocks, filled, finite
 from keras_ts.windows.roles import Inputs
 
-# The most windows to fit to: the first number, or the second one for each input if that is more.
+# The most windows to fit to: the first number or, if more, the second one times the inputs.
 _MOST_WINDOWS, _FOR_EACH_INPUT = 50_000, 50
 # The most windows to choose inputs and quantiles by.
 _MOST_TO_CHOOSE = 12_500
-# The most inputs (or twice the window), and the fewest windows for each input. They limit how many
-# of the latest values of other columns are read: more would fit the noise, and cost time. If a long
-# window takes all inputs, other columns share one tenth of them, at least one value each.
+# The most inputs (or twice the window, if more), and the fewest windows for each input. To stay
+# within both, only the latest values of other columns are read: more would fit the noise, and cost
+# time. All these columns together get at least a tenth of the inputs, and each at least one value,
+# unless they are ``too_many``.
 _MOST_INPUTS, _FEWEST_FOR_EACH_INPUT, _LEAST_SHARE = 256, 10, 10
-# A target this many standard deviations from its window is left out: it would decide the line.
+# In standard deviations of a window: if a target lies farther than this from the window's mean, the
+# window is left out, since it would decide the line.
 _FARTHEST = 100.0
 # The most numbers of the inputs that are computed at once.
 _NUMBERS = 1 << 22
@@ -40,8 +42,8 @@ class _Rows(NamedTuple):
 class DirectRidge:
     """Ridge regression of each step and target, on the inputs that ``LinearRegression`` names."""
 
-    # Columns that lack an input in ten training windows or more get indicators of 0 and 1, if these
-    # lower the error on the last third of each series' training windows.
+    # Columns that lack the same input in ten training windows or more get indicators of 0 and 1, if
+    # these lower the error on the last third of each series' training windows.
 
     def fit(self, train: WindowBlocks, levels: Sequence[float] = ()) -> None:
         """Choose inputs, and fit the lines and the ``offsets`` of quantiles from them."""
@@ -161,7 +163,7 @@ class DirectRidge:
     def _normalized(self, windows: Array, masked: bool, raw: bool) -> tuple[Array, Array, Array]:
         """Return a column's windows, standardized, with their means and standard deviations."""
         # A constant window and its deviation become 0. A ``raw`` column stays as it is, and so does
-        # every column of a single series.
+        # every column unless ``scaled``.
         windows = _present(windows)
         if masked:
             windows = filled(windows[..., None])[..., 0]

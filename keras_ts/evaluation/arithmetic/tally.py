@@ -30,8 +30,8 @@ class Tally:
         levels: tuple[float, ...] | None = None,
         target_measures: Sequence[str] = (),  # measures with errors for each target, too
     ) -> None:
-        # By seed and window, the sum of losses over steps times columns, even if targets are
-        # missing: the ratio of two forecasters' sums is then that of their mean losses.
+        # By seed and window, the sum of losses divided by the number of targets, with the missing
+        # ones: the ratio of two forecasters' sums is then that of their mean losses.
         self.by_seed = np.full((1, windows), np.nan)
         self.by_target = {name: np.full((columns, 1, windows), np.nan) for name in target_measures}
         # How many targets of each window and column lie between the outer quantiles, how many there

@@ -4,10 +4,10 @@ Recurrent layers read all columns side by side, at the last ``memory`` steps of 
 masked steps. In sequence to sequence a masked step has the state of the step before it, so the
 layers that follow get no mask.
 
-A core of your own, a layer, a model or a function, reads the same. If windows may lack values, a
-layer that takes a mask gets one. Any other core would drop it, and gets a column that says which
-steps have values. A function of a tensor becomes a model, so that its layers can be checked, and
-their names do not collide with those around them.
+A core of your own, a layer, a model or a function, reads the same columns. If windows may lack
+values, a layer that takes a mask gets one. Any other core would drop a mask, so it gets a column
+that says which steps have values. A function of a tensor becomes a model, so that its layers can
+be checked, and their names do not collide with those around them.
 
 In sequence to sequence, each step but the last has its target within the window. A core that reads
 later steps could copy them, and its loss would fall to 0 without a forecast, so it is refused.
@@ -37,7 +37,7 @@ _used: "weakref.WeakSet[keras.layers.Layer]" = weakref.WeakSet()
 # To check if a core looks ahead: the length of the window if it is open, and the most steps in a
 # batch, all windows together.
 _STEPS, _MOST_STEPS = 16, 1 << 14
-# Differences up to this are rounding, in units of the outputs' precision times their size.
+# Differences up to this are rounding, in units of the outputs' precision times the largest one.
 _ROUNDING = 8
 # Weights below this, such as those of a gate that begins at 0, hide what a core reads.
 _SMALL = 0.01
@@ -91,7 +91,8 @@ def _called(layer: keras.layers.Layer, columns: Any, mask: Any) -> Any:
     if mask is None:
         return layer(columns)
     # If a mask is passed by name, Keras warns of layers that pass none on. So it is passed by its
-    # position if possible; ``Bidirectional`` passes it by name to its two layers.
+    # position if possible. ``Bidirectional`` passes it by name to its two layers, so these are set
+    # to support masks.
     if isinstance(layer, keras.layers.Bidirectional):
         layer.forward_layer.supports_masking = layer.backward_layer.supports_masking = True
     names = [

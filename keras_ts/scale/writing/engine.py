@@ -1,4 +1,4 @@
-"""Reads the rows of a source twice: first for the ids, then for DuckDB to sort them.
+"""Reads a source twice: first ids and static columns, then the rows, which DuckDB sorts.
 
 DuckDB sorts by the number of the id among all ids, and by time, and keeps in files what exceeds its
 memory. The rows come back in blocks of whole series.
@@ -21,7 +21,7 @@ from keras_ts.windows.spec import WindowSpec
 BLOCK_BYTES, BATCH_BYTES = 1 << 25, 1 << 22
 # What DuckDB may use; more threads would need more memory.
 _MEMORY, _THREADS = "200MB", 2
-# A column with more distinct texts does not hold categories, so only these are kept.
+# A column with more distinct texts does not hold categories, so only this many are kept.
 _MOST_TEXTS = 2000
 
 

@@ -1,7 +1,7 @@
 """Writes sorted rows into the files of a store, and then fills gaps and adds the calendar.
 
-A series too short to have a frequency takes that of other series, and gaps in time are filled on a
-grid that all series share. So both wait for the last row, and timestamps are read a second time.
+Gaps are filled on a grid that all series share, and a series too short to have a frequency takes
+that of other series. So gaps and calendar wait until the rows of all series are written.
 """
 
 import uuid

@@ -38,7 +38,7 @@ _NANOSECONDS = {
     "nanosecond": 1,
 }
 _UNITS = dict(zip(("D", "h", "m", "s", "ms", "us", "ns"), _NANOSECONDS, strict=True))
-# Larger numbers of steps count as this one, so that their sums fit 64 bits.
+# Larger numbers of steps are cut to this one, so that their sums fit 64 bits.
 _MOST = 1 << 40
 # Ends the name of 24-hour days in a time zone that changes its clock.
 _IN_UTC = " in UTC"
@@ -143,8 +143,8 @@ class Frequency:
     @property
     def in_utc(self) -> bool:
         """True for steps of 24-hour days in a time zone."""
-        # They equal local days between two changes of the clock, so no result may depend on which
-        # of the two was inferred.
+        # Between two changes of the clock, 24-hour days equal local days, so no result may depend
+        # on which of the two kinds was inferred.
         return self.zoned and self.rule is None and not self._nanoseconds % _NANOSECONDS["day"]
 
     @property
@@ -243,7 +243,7 @@ class Frequencies:
 
     @classmethod
     def of(cls, kinds: Sequence[Frequency], codes: IntArray) -> Self:
-        """Return the frequencies of series, without those of ``kinds`` that repeat or lack use."""
+        """Return the frequencies of series, without unused or repeated ``kinds``."""
         used, first = np.unique(codes, return_index=True)
         places: dict[Frequency, int] = {}
         moved = np.full(len(kinds) + 1, -1)
@@ -272,7 +272,7 @@ class Frequencies:
             yield frequency, slice(None) if series.all() else per_row(series, offsets)
 
     def usual(self, lengths: IntArray) -> Frequency:
-        """Return that of the longest series, if possible of those with 24-hour days in UTC."""
+        """Return the frequency of the longest series with 24-hour days in UTC, else with any."""
         in_utc = self.per_series(lambda frequency: frequency.in_utc, False)
         rank = np.where(self.codes < 0, -1, lengths + in_utc * (lengths.max() + 1))
         return self.kinds[self.codes[int(rank.argmax())]]

@@ -155,7 +155,7 @@ def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:
 
 
 def in_blocks(sizes: IntArray, most: int) -> Iterator[slice]:
-    """Yield slices of neighbours whose sizes sum to at most ``most``; a larger one is alone."""
+    """Yield slices of neighbours whose sizes sum to at most ``most``; a larger item is alone."""
     ends, begin = np.cumsum(sizes), 0
     while begin < len(ends):
         room = ends[begin] - sizes[begin] + most

@@ -95,8 +95,7 @@ class Clock:
     # The same timestamps by the clocks of their time zones, or None.
     local_times: Array | None = None
     zones: tuple[Zone, ...] = ()  # The time zones: one for all series, one per series, or none.
-    # Name of the frequency that a model was trained on, which every series gets that fits it; or
-    # None.
+    # Name of the frequency that a model was trained on, or None. Every series that fits it gets it.
     expected: str | None = None
     # The frequencies by which missing rows are filled in; None: inferred from the timestamps.
     filled_by: Frequencies | None = None
@@ -132,9 +131,9 @@ class Clock:
 
     def fitted(self, found: Frequencies) -> Frequencies:
         """Return frequencies that agree across series, from those of each series by itself."""
-        # A short series may fit several frequencies. It gets that of the longest series if it fits
-        # that one, too. Series of 24-hour days in UTC come before longer ones: a change of the
-        # clock has shown that their days are not local.
+        # A short series may fit several frequencies. If it fits ``like``, it gets that one: the
+        # expected frequency, or that of the longest series. Series of 24-hour days in UTC come
+        # before longer ones: a change of the clock has shown that their days are not local.
         names = [str(kind) for kind in found.kinds]
         if not names or names == [self.expected or names[0]]:
             return found
@@ -162,7 +161,7 @@ class Clock:
         self, rows: IntArray, steps: IntArray, frequencies: Frequencies
     ) -> tuple[Array, Array]:
         """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
-        # In a time zone, a time that it does not cover becomes NaT. A local time that the clock
+        # A time that time zones do not cover becomes NaT. A local time that the clock
         # skips is put forward by the skipped hour; of one that occurs twice, the first is taken.
         series = np.searchsorted(self.offsets, rows, side="right") - 1
         made, local = self.times[rows], np.zeros(len(rows), bool)
