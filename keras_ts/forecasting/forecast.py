@@ -100,9 +100,9 @@ def forecast(
             (for a column of text, its columns of 0 and 1). Without timestamps, leave out the rows
             of a ``gap``. Columns of a calendar are computed. With
             ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
-            NaN. A step without a row is closed, too, if a frame has rows of every series and a later
-            row of any. If the last horizon goes past ``steps``, rows that ``future`` lacks there
-            repeat the row before.
+            NaN. A step without a row is closed, too, if a frame has rows of every series, and a row
+            of any at a later time. If the last horizon goes past ``steps``, rows that ``future``
+            lacks there repeat the row before.
         start: For a calendar of numbers, without timestamps: the number of rows of the whole series
             that came before ``series``, or a list of one number for each series. Rows count from
             the first that has a value, as in training. Defaults to None: ``series`` is the whole
