@@ -65,7 +65,7 @@ class ConformalInterval(SeriesLayer):
             two of each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
         targets: Index of the target in the last axis of the window, or a list of indices if
             forecasts have an axis for targets. Defaults to None: the window is
-            ``(batch, window)``.
+            ``(batch, window)``, or has one column.
         sequence: True if forecasts have an axis for the steps of the window. Defaults to False.
         calibrated_on: The range of the held-out targets by which ``calibrate`` set the margins.
             ``compare`` warns of windows in this range. Defaults to None.

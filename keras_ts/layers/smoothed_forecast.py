@@ -57,8 +57,8 @@ class SmoothedForecast(SeriesLayer):
       ``backtest_steps``, all levels begin with equal shares. The bias of no trend begins at 2, so
       that the 15 trends together begin with two thirds.
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
-      the window itself, from every origin with five values up to it. A pair's share is then in
-      proportion to ``r^-16``, with ``r`` the root of its mean squared error, times its shares by
+      the window itself, from every origin with five or more values up to it. A pair's share is then
+      in proportion to ``r^-16``, with ``r`` the root of its mean squared error, times its shares by
       the dense layers. So the layer forecasts well before any training. The net learns how far to
       trust the backtest of a window, and replaces the 16 by 0.8 to 320.
 

@@ -149,9 +149,10 @@ class RecurrentPreset(PresetSettings):
 
         - ``window``: the recipe's, by the number of rows of the longest series before ``at``. With
           a recipe that has a ``window_share``, such as that of ``smooth_gru``, a single series with
-          a strong season longer than this window gets a window an eighth longer than the season.
-          The season has at most 672 rows and must be seen three times before ``at``; ``gap`` plus
-          ``horizon`` must be less than the recipe's window, and ``sampling_rate`` 1.
+          a strong season, no shorter than this window, gets a window an eighth longer than the
+          season. The season has at most 672 rows, a week of quarter hours, and must be seen three
+          times before ``at``. ``gap`` plus ``horizon`` must be less than the recipe's window, and
+          ``sampling_rate`` 1.
         - ``missing``: ``"raise"`` for one series without missing values and without columns known
           ahead, else ``"mask_targets"``.
         - For several series, if missing inputs are masked, ``min_inputs`` is two periods and a row,

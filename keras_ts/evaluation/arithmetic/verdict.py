@@ -22,7 +22,7 @@ DRAWS = 1000
 CONFIDENCE = 0.95
 # The fewest blocks for an interval: of two equal forecasters, one wins all of five blocks in 6 %.
 FEWEST = 6
-# More than twice this many series are pooled into this many groups, which show the same spread.
+# If there are more than twice this many series, they are pooled into this many groups.
 GROUPS = 1000
 # At most this many drawn numbers are in memory at once.
 _AT_ONCE = 1 << 20
@@ -41,7 +41,7 @@ ENDS = {"skill": "value", "skill_low": "low", "skill_high": "high"}
 
 
 class Skill(NamedTuple):
-    """One minus a forecaster's mean error over another's, with its 95 % interval, NaN for none."""
+    """One minus a forecaster's mean error over another's, with its 95 % interval (NaN if none)."""
 
     value: Any  # a number, or ``(series,)`` for skills on single series, like ``low`` and ``high``
     low: Any

@@ -112,8 +112,9 @@ def score(
     The scorecard promises the error of all series over the first steps of a forecast. So an origin
     is compared only up to the first step that lacks the rows of some series (for a MASE, of more
     than one in ten). A step for which no row has come, such as a holiday, is skipped. An origin is
-    left out if ``forecasts`` lacks one of its steps. There is no verdict if the model was judged at
-    fewer than ten origins, or at fewer than five times the last step that has come.
+    left out if ``forecasts`` lacks one of its steps. There is no verdict if the model was judged by
+    another metric than MAE or MASE, at fewer than ten origins, or at fewer origins than five times
+    the last step that has come.
 
     If ``forecasts`` has quantiles, the report says what share of values the outer ones held, with
     its 95 % interval, as ``compare`` does. That takes at least three origins, and at least twice

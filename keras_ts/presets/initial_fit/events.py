@@ -1,7 +1,7 @@
 """Finds the recurring events of a training part by its calendar, and sets them in the model.
 
 An event is a date, or a phase of another cycle, at which the forecasts of the untrained model err
-each time: the median error and the latest are larger than chance makes them at some date. A net
+each time: the median error and the latest are larger than chance would make them at any date. A net
 would take an event for an outlier; here it has its effect from the second time on.
 
 The error of a forecast depends on the days in its window. A forecast made before a week in which a
@@ -17,7 +17,7 @@ event, so two thirds of them must show it.
 
 The test for dates also finds events that move, such as the last Monday of May, among the weekdays
 of each month, counted from its first day and from its last. In most years the last Monday is also
-the fourth, so the one that explains more is subtracted first. If the same dates of each year
+the fourth, so the event that explains more is subtracted first. If the same dates of each year
 explain errors better, as in a week that is shut, the dates become the events. The test is repeated
 for the days around events, and for the days on which dates that fall on a weekend are observed.
 """
