@@ -188,7 +188,7 @@ def skills_by_series(errors: Array, others: Array, origins: Origins, rivals: int
 
 
 def _alone(by_seed: Array, others: Array, overlap: int, rivals: int) -> tuple[Array, ...]:
-    """Return values, ends and lengths of blocks by series, from ``(seeds, series, count)``."""
+    """Return each series' skill, its ends and block length, from ``(seeds, series, count)``."""
     errors = by_seed.mean(axis=0)
     ratios, shares = _compared(errors, others)
     # From few errors, the estimated length is too long as often as too short. So where targets

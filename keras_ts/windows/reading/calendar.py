@@ -69,7 +69,7 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
         next.
 
     Raises:
-        TypeError: The timestamps are not dates.
+        TypeError: The timestamps are not dates, or a cycle is neither a text nor a number.
         ValueError: A cycle is unknown or named twice; or ``cycles`` has a number, and the
             timestamps are out of order, not regular, or days of 24 hours in a zone that changes
             its clock.

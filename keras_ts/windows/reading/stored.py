@@ -220,7 +220,7 @@ class StoredPanel(PickledByFields):
 
 
 def broken(path: Path, error: Exception | str) -> ValueError:
-    """Return the error of a file that no longer holds what was written."""
+    """Return the error for a file that no longer holds what was written."""
     return ValueError(f"{str(path)!r} is broken: {error}. Write the store again.")
 
 
