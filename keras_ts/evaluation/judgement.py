@@ -40,7 +40,7 @@ def measure_of(by: str | None, judged: JudgedWindows) -> str:
 
 
 def refuse_points(by: str, forecasters: Sequence[Forecaster]) -> None:
-    """Refuse a measure of quantiles if a forecaster has none, or they share fewer than two."""
+    """Refuse a measure of quantiles if a forecaster has none, or all share fewer than two."""
     # Baselines of keras_ts are not named: they forecast points only because a model does.
     points = [each.name for each in forecasters if each.levels is None and each.name not in NAMES]
     shared = common_levels(forecaster.levels for forecaster in forecasters)

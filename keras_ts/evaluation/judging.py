@@ -43,8 +43,8 @@ from keras_ts.scores.report import percent, unscaled_note
 _MANY_ZEROS = 1 / 3
 _UNSCALED = (
     "No series here has a change before the border to scale MASE by, so MASE does not exist, and "
-    "MAE is judged. Where a window has no value, baselines read the median of the other series' "
-    "means."
+    "MAE is judged. Where a window has no value, baselines read the median over series of their "
+    "means before the border."
 )
 
 

@@ -42,7 +42,7 @@ class History:
 
     @classmethod
     def of(cls, series: Any, interface: Interface, incomplete: str) -> Self:
-        """Read series; refuse those that the model cannot forecast or, for "nan", skip them."""
+        """Read series; refuse those that cannot be forecast or, for ``"nan"``, leave them out."""
         windows, given = interface.windows, _read(matched(series, interface), interface)
         interface.check_columns(given.columns.with_calendar(windows.calendar_columns))
         interface.check_frequency(given)

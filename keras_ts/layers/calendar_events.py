@@ -1,7 +1,7 @@
 """``CalendarEvents``: effects of recurring events, such as a holiday on the same date each year.
 
-A net learns smooth seasons from the sine and cosine of a calendar, but not one day of the year,
-such as Christmas or the last Monday of May, from the three times that it occurs in a series.
+A net learns smooth seasons from the sine and cosine of a calendar. In a series of three years it
+does not learn a single day of the year, such as Christmas or the last Monday of May.
 """
 
 from collections.abc import Sequence

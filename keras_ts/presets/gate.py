@@ -88,7 +88,7 @@ def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> ker
 
 
 def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:
-    """Return a model, not compiled, of the regression plus a share of the net's difference."""
+    """Return a model, not compiled: the regression plus a share of the net's difference from it."""
     shape, quantiles, dtype = net.output.shape[1:], Interface.of(net).quantiles, whole_precision()
     axes = "st"[: len(shape) - (quantiles is not None)]
     every = f"b{axes}" + "q" * (quantiles is not None)

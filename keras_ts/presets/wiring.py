@@ -151,7 +151,7 @@ def joined(
 def smooth(
     needs: Requirements, windows: Any, scale: Any, state: Any
 ) -> tuple[Any, Any, LinearForecast | None, tuple[Any, Any]]:
-    """Return smoothed forecasts, a new state, the linear map, and windows and scales of targets."""
+    """Return smoothed forecasts, what the head reads, the linear map, windows, and scales."""
     settings, feature = needs.settings, restored_feature(needs)
     columns = [feature] if isinstance(feature, int) else feature
     if columns != [*range(needs.features or 1)]:

@@ -1,4 +1,4 @@
-"""``check_windowing``: checks a windowing function of your own against the oracle."""
+"""``check_windowing``: checks a windowing function of your own against plain loops."""
 
 import copy
 from collections import Counter
@@ -28,7 +28,7 @@ def check_windowing(
     ordered: bool = False,
     max_examples: int = 100,
 ) -> None:
-    """Check a windowing function of your own against the oracle, on short series and a long one.
+    """Check a windowing function of your own against plain loops, on short series and a long one.
 
     Hypothesis tries the same cases in each run, and shrinks a case that fails.
 
@@ -58,7 +58,7 @@ def check_windowing(
             False.
         context: True if inputs of validation windows may lie before ``at``. Defaults to True.
         ordered: True if windows must come in time order. Defaults to False.
-        max_examples: Number of cases to try. All series are short, except one of some 128 windows,
+        max_examples: Number of cases to try. All series are short, except one of about 128 windows,
             so faults that need more windows are not found. Defaults to 100.
 
     Raises:

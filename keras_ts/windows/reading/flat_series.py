@@ -205,7 +205,7 @@ def static_parted(
 def missing_rows(
     values: Array, columns: Sequence[int] | None = None, infinite: bool = False
 ) -> BoolArray:
-    """Return True for each row with a value that is not finite, or if ``infinite``, infinite."""
+    """Return True for each row with a missing or infinite value; with ``infinite``, infinite."""
     if values.dtype.kind != "f":
         return np.zeros(len(values), dtype=bool)
     if columns is not None and values.ndim == 2:

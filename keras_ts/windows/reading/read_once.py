@@ -70,7 +70,7 @@ class Frames:
         key = features, of_texts, tuple(columns.static), unseen
         flat = self._read_before.get((key, False))
         if flat is None:
-            # Only the last selection of columns is cached: most often it is read again.
+            # Only the last selection of columns is cached: most often it is the next one, too.
             flat = self._read(features, columns, spec)
             self._read_before = {(key, False): flat}
         flat = replace(flat, columns=columns, categories=spec.categories)

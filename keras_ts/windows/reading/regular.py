@@ -76,7 +76,7 @@ def _warn_days_off(clock: Clock, spec: WindowSpec) -> None:
 
 
 def day_off(clock: Clock, frequency: str) -> str:
-    """Return the first time outside a working week, such as "1 weekday"; "" if there is none."""
+    """Return the first time on a day off, for a frequency such as "1 weekday"; "" if none."""
     mask = WEEKS.get(f"{frequency.removeprefix('1 ')}s")
     if mask is None or clock.times.dtype.kind != "M":
         return ""
