@@ -127,8 +127,8 @@ def check_leakage(
     of ``predict``. If there is a leak, some more calls find how far ahead it looks.
 
     Columns known ahead (``future_columns``), static columns, and columns that hold no numbers stay
-    as they are. Missing values stay missing, so a leak through filling them shows only in a series
-    that has some.
+    as they are, except copies of a target's values. Missing values stay missing, so a leak through
+    filling them shows only in a series that has some.
 
     A column known ahead that discloses the target, such as the day's customers, therefore moves no
     forecast. So the report names each column that explains over 99 % of what is otherwise
