@@ -13,8 +13,8 @@ import numpy as np
 _NAMED = 3
 # The cure for times of a clock that changes, since a CSV file can hold one offset from UTC or none.
 CLOCK_CHANGES = (
-    "write local times without an offset, with one row, the mean, for an hour that the clock "
-    "repeats; or, where rows are hours or less and no --calendar goes by local hours, UTC"
+    "write local times without an offset, and one row with the mean for an hour that the clock "
+    "repeats; or write UTC, if rows are an hour apart or less and no --calendar goes by local hours"
 )
 
 

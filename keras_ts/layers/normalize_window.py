@@ -75,7 +75,7 @@ class NormalizeWindow(SeriesLayer):
             standard deviation. ``"mean"``: the mean, and 1. ``"standard"``: the mean, and the
             standard deviation. ``"seasonal"``: as for ``"last"``, after the season is subtracted,
             which is each phase's mean departure from level and slope, shrunk where it looks like
-            noise. The location of each phase is the last value plus the season of the phase.
+            noise. The location of each phase is that last value plus the season of the phase.
         period: Steps in a season, for ``"seasonal"``: the window is a whole number of periods, two
             or more. A period of 1 is no season, and windows then have any length. Defaults to None.
         causal: True if each step uses only itself and earlier steps, for a net that forecasts at

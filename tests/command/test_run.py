@@ -238,7 +238,7 @@ def test_an_hour_that_the_clock_repeats(monkeypatch, capsys, tmp_path):
     local = zoned.assign(hour=hours.tz_localize(None))
     mean = local.groupby("hour", as_index=False).mean()
     utc = zoned.assign(hour=hours.tz_convert("UTC"))
-    says = "write local times without an offset, with one row, the mean, for an hour that"
+    says = "write local times without an offset, and one row with the mean for an hour that"
     options = "--target sold --time hour --horizon 6 --window 24 --preset linear"
     for name, table, message in [
         ("zoned", zoned, says), ("local", local, says), ("mean", mean, ""), ("utc", utc, ""),

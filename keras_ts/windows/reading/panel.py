@@ -33,8 +33,8 @@ class Panel:
     Pass a panel in place of its table to ``build``, ``split``, ``folds`` and ``count`` of
     ``WindowedSeries``, ``choose_preset``, ``windows_for`` and ``split`` of presets, ``backtest``,
     ``forecast``, ``score``, ``check_leakage`` and ``PanelStore.write``. Settings that name no
-    columns take those of the panel; settings that name other columns are refused. Plots take
-    ``panel.table``.
+    columns take those of the panel. A setting that names columns must agree with the panel's, if
+    the panel has it; ids and timestamps must be named in the panel. Plots take ``panel.table``.
 
     Results equal those of the table, without reading text, ids and timestamps again. Rows
     are sorted by time within each series, series stand in the order of their first rows, and two
