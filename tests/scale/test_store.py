@@ -314,7 +314,7 @@ def test_a_model_of_other_columns_is_refused(tmp_path):
         dataset = WINDOWS.build(frame.select("id", "t", *columns))
         model = RecurrentPreset(units=(2,)).build(dataset)
         assert len(forecast(model, frame)) == 10
-        with pytest.raises(ValueError, match=r"the store has \['y', 'z'\]. Write another store"):
+        with pytest.raises(ValueError, match=r"store has the columns \['y', 'z'\], and"):
             forecast(model, store)
 
 
