@@ -322,7 +322,7 @@ def test_tests_mirror_the_code():
 
 
 def absent(tables):
-    """Return the paths in CONTRIBUTING's tables that are no file or folder."""
+    """Return the paths in CONTRIBUTING's tables, and the names in files, that do not exist."""
     package, root = Path(keras_ts.__file__).parent, pages.ROOT
     rows = re.findall(r"^\| (.*?) \| (.*?) \|$", tables, re.MULTILINE)
     rooms, changes = (
@@ -343,6 +343,10 @@ def absent(tables):
         # The last names of a path are enough where it is clear.
         ends = [*package.rglob(path.rstrip("/")), *root.glob(path)]
         missing += [] if ends else [path]
+    # A name before the file that holds it, as "`RULES` in `frequency.py`".
+    for name, path in re.findall(r"`(\w+)` (?:of|in) `([\w/]+\.py)`", tables):
+        texts = [file.read_text() for file in (*package.rglob(path), *root.glob(path))]
+        missing += [] if any(name in text for text in texts) else [f"{name} in {path}"]
     return missing
 
 
@@ -351,6 +355,7 @@ def test_contributing_names_files_that_exist():
     assert absent(text) == []
     text = text.replace("`compat`", "`compat`, `pad`").replace("`run.py`", "`run.py`, `padding.py`")
     assert absent(text) == ["windows/pad", "padding.py"]
+    assert absent(text.replace("`RULES` in", "`RULE_S` in"))[2:] != []
 
 
 class Column:

@@ -110,8 +110,8 @@ def compare(
             left out if all models have parts of their own.
         validation: The part to judge on, which no model was trained on. All its windows and steps
             count alike, whatever the weights of the dataset.
-        period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds the seasonal
-            naive forecast, and MASE is then scaled by differences between rows ``period`` apart,
+        period: Rows in a seasonal cycle, such as 12 for months or 7 for days. It adds baselines
+            with a season, and MASE is then scaled by differences between rows ``period`` apart,
             counting missing rows; 1 for no season. Defaults to None: the period that the models
             carry, such as that of a preset with a ``period``.
         baselines: A list of names from above; of objects with a ``name``, ``fit(train)`` and

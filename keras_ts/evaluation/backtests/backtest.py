@@ -134,9 +134,7 @@ def backtest(
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
         refit: True to train on every fold, False to train on the first one alone, or ``k`` to train
             on every ``k``-th fold, whose model also forecasts the next ``k - 1``. Defaults to True.
-        period: As for ``compare``: it adds the seasonal naive forecast, and MASE is then scaled by
-            changes over ``period`` rows; 1 for no season. Defaults to None: that of a preset, if it
-            has one.
+        period: As for ``compare``. Defaults to None: that of a preset, if it has one.
         baselines: As for ``compare``. Each is fitted again on each fold. Defaults to None: the
             usual ones.
         metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
