@@ -1,6 +1,6 @@
 """What differs by Keras's backend: integers, processes, random generators, how models run.
 
-Only exporting asks elsewhere which backend runs, since each has exporters of its own.
+Exporting alone has branches of its own, since each backend has other exporters.
 """
 
 import sys
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def widest_integer(kind: np.dtype[Any]) -> Any:
-    """Return the integer dtype to which the backend changes ``kind``, or None if it keeps it."""
+    """Return the integer dtype to use on the backend in place of ``kind``, or None to keep it."""
     # JAX silently cuts integers of eight bytes to four; on PyTorch, Keras takes no uint64.
     if kind.kind not in "iu" or kind.itemsize < 8:
         return None
@@ -74,7 +74,7 @@ def averages_gradients() -> bool | None:
 
 
 def generator_states() -> list[Array]:
-    """Return the states of PyTorch's generators, also if PyTorch only loads data for a backend."""
+    """Return the states of PyTorch's generators; on any backend, if PyTorch is imported."""
     torch: Any = sys.modules.get("torch")
     if torch is None:
         return []

@@ -26,8 +26,9 @@ from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# The most values that are read at a time; and a multiple of every batch size of the loop. A part
-# holds a multiple of so many series, so that only the last part compiles another loop.
+# Series are read in parts of at most ``_MOST_VALUES`` values, but of at least ``_WHOLE_BATCHES``
+# series. Every batch size of the loop divides ``_WHOLE_BATCHES``, which divides the size of each
+# part but the last. So only the last part may compile a loop for a smaller batch.
 _MOST_VALUES, _WHOLE_BATCHES = 1 << 25, 1024
 
 
@@ -100,7 +101,7 @@ class History:
 
     @property
     def before(self) -> BoolArray:
-        """True for each of the last rows before the series' first row, ``(chosen, reach)``."""
+        """True for each row of ``past`` before the series begins, ``(chosen, reach)``."""
         lacking = self.windows.geometry.reach - self.panel.lengths[self.chosen]
         return np.arange(self.windows.geometry.reach) < lacking[:, None]
 
@@ -121,13 +122,13 @@ class History:
             row, column = np.argwhere(wrong)[0]
             name = collapsed([columns[column]], categories)[0]
             raise ValueError(
-                f"future, or future and series, have different values of the static column "
-                f"{name!r} for {panel.series(int(series[row]))}. A static column never changes: "
-                "correct one of them, or leave the column out of future."
+                f"The rows of future, or of series and future, have different values of the static "
+                f"column {name!r} for {panel.series(int(series[row]))}. A static column never "
+                "changes: correct its values, or leave the column out of future."
             )
 
     def often_closed(self, times: Array) -> BoolArray:
-        """Return True for each of ``times`` at which most weeks of the last window lack targets."""
+        """Return True for each time if most last rows at its weekday and hour lack all targets."""
         often: BoolArray = np.zeros(times.shape, bool)
         lacking = self._missing()[..., self.panel.columns.targets].all(axis=2)
         shown: Any = self.panel.clock and self.panel.clock.shown[self.rows]
@@ -174,7 +175,7 @@ class History:
         """Return what the last window of a chosen series lacks, and what to do."""
         panel, inputs = self.panel, self.windows.handling.inputs
         rows, gaps, missing = self.rows[place], self._gaps[place], self._missing()[place]
-        infinite = self._missing(infinite=inputs)[place].any(axis=1)
+        infinite = self._missing(infinite=True)[place].any(axis=1)
         name = panel.series(int(self.chosen[place]))
         if inputs and infinite.any():
             row = int(rows[infinite.argmax()])
@@ -205,12 +206,14 @@ class History:
         if self.windows.planned and lacking[-1]:
             plan = " If the last rows are a plan of what follows, pass them as future= instead."
         first = int((lacking | gaps).argmax())
-        what = "a gap before" if gaps[first] else "a missing or infinite value at"
+        what = "a gap before" if gaps[first] else "a missing value at"
+        cure = 'Fill it in, build a preset on windows with missing="mask", which masks it'
+        if infinite[first] and not gaps[first]:
+            what, cure = "an infinite value at", "Correct it"
         return (
-            f"The last window of the series has {what} {panel.place(int(rows[first]))}, so it is "
-            "incomplete",
-            '. Fill it in, build a preset on windows with missing="mask", which masks it, or pass '
-            f'incomplete="nan" for rows of NaN.{plan}',
+            f"The last window of the series has {what} {panel.place(int(rows[first]))}, so the "
+            "window is incomplete",
+            f'. {cure}, or pass incomplete="nan" for rows of NaN.{plan}',
         )
 
     def _why_short(self, number: int) -> tuple[str, str]:
@@ -221,14 +224,14 @@ class History:
             return (
                 f"{short}it has {rows} rows, and windows with min_inputs={windows.min_inputs} need "
                 f"{needed_rows(windows)}",
-                ". Train with a smaller min_inputs, leave it out, or pass "
+                ". Train with a smaller min_inputs, leave the series out, or pass "
                 'incomplete="nan" for rows of NaN.',
             )
         return (
             f"{short}window={windows.window}, sampling_rate={windows.sampling_rate} read "
             f"{windows.geometry.reach} positions, and it has {rows}",
-            '. Leave it out, build a preset on windows with missing="mask", which masks the steps '
-            'before a series, or pass incomplete="nan" for rows of NaN.',
+            '. Leave the series out, build a preset on windows with missing="mask", which masks '
+            'the steps before a series, or pass incomplete="nan" for rows of NaN.',
         )
 
 
@@ -339,16 +342,16 @@ def calendar_of(
 
 
 def check_no_start(start: Any) -> None:
-    """Refuse ``start`` for windows that count no rows."""
+    """Refuse ``start`` for windows with timestamps, or without a calendar."""
     if start is not None:
         raise ValueError(
-            "start is for a calendar of numbers without timestamps: the number of rows before the "
-            f"series. Received: start={_checks.shown(start)}; leave it out."
+            "start is the number of rows before the series, for a calendar of numbers in windows "
+            f"without timestamps. Received: start={_checks.shown(start)}; leave it out."
         )
 
 
 def _starts(start: Any, history: History) -> IntArray:
-    """Return the number of each series' first row: ``start``; if None, its first value is row 0."""
+    """Return the number of each series' first row. With ``start=None``, its first value has 0."""
     series = len(history.panel.lengths)
     if start is None:
         calendar = f"calendar={_checks.shown(history.windows.calendar)}"

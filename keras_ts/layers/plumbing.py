@@ -118,7 +118,7 @@ class CarryForward(SeriesLayer):
             present = ops.maximum(present, _earlier(present, reach))
             reach *= 2
         if self.start is None:
-            # 0 / 0 is NaN. tf2onnx would let NaN through ``where`` at the steps that have a value.
+            # 0 / 0 is NaN. ``where``, exported by tf2onnx, gives NaN at steps with a value, too.
             return values / present
         start = self.start
         if start == "first":
@@ -142,8 +142,9 @@ class MissingAsColumns(SeriesLayer):
         return ops.cast(missing, self._float_dtype)
 
 
-# The unit of a panel's events. For a series well above 0, such as sales, it is the level; for one
-# around 0, the spread. Unlike the standard deviation, it hardly changes with a few closed days.
+# In a panel, the effect of an event is a multiple of this size. For a series well above 0, such as
+# sales, the size is the level; for one around 0, the spread. Unlike the standard deviation, it
+# hardly changes with a few closed days.
 @registered
 class RootMeanSquare(SeriesLayer):
     """Gives the root mean square of each column's present values, ``(batch, 1, features)``."""
@@ -177,8 +178,8 @@ class LevelByStatic(SeriesLayer):
 
     With ``fewest`` above 1, a column of at least one and fewer than ``fewest`` values keeps its
     location. Its scale says little (0 for one value), and is replaced by that of similar series,
-    made larger if the column's location is larger than theirs, smaller if it is smaller. The layer
-    then takes the normalized windows after the scales, and rescales them, too.
+    made larger if the column's location is further from 0 than theirs, smaller if it is nearer. The
+    layer then takes the normalized windows after the scales, and rescales them, too.
     """
 
     _settings = ("fewest",)
@@ -235,8 +236,8 @@ class LevelByStatic(SeriesLayer):
         return tuple(keras.KerasTensor(x.shape, dtype=self._float_dtype) for x in outputs)
 
 
-# For columns joined to those of a calendar, which have no mask: after ``Concatenate``, recurrent
-# layers would also read the steps at which the series itself is missing.
+# Columns of a calendar have no mask, so that ``Concatenate`` with them leaves no step masked.
+# Recurrent layers would then also read the steps at which the series is missing.
 @registered
 class MaskLike(SeriesLayer):
     """Passes its first input on under the mask of its second, both ``(batch, time, ...)``."""

@@ -45,7 +45,7 @@ class ScaleOutput(SeriesLayer):
         Any; if ``scale`` or ``offset`` is a list, with as many features on the last axis.
 
     Output shape:
-        The shape of the input. Floats for integers, too, and float32 under a half-precision policy.
+        The shape of the input. Integers become floats. A half-precision policy gives float32.
 
     Raises:
         TypeError: ``scale`` or ``offset`` is not a number or a flat list of numbers.

@@ -24,7 +24,7 @@ class SweepCurve:
     lrs: list[float]
     """The rates that ran, in order."""
     losses: list[float]
-    """The loss of exactly the batches, or the epoch, that ran at each rate."""
+    """The mean loss of the batches that ran at each rate, and of no others."""
     repeats: list[list[float]]
     """The losses of each repeat; ``losses`` is their mean. Empty for a sweep without repeats."""
     every: str
@@ -32,7 +32,8 @@ class SweepCurve:
     smoothing: float
     """Weight of the past in the smoothed loss."""
     stop_factor: float | None
-    """The sweep stops if the smoothed loss rises by this many times its fall; None: never."""
+    """The sweep stops if the smoothed loss rises by this many times its fall. With None, only a
+    loss that is not finite stops it."""
 
     def __init__(self, every: str, smoothing: float, stop_factor: float | None) -> None:
         self.every = every
@@ -74,10 +75,10 @@ class SweepCurve:
     def suggest(self, rule: Rule = "valley") -> float:
         """Return a rate to train at.
 
-        All rules read one curve: the losses without outliers, up to the divergence or the first
-        loss that is not finite, smoothed from both sides, since a moving average would lag behind
-        the losses. ``b`` is the rate where the curve is lowest, ``r`` the first rate where it has
-        fallen by seven tenths of its fall to ``b``.
+        All rules read one curve: the losses up to the divergence or the first one that is not
+        finite, smoothed from both sides, since a moving average would lag behind them. Outliers are
+        left out, except high ones at the end. ``b`` is the rate where the curve is lowest, ``r``
+        the first rate where it has fallen by seven tenths of its fall to ``b``.
 
         Args:
             rule: ``"valley"``: ``sqrt(r * b) / 1.5``.

@@ -123,8 +123,8 @@ NAMELESS = model_of(future_columns=None)
         ),
         (
             pd.concat([NAMED, NAMED[:1].assign(type="mall"), NAMED[:1].assign(type="city")]),
-            "future, or future and series, have different values of the static column 'type' for "
-            "series 'store 1'",
+            "rows of future, or of series and future, have different values of the static column "
+            "'type' for series 'store 1'",
             {},
         ),
     ],

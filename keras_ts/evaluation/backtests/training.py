@@ -33,13 +33,14 @@ _WATCHING = (
 
 
 class Trainer:
-    """Builds and trains models, and checks that each is a fresh one."""
+    """Builds and trains models, and checks that none shares weights with an earlier one."""
 
     def __init__(self, build: Build | RecurrentPreset, fit_arguments: Mapping[str, Any]) -> None:
         self._build, self._arguments = build, dict(fit_arguments)
         if self._arguments.get("verbose") in (None, "auto"):
             self._arguments["verbose"] = 0
-        self._earlier: list[weakref.ref[Any]] = []
+        # The variables of all earlier models that still exist, by ``id``.
+        self._earlier: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
     def model(self, fold: FoldParts) -> keras.Model:
         """Return a fresh model, trained on the training part of a fold."""
@@ -55,7 +56,7 @@ class Trainer:
             return self._build.fit(fold.train, **arguments)
         model = self._fresh(self._build, fold.train)
         model.fit(fold.train, **{"shuffle": False, **arguments})
-        self._earlier = [weakref.ref(variable) for variable in model.variables]
+        self._remember(model)
         return model
 
     def shared(
@@ -96,7 +97,11 @@ class Trainer:
         model = self._fresh(self._build, train)
         if not model.built:
             model.predict_on_batch(train[0][0])
+        self._remember(model)
         return model
+
+    def _remember(self, model: keras.Model) -> None:
+        self._earlier.update({id(variable): variable for variable in model.variables})
 
     def _fresh(self, build: Build, train: WindowDataset) -> keras.Model:
         """Return the model that ``build`` makes; refuse one that is not compiled, or not fresh."""
@@ -108,8 +113,7 @@ class Trainer:
         check_model(model)
         if not model.compiled:
             raise ValueError("build must return a compiled model: call model.compile in it.")
-        earlier = {id(reference()) for reference in self._earlier if reference() is not None}
-        if any(id(variable) in earlier for variable in model.variables):
+        if any(id(variable) in self._earlier for variable in model.variables):
             raise ValueError(
                 "build returned a model that shares weights with an earlier fold's, which has been "
                 "trained on. Make the layers within build, or clone the model there: "
@@ -119,13 +123,16 @@ class Trainer:
 
 
 def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resumed: bool) -> None:
-    """Refuse arguments of ``fit`` that show a fold later values, or have no effect."""
-    for name in ("validation_data", "validation_split"):
+    """Refuse arguments of ``fit`` that show a fold later values, or that no fold can use."""
+    reasons = {
+        "validation_data": "would be the same for every fold, and show some folds later values",
+        "validation_split": "splits arrays only, and each fold is trained on a dataset",
+    }
+    for name, reason in reasons.items():
         if fit_arguments.get(name) is not None:
             raise ValueError(
-                f"{name} would be the same for every fold, and show some folds later values. "
-                "Leave it out, and pass validation_size=, the number of positions or timestamps "
-                "that each fold holds out at the end of its training part."
+                f"{name} {reason}. Leave it out, and pass validation_size=, the number of "
+                "positions or timestamps that each fold holds out at the end of its training part."
             )
     if isinstance(fit_arguments.get("callbacks"), keras.callbacks.CallbackList):
         raise TypeError(
@@ -157,14 +164,14 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
 
 
 class Levels(NamedTuple):
-    """The levels, moved as by ``follow``, with which the intervals of the next fold begin."""
+    """The levels of adaptive conformal inference with which the next fold's intervals begin."""
 
     coverage: tuple[float, ...]
     values: Array  # (coverages, steps, targets)
 
     @classmethod
     def after(cls, before: "Levels | None", done: Fold, judged: JudgedWindows) -> "Levels":
-        """Return the levels after a fold, from only what a folder keeps of it."""
+        """Return the levels after a fold: ``before``, moved by its errors as ``follow`` does."""
         pairs = pairs_of(done.levels or ())
         coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
         windows, horizon, targets = judged.shape

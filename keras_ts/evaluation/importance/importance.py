@@ -77,7 +77,8 @@ def importance(
     - ``"matters"``: the interval lies above 0.
     - ``"cannot be told from noise"``: the interval holds 0.
     - ``"misleads"``: the interval lies below 0: the model errs less without the column.
-    - ``"the model does not use it"``: every prediction stays the same, bit for bit.
+    - ``"the model does not use it"``: every prediction of a target with a value stays the same, bit
+      for bit.
     - ``"the median does not use it"``: only other quantiles change (a quantile model is judged by
       its median).
     - ``"never changes in validation"``: no value changes, since the column is constant in each
@@ -117,14 +118,14 @@ def importance(
             order and the weights of the dataset. With ``targets="sequence"`` only the targets of
             the last input are judged. As in ``compare``, windows are left out that lack targets, or
             past values of targets that baselines need.
-        columns: The columns to shuffle, each a name as in ``validation.columns`` (``"calendar"``
-            for the calendar, the column of the table for one of text), or a list of names to
-            shuffle together. Defaults to None: every column by itself.
+        columns: The columns to shuffle: names as in ``validation.columns``, or lists of names to
+            shuffle together. ``"calendar"`` names the calendar, and a column of text has its name
+            in the table. Defaults to None: every column by itself.
         by: ``"mae"``, or ``"mase"`` to divide each error by the scale of its series and target, so
             that the largest series does not decide. The scale is the mean absolute difference
-            between neighbouring rows, or rows the model's period apart, before the first border
-            or, without a split, in all rows. Defaults to None: ``"mase"`` for a panel or several
-            targets, else ``"mae"``.
+            between rows one period of the model apart (neighbours if it has no period). Rows before
+            the first border count, or all rows without a split. Defaults to None: ``"mase"`` for a
+            panel or several targets, else ``"mae"``.
         repeats: Number of permutations of each column. Defaults to 5.
         seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
@@ -187,7 +188,7 @@ class _Measured:
 
     def measure(self, repeats: int, generator: np.random.Generator, verbose: int) -> None:
         """Measure the errors, and by how much shuffling changes them."""
-        # All columns share the permutations, so that the other windows of a block are read once.
+        # All columns share a repeat's permutation, so that its donors are read once per block.
         windows = [donors(self._series, generator) for _ in range(repeats)]
         series = [_other_series(self._series, generator) for _ in range(repeats)]
         of_series = self._judged.panel.by_series

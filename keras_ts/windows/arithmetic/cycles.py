@@ -66,7 +66,7 @@ class Holiday:
             raise ValueError(
                 f"calendar={self.place!r} has the holidays of {self.since} to {self.until}: the "
                 f"years of the training data and {YEARS_AHEAD} more. Received a row of "
-                f"{unknown[0]}. Train the model again on newer data."
+                f"{unknown[0]}. Train the model again on data nearer to that year."
             )
         days = np.array(self.days, "datetime64[D]")
         return [np.isin(day, some).astype(float) for some in (days, self.eves)]
@@ -142,7 +142,7 @@ def year_of(day: Array) -> tuple[Array, Array]:
 
 
 def dates_of_2024(clock: Array) -> Array:
-    """Move each time to the same date of 2024, so that a date is equal in all years."""
+    """Move each time to the same month and day of 2024."""
     day = clock.astype("datetime64[D]")
     begin, end = year_of(day)
     late = ((end - begin).astype(np.int64) == 365) & ((day - begin).astype(np.int64) >= _TO_MARCH)

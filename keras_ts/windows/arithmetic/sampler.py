@@ -50,12 +50,12 @@ class BatchSampler(PickledByFields):
         # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
-        # Rows of this worker in an epoch, and how many are windows: the others, the last, are
-        # padding.
+        # ``positions`` are this worker's rows in an epoch. The first ``size`` of them hold windows,
+        # and the others padding.
         self.positions = self._last + self._last_rows
         begin = self.shard * self._last_rows
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
-        # True if windows have weights: the last batch may be padded, here or in another worker.
+        # With "pad", windows always have weights; else if any worker's last batch has padding.
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
         self._stretch: tuple[Any, Any, Any] = None, None, None
@@ -99,11 +99,11 @@ class BatchSampler(PickledByFields):
     def _ordered(self, epoch: int, number: int) -> IntArray:
         """Return the windows of a stretch of an epoch's order."""
         begin = number * _STRETCH
-        places = np.arange(begin, min(begin + _STRETCH, self.positions))
+        places = positions = np.arange(begin, min(begin + _STRETCH, self.positions))
         if self.shards > 1:
-            batch, row = np.divmod(places, self._rows)
-            rows = np.where(places < self._last, self._rows, self._last_rows)
+            batch, row = np.divmod(positions, self._rows)
+            rows = np.where(positions < self._last, self._rows, self._last_rows)
             places = batch * self.batch_size + self.shard * rows + row
         if begin + _STRETCH > self.size:  # Padding starts over at the first place.
-            places %= self.total
+            places = places % self.total
         return Permutation(self.total, self.seed, epoch)(places) if self.shuffle else places

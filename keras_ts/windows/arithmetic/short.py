@@ -15,11 +15,11 @@ from keras_ts.windows.arithmetic.shuffle import Permutation
 
 def classes_of(fewest: int, window: int, period: int | None = None) -> tuple[int, ...]:
     """Return the least number of inputs of each class; full windows are a class of their own."""
-    # The classes begin at 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and at two periods. A class of 8 to 15
-    # days would hold windows of one week and of two. Only those of two show what a weekday is like:
-    # with one width for both, 80 % intervals held 89 and 73 %. From two periods on, a net subtracts
-    # a window's season, and its errors change abruptly: with one width for 12 to 15 days, 80 %
-    # intervals held 86 % at 13 and 74 % at 14.
+    # The classes begin at 1, 2, 3, 4, 6, 8, 12, 16, 24, ... and at two periods. The powers of two
+    # alone are too coarse: of windows of 8 to 15 days, only those of two weeks show what a weekday
+    # is like, and 80 % intervals of one width held 89 % and 73 %. From two periods on, a net
+    # subtracts a window's season, and its errors change abruptly: with one width for 12 to 15 days,
+    # 80 % intervals held 86 % at 13 days and 74 % at 14.
     steps = {factor << power for power in range(window.bit_length()) for factor in (2, 3)}
     inner = sorted({1, 2 * (period or 0), *steps})
     return (fewest, *(bound for bound in inner if fewest < bound < window), window)
@@ -54,7 +54,7 @@ class ShortPasts:
     total: int  # Number of all windows.
 
     def __call__(self, seed: int, epoch: int, windows: IntArray) -> IntArray:
-        """Return how many inputs each window keeps, given the numbers of windows."""
+        """Return how many inputs each window keeps; ``windows`` are indices of windows."""
         # A permutation ranks the windows, and those of the lowest ranks are cut. Its seed is not
         # the shuffle's, so that the two are independent.
         ranks = Permutation(self.total, seed + 1, epoch)(windows) / (self.share * self.total)

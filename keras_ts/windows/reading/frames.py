@@ -107,15 +107,19 @@ def _numbers(column: Any, spec: WindowSpec | None) -> Array:
 
 
 def _of_target(column: Any) -> tuple[str, str]:
-    """Return what a target of texts holds (its first one that is no number), and how to read it."""
+    """Return a text target's type and first text that is no number, and how to read numbers."""
     values = column.drop_nulls().to_list()
     odd = (value for value in values if not _NUMBER.fullmatch(str(value)))
     first = next(odd, values[0] if values else None)
-    numbers = f"pd.to_numeric(frame[{column.name!r}], errors='coerce')"
+    texts = f"frame[{column.name!r}]"
+    numbers = f"pd.to_numeric({texts}, errors='coerce')"
+    decimal, thousands = "decimal=','", "read_csv(..., thousands=',')"
     if column.implementation.is_polars():
-        numbers = f"frame[{column.name!r}].cast(pl.Float64, strict=False)"
+        numbers = f"{texts}.cast(pl.Float64, strict=False)"
+        decimal = "decimal_comma=True"
+        thousands = f"{texts}.str.replace_all(',', '').cast(pl.Float64)"
     return f"{column.dtype}, such as {first!r}", (
-        "Read decimal commas by read_csv(..., decimal=','), those of thousands by thousands=','. "
+        f"Read decimal commas by read_csv(..., {decimal}), commas of thousands by {thousands}. "
         f"Any other text becomes a missing value by {numbers}."
     )
 
@@ -124,7 +128,7 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
     """Return the ids of a column in order of first occurrence, and the number of each row's id."""
     import narwhals as nw
 
-    # Labels are Python's values. Timestamps then have another unit, and would match no row.
+    # ``distinct_values`` gives Python's values, which may match no row of these types.
     unmatched = column.dtype.is_temporal() or column.dtype in (nw.Object, nw.Decimal)
     if len(column) and not unmatched:
         labels, codes = distinct_values(column)
@@ -161,7 +165,7 @@ def distinct_values(column: Any) -> tuple[list[Any], IntArray]:
         codes, labels = native.factorize()
         labels = labels.tolist()
         if native.dtype == object and column.dtype == nw.String:
-            # pandas treats texts that differ only after a null character as equal.
+            # pandas before 3 treats texts that differ only after a null character as equal.
             texts = native.to_numpy()
             other = np.flatnonzero(np.array([*labels, None], dtype=object)[codes] != texts)
             if (codes[other] >= 0).any():
@@ -221,7 +225,7 @@ class Text(NamedTuple):
             )
         if len(others):
             names = _checks.shown([self.labels[number] for number in others])
-            warnings.warn(  # Names no frame, so that a plan that is read twice warns once.
+            warnings.warn(  # Without ``what``: Python shows a warning of equal text once.
                 f"column {self.name!r} has categories that the training part lacked: "
                 f"{names}. Each is read as the mean of the {len(texts)} categories in training.",
                 stacklevel=2,

@@ -1,5 +1,7 @@
 """A backtest trains a fresh model for each fold, and no fold sees a later value."""
 
+import itertools
+
 import keras
 import numpy as np
 import pandas as pd
@@ -333,6 +335,9 @@ def test_misuse_is_told(series):
         run(series, maker=model)
     with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
         run(series, maker=lambda train: model)
+    ready = itertools.cycle([build(None), build(None)])
+    with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
+        run(series, maker=lambda train: next(ready), n_splits=3)
     with pytest.raises(TypeError, match=r"build must return a Keras model\. It returned: NoneType"):
         run(series, maker=lambda train: None)
     with pytest.raises(ValueError, match="build must return a compiled model"):

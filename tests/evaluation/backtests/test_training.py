@@ -1,10 +1,13 @@
 """A fold's model is trained on its training part alone, and told of its validation part."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, course_series
+from keras_ts._models import value_of
 from keras_ts.evaluation.backtests.training import Trainer, check_fit_arguments
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.split import FoldSizes
@@ -97,6 +100,18 @@ def test_a_preset_is_trained_as_by_its_fit():
     np.testing.assert_array_equal(weights(model), weights(again))
 
 
+def test_a_model_that_holds_restored_values_is_not_trained_on():
+    """Such values are those of an earlier fold, which an interrupted backtest has kept."""
+    model, own = build(None), fold(course_series(90))
+    kept = SimpleNamespace(
+        has=lambda number: False, load_model=lambda number: [value_of(v) for v in model.variables]
+    )
+    trainer = Trainer(lambda train: model, {"epochs": 1})
+    trainer.shared(own, range(1), kept)()
+    with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
+        trainer.model(own)
+
+
 def test_callbacks_that_would_never_act_are_refused():
     late = [
         keras.callbacks.EarlyStopping(),
@@ -117,10 +132,12 @@ def test_callbacks_that_would_never_act_are_refused():
 
 
 def test_what_would_show_later_values_is_refused(tmp_path):
-    for name in ("validation_data", "validation_split"):
-        with pytest.raises(
-            ValueError, match=f"{name} would be the same for every.*validation_size"
-        ):
+    reasons = {
+        "validation_data": "would be the same for every",
+        "validation_split": "splits arrays only",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(ValueError, match=f"{name} {reason}.*validation_size"):
             check_fit_arguments({name: 0.5}, validated=True, resumed=True)
     backup = {"callbacks": [keras.callbacks.BackupAndRestore(tmp_path / "backup")]}
     with pytest.raises(

@@ -261,7 +261,8 @@ def seen(name, text):
         (
             lambda: WINDOWS.build(pl.from_pandas(table().assign(units="21,020"))),
             TypeError,
-            r"such as '21,020'\. .* frame\['units'\]\.cast\(pl\.Float64, strict=False\)",
+            r"such as '21,020'\. .*decimal_comma=True.*replace_all\(',', ''\).* "
+            r"frame\['units'\]\.cast\(pl\.Float64, strict=False\)",
         ),
         (
             lambda: WINDOWS.build(table("a", map(str, range(1025)), 1025)),
