@@ -40,6 +40,8 @@ _COMMENT = re.compile(r"^<!--.*?-->\n?", re.MULTILINE | re.DOTALL)
 # The paragraph that leads to the notebook and says what to install.
 _OPENING = re.compile(r"^\[Open as a notebook\].*?\n\n", re.MULTILINE | re.DOTALL)
 _LOGGED = re.compile(r"^WARNING:tensorflow:.*\n", re.MULTILINE)
+# Keras's bar, which only slow work shows, and no page.
+_BAR = re.compile(r"^.*\x1b\[1m.*\n", re.MULTILINE)
 _HIDDEN = {"tags": ["hidden"]}
 _SHELL = re.compile(r"^```sh\npip install .*?^```\n", re.MULTILINE | re.DOTALL)
 
@@ -150,7 +152,7 @@ def compare(made: nbformat.NotebookNode, page: Path) -> None:
         if part.kind in ("python", "hidden"):
             outputs = next(left)["outputs"]
             texts = [output["text"] for output in outputs if output.get("name") == "stdout"]
-            printed = "".join(texts) or printed
+            printed = _BAR.sub("", "".join(texts)) or printed
         elif part.kind == "output" and not same(part.text, printed):
             raise RuntimeError(f"{page}, line {part.line}. {difference(part.text, printed)}")
     made["cells"] = [cell for cell in made["cells"] if cell["metadata"] != _HIDDEN]

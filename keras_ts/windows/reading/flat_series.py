@@ -140,14 +140,14 @@ def lacking_rows(
         yield begin, missing_rows(panel.values[begin : begin + block], infinite=infinite)
 
 
-def check_values(panel: FlatSeries, handling: Handling) -> None:
+def check_values(panel: FlatSeries, handling: Handling, block: int = 1 << 22) -> None:
     """Refuse infinite values, and missing ones too if no value may be missing."""
     # With missing="drop", windows that touch such values are left out instead.
     infinite = handling.series
     if panel.checked or handling.drops:
         return
     total, first = 0, None
-    for begin, bad in lacking_rows(panel, infinite=infinite):
+    for begin, bad in lacking_rows(panel, block, infinite):
         if bad.any():
             total += int(bad.sum())
             first = begin + int(bad.argmax()) if first is None else first
