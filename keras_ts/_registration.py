@@ -1,7 +1,7 @@
 """Registers classes with Keras, so that models which hold them can be saved and loaded.
 
-Every class records ``keras_ts`` as its module, so that saved models load after a source file was
-moved, and Keras's error for a class that it does not find names the package to import.
+Every class records ``keras_ts`` as its module, so saved models load after a source file was moved.
+If Keras does not find a class, its error names the package to import.
 """
 
 from typing import TypeVar

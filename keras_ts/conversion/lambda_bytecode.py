@@ -109,8 +109,8 @@ def read(text: Any) -> LambdaCode | None:
     return None
 
 
-# The layouts of Python 3.8 to 3.10, from 3.11 on, and of 3.6 and 3.7: how many numbers precede the
-# first value, and how many values follow the line number.
+# Layouts of a marshalled code object: how many numbers precede its first value, and how many values
+# follow its line number. They are of Python 3.8 to 3.10, from 3.11 on, and of 3.6 and 3.7.
 _LAYOUTS = ((6, 1), (5, 2), (5, 1))
 _PLAIN = {"N": None, "T": True, "F": False, ".": ...}
 

@@ -207,8 +207,8 @@ def _copy_variables(ours: list[Any], theirs: list[Any], what: str) -> None:
         variable.assign(value_of(value))
 
 
-# A layer may treat a mask differently from its replacement. Keras passes masks on only with data.
-# So the model is run on zeros to find the layers, also inner ones, that a mask reaches.
+# A layer may treat a mask differently from its replacement. Layers of an inner model get masks only
+# when the model runs on data. So the model is run on zeros to find the layers that a mask reaches.
 def reached_layers(
     model: keras.Model, watched: Callable[[keras.layers.Layer], bool]
 ) -> list[keras.layers.Layer] | None:

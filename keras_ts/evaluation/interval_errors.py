@@ -45,9 +45,9 @@ class IntervalErrors(NamedTuple):
 def errors_of(
     model: keras.Model, judged: JudgedWindows, levels: Any, pairs: list[Any]
 ) -> IntervalErrors:
-    """Return the errors of the windows whose targets and predictions are finite."""
-    # Intervals are pairs of quantiles or, of a point forecast, the point twice. If targets may be
-    # missing, a window is left out only if all its targets are; errors at missing ones are NaN.
+    """Return the errors of the windows with finite targets and predictions."""
+    # Intervals are pairs of quantiles or, of a point forecast, the point twice. A window needs all
+    # targets or, if ``judged.partial``, one of them. Errors of missing targets are NaN.
     low, high = ([0 if pair is None else pair[end] for pair in pairs] for end in (0, 1))
     divisors = left_out(model, judged)
     middle = 0 if levels is None else levels.index(0.5)
@@ -65,8 +65,8 @@ def errors_of(
             # A single value has no differences, so the scale is the mean absolute forecast.
             scales = np.where(known > 1, scales, np.abs(point[..., 0]).mean(axis=1))
         if divisors is not None:
-            # A window without a value gets about the errors of a ``LevelByStatic`` that was fitted
-            # without its series.
+            # Errors of a window without an input value are divided, and so approximate those of a
+            # ``LevelByStatic`` that was fitted without the window's series.
             unseen = point + (actual - point) / divisors[block.series, None, None, None]
             actual = np.where((known == 0)[:, None, :, None], unseen, actual)
         parts.append(IntervalErrors(*(

@@ -45,7 +45,8 @@ class Bounded(SeriesLayer):
 
     Raises:
         TypeError: A bound is not a number.
-        ValueError: A bound is not finite, ``minimum`` is not below ``maximum``, or both are None.
+        ValueError: A bound is not finite or does not fit the output's dtype, ``minimum`` is not
+            below ``maximum``, or both are None.
     """
 
     _settings = ("minimum", "maximum")

@@ -49,8 +49,8 @@ class ScaleOutput(SeriesLayer):
 
     Raises:
         TypeError: ``scale`` or ``offset`` is not a number or a flat list of numbers.
-        ValueError: A number is not finite, a scale is 0, or ``scale``, ``offset`` and the last axis
-            differ in length.
+        ValueError: A number is not finite or does not fit the output's dtype, a scale is 0, or
+            ``scale``, ``offset`` and the last axis differ in length.
     """
 
     _settings = ("scale", "offset")

@@ -59,7 +59,7 @@ class SmoothedForecast(SeriesLayer):
     - With ``backtest_steps``, each pair of a level and a trend first forecasts the earlier steps of
       the window itself, from every origin with five or more values up to it. A pair's share is then
       in proportion to ``r^-16``, with ``r`` the root of its mean squared error, times its shares by
-      the dense layers. So the layer forecasts well before any training. The net learns how far to
+      the dense layers. So the layer forecasts well even untrained. The net learns how far to
       trust the backtest of a window, and replaces the 16 by 0.8 to 320.
 
     Example:

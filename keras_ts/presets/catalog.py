@@ -8,8 +8,8 @@ panels of short series, subtracts a season of ``period`` steps from each window.
 linear regression itself.
 
 ``choose_preset`` goes by the number of a table's series, their rows and their frequency. It reads
-no value of a target, so that no choice leaks from held-out rows. The guide "Choose a model" has the
-figures behind its rules.
+no target values, so held-out values do not influence the choice. The guide "Choose a model" has
+the figures behind its rules.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _LONG = Recipe(
     "standardized_mse", "adamw", 1e-3, 32, 60, cosine_decay=True, window=12, window_share=1 / 16,
     most_steps=100,
 )  # fmt: skip
-# The model forecasts well before training, so few windows may mean few updates. An epoch has at
+# Even untrained, the model forecasts well, so few windows may mean few updates. An epoch has at
 # most 79 batches, or 20,000 windows.
 _PANEL = Recipe(
     "mae", "adamw", 1e-2, 256, 8, cosine_decay=True, least_updates=300, window=12, window_periods=6,
@@ -48,12 +48,12 @@ _PANEL = Recipe(
 _SOLVED = Recipe(
     "mae", "adamw", 1e-3, 256, 1, window=12, window_share=1 / 16, window_periods=6,
 )  # fmt: skip
-# Rows from which a single series has enough windows for a net.
+# A single series of at least this many rows gets smooth_gru, a shorter one seasonal_gru.
 _MANY_ROWS = 500
 _HOUR, _DAY = 3_600, 86_400
 # For a season of a year: the seconds between two rows, the rows in the season, and their name.
 _OF_A_YEAR = ((7 * _DAY, 52, "week"), (30.4 * _DAY, 12, "month"), (91.3 * _DAY, 4, "quarter"))
-# Months and quarters differ in length by this share at most.
+# The median time between rows may differ from a length above by this share.
 _UNEVEN = 0.05
 # The most rows in a season of a day, since a window of two seasons takes long to read.
 _MOST_ROWS = 150
@@ -246,13 +246,13 @@ def choose_preset(
 
 
 def suggested_period(series: Any, horizon: int, **settings: Any) -> int:
-    """Return the rows in the season that a table's frequency suggests; 1 if it suggests none."""
+    """Return the rows in the season of a table's frequency; 1 for no season, or too few rows."""
     check_settings(settings)
     return season_by_frequency(read_table(series, settings), horizon)[0]
 
 
 def season_by_frequency(panel: FlatSeries, horizon: int) -> tuple[int, str]:
-    """Return the rows in the season, and the clause that says why; 1 if the rows are too few."""
+    """Return the rows in the season, 1 for none or too few rows, and the clause that says why."""
     period, origin = _by_frequency(panel)
     longest = int(panel.lengths.max(initial=0))
     # Two seasons for a window, a horizon after it, and another horizon that may be held out.

@@ -243,7 +243,7 @@ class RecurrentPreset(PresetSettings):
         the shares. Nothing is averaged for a panel, with a ``core`` or ``min_inputs=0``, or if the
         last quarter or the rest has fewer windows than a batch.
 
-        With ``smoothing``, a model forecasts well before training, and training on a few
+        With ``smoothing``, a model forecasts well even untrained, and training on a few
         overlapping windows of one series would make it worse. If the windows fill only a part of
         one batch of the recipe, the learning rate is multiplied by this part, unless columns are
         known ahead.

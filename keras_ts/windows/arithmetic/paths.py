@@ -24,17 +24,18 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.tails import Tails
 
-# The most bytes of paths in a file. As text they take a third more, 1 MB.
+# The most bytes of paths in a file. As text they take at most a third more, 1 MB.
 MOST_BYTES = 740_000
-# Bytes of a path's origin and series, of a series' key, and of a target's unit of one tail.
-_INDEX, _KEY, _UNIT = 8, 8, 4
+_INDEX = 8  # Bytes of a path's origin and series together.
+_KEY = 8  # Bytes of a series' key.
+_UNIT = 4  # Bytes of a unit. A series has one for each tail of each target.
 # The most origins to keep if not all paths fit: more series are worth more than more origins.
 _ORIGINS = 1000
 _RANKS = 255  # Ranks from 0 to 254.
 # The normal score of each rank.
 _SCORES = np.array([NormalDist().inv_cdf((rank + 0.5) / _RANKS) for rank in range(_RANKS)])
 _NARROW = 0.001  # Half widths below this share of a series' unit count as none.
-_ORDERS = 128  # Each series without paths rotates one of this many orders of samples.
+_ORDERS = 128  # Series without paths share this many orders of samples, and rotate them.
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,15 @@ class ErrorPaths:
         drawn = drawn[np.arange(count) % origins]
         paths, has_path = self._paths(drawn, key)
         ranks = self.ranks[paths].astype(np.float32)
-        # Equal ranks are ordered at random, independently for each series: otherwise, with a single
-        # origin, all series would rise together.
+        # Each series orders samples of equal rank by its own noise. With a single origin, all ranks
+        # of a step are equal, and common noise would make all series rise together.
         generator = np.random.default_rng([seed, event, key])
         ranks += generator.random(ranks.shape, np.float32)
         placed = ranks.T[..., None, :]  # A view, (targets, steps, turns, samples).
         if not has_path.all():
             # A series without a path at a drawn origin gets what all series have in common there,
-            # plus a part drawn for each sample from its other paths. If it has none at any drawn
-            # origin, each sample's part is drawn from the paths of all series: two series whose
-            # samples all came from one other series would vary together.
+            # plus a part drawn for each sample from the series' other paths. A series without a
+            # path at any drawn origin draws the parts from the paths of all series.
             pool = np.arange(len(self.ranks))
             if has_path.any():
                 pool = np.flatnonzero(self.series == self.series[paths[has_path][0]])
@@ -126,7 +126,8 @@ class ErrorPaths:
             return np.zeros(self.ranks.shape[2])
         squares = np.add.reduceat(self._scores**2, self._begins[:-1])
         products = (np.add.reduceat(self._scores, self._begins[:-1]) ** 2 - squares).mean(axis=1)
-        # Forecasts overlap if their origins lie within a horizon, so such origins count as one.
+        # Forecasts from neighbouring origins overlap, so about ``steps`` origins in a row count as
+        # one block.
         number = max(len(counts) // self.ranks.shape[1], 2)
         blocks = np.arange(len(counts)) * number // len(counts)
         pairs = np.bincount(blocks, counts * (counts - 1))[:, None]
@@ -293,9 +294,9 @@ def _scores_at(ranks: Array) -> Array:
 def _ranks_of(errors: Array, origins: IntArray, series: IntArray) -> Array:
     """Return the rank of each error among those of its step and target; ties share a rank."""
     # The normal score of a missing error is the value of a regression on the steps beside it, plus
-    # the residual at another origin. This origin is the same for all series, so steps and series
-    # vary together as they do without missing errors. A path without any error of a target gets
-    # random ones.
+    # the residual at another origin. All series take the residual at the same other origin. So
+    # steps and series vary together as they would if no errors were missing. A path without any
+    # error of a target gets random ones.
     ranks, generator = _ranked(errors), np.random.default_rng(0)
     scores = np.where(np.isnan(errors), np.nan, _SCORES[ranks])
     steps, numbers = range(errors.shape[1]), origins * (series.max() + 1) + series

@@ -32,7 +32,7 @@ class BatchSampler(PickledByFields):
     # "keep" a last batch that is not full, "drop" it, or "pad" it: fill it up with the first
     # windows of the epoch.
     remainder: Remainder
-    shuffle: bool  # True for a permutation per epoch, False for time order.
+    shuffle: bool  # True: a permutation per epoch. False: series by series, in time order.
     seed: int  # The permutations depend on the seed and the epoch.
     shards: int = 1  # Number of workers that share every batch in equal parts.
     shard: int = 0  # Index of this worker. Its rows follow those of the workers before it.
@@ -50,12 +50,12 @@ class BatchSampler(PickledByFields):
         # Rows of this worker in a full batch, and in a smaller last one.
         self._rows, self._last_rows = self.batch_size // self.shards, filled // self.shards
         self._last = full * self._rows
-        # ``positions`` are this worker's rows in an epoch. The first ``size`` of them hold windows,
-        # and the others padding.
+        # ``positions`` is the number of this worker's rows in an epoch. The first ``size`` rows
+        # hold windows, and the others padding.
         self.positions = self._last + self._last_rows
         begin = self.shard * self._last_rows
         self.size = self._last + min(max(rest - begin, 0), self._last_rows)
-        # With "pad", windows always have weights; else if any worker's last batch has padding.
+        # Windows have weights with "pad"; otherwise only if a worker's last batch has padding.
         self.weighted = self.remainder == "pad" or filled > rest
         self._weights = np.float32(1), np.float32(filled / max(rest, 1))
         self._stretch: tuple[Any, Any, Any] = None, None, None

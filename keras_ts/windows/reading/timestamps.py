@@ -127,8 +127,9 @@ def _read(column: Any, name: str, where: str) -> _Column:
             row = int(odd.argmax())
             raise ValueError(
                 f"{name} must hold whole numbers, or dates; floats of at most 2**53. Received "
-                f"{times[row]} in row {row}{where}. Number steps, (column / step).round(), or make "
-                "dates of seconds since 1970: pandas.to_datetime(..., unit='s'), polars.from_epoch."
+                f"{times[row]} in row {row}{where}. Number the steps with (column / step).round(). "
+                "Or turn seconds since 1970 into dates with pandas.to_datetime(..., unit='s') or "
+                "polars.from_epoch."
             )
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
         times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.
@@ -194,6 +195,6 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
 def _refuse_missing(missing: Array, name: str, where: str) -> None:
     if count := int(missing.sum()):
         raise ValueError(
-            f"{name} has {count} missing timestamp{'s' * (count > 1)}, the first in row "
-            f"{int(missing.argmax())}{where}. Fill in the time, or drop such rows."
+            f"{name} has {count} missing or infinite timestamp{'s' * (count > 1)}, the first in "
+            f"row {int(missing.argmax())}{where}. Fill in the time, or drop such rows."
         )
