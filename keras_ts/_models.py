@@ -51,6 +51,12 @@ def build_optimizer(model: keras.Model) -> None:
             model.optimizer.build(model.trainable_variables)
 
 
+def inputs_of(model: keras.Model) -> Any:
+    """Return the symbolic inputs of a model."""
+    # A Sequential has no ``input`` unless it was called on symbolic tensors.
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
 def value_of(variable: Any) -> Array:
     """Return a variable or tensor as an array: a copy, since some backends return a view."""
     return np.array(keras.ops.convert_to_numpy(variable))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_ts.evaluation.arithmetic.skills import skills_over
 from keras_ts.evaluation.arithmetic.verdict import Origins, skill
 
 VERDICTS = ("beats", "loses to", "cannot be told from")
@@ -65,6 +66,12 @@ def panel_errors(
     return over_horizons(errors, horizon)
 
 
+def many_series(rng, sizes, origins=20):
+    """Return ``(2, 3000, origins)`` errors of series whose sizes spread by ``sizes``."""
+    errors = panel_errors(rng, 3000, origins)
+    return errors * np.exp(sizes * rng.normal(size=(3000, 1)))
+
+
 def in_measure(rng, errors, measure, correlation, steps=100):
     """Return ``(forecasters, series, origins)`` errors of series with levels from 1 to 1000.
 
@@ -105,3 +112,21 @@ def verdicts(draw, runs, ratio=1.0, horizon=1):
     shares["no interval"] = sum(bool(s.few) for s in found) / runs
     outside = sum(s.low > 1 - ratio or s.high < 1 - ratio for s in found)
     return {**shares, "covered": 1 - outside / runs}
+
+
+def beside_the_luckiest(errors, origins):
+    """Return if the first forecaster is told from the luckiest of the others, without and with."""
+    best = 1 + errors[1:].mean(axis=1).argmin()
+    named = {str(number): own[None] for number, own in enumerate(errors)}
+    allowed = skills_over(str(best), named, ["0"], "mae", origins).of["0"]
+    both = skill(errors[0], errors[best], origins), allowed
+    return [of.verdict in ("beats", "loses to") for of in both]
+
+
+def plain_interval(rng, errors, others, length, draws=400):
+    """Return the percentiles of the skill over blocks of neighbours on a circle."""
+    count = len(errors)
+    starts = rng.integers(count, size=(draws, -(-count // length), 1))
+    drawn = ((starts + np.arange(length)) % count).reshape(draws, -1)[:, :count]
+    skills = 1 - errors[drawn].mean(axis=1) / others[drawn].mean(axis=1)
+    return np.quantile(skills, [0.025, 0.975])

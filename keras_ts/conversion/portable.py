@@ -14,7 +14,7 @@ import numpy as np
 from keras_ts import _keras_private
 from keras_ts._dtypes import at_least_float32
 from keras_ts._files import path_text, replacing
-from keras_ts._models import check_model, value_of
+from keras_ts._models import check_model, inputs_of, value_of
 from keras_ts._registration import PACKAGE
 from keras_ts.interface import carried_by
 from keras_ts.layers.bounded import Bounded
@@ -244,14 +244,12 @@ def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 def _runs(model: keras.Model, length: int) -> bool:
     """Return True if the model runs on zeros, with ``length`` for open axes."""
-    # A Sequential has no ``input`` unless it was called on symbolic tensors.
-    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+    def zeros(x: Any) -> Any:
+        return np.zeros([length if n is None else n for n in x.shape], x.dtype)
+
     try:
-        model(
-            keras.tree.map_structure(
-                lambda x: np.zeros([length if n is None else n for n in x.shape], x.dtype), inputs
-            )
-        )
+        model(keras.tree.map_structure(zeros, inputs_of(model)))
     except Exception:
         return False
     return True

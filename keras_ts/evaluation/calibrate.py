@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_ts import _checks, _keras_private
-from keras_ts._models import check_model, has_own_step
+from keras_ts._models import check_model, has_own_step, inputs_of
 from keras_ts._quantiles import pair_of, pairs_of
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import (
@@ -336,7 +336,7 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
     """Return the symbolic inputs and output of the model, and the input that takes windows."""
     model, parts = interface.model, interface.inputs
     if parts:
-        inputs, outputs = _inputs(model), model.outputs[0]
+        inputs, outputs = inputs_of(model), model.outputs[0]
     else:  # A subclass has no tensors of its own.
         batch = dataset[0][0]
         parts = {name: keras.Input(x.shape[1:], name=name) for name, x in parts_of(batch).items()}
@@ -350,11 +350,6 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
     return inputs, outputs, parts["past"]
 
 
-def _inputs(model: keras.Model) -> Any:
-    # A Sequential has no ``input``.
-    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-
-
 def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
     """Return a copy of a calibrated model that shares all layers but the ``ConformalInterval``."""
     layer = Interface(model, None).last_layer
@@ -362,7 +357,7 @@ def with_followed(model: keras.Model, followed: Followed | None) -> keras.Model:
     if followed is not None:
         config["followed"] = followed.get_config()
     copy = ConformalInterval.from_config(config)
-    copied = keras.Model(_inputs(model), with_interval(model.outputs[0], copy), name=model.name)
+    copied = keras.Model(inputs_of(model), with_interval(model.outputs[0], copy), name=model.name)
     copy.set_weights(layer.get_weights())
     remember(copied, remembered(model))
     return copied

@@ -12,7 +12,7 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.skills import skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
-from keras_ts.evaluation.arithmetic.verdict import ENDS, FEWEST, Origins, Skill
+from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill
 from keras_ts.evaluation.forecasters.forecaster import (
     USUAL_LEVELS,
     Forecaster,
@@ -314,7 +314,7 @@ def _unscaled(tallies: dict[str, Tally], first: Judgement) -> Iterator[str]:
 
 def single_time_note(origins: Origins) -> list[str]:
     """Return a sentence if a panel has too few origins for intervals to hold for other times."""
-    if origins.num_series < FEWEST or not origins.at_one_time:
+    if origins.few_series or not origins.at_one_time:
         return []
     judged = "Each series is judged at a single time"
     if origins.num_times > 1:

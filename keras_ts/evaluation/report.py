@@ -15,7 +15,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
-from keras_ts.evaluation.arithmetic.verdict import ENDS, FEWEST, Origins, Skill, skills_by_series
+from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import METRICS, heading, is_rooted
@@ -250,7 +250,7 @@ class ComparisonReport(Report):
             **{heading(metric): self.table[metric] for metric in metrics},
             "skill": [percent(share) for share in self.table["skill"]],
             "95 % interval": [
-                "" if name == self.best else interval(of.low, of.high, "too few windows")
+                "" if name == self.best else interval(of.low, of.high)
                 for name, of in self._joint.of.items()
             ],
         }
@@ -317,7 +317,7 @@ class ComparisonReport(Report):
         if skill.value == -np.inf:
             return f"{name} {skill.verdict} {rival}, {over}."
         ends = f"95 % interval {percent(skill.low)} to {percent(skill.high)}"
-        ends += " for these series alone" * (1 < origins.num_series < FEWEST)
+        ends += " for these series alone" * (origins.few_series and origins.num_series > 1)
         return f"{name} {skill.verdict} {rival}: {figure}, {ends}, {over}."
 
     def _on_series(self, name: str) -> Iterator[str]:

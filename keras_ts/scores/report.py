@@ -242,7 +242,7 @@ def one_decimal(value: float) -> str:
     return f"{round(value, 1) + 0.0:.1f}" if abs(value) < _HUGE else f"{value:.4g}"
 
 
-def interval(low: float | None, high: float | None, instead: str) -> str:
+def interval(low: float | None, high: float | None, instead: str = "too few windows") -> str:
     """Return a skill's interval, whose lower end may be infinite; ``instead`` if it has none."""
     if high is None or np.isnan(high):
         return instead

@@ -121,7 +121,7 @@ def coverage_of(asked: float, covered: Array, origins: Origins) -> Coverage:
     units, variance = stretches, 0.0
     if stretches >= FEWEST:
         variance = _variance(times, stretches) * (1 + 2 * float(biases[0]))
-    if origins.num_series >= FEWEST:
+    if not origins.few_series:
         by_series = np.bincount(origins.series, residuals)
         between = _variance(by_series, len(by_series))
         if stretches < FEWEST and between > 0:

@@ -95,6 +95,11 @@ class Origins:
         """Number of series."""
         return int(self.series.max()) + 1
 
+    @property
+    def few_series(self) -> bool:
+        """True if series are too few to show how series differ: intervals are about these alone."""
+        return self.num_series < FEWEST
+
     @cached_property
     def num_times(self) -> int:
         """Number of times."""
@@ -137,8 +142,7 @@ def skill(errors: Array, others: Array, origins: Origins, rivals: int = 1) -> Sk
     # the interval. The other forecaster is the luckiest of ``rivals`` equally good ones, which
     # makes the skill too low. So the upper end is raised: its 2.5 % are divided by ``rivals``.
     by_seed = np.atleast_2d(errors)
-    if origins.num_series < FEWEST:
-        # So few series do not show how series differ: the interval is about these alone.
+    if origins.few_series:
         sums = np.stack([np.bincount(origins.times, losses) for losses in (*by_seed, others)])
         parts = _alone(sums[:-1, None], sums[-1:], origins.overlap, rivals)
         return Skill(*(part[0].item() for part in parts))

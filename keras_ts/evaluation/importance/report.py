@@ -161,7 +161,7 @@ class Row:
         if verdict is None:
             verdict = MATTERS if self.low > 0 else MISLEADS if self.high < 0 else NOISE
             self.verdict = TOO_FEW if skill.few else verdict
-            self.interval = interval(self.low, self.high, "too few windows")
+            self.interval = interval(self.low, self.high)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

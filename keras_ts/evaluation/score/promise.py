@@ -47,7 +47,7 @@ def coverage(rows: Rows, overlap: int) -> Iterator[str]:
         covered = np.stack([np.bincount(window, values.sum(axis=1)) for values in summed])
         origins = Origins(series[first], times, overlap, overlap)
         yield coverage_of(asked, covered, origins).sentence("the forecasts")
-        if origins.num_series >= FEWEST and count < FEWEST * overlap:
+        if not origins.few_series and count < FEWEST * overlap:
             yield (
                 f"With {count} origins, of which {overlap} in a row overlap, that holds for "
                 "other series, not for other times."

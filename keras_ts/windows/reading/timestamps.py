@@ -106,7 +106,8 @@ def _read(column: Any, name: str, where: str) -> _Column:
     """Read a column; errors begin with ``name``, and ``where`` says in which frame it is."""
     import narwhals as nw
 
-    _refuse_missing(column.is_null().to_numpy(), name, where)
+    if column.null_count():
+        _refuse_missing(column.is_null().to_numpy(), name, where)
     read = _aware(column, name, where)
     if read is not None:
         return read

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_ts.evaluation.arithmetic.verdict import lasting
-from verdict_worlds import noise, over_horizons
+from keras_ts.evaluation.arithmetic.verdict import lasting, skill
+from verdict_worlds import noise, origins_of, over_horizons, plain_interval, series_errors
 
 
 def lengths(origins, correlation, draws=50):
@@ -60,3 +60,24 @@ def test_each_series_is_estimated_by_itself():
 
 def test_alternating_errors_need_no_long_blocks():
     assert np.median(lengths(200, -0.8)) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("origins", "horizon", "correlation"), [(100, 1, 0.9), (100, 6, 0.5), (400, 14, 0.9)]
+)
+def test_a_plain_block_bootstrap_is_too_narrow(origins, horizon, correlation):
+    """Percentiles of blocks of a horizon hold the true skill, 0, less often than our interval."""
+    rng, held = np.random.default_rng(0), {"ours": [], "plain": []}
+    for _ in range(400):
+        errors, others = series_errors(rng, "errors", origins, horizon, correlation)
+        found = skill(errors, others, origins_of(errors, horizon))
+        low, high = plain_interval(rng, errors, others, horizon)
+        if not np.isnan(found.low):
+            held["ours"].append(found.low <= 0 <= found.high)
+        held["plain"].append(low <= 0 <= high)
+    slack = 0.022  # Two standard errors of a share of 5 % in 400 draws.
+    ours, plain = np.mean(held["ours"]), np.mean(held["plain"])
+    print(f"{ours:.3f} held by ours, {plain:.3f} by plain blocks")  # noqa: T201
+    assert ours >= 0.95 - 2 * slack
+    assert plain < ours - 2 * slack
