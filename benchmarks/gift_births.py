@@ -90,7 +90,10 @@ def ours(table, at, horizon, calendar, seed, arguments):
     train, held_out = preset.split(table, horizon, at=at, **settings)
     model = preset.fit(train, verbose=0)
     told = model.predict(held_out, verbose=0)[::horizon]
-    events = [layer.names for layer in model.layers if isinstance(layer, CalendarEvents)]
+    # A blend holds its net as a layer.
+    parts = [model, *(layer for layer in model.layers if isinstance(layer, keras.Model))]
+    layers = [layer for part in parts for layer in part.layers]
+    events = [layer.names for layer in layers if isinstance(layer, CalendarEvents)]
     return f"{name}, window={train.windows.window}", told, events
 
 

@@ -238,10 +238,11 @@ class RecurrentPreset(PresetSettings):
         ``fit`` have no effect.
 
         For one series, a net with ``smoothing="linear"`` is averaged with the linear regression of
-        the same windows. The last quarter of the training part determines the net's share, for each
-        step and target. ``model.get_layer("net")`` is then the net, and the layer ``"gate"`` has
-        the shares. Nothing is averaged for a panel, with a ``core`` or ``min_inputs=0``, or if the
-        last quarter or the rest has fewer windows than a batch.
+        the same windows; or, if it found events, which the regression does not know, with the
+        untrained net where that errs less. The last quarter of the training part determines this,
+        and the net's share for each step and target. ``model.get_layer("net")`` is then the net,
+        and the layer ``"gate"`` has the shares. Nothing is averaged for a panel, with a ``core`` or
+        ``min_inputs=0``, or if the last quarter or the rest has fewer windows than a batch.
 
         With ``smoothing``, a model forecasts well even untrained, and training on a few
         overlapping windows of one series would make it worse. If the windows fill only a part of

@@ -5,6 +5,9 @@ of the first three quarters of the training part forecast the last quarter. For 
 target, a closed form gives the net's share with the least squared error there. A few hundred
 windows say little, since neighbouring windows share most targets. So the share is shrunk towards
 one half: the mean of both forecasts is better than the worse one, and often than both.
+
+The regression knows no events, and the net has them before its training. If the untrained net errs
+less on the last quarter than the regression, it takes the regression's place.
 """
 
 import random
@@ -19,13 +22,14 @@ from keras_ts._models import predict, value_of
 from keras_ts._progress import FitLine
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
+from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.initial_fit.regression import ridge_of, solved
 from keras_ts.presets.requirements import required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training import begun, fitted, free, of_one_series, side_by_side, unfitted
 from keras_ts.presets.wiring import within_bounds
-from keras_ts.windows.blocks import WindowBlocks
+from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 
 # The part of the rows, the last ones, on which the share is chosen; and the part of the epochs for
@@ -55,13 +59,14 @@ def gated_fit(
     preset: Any, train: WindowDataset, members: int, fit_arguments: dict[str, Any]
 ) -> keras.Model:
     """Return the blend of a net, or of the mean of several, with the regression, compiled."""
-    shares: list[Array] = []
+    parts: list[tuple[keras.Model, Array]] = []
 
-    def rehearse(*of_fit: Any) -> None:
-        shares.append(_share(free(preset), train, *of_fit))
+    def rehearse(net: keras.Model, *of_fit: Any) -> None:
+        share, by_start = _share(free(preset), train, net, *of_fit)
+        parts.append((_copy(net) if by_start else _line(preset, train), share))
 
     net = fitted(free(preset), train, None, members, fit_arguments, rehearse)
-    model = blend(net, _line(preset, train), shares[0], preset)
+    model = blend(net, *parts[0], preset)
     model.compile_from_config(net.get_compile_config())
     model.history = getattr(net, "history", None)
     return model
@@ -79,12 +84,17 @@ def _rehearsed(epochs: int) -> int:
     return max(round(_EPOCHS * epochs), 1)
 
 
-def untrained(preset: Any, train: WindowDataset, core: Any, members: int) -> keras.Model:
-    """Return a model like the one that a fit returns, with other weights."""
+def untrained(
+    preset: Any, train: WindowDataset, core: Any, members: int, variables: int | None = None
+) -> keras.Model:
+    """Return a model like the one that a fit returned, with so many variables; others in value."""
     if not is_gated(preset, train, core):
         return unfitted(preset, train, core, members)
     net = unfitted(free(preset), train, None, members)
-    return blend(net, _line(preset, train), None, preset)
+    model = blend(net, _line(preset, train), None, preset)
+    if variables in (None, len(model.variables)):
+        return model
+    return blend(net, unfitted(free(preset), train, None, 1), None, preset)
 
 
 def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:
@@ -139,29 +149,43 @@ def _share(
     epochs: int,
     steps: int,
     shown: FitLine | None,
-) -> Array:
-    """Return the net's share by step and target, from 0 to 1, and leave the net as it was."""
+) -> tuple[Array, bool]:
+    """Return the net's share by step and target, from 0 to 1, and leave the net as it was.
+
+    The other value is True if the rest is not the regression's but the untrained net's.
+    """
     early, late = _parts(train)
     variables = [*net.variables, *net.optimizer.variables]
     before = [value_of(variable) for variable in variables]
-    _train(preset, train, early, net, epochs, steps, shown)
+    _begin(preset, train, early, net)
     line, blocks = ridge_of(early), WindowBlocks(in_time_order(late, weighted=True))
     middle = 0 if preset.quantiles is None else preset.quantiles.index(0.5)
-    sums: Any = 0.0
-    for block in blocks.blocks(_BLOCK):
-        by_line = line.predict(blocks, block)
-        by_net = predict(net, with_exact_integers(block.inputs))
-        correction = by_net.reshape(*by_line.shape, -1)[..., middle] - by_line
-        error = block.actual - by_line
-        weights = np.isfinite(correction) & np.isfinite(error)
+
+    def told(block: Block) -> Array:
+        outputs = predict(net, with_exact_integers(block.inputs))
+        return outputs.reshape(*block.actual.shape, -1)[..., middle]
+
+    with_events = any(isinstance(of, CalendarEvents) and of.names for of in net.layers)
+    starts = [told(block) for block in blocks.blocks(_BLOCK)] if with_events else []
+    _train(preset, early, net, epochs, steps, shown)
+    sums: Any = 0.0  # of the regression and, if it has events, of the untrained net
+    for number, block in enumerate(blocks.blocks(_BLOCK)):
+        others = np.stack([line.predict(blocks, block), *starts[number : number + 1]])
+        correction, error = told(block) - others, block.actual - others
+        # Where one of the forecasts is missing, none counts.
+        weights = (np.isfinite(correction) & np.isfinite(error)).all(axis=0)
         if block.weights is not None:
             weights = weights * block.weights[:, None, None]
         correction, error = np.where(weights > 0, [correction, error], 0.0)
         terms = correction * error, correction**2, error**2, np.ones(error.shape)
-        weighted = [(weights * term).sum(axis=0) for term in terms]
-        sums = sums + np.stack([*weighted, (weights > 0).sum(axis=0)])
+        weighted = [(weights * term).sum(axis=1) for term in terms]
+        counts = np.broadcast_to((weights > 0).sum(axis=0), weighted[0].shape)
+        sums = sums + np.stack([*weighted, counts])
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
+    # Relative errors, so that no target decides by its units.
+    better = with_events and (sums[2, 1] / np.maximum(sums[2, 0], _TINY)).mean() < 1
+    sums = sums[:, int(better)]
     products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
     differs = squares > 0
     best = np.clip(products / np.where(differs, squares, 1.0), 0.0, 1.0)
@@ -170,19 +194,11 @@ def _share(
     rest = errors - 2 * best * products + best**2 * squares
     prior = np.maximum(rest, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
     share = (products + 0.5 * prior) / np.where(differs, squares + prior, 1.0)
-    return np.where(differs, np.clip(share, 0.0, 1.0), 0.5)
+    return np.where(differs, np.clip(share, 0.0, 1.0), 0.5), bool(better)
 
 
-def _train(
-    preset: Any,
-    train: WindowDataset,
-    early: WindowDataset,
-    net: keras.Model,
-    epochs: int,
-    steps: int,
-    shown: FitLine | None,
-) -> None:
-    """Train a net on the early part, from the weights at which a net of that part begins."""
+def _begin(preset: Any, train: WindowDataset, early: WindowDataset, net: keras.Model) -> None:
+    """Give a net the weights at which a net of the early part begins."""
     # A new net would have to be compiled, which takes longer than most fits. So the net of the fit
     # is used, with the constants of all rows for standardizing.
     state = random.getstate()
@@ -191,6 +207,17 @@ def _train(
         net.set_weights(begun(required_by(preset, train), None, early).get_weights())
     finally:
         random.setstate(state)
+
+
+def _train(
+    preset: Any,
+    early: WindowDataset,
+    net: keras.Model,
+    epochs: int,
+    steps: int,
+    shown: FitLine | None,
+) -> None:
+    """Train a net on the early part, as the fit trains it."""
     read = in_stretches(early, preset.recipe.steps_for(len(early)))
     count = _rehearsed(epochs)
     every = -(-count // _PIECES)
@@ -202,6 +229,16 @@ def _train(
         # The compiled schedule is that of the longer fit: jump to the same part of the schedule.
         net.optimizer.iterations.assign(first * epochs * steps // count)
         net.fit(read, initial_epoch=first, epochs=min(first + every, count), **settings)
+
+
+def _copy(net: keras.Model) -> keras.Model:
+    """Return a copy of a net, frozen."""
+    copied = keras.models.clone_model(net)
+    copied.set_weights(net.get_weights())
+    for layer in copied.layers:
+        if layer.weights:  # Files do not keep that an input is frozen.
+            layer.trainable = False
+    return copied
 
 
 def _line(preset: Any, train: WindowDataset) -> keras.Model:

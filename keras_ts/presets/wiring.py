@@ -92,7 +92,7 @@ def wire(needs: Requirements, core: Any = None) -> Wired:
     )
     outputs, spread = headed(needs, state, smoothed, effect, restore, effects)
     model = keras.Model(as_x(inputs), within_bounds(settings, outputs))
-    spread = spread if settings.smoothing == "mixed" and settings.quantiles else None
+    spread = spread if settings.smoothing and settings.quantiles else None
     if needs.carrier is None or (linear is None and layer is None and spread is None):
         return Wired(model, level=level)
     probe = keras.Model(model.input, [*fitted_on, outputs, *units])

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import called
@@ -50,9 +51,10 @@ def weights(model):
 
 
 def share_of(net, series, monkeypatch):
-    monkeypatch.setattr(gate, "_train", lambda *_: None)
+    for untouched in ("_begin", "_train"):
+        monkeypatch.setattr(gate, untouched, lambda *_: None)
     net.compile("adam", "mse")
-    return gate._share(preset(), WINDOWS.build(series), net, 1, 1, None)
+    return gate._share(preset(), WINDOWS.build(series), net, 1, 1, None)[0]
 
 
 def parabolas(window):
@@ -154,6 +156,43 @@ def test_further_training_leaves_the_line_and_the_share():
         banded, WINDOWS.build(SERIES[:60]), epochs=1, calibration=WINDOWS.build(SERIES[55:])
     )
     assert called(again, train.to_numpy()[0]).shape == (83, 2, 3)
+
+
+def closed(years, promoted):
+    """Return days with a shop that is shut on May 1, and with or without promotions."""
+    days = pd.date_range("2020-01-01", periods=round(365.25 * years))
+    rng = np.random.default_rng(0)
+    promotion = promoted * (rng.random(len(days)) < 0.3)
+    units = 50 + 2 * rng.standard_normal(len(days)) + 40 * promotion
+    units[(days.month == 5) & (days.day == 1)] = 0
+    return pd.DataFrame({"day": days, "units": units, "promotion": promotion})
+
+
+@pytest.mark.parametrize("promoted", [False, True])
+def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promoted, tmp_path):
+    table = closed(4, promoted)
+    settings = {"window": 14, "horizon": 2, "time_column": "day", "calendar": ["week", "year"]}
+    columns = {"target_columns": "units", **({"future_columns": "promotion"} if promoted else {})}
+    table = table if promoted else table.drop(columns="promotion")
+    windows = WindowedSeries(**settings, **columns, batch_size=64, shuffle=True, seed=3)
+    train = windows.build(table)
+    model = fitted(train)
+    line = blended(model)[1]
+    x, y = train.to_numpy()[:2]
+    keras.utils.set_random_seed(7)
+    start = called(preset().build(train), x)
+    kept = np.allclose(called(line, x), start, rtol=1e-4, atol=1e-3)
+    assert kept != promoted
+    assert check_reload(model, keras.tree.map_structure(lambda part: part[:3], x)).ok
+    if not promoted:
+        assert np.abs(called(model, x)[y[:, 0] == 0, 0]).mean() < 10
+        assert not line.trainable_weights
+        arguments = {"n_splits": 1, "test_size": 30, "refit": False, "folder": tmp_path}
+        tables = [
+            backtest(preset(), table, windows, epochs=1, verbose=0, **arguments).table
+            for _ in range(2)
+        ]
+        np.testing.assert_array_equal(*(table["prediction"] for table in tables))
 
 
 def test_the_mean_of_nets_has_one_share_and_goes_on_after_a_kill(tmp_path):

@@ -74,7 +74,7 @@ class Trainer:
             if store is not None:
                 store.save_model(numbers, trained)
         else:
-            model = self._untrained(fold.train)
+            model = self._untrained(fold.train, len(trained))
         variables, values = model.variables, trained
         if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
             raise ValueError(
@@ -89,11 +89,11 @@ class Trainer:
 
         return restored
 
-    def _untrained(self, train: WindowDataset) -> keras.Model:
-        """Return a model with all its variables, before their values are restored."""
+    def _untrained(self, train: WindowDataset, count: int) -> keras.Model:
+        """Return a model with all its variables, so many, before their values are restored."""
         if isinstance(self._build, RecurrentPreset):
-            core, count = self._arguments.get("core"), self._arguments.get("members", 1)
-            return untrained(self._build, train, core, count)
+            core, members = self._arguments.get("core"), self._arguments.get("members", 1)
+            return untrained(self._build, train, core, members, count)
         model = self._fresh(self._build, train)
         if not model.built:
             model.predict_on_batch(train[0][0])
