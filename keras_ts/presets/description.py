@@ -237,12 +237,14 @@ class RecurrentPreset(PresetSettings):
         its last whole epoch. ``cell="linear"`` is solved, not trained, and arguments of Keras's
         ``fit`` have no effect.
 
-        For one series, a net with ``smoothing="linear"`` is averaged with the linear regression of
-        the same windows; or, if it found events, which the regression does not know, with the
-        untrained net where that errs less. The last quarter of the training part determines this,
-        and the net's share for each step and target. ``model.get_layer("net")`` is then the net,
-        and the layer ``"gate"`` has the shares. Nothing is averaged for a panel, with a ``core`` or
-        ``min_inputs=0``, or if the last quarter or the rest has fewer windows than a batch.
+        For one series, a net with ``smoothing="linear"`` is blended with the linear regression of
+        the same windows. The last quarter of the training part determines the net's share, for each
+        step and target, of all quantiles by that of the median. The regression knows no events: if
+        the net found some that have a name, and errs less there even untrained, the untrained net
+        takes the regression's place. ``model.get_layer("net")`` is then the net, ``"line"`` what it
+        is blended with, and ``"gate"`` has the shares. Nothing is blended for a panel, with a
+        ``core`` or ``min_inputs=0``, or if the last quarter or the rest has fewer windows than a
+        batch.
 
         With ``smoothing``, a model forecasts well even untrained, and training on a few
         overlapping windows of one series would make it worse. If the windows fill only a part of

@@ -6,8 +6,8 @@ target, a closed form gives the net's share with the least squared error there. 
 windows say little, since neighbouring windows share most targets. So the share is shrunk towards
 one half: the mean of both forecasts is better than the worse one, and often than both.
 
-The regression knows no events, and the net has them before its training. If the untrained net errs
-less on the last quarter than the regression, it takes the regression's place.
+The regression knows no events. If the net found some that have a name, and errs less on the last
+quarter even before training, the untrained net takes the regression's place: it is the "line" then.
 """
 
 import random
@@ -63,7 +63,7 @@ def gated_fit(
 
     def rehearse(net: keras.Model, *of_fit: Any) -> None:
         share, by_start = _share(free(preset), train, net, *of_fit)
-        parts.append((_copy(net) if by_start else _line(preset, train), share))
+        parts.append((_frozen_start(preset, train) if by_start else _line(preset, train), share))
 
     net = fitted(free(preset), train, None, members, fit_arguments, rehearse)
     model = blend(net, *parts[0], preset)
@@ -94,11 +94,11 @@ def untrained(
     model = blend(net, _line(preset, train), None, preset)
     if variables in (None, len(model.variables)):
         return model
-    return blend(net, unfitted(free(preset), train, None, 1), None, preset)
+    return blend(net, _frozen_start(preset, train), None, preset)
 
 
 def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:
-    """Return a model, not compiled: the regression plus a share of the net's difference from it."""
+    """Return a model, not compiled: a line plus a share of the net's difference from it."""
     shape, quantiles, dtype = net.output.shape[1:], Interface.of(net).quantiles, whole_precision()
     axes = "st"[: len(shape) - (quantiles is not None)]
     every = f"b{axes}" + "q" * (quantiles is not None)
@@ -115,7 +115,7 @@ def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any)
 
 
 def blended(model: keras.Model) -> tuple[keras.Model, keras.Model, Array] | None:
-    """Return the net, the regression and the share of a blend; None for any other model."""
+    """Return the net, the line and the share of a blend; None for any other model."""
     layers = {layer.name: layer for layer in model.layers}
     if not (isinstance(layers.get(_NET), keras.Model) and {_LINE, _GATE} <= set(layers)):
         return None
@@ -152,7 +152,7 @@ def _share(
 ) -> tuple[Array, bool]:
     """Return the net's share by step and target, from 0 to 1, and leave the net as it was.
 
-    The other value is True if the rest is not the regression's but the untrained net's.
+    The other value is True if the untrained net takes the regression's place.
     """
     early, late = _parts(train)
     variables = [*net.variables, *net.optimizer.variables]
@@ -183,9 +183,12 @@ def _share(
         sums = sums + np.stack([*weighted, counts])
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
-    # Relative errors, so that no target decides by its units.
-    better = with_events and (sums[2, 1] / np.maximum(sums[2, 0], _TINY)).mean() < 1
-    sums = sums[:, int(better)]
+    # The untrained net's part of both squared errors: no target decides by its units, and none that
+    # the regression forecasts to the digit decides alone.
+    both = sums[2].sum(axis=0)
+    parts = sums[2, -1][both > 0] / both[both > 0]
+    by_start = len(sums[2]) > 1 and len(parts) > 0 and bool(parts.mean() < 0.5)
+    sums = sums[:, int(by_start)]
     products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
     differs = squares > 0
     best = np.clip(products / np.where(differs, squares, 1.0), 0.0, 1.0)
@@ -194,17 +197,22 @@ def _share(
     rest = errors - 2 * best * products + best**2 * squares
     prior = np.maximum(rest, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
     share = (products + 0.5 * prior) / np.where(differs, squares + prior, 1.0)
-    return np.where(differs, np.clip(share, 0.0, 1.0), 0.5), bool(better)
+    return np.where(differs, np.clip(share, 0.0, 1.0), 0.5), by_start
 
 
 def _begin(preset: Any, train: WindowDataset, early: WindowDataset, net: keras.Model) -> None:
     """Give a net the weights at which a net of the early part begins."""
     # A new net would have to be compiled, which takes longer than most fits. So the net of the fit
     # is used, with the constants of all rows for standardizing.
+    net.set_weights(_start(preset, train, early).get_weights())
+
+
+def _start(preset: Any, train: WindowDataset, part: WindowDataset) -> keras.Model:
+    """Return a net before training, of a part of the rows; a fit that goes on has the same one."""
     state = random.getstate()
     random.seed(0)  # Keras draws the seeds of initializers from it.
     try:
-        net.set_weights(begun(required_by(preset, train), None, early).get_weights())
+        return begun(required_by(preset, train), None, part)
     finally:
         random.setstate(state)
 
@@ -231,14 +239,13 @@ def _train(
         net.fit(read, initial_epoch=first, epochs=min(first + every, count), **settings)
 
 
-def _copy(net: keras.Model) -> keras.Model:
-    """Return a copy of a net, frozen."""
-    copied = keras.models.clone_model(net)
-    copied.set_weights(net.get_weights())
-    for layer in copied.layers:
+def _frozen_start(preset: Any, train: WindowDataset) -> keras.Model:
+    """Return the net before training, frozen."""
+    start = _start(free(preset), train, train)
+    for layer in start.layers:
         if layer.weights:  # Files do not keep that an input is frozen.
             layer.trainable = False
-    return copied
+    return start
 
 
 def _line(preset: Any, train: WindowDataset) -> keras.Model:
