@@ -59,8 +59,8 @@ class RecurrentPreset(PresetSettings):
       target's standard deviation in the training part; for a panel with ``window_norm``, of the
       window's scale.
     - With ``smoothing``, the forecast begins as exponential smoothing, ``SmoothedForecast``, and
-      training corrects it. With ``"mixed"``, quantiles begin as this forecast plus quantiles of its
-      errors on the training part, less the median error.
+      training corrects it. Quantiles begin as this forecast plus quantiles of its errors on the
+      training part, less the median error.
     - ``smoothing="linear"`` also adds ``LinearForecast``, a ridge regression from the window to the
       errors of smoothing. It is fitted on up to 65,536 windows, evenly spread over the training
       part, with a penalty that an information criterion chooses (Hurvich, Simonoff and Tsai,

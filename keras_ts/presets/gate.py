@@ -41,6 +41,7 @@ _PIECES = 10
 _SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
 _TINY = np.finfo("float64").tiny
+_ROUNDING = 1e-6  # Errors of no more, relative to the target, are float32's.
 _NET, _LINE, _GATE = "net", "line", "gate"
 
 
@@ -172,6 +173,7 @@ def _share(
     for number, block in enumerate(blocks.blocks(_BLOCK)):
         others = np.stack([line.predict(blocks, block), *starts[number : number + 1]])
         correction, error = told(block) - others, block.actual - others
+        error[np.abs(error) <= _ROUNDING * np.abs(block.actual)] = 0.0
         # Where one of the forecasts is missing, none counts.
         weights = (np.isfinite(correction) & np.isfinite(error)).all(axis=0)
         if block.weights is not None:
@@ -183,8 +185,8 @@ def _share(
         sums = sums + np.stack([*weighted, counts])
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
-    # The untrained net's part of both squared errors: no target decides by its units, and none that
-    # the regression forecasts to the digit decides alone.
+    # The untrained net's part of both squared errors, so that no target decides by its units. A
+    # target without an error, or without a value, does not count.
     both = sums[2].sum(axis=0)
     parts = sums[2, -1][both > 0] / both[both > 0]
     by_start = len(sums[2]) > 1 and len(parts) > 0 and bool(parts.mean() < 0.5)
