@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from keras_ts import choose_preset, from_preset
+from keras_ts._keras_private import layers_within
 from keras_ts.layers import CalendarEvents
 
 LEVELS = tuple(level / 10 for level in range(1, 10))
@@ -90,10 +91,8 @@ def ours(table, at, horizon, calendar, seed, arguments):
     train, held_out = preset.split(table, horizon, at=at, **settings)
     model = preset.fit(train, verbose=0)
     told = model.predict(held_out, verbose=0)[::horizon]
-    # A blend holds its net as a layer.
-    parts = [model, *(layer for layer in model.layers if isinstance(layer, keras.Model))]
-    layers = [layer for part in parts for layer in part.layers]
-    events = [layer.names for layer in layers if isinstance(layer, CalendarEvents)]
+    # A blend holds its net, with the events, as a layer.
+    events = [layer.names for layer in layers_within(model, CalendarEvents)]
     return f"{name}, window={train.windows.window}", told, events
 
 
