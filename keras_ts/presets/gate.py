@@ -1,10 +1,8 @@
 """Blends a net with the linear regression: the regression plus a share of their difference.
 
 A net that begins at a ridge regression may end worse than the regression. So a net and a regression
-of the first three quarters of the training part forecast the last quarter. For each step and
-target, a closed form gives the net's share with the least squared error there. A few hundred
-windows say little, since neighbouring windows share most targets. So the share is shrunk towards
-one half: the mean of both forecasts is better than the worse one, and often than both.
+of the first three quarters of the training part forecast the last quarter, and their errors there
+say the share of each step and target.
 
 The regression knows no events. If the net found some that have a name, and errs less on the last
 quarter even before training, the untrained net takes the regression's place: it is the "line" then.
@@ -29,6 +27,7 @@ from keras_ts.presets.requirements import required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training import begun, fitted, free, of_one_series, side_by_side, unfitted
 from keras_ts.presets.wiring import within_bounds
+from keras_ts.windows.arithmetic.share import best_share, better_line, error_sums
 from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 
@@ -37,11 +36,7 @@ from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order,
 _LATEST, _EPOCHS = 1 / 4, 1 / 2
 # The pieces of a rehearsal; at the start of each, the learning rate is set to that of the fit.
 _PIECES = 10
-# The share has a prior, normal around one half, with this standard deviation.
-_SPREAD = 0.5
 _BLOCK = 1024  # windows forecast at once
-_TINY = np.finfo("float64").tiny
-_ROUNDING = 1e-6  # Errors of no more, relative to the target, are float32's.
 _NET, _LINE, _GATE = "net", "line", "gate"
 
 
@@ -171,35 +166,12 @@ def _share(
     _train(preset, early, net, epochs, steps, shown)
     sums: Any = 0.0  # of the regression and, if it has events, of the untrained net
     for number, block in enumerate(blocks.blocks(_BLOCK)):
-        others = np.stack([line.predict(blocks, block), *starts[number : number + 1]])
-        correction, error = told(block) - others, block.actual - others
-        error[np.abs(error) <= _ROUNDING * np.abs(block.actual)] = 0.0
-        # Where one of the forecasts is missing, none counts.
-        weights = (np.isfinite(correction) & np.isfinite(error)).all(axis=0)
-        if block.weights is not None:
-            weights = weights * block.weights[:, None, None]
-        correction, error = np.where(weights > 0, [correction, error], 0.0)
-        terms = correction * error, correction**2, error**2, np.ones(error.shape)
-        weighted = [(weights * term).sum(axis=1) for term in terms]
-        counts = np.broadcast_to((weights > 0).sum(axis=0), weighted[0].shape)
-        sums = sums + np.stack([*weighted, counts])
+        lines = np.stack([line.predict(blocks, block), *starts[number : number + 1]])
+        sums = sums + error_sums(told(block), lines, block.actual, block.weights)
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)
-    # The untrained net's part of both squared errors, so that no target decides by its units. A
-    # target without an error, or without a value, does not count.
-    both = sums[2].sum(axis=0)
-    parts = sums[2, -1][both > 0] / both[both > 0]
-    by_start = len(sums[2]) > 1 and len(parts) > 0 and bool(parts.mean() < 0.5)
-    sums = sums[:, int(by_start)]
-    products, squares, errors = sums[:3] / np.maximum(sums[3], _TINY)
-    differs = squares > 0
-    best = np.clip(products / np.where(differs, squares, 1.0), 0.0, 1.0)
-    # The weight of the prior: the mean square that ``best`` leaves, over the number of windows that
-    # do not overlap.
-    rest = errors - 2 * best * products + best**2 * squares
-    prior = np.maximum(rest, 0.0) * late.windows.horizon / np.maximum(sums[4], 1.0) / _SPREAD**2
-    share = (products + 0.5 * prior) / np.where(differs, squares + prior, 1.0)
-    return np.where(differs, np.clip(share, 0.0, 1.0), 0.5), by_start
+    chosen = better_line(sums)
+    return best_share(sums[:, chosen], late.windows.horizon), chosen == 1
 
 
 def _begin(preset: Any, train: WindowDataset, early: WindowDataset, net: keras.Model) -> None:
