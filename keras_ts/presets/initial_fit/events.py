@@ -19,7 +19,9 @@ The test for dates also finds events that move, such as the last Monday of May, 
 of each month, counted from its first day and from its last. In most years the last Monday is also
 the fourth, so the event that explains more is subtracted first. If the same dates of each year
 explain errors better, as in a week that is shut, the dates become the events. The test is repeated
-for the days around events, and for the days on which dates that fall on a weekend are observed.
+for the days around events, and for the days on which dates that fall on a weekend are observed. A
+date may be no event on a weekend, where the latest may have been: so the same test is also made of
+dates from Monday to Friday alone.
 """
 
 from collections.abc import Sequence
@@ -41,6 +43,7 @@ from keras_ts.windows.arithmetic.events import (
     observed,
     returning,
     returning_by_step,
+    working_dates,
 )
 from keras_ts.windows.arithmetic.regression import RidgeSums
 from keras_ts.windows.arithmetic.scale import moments
@@ -274,7 +277,8 @@ class Moving:
     def __init__(self, clock: Array, errors: Errors) -> None:
         self._days, self._errors = clock.astype("datetime64[D]"), errors
         self._moment = clock[0] - self._days[0]
-        self._sides = [nth_weekdays(self._days, side) for side in (0, 1)]
+        self._tried = [nth_weekdays(self._days, side) for side in (0, 1)]
+        self._tried.append(working_dates(self._days))
         self._found: dict[MovingEvent, Array] = {}
 
     def find(self, dates: Array | None = None, rival: IntArray | None = None) -> None:
@@ -285,7 +289,7 @@ class Moving:
             errors, taken = self._errors.at_date, np.zeros(len(self._days), bool)
             others = errors if rival is None else errors - self._errors.returning(rival)[rival]
             candidates, effects_off = [], np.zeros_like(errors)
-            for numbers, events in (numbered(self._days, near), *self._sides):
+            for numbers, events in (numbered(self._days, near), *self._tried):
                 effects = self._errors.returning(numbers, among=_WEEKDAYS)
                 for number in np.flatnonzero(effects.any(axis=(1, 2))):
                     here, event = np.flatnonzero(numbers == number), events[number]

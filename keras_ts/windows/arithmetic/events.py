@@ -5,8 +5,8 @@ as outliers. Unlike outliers, these errors recur on the same day.
 
 A moving event is a day of the week among some dates: "the last Monday of May" is the Monday among
 May 25 to 31, and the day after that Monday is the Tuesday among May 26 to June 1. A July 4 on a
-Sunday is observed on Monday, July 5. The cycles "week" and "year" of a calendar show weekday and
-date.
+Sunday may pass unnoticed, and is observed on Monday, July 5: so a date from Monday to Friday is an
+event of its own. The cycles "week" and "year" of a calendar show weekday and date.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,6 +31,7 @@ _DAYS = np.arange("2023-01-01", "2025-01-01", dtype="datetime64[D]")
 _WEEKS = 5
 # The neighbours of an event: days after it, negative before it.
 _NEAR = (1, -1, 2, -2, 3, -3, 4)
+_WORKING = (0, 1, 2, 3, 4)  # Monday to Friday
 # A date on a weekend, and the days on which it is then observed: (days after it, day of the week).
 _OBSERVED = ((0, 5), (0, 6), (1, 0), (2, 0), (-1, 4))
 
@@ -120,14 +121,14 @@ def medians(phases: IntArray, errors: Array) -> Array:
 
 @dataclass(frozen=True)
 class MovingEvent:
-    """A day of the week among some days of the year."""
+    """A day of the week, or one of several, among some days of the year."""
 
-    weekday: int  # 0 is Monday.
+    weekdays: tuple[int, ...]  # 0 is Monday.
     codes: tuple[int, ...]  # The days of the year, by their places in ``_DAYS``.
 
     def among(self, days: Array) -> BoolArray:
         """Return True for each of ``days`` on which the event falls."""
-        return (weekday(days) == self.weekday) & np.isin(_code(days), self.codes)
+        return np.isin(weekday(days), self.weekdays) & np.isin(_code(days), self.codes)
 
     @property
     def moves(self) -> bool:
@@ -136,10 +137,13 @@ class MovingEvent:
         return len(self.codes) > 2
 
     def neighbours(self) -> Iterator["MovingEvent"]:
-        """Yield the events on the days before and after this one."""
+        """Yield the events on the days before and after this one, and those of a date observed."""
         for away in _NEAR:
             codes = np.flatnonzero(np.isin(_code(_DAYS - away), self.codes))
-            yield MovingEvent((self.weekday + away) % 7, tuple(codes.tolist()))
+            weekdays = tuple((day + away) % 7 for day in self.weekdays)
+            yield MovingEvent(weekdays, tuple(codes.tolist()))
+        if self.weekdays == _WORKING and not self.moves:
+            yield from observed(_DAYS[[self.codes[-1]]])
 
     def points(self, moment: np.timedelta64) -> tuple[Array, Array]:
         """Return the event's points in the cycles "year" and "week" at a time of day."""
@@ -147,25 +151,28 @@ class MovingEvent:
         # January 1st is one point in every year.
         year = year[np.unique(year.round(6), axis=0, return_index=True)[1]]
         # NumPy's day 4 was a Monday.
-        week = waves(["week"], np.array([4 + self.weekday], "datetime64[D]") + moment, None)
-        return year, np.repeat(week, len(year), axis=0)
+        days = np.array([4 + day for day in self.weekdays], "datetime64[D]")
+        week = waves(["week"], days + moment, None)
+        return np.tile(year, (len(week), 1)), np.repeat(week, len(year), axis=0)
 
     @property
     def name(self) -> str:
         """The event in words."""
+        first, last = WEEKDAYS[self.weekdays[0]], WEEKDAYS[self.weekdays[-1]]
         if not self.moves:
-            return f"{date_names(_DAYS[[self.codes[-1]]])[0]} on a {WEEKDAYS[self.weekday]}"
+            on = f" on a {first}" if first == last else f", {first} to {last}"
+            return date_names(_DAYS[[self.codes[-1]]])[0] + on
         for away in (0, *_NEAR):
             for side in (0, 1):
                 week = int(_week(_DAYS[list(self.codes)] - away, side)[0])
                 if _codes_of(week, side, away) == self.codes:
                     month, place = divmod(week, _WEEKS)
-                    anchor = WEEKDAYS[(self.weekday - away) % 7]
+                    anchor = WEEKDAYS[(self.weekdays[0] - away) % 7]
                     name = f"the {_COUNTED[side][place]} {anchor} of {_MONTHS[month]}"
                     if not away:
                         return name
                     relation = "after" if away > 0 else "before"
-                    return f"the {WEEKDAYS[self.weekday]} {relation} {name}"
+                    return f"the {first} {relation} {name}"
         raise AssertionError(self)
 
 
@@ -179,7 +186,9 @@ def nth_weekdays(days: Array, side: int) -> tuple[IntArray, list[MovingEvent | N
     # Places count from the first day of a month (side 0) or the last (1); a fifth has no event.
     known, numbers = np.unique(_week(days, side) * 7 + weekday(days), return_inverse=True)
     return numbers, [
-        None if week % _WEEKS == _WEEKS - 1 else MovingEvent(int(day), _codes_of(int(week), side))
+        None
+        if week % _WEEKS == _WEEKS - 1
+        else MovingEvent((int(day),), _codes_of(int(week), side))
         for week, day in zip(*np.divmod(known, 7), strict=True)
     ]
 
@@ -195,19 +204,33 @@ def numbered(
     return numbers, [events[number] if number < len(events) else None for number in known]
 
 
+def working_dates(days: Array) -> tuple[IntArray, list[MovingEvent | None]]:
+    """Number days by their dates, if they are from Monday to Friday; the others share a number."""
+    numbers = np.where(np.isin(weekday(days), _WORKING), _numbered_date(days), -1)
+    known, numbers = np.unique(numbers, return_inverse=True)
+    return numbers, [
+        None if date < 0 else MovingEvent(_WORKING, _codes_of_date(int(date))) for date in known
+    ]
+
+
 def observed(dates: Array) -> Iterator[MovingEvent]:
     """Yield each date on a day of the weekend, and the days on which it is then observed."""
-    for date in zip(*_date(dates), strict=True):
-        codes = np.flatnonzero((np.transpose(_date(_DAYS)) == date).all(axis=1))
+    for date in _numbered_date(dates).tolist():
         for later, day in _OBSERVED:
-            moved = np.flatnonzero(np.isin(_code(_DAYS - later), codes))
-            yield MovingEvent(day, tuple(moved.tolist()))
+            moved = np.flatnonzero(np.isin(_code(_DAYS - later), _codes_of_date(date)))
+            yield MovingEvent((day,), tuple(moved.tolist()))
 
 
 @cache
 def _codes_of(week: int, side: int, away: int = 0) -> tuple[int, ...]:
     """Return the codes of the days ``away`` days after those of a week, given its number."""
     return tuple(np.flatnonzero(_week(_DAYS - away, side) == week).tolist())
+
+
+@cache
+def _codes_of_date(date: int) -> tuple[int, ...]:
+    """Return the codes of a date, given its number."""
+    return tuple(np.flatnonzero(_numbered_date(_DAYS) == date).tolist())
 
 
 def _code(days: Array) -> IntArray:
@@ -230,3 +253,9 @@ def _date(days: Array) -> tuple[IntArray, IntArray]:
     """Return the month of the year and the day of the month, both from 0."""
     month, day = month_of(days.astype("datetime64[D]"))
     return month.astype(np.int64) % 12, day
+
+
+def _numbered_date(days: Array) -> IntArray:
+    """Number dates, 31 a month."""
+    month, day = _date(days)
+    return month * 31 + day

@@ -19,6 +19,7 @@ from keras_ts.windows.arithmetic.events import (
     observed,
     returning,
     returning_by_step,
+    working_dates,
 )
 
 
@@ -234,14 +235,15 @@ def test_an_event_is_on_the_days_of_its_name(side, month, weekday, place, name):
     assert DAYS[event.among(DAYS)].tolist() == np.array(by_pages(month, weekday, place)).tolist()
     later = {near.name: near for near in event.neighbours()}
     # A day, two and three on either side, and the fourth after it.
-    assert [(near.weekday - weekday) % 7 for near in later.values()] == [1, 6, 2, 5, 3, 4, 4]
+    assert [(near.weekdays[0] - weekday) % 7 for near in later.values()] == [1, 6, 2, 5, 3, 4, 4]
     after = f"the {calendar.day_name[(weekday + 1) % 7]} after {name}"
     np.testing.assert_array_equal(DAYS[later[after].among(DAYS)], DAYS[event.among(DAYS)] + 1)
 
 
 @pytest.mark.parametrize("moment", [np.timedelta64(0, "h"), NOON])
 def test_its_points_are_those_of_the_calendar_on_its_days_alone(moment):
-    for event in (nth(0, 1, 0, 0), nth(1, 2, 6, -1), next(iter(observed(DAYS[[0]])))):
+    whole = working_dates(DAYS)[1][1]
+    for event in (nth(0, 1, 0, 0), nth(1, 2, 6, -1), next(iter(observed(DAYS[[0]]))), whole):
         year, week = event.points(moment)
         at = waves(["week", "year"], DAYS + moment, None)
         gaps = np.abs(at[:, None] - np.concatenate([week, year], axis=1)).max(axis=2)
@@ -250,13 +252,15 @@ def test_its_points_are_those_of_the_calendar_on_its_days_alone(moment):
 
 
 def test_a_day_has_one_number_and_fifth_weekdays_are_no_events():
-    for side in (0, 1):
-        numbers, events = nth_weekdays(DAYS, side)
-        assert events.count(None) == 12 * 7
+    for tried in (nth_weekdays(DAYS, 0), nth_weekdays(DAYS, 1), working_dates(DAYS)):
+        numbers, events = tried
+        assert events.count(None) in (12 * 7, 1)
         for number, event in enumerate(events):
             here = numbers == number
             if event is not None:
                 np.testing.assert_array_equal(event.among(DAYS), here)
+            elif len(events) == 367:  # dates
+                np.testing.assert_array_equal(~np.is_busday(DAYS), here)
             else:
                 assert here.sum() < 32
 
@@ -279,4 +283,10 @@ def test_dates_have_names():
     assert date_names(np.array(["2024-02-29", "2024-07-04"], "datetime64[D]")) == [
         "February 29", "July 4",
     ]  # fmt: skip
-    assert MovingEvent(0, (0, 365)).name == "January 1 on a Monday"
+    assert MovingEvent((0,), (0, 365)).name == "January 1 on a Monday"
+    whole = MovingEvent((0, 1, 2, 3, 4), (358, 724))
+    assert whole.name == "December 25, Monday to Friday"
+    beside = [near.name for near in whole.neighbours()]
+    assert beside[:3] == ["December 26, Tuesday to Saturday", "December 24, Sunday to Thursday",
+                          "December 27, Wednesday to Sunday"]  # fmt: skip
+    assert beside[7:9] == ["December 25 on a Saturday", "December 25 on a Sunday"]
