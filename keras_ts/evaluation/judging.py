@@ -339,6 +339,6 @@ def season_note(
         rows = season_by_frequency(judged.panel, judged.geometry.horizon)[0]
         if rows > 1:
             yield (
-                f"No baseline here has a season. The timestamps suggest one of {rows} rows: pass "
-                f"period={rows}, or period=1 if there is none."
+                f"No baseline here has a season. The timestamps suggest one of {rows} rows: judge "
+                f"with period={rows}, or period=1 if there is none."
             )

@@ -17,6 +17,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import whole_precision
 from keras_ts._models import build_optimizer
 from keras_ts._progress import FitLine
+from keras_ts._typing import FitArguments
 from keras_ts.interface import Interface
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.parts import fit_level, fit_linear, fit_spread
@@ -62,6 +63,9 @@ def trained(
     """Return a net that is built for a training part, compiled, and trained by the recipe."""
     model, recipe = preset.build(train, core=core), preset.recipe
     if preset.cell == "linear":
+        # Keras would refuse a misspelt argument; here nothing else reads them.
+        if unknown := sorted(fit_arguments.keys() - FitArguments.__annotations__.keys()):
+            raise TypeError(f"fit has no argument {', '.join(unknown)}. Leave it out.")
         recipe.compile(model)
         return model
     steps = fit_arguments.pop("steps_per_epoch", None) or recipe.steps_for(len(train))
@@ -177,11 +181,15 @@ def fitted(
     if count == 1:
         return trained(preset, train, core, rehearsal, **fit_arguments)
     if preset.cell == "linear" or isinstance(core, keras.layers.Layer):
-        cause = "core, which is one layer" if core is not None else "cell='linear' has no seed"
+        cause = "cell='linear' has no seed. Leave members out."
+        if core is not None:
+            cause = (
+                "core, which is one layer. Leave members out, or pass a function, such as "
+                "core=lambda: keras.layers.GRU(32)."
+            )
         raise ValueError(
             f"members={count} trains as many nets, each from its own seed. Here all would be the "
-            f"same net: {cause}. Leave members out, or pass a function, such as "
-            "core=lambda: keras.layers.GRU(32)."
+            f"same net: {cause}"
         )
     callbacks = fit_arguments.pop("callbacks", None)
     if isinstance(callbacks, keras.callbacks.CallbackList):

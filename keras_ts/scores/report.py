@@ -17,6 +17,8 @@ from keras_ts.windows.reading.clock import as_written
 
 # ``one_decimal`` writes numbers from here on with a power of ten.
 _HUGE = 1e6
+# A percentage nearer to 0 is rounding.
+_NOTHING = 1e-4
 # A table of more than twice this many rows prints this many from each end.
 _SHOWN = 15
 
@@ -233,7 +235,9 @@ def percent(share: float | None) -> str:
     """Return a share in per cent, and ``-`` if it is None or not finite."""
     if share is None or not np.isfinite(share):
         return "-"
-    return f"{one_decimal(100 * share)} %"
+    # The end of an interval may be so near 0 that only more digits show its side.
+    near = _NOTHING < abs(100 * share) < 0.05
+    return f"{100 * share:.1g} %" if near else f"{one_decimal(100 * share)} %"
 
 
 def one_decimal(value: float) -> str:

@@ -26,6 +26,9 @@ _MOST_INPUTS, _FEWEST_FOR_EACH_INPUT, _LEAST_SHARE = 256, 10, 10
 # In standard deviations of a window: if a target lies farther than this from the window's mean, the
 # window is left out, since it would decide the line.
 _FARTHEST = 100.0
+# The scale at which a constant window is forecast: as one that hardly varies, so that columns known
+# ahead act on its level.
+_OF_CONSTANT = 1e-30
 # The most numbers of the inputs that are computed at once.
 _NUMBERS = 1 << 22
 
@@ -99,12 +102,10 @@ class DirectRidge:
     def predict(self, validation: WindowBlocks, block: Block) -> Array:
         """Return forecasts ``(windows, steps, targets)``, NaN where a target lacks inputs."""
         forecast = np.empty(block.actual.shape)
-        for places, target, rows in self._rows(validation, block):
+        for places, target, rows in self._rows(validation, block, of_constant=_OF_CONSTANT):
             y = self.lines[target].at(rows.window, rows.ahead)
             complete = finite(block.past[places, :, target])[:, None]
-            forecast[places, :, target] = np.where(
-                complete, rows.location + np.where(rows.scale > 0, rows.scale * y, 0.0), np.nan
-            )
+            forecast[places, :, target] = np.where(complete, rows.location + rows.scale * y, np.nan)
         return forecast
 
     def _errors(self, held_out: WindowBlocks) -> Array:
@@ -131,8 +132,13 @@ class DirectRidge:
         # An indicator that is 1 in only a few windows would fit their noise.
         return np.logical_or.reduce(absent >= _FEWEST_FOR_EACH_INPUT, axis=0)
 
-    def _rows(self, source: WindowBlocks, block: Block) -> Iterator[tuple[slice, int, _Rows]]:
-        """Yield, for some windows and one target, their places, its number, and the inputs."""
+    def _rows(
+        self, source: WindowBlocks, block: Block, of_constant: float = 0.0
+    ) -> Iterator[tuple[slice, int, _Rows]]:
+        """Yield, for some windows and one target, their places, its number, and the inputs.
+
+        A constant window gets the scale ``of_constant``.
+        """
         inputs = Inputs.of(block.inputs)
         count, steps, _ = block.actual.shape
         past = _past(source, block)
@@ -155,6 +161,7 @@ class DirectRidge:
                 latest = [values[:, -self.lags :] for values, *_ in others]
                 of_step = ahead
                 if self.scaled:
+                    scale = np.where(scale > 0, scale, of_constant)
                     level = np.divide(location, scale, out=np.zeros_like(scale), where=scale > 0)
                     of_step = np.concatenate([ahead, ahead * level[..., None]], axis=2)
                 window = np.concatenate([target_window, *latest, constant[places], missing], axis=1)

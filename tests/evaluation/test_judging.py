@@ -220,7 +220,7 @@ def test_a_season_that_timestamps_suggest_is_named_unless_somebody_decided():
     table = pd.DataFrame({"hour": hours, "load": course_series(300)})
     windows = WindowedSeries(30, 3, target_columns="load", time_column="hour")
     parts = windows.split(table, at=-60)
-    note = "suggest one of 24 rows: pass period=24, or period=1 if there is none."
+    note = "suggest one of 24 rows: judge with period=24, or period=1 if there is none."
     assert note in str(compare(None, *parts))
     preset = from_preset("gru_32x2", units=(2,))
     settings = {"epochs": 1, "verbose": 0, "test_size": 9}

@@ -145,7 +145,8 @@ def test_all_tables_of_reports_print():
 
 def test_numbers():
     assert [number(value) for value in (12.34567, np.nan)] == ["12.35", "-"]
-    assert [percent(value) for value in (0.1234, -1e-5)] == ["12.3 %", "0.0 %"]
+    assert [percent(value) for value in (0.1234, -1e-7)] == ["12.3 %", "0.0 %"]
+    assert [percent(value) for value in (-4e-4, 6e-4)] == ["-0.04 %", "0.1 %"]
     assert [percent(value) for value in (-9e3, -1e100)] == ["-900000.0 %", "-1e+102 %"]
     assert [percent(value) for value in (np.nan, -np.inf)] == ["-", "-"]
     assert interval(0.1, 0.2, "") == "10.0 % to 20.0 %"

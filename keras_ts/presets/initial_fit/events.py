@@ -38,6 +38,7 @@ from keras_ts.windows.arithmetic.events import (
     MovingEvent,
     date_names,
     medians,
+    noise_by_day,
     nth_weekdays,
     numbered,
     observed,
@@ -87,7 +88,12 @@ def fit_events(
         if cycle == "year" or (units is not None and not isinstance(cycle, Holiday))
     }
     center = np.median(at_date, axis=0)
-    left = Errors(at_date - center, date, errors - center if units is None else None)
+    left = Errors(
+        at_date - center,
+        date,
+        errors - center if units is None else None,
+        None if clock is None else noise_by_day(clock.astype("datetime64[D]"), at_date - center),
+    )
     moving = None if layer.moving is None or clock is None else Moving(clock, left)
     size_of: dict[str, float] = {}
     # Cycles with fewer phases come first; the others get the errors that these leave.
@@ -227,10 +233,15 @@ class Errors:
     at_date: Array
     date: IntArray  # of each of ``of_rows``
     of_rows: Array | None
+    noise: Array | None = None  # by date, if there is a clock
 
     def returning(self, numbers: IntArray, by_step: bool = True, among: int = 0) -> Array:
         """Return the effects of the events among numbered dates, ``(numbers, steps, targets)``."""
         effects = _effects(numbers, self.at_date, by_step, among)
+        if by_step and self.noise is not None and effects.any():
+            # Saturdays or summers may be wilder than other days: an event stands out there, too.
+            beside = _effects(numbers, self.at_date / self.noise, by_step, among)
+            effects[~beside.any(axis=(1, 2))] = 0.0
         if self.of_rows is not None:
             effects = _shared(effects, numbers[self.date], self.of_rows)
         return effects

@@ -27,6 +27,8 @@ _COUNTED = (("first", "second", "third", "fourth"),
             ("last", "second to last", "third to last", "fourth to last"))  # fmt: skip
 # The days of a common year and of a leap year; a day's place among them is its code.
 _DAYS = np.arange("2023-01-01", "2025-01-01", dtype="datetime64[D]")
+# Days are wild if their errors have more than so many times the usual size.
+_WILD = 1.5
 # Weeks of a month, by sevens from its first day or its last; the fifth has at most three days.
 _WEEKS = 5
 # The neighbours of an event: days after it, negative before it.
@@ -117,6 +119,26 @@ def medians(phases: IntArray, errors: Array) -> Array:
     low, high = by_size[begins + (counts - 1) // 2], by_size[begins + counts // 2]
     nearer = np.where(np.abs(low) < np.abs(high), low, high)
     return np.where((low * high > 0) & (counts > 1), nearer, 0.0)
+
+
+def noise_by_day(days: Array, errors: Array) -> Array:
+    """Return how many times the usual size errors have on wild weekdays or in wild seasons, else 1.
+
+    Errors are ``(days, steps, targets)``, and the result ``(days, 1, targets)``. Medians, since
+    events are not to count.
+    """
+    sizes, noise = np.median(np.abs(errors), axis=1), np.ones((len(days), errors.shape[2]))
+    on, month = weekday(days), _date(days)[0]
+    groups = [on == day for day in range(7)], [(month - m + 1) % 12 < 3 for m in range(12)]
+    for number, alike in enumerate(groups):
+        of_day = (on, month)[number]
+        left = sizes / noise
+        usual = np.median(left, axis=0)
+        for group, here in enumerate(alike):
+            if here.any():
+                times = np.median(left[here], axis=0) / np.where(usual > 0, usual, np.inf)
+                noise[of_day == group] *= np.where(times > _WILD, times, 1.0)
+    return noise[:, None]
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,21 @@ def test_a_date_of_working_days_is_found_though_the_latest_was_on_a_sunday():
     assert (told[pd.Timestamp("2016-12-25")] < 70).all()
 
 
+@pytest.mark.parametrize("wild", ["Saturdays", "summers"])
+def test_days_that_are_wilder_than_others_are_no_events(wild):
+    days = pd.date_range("2019-04-17", periods=1461)
+    times = np.where(days.day_of_week == 5, 5, 1)
+    if wild == "summers":
+        times = np.exp(1.2 * np.sin(2 * np.pi * days.day_of_year / 365.25))
+    for seed in range(3):
+        noise = np.random.default_rng(100 + seed).normal(size=len(days))
+        table = pd.DataFrame({"day": days, "sold": 100 + times * noise})
+        assert built(table)[1].names == ()
+    # One that stands out among them is found.
+    table["sold"] += 60.0 * ((days.month == 7) & (days.day == 4))
+    assert "July 4" in built(table)[1].names
+
+
 @pytest.mark.parametrize("frequency", ["D", "B"])
 def test_where_nothing_moves_nothing_is_found(frequency):
     """At most one of twenty series has an event by chance."""

@@ -69,6 +69,10 @@ CASES = {
     "panel": ([one[:, 0] for one in PANEL], {"horizon": 4, "stride": 2}),
     "panel of targets": (PANEL, {"target_columns": (1, 0), "future_columns": (2,)}),
     "short": ([one[:40, 0] for one in PANEL], {"min_inputs": 2, "missing": "mask_targets"}),
+    "a constant series": (
+        [*PANEL[:2], np.where([True, True, False, True], 20.0, PANEL[2])],
+        {"target_columns": 0, "future_columns": (2,)},
+    ),
     "panel with holes": (
         [with_holes(one) for one in PANEL],
         {"target_columns": 0, "future_columns": (2,), "static_columns": (3,), "calendar": (7,),
@@ -232,6 +236,11 @@ def frozen(train):
 def test_misuse(call, says):
     with pytest.raises(ValueError, match=says):
         call(WindowedSeries(4).build(rows(60)[:, 0]))
+
+
+def test_arguments_that_fit_does_not_have_are_refused():
+    with pytest.raises(TypeError, match="fit has no argument epochz, folds"):
+        LINEAR.fit(WindowedSeries(4).build(rows(60)[:, 0]), epochz=7, folds=2, verbose=0)
 
 
 @pytest.mark.parametrize(

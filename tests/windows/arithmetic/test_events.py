@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.cycles import waves
+from keras_ts.windows.arithmetic.cycles import waves, weekday
 from keras_ts.windows.arithmetic.events import (
     MovingEvent,
     _by_chance,
     date_names,
     medians,
+    noise_by_day,
     nth_weekdays,
     numbered,
     observed,
@@ -290,3 +291,26 @@ def test_dates_have_names():
     assert beside[:3] == ["December 26, Tuesday to Saturday", "December 24, Sunday to Thursday",
                           "December 27, Wednesday to Sunday"]  # fmt: skip
     assert beside[7:9] == ["December 25 on a Saturday", "December 25 on a Sunday"]
+
+
+def test_noise_is_that_of_wild_weekdays_and_seasons():
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(len(DAYS), 2, 2))
+    np.testing.assert_array_equal(noise_by_day(DAYS, errors), np.ones((len(DAYS), 1, 2)))
+    np.testing.assert_array_equal(noise_by_day(DAYS, errors * 0), np.ones((len(DAYS), 1, 2)))
+    saturday = weekday(DAYS) == 5
+    errors[saturday, :, 0] *= 4
+    errors[saturday, :, 0] += 1000 * (rng.random(saturday.sum()) < 0.1)[:, None]  # events
+    noise = noise_by_day(DAYS, errors)
+    np.testing.assert_allclose(noise[saturday, 0, 0], 4, rtol=0.3)
+    np.testing.assert_array_equal(noise[~saturday], 1)
+    np.testing.assert_array_equal(noise[..., 1], 1)
+    month = DAYS.astype("datetime64[M]").astype(int) % 12
+    summer = np.isin(month, [5, 6, 7])
+    errors[summer] *= 3
+    again = noise_by_day(DAYS, errors)
+    assert (again[summer, 0] / noise[summer, 0]).min() > 1.5
+    assert (again[month == 6, 0] / noise[month == 6, 0]).min() > 2
+    np.testing.assert_array_equal(
+        again[DAYS.astype("datetime64[M]").astype(int) % 12 == 0, 0, 1], 1
+    )
