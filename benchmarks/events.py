@@ -58,7 +58,7 @@ def found(table, preset, **columns):
 
 def told(names, some):
     """Return how many of some events are among those found."""
-    dates = {name.split(",")[0] for name in names}  # Some are from Monday to Friday alone.
+    dates = {name.split(" from ")[0] for name in names}  # Some are from Monday to Friday alone.
     return f"{len(dates.intersection(some))} of {len(some)}"
 
 

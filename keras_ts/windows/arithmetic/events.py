@@ -129,15 +129,14 @@ def noise_by_day(days: Array, errors: Array) -> Array:
     """
     sizes, noise = np.median(np.abs(errors), axis=1), np.ones((len(days), errors.shape[2]))
     on, month = weekday(days), _date(days)[0]
-    groups = [on == day for day in range(7)], [(month - m + 1) % 12 < 3 for m in range(12)]
-    for number, alike in enumerate(groups):
-        of_day = (on, month)[number]
+    season = (month[:, None] - np.arange(12) + 1) % 12 < 3  # a month and those beside it
+    for of_day, alike in ((on, on[:, None] == np.arange(7)), (month, season)):
         left = sizes / noise
         usual = np.median(left, axis=0)
-        for group, here in enumerate(alike):
-            if here.any():
-                times = np.median(left[here], axis=0) / np.where(usual > 0, usual, np.inf)
-                noise[of_day == group] *= np.where(times > _WILD, times, 1.0)
+        for group in np.unique(of_day):
+            of_group = np.median(left[alike[:, group]], axis=0)
+            times = of_group / np.where(usual > 0, usual, np.inf)
+            noise[of_day == group] *= np.where(times > _WILD, times, 1.0)
     return noise[:, None]
 
 
@@ -182,7 +181,7 @@ class MovingEvent:
         """The event in words."""
         first, last = WEEKDAYS[self.weekdays[0]], WEEKDAYS[self.weekdays[-1]]
         if not self.moves:
-            on = f" on a {first}" if first == last else f", {first} to {last}"
+            on = f" on a {first}" if first == last else f" from {first} to {last}"
             return date_names(_DAYS[[self.codes[-1]]])[0] + on
         for away in (0, *_NEAR):
             for side in (0, 1):

@@ -116,7 +116,7 @@ def test_a_date_of_working_days_is_found_though_the_latest_was_on_a_sunday():
     days = pd.date_range("2008-06-01", "2018-01-10")
     table = shop(days, [(days.month == 12) & (days.day == 25) & (days.day_of_week < 5)])
     model, layer = built(table[days < "2017-03-01"])  # The latest was on Sunday, December 25, 2016.
-    assert layer.names == ("December 25, Monday to Friday",)
+    assert layer.names == ("December 25 from Monday to Friday",)
     dataset = windows(batch_size=1024).build(table)
     told = dataset.align(untraced(model).predict(dataset, verbose=0))
     told = pd.Series(told["prediction"], pd.Index(told["target"]))
