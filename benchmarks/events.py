@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from keras_ts import from_preset
+from keras_ts._keras_private import layers_within
 from keras_ts.layers import CalendarEvents
 
 PLACES = {0: "first", 1: "second", 2: "third", 3: "fourth", -1: "last", -2: "second to last"}
@@ -48,11 +49,7 @@ def found(table, preset, **columns):
     """Return the names of the events that a preset finds before any training."""
     settings = {"target_columns": "value", "time_column": "day", "calendar": ["week", "year"]}
     windows = preset.windows_for(table, 7, **settings, **columns)
-    [layer] = [
-        layer
-        for layer in preset.build(windows.build(table)).layers
-        if isinstance(layer, CalendarEvents)
-    ]
+    [layer] = layers_within(preset.build(windows.build(table)), CalendarEvents)
     return layer.names
 
 

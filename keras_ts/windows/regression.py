@@ -135,10 +135,8 @@ class DirectRidge:
     def _rows(
         self, source: WindowBlocks, block: Block, of_constant: float = 0.0
     ) -> Iterator[tuple[slice, int, _Rows]]:
-        """Yield, for some windows and one target, their places, its number, and the inputs.
-
-        A constant window gets the scale ``of_constant``.
-        """
+        """Yield, for some windows and one target, their places, its number, and the inputs."""
+        # ``of_constant`` is the scale of a constant window.
         inputs = Inputs.of(block.inputs)
         count, steps, _ = block.actual.shape
         past = _past(source, block)

@@ -168,6 +168,20 @@ def closed(years, promoted):
     return pd.DataFrame({"day": days, "units": units, "promotion": promotion})
 
 
+def test_a_target_without_an_error_has_no_say(monkeypatch):
+    """The untrained net errs less on the one target that anything can be said of."""
+    table = closed(3, False).assign(flat=0.1)
+    settings = {"window": 14, "horizon": 2, "time_column": "day", "calendar": ["week", "year"]}
+    columns = {"target_columns": ["units", "flat"]}
+    train = WindowedSeries(**settings, **columns, batch_size=64).build(
+        table.drop(columns="promotion")
+    )
+    net = preset().build(train)
+    net.compile("adam", "mse")
+    monkeypatch.setattr(gate, "_train", lambda *_: None)
+    assert gate._share(preset(), train, net, 1, 1, None)[1]
+
+
 @pytest.mark.parametrize("promoted", [False, True])
 def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promoted, tmp_path):
     table = closed(4, promoted)

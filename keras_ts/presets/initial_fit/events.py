@@ -88,12 +88,9 @@ def fit_events(
         if cycle == "year" or (units is not None and not isinstance(cycle, Holiday))
     }
     center = np.median(at_date, axis=0)
-    left = Errors(
-        at_date - center,
-        date,
-        errors - center if units is None else None,
-        None if clock is None else noise_by_day(clock.astype("datetime64[D]"), at_date - center),
-    )
+    at_date = at_date - center
+    noise = None if clock is None else noise_by_day(clock.astype("datetime64[D]"), at_date)
+    left = Errors(at_date, date, errors - center if units is None else None, noise)
     moving = None if layer.moving is None or clock is None else Moving(clock, left)
     size_of: dict[str, float] = {}
     # Cycles with fewer phases come first; the others get the errors that these leave.

@@ -16,7 +16,14 @@ from functools import cache
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import WEEKS, month_of, waves, weekday, year_of
+from keras_ts.windows.arithmetic.cycles import (
+    WEEKS,
+    dates_of_2024,
+    month_of,
+    waves,
+    weekday,
+    year_of,
+)
 
 # The largest expected number of false events in a cycle.
 _BY_CHANCE = 0.05
@@ -122,11 +129,9 @@ def medians(phases: IntArray, errors: Array) -> Array:
 
 
 def noise_by_day(days: Array, errors: Array) -> Array:
-    """Return how many times the usual size errors have on wild weekdays or in wild seasons, else 1.
-
-    Errors are ``(days, steps, targets)``, and the result ``(days, 1, targets)``. Medians, since
-    events are not to count.
-    """
+    """Return how many times the usual size errors have on wild weekdays and seasons, else 1."""
+    # Errors are ``(days, steps, targets)``, and the result ``(days, 1, targets)``. Medians, since
+    # events are not to count.
     sizes, noise = np.median(np.abs(errors), axis=1), np.ones((len(days), errors.shape[2]))
     on, month = weekday(days), _date(days)[0]
     season = (month[:, None] - np.arange(12) + 1) % 12 < 3  # a month and those beside it
@@ -227,16 +232,16 @@ def numbered(
 
 def working_dates(days: Array) -> tuple[IntArray, list[MovingEvent | None]]:
     """Number days by their dates, if they are from Monday to Friday; the others share a number."""
-    numbers = np.where(np.isin(weekday(days), _WORKING), _numbered_date(days), -1)
-    known, numbers = np.unique(numbers, return_inverse=True)
+    dates = np.where(np.isin(weekday(days), _WORKING), dates_of_2024(days), np.datetime64("NaT"))
+    known, numbers = np.unique(dates, return_inverse=True)
     return numbers, [
-        None if date < 0 else MovingEvent(_WORKING, _codes_of_date(int(date))) for date in known
+        None if np.isnat(date) else MovingEvent(_WORKING, _codes_of_date(date)) for date in known
     ]
 
 
 def observed(dates: Array) -> Iterator[MovingEvent]:
     """Yield each date on a day of the weekend, and the days on which it is then observed."""
-    for date in _numbered_date(dates).tolist():
+    for date in dates_of_2024(dates.astype("datetime64[D]")):
         for later, day in _OBSERVED:
             moved = np.flatnonzero(np.isin(_code(_DAYS - later), _codes_of_date(date)))
             yield MovingEvent((day,), tuple(moved.tolist()))
@@ -249,9 +254,9 @@ def _codes_of(week: int, side: int, away: int = 0) -> tuple[int, ...]:
 
 
 @cache
-def _codes_of_date(date: int) -> tuple[int, ...]:
-    """Return the codes of a date, given its number."""
-    return tuple(np.flatnonzero(_numbered_date(_DAYS) == date).tolist())
+def _codes_of_date(date: np.datetime64) -> tuple[int, ...]:
+    """Return the codes of a date of 2024."""
+    return tuple(np.flatnonzero(dates_of_2024(_DAYS) == date).tolist())
 
 
 def _code(days: Array) -> IntArray:
@@ -274,9 +279,3 @@ def _date(days: Array) -> tuple[IntArray, IntArray]:
     """Return the month of the year and the day of the month, both from 0."""
     month, day = month_of(days.astype("datetime64[D]"))
     return month.astype(np.int64) % 12, day
-
-
-def _numbered_date(days: Array) -> IntArray:
-    """Number dates, 31 a month."""
-    month, day = _date(days)
-    return month * 31 + day

@@ -17,11 +17,9 @@ _TINY = np.finfo("float64").tiny
 
 
 def error_sums(by_net: Array, by_lines: Array, actual: Array, weights: Array | None) -> Array:
-    """Return sums over windows, ``(5, lines, steps, targets)``, to be added up over blocks.
-
-    They are those of the net's difference from a line times the line's error, of both squared, of
-    the weights, and of the windows that count. Forecasts are ``(windows, steps, targets)``.
-    """
+    """Return sums over windows, ``(5, lines, steps, targets)``, to be added up over blocks."""
+    # They are those of the net's difference from a line times the line's error, of both squared, of
+    # the weights, and of the windows that count. Forecasts are ``(windows, steps, targets)``.
     differences, errors = by_net - by_lines, actual - by_lines
     errors[np.abs(errors) <= _ROUNDING * np.abs(actual)] = 0.0
     # Where one of the forecasts is missing, none counts.
