@@ -1,7 +1,6 @@
 """Executes the examples in docs and docstrings, as part of the tests."""
 
 import gc
-import importlib.util
 import os
 import sys
 import tempfile
@@ -71,8 +70,6 @@ _docstrings = Sybil(
     parsers=[DocTestParser()],
     # Until Python 3.13, "**" stands for one folder.
     patterns=["keras_ts/*.py", "keras_ts/*/*.py", "keras_ts/*/*/*.py"],
-    # Its examples run where MLflow is installed, as by nox -s clients.
-    excludes=[] if importlib.util.find_spec("mlflow") else ["keras_ts/tracking.py"],
     document_types={".py": PythonDocStringDocument},
     teardown=_close_figures,
 )

@@ -60,9 +60,8 @@ CLIENTS = {
         ],
     ),
     "mlflow": (
-        # Its own server is asked by FastAPI's client, and models cross to TensorFlow.
-        ["mlflow", "httpx2", "tensorflow"],
-        ["docs/use/tracking.md", "keras_ts/tracking.py", "tests/clients/test_mlflow.py"],
+        ["mlflow", "tensorflow"],
+        ["docs/use/tracking.md"],
     ),
     "hub": (["huggingface_hub"], ["docs/use/sharing.md", "tests/clients/test_hub.py"]),
     "serve": (

@@ -28,7 +28,7 @@ ROOMS = [
     ["forecasting"],
     ["exporting"],
     ["evaluation", "checks", "conversion", "scale"],
-    ["testing", "baselines", "command", "tracking"],
+    ["testing", "baselines", "command"],
     ["__main__"],
 ]
 # The files of these rooms import by the same rule.

@@ -95,7 +95,7 @@ def test_at_most_75_names_are_public():
     """Those of modules that are imported by their own names, too."""
     modules = [keras_ts, *(getattr(keras_ts, name) for name in MODULES), keras_ts.scale]
     names = {name for module in modules for name in module.__all__} - {"__version__"}
-    names |= {"log_forecaster", "check_windowing", "reference_windows"}
+    names |= {"check_windowing", "reference_windows"}
     names |= {"panels", "series", "windowed_series"}
     assert len(names) <= 75
 
@@ -203,7 +203,6 @@ def test_every_public_name_has_a_page():
         others = (name for name in module.__all__ if getattr(module, name) not in at_the_top)
         public |= {f"{module.__name__}.{name}" for name in others}
     public |= {f"keras_ts.scale.{name}" for name in scale.__all__}
-    public.add("keras_ts.tracking.log_forecaster")  # A module that needs MLflow to be imported.
     # The rest are reports, on the pages of the functions that return them.
     assert public - documented == {"keras_ts.__version__"}
     assert all(
@@ -249,7 +248,7 @@ def test_import_brings_only_our_own_modules():
     """The same process imports another module afterwards, to show that the test can fail."""
     alone, with_another = json.loads(run_fresh(IMPORT).splitlines()[-1])
     unwanted = {"tensorflow", "jax", "torch", "matplotlib", "pandas", "polars", "hypothesis",
-                "narwhals", "grain", "statsmodels", "ray", "pyspark", "mlflow"}  # fmt: skip
+                "narwhals", "grain", "statsmodels", "ray", "pyspark"}  # fmt: skip
     assert "keras_ts" in alone
     assert not unwanted & {name.split(".")[0] for name in alone}
     assert unwanted & {name.split(".")[0] for name in with_another} == {"hypothesis"}

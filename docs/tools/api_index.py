@@ -3,7 +3,7 @@
     python docs/tools/api_index.py
 
 The groups are those of the navigation in ``mkdocs.yml``, the names those of the pages there. The
-code is read, not imported, so the index needs neither a backend nor MLflow; a test compares it.
+code is read, not imported, so the index needs no backend; a test compares it.
 """
 
 import ast
@@ -24,7 +24,6 @@ GUIDES = {
     "Saving": "use/saving.md",
     "Other forms of a model": "use/exporting.md",
     "Past one machine": "scale/workers.md",
-    "Tracking": "use/tracking.md",
     "Layers": "models/core.md",
 }
 OPENING = """\
