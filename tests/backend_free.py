@@ -13,12 +13,6 @@ import pytest
 
 # Folders and files below ``tests/``, or the first letters of names in them.
 BACKEND_FREE = [
-    "checks/test_copies.py",
-    "checks/test_disguise.py::test_a",
-    "checks/test_disguise.py::test_e",
-    "checks/test_disguise.py::test_h",
-    "checks/test_disguise.py::test_m",
-    "checks/test_disguise.py::test_n",
     "checks/test_farthest.py",
     "checks/test_leakage_report.py",
     "checks/test_plausible.py",

@@ -81,8 +81,6 @@ QUICK = {
     ],
     "checks": [
         "checks/test_changeable.py",
-        "checks/test_copies.py",
-        "checks/test_disguise.py",
         "checks/test_fingerprint.py",
     ],
     "conversion": [

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.checks.disguise import Copy, OpenTarget, find_copy
 from keras_ts.windows.arithmetic.geometry import WindowRanges, concatenated_offsets, layout
 from keras_ts.windows.reading.flat_series import missing_rows
 from keras_ts.windows.reading.frames import Text, is_frame, named_ahead, open_frame
@@ -46,7 +45,6 @@ class ChangeableSeries:
             for c, name in enumerate(self._names)
         ]
         self._unknown = list(panel.columns.own)
-        self._copies = self._found_copies(values)
         finite: BoolArray = np.logical_or.reduce(np.isfinite(values[:, self._unknown]), axis=1)
         # The last moment at which there is a value that can be changed.
         self.last_moment = int(self.moments[finite].max(initial=-1))
@@ -80,10 +78,6 @@ class ChangeableSeries:
         later = self.moments > after
         generator = np.random.default_rng(after + 1)
         new = {c: self._columns[c].changed(kind, later, generator) for c in self._unknown}
-        for shifted in self._copies:
-            column = self._columns[shifted.column]
-            derived = shifted.derived(column.values, new[shifted.source], later, self.series)
-            new[shifted.column] = column.as_stored(derived)
         changes = {}
         for c, values in new.items():
             # NaN differs from itself.
@@ -101,38 +95,6 @@ class ChangeableSeries:
                 writes[self._names[c]] = (self._rows[rows[here]] - begin, values[here])
             items.append(_written(item, writes))
         return self._as_given(items)
-
-    def copies(self) -> dict[Any, tuple[Any, int]]:
-        """Return, by column, the target that it copies, and how many rows later the target is."""
-        names = self._names
-        return {names[c.column]: (names[c.source], c.ahead) for c in self._copies}
-
-    def disguises(self) -> dict[Any, tuple[Any, int, float]]:
-        """Return, by column, the target that it explains, how many rows later, and the share."""
-        shape, columns, names = self._windows.geometry, self.panel.columns, self._names
-        values, disguises = [column.values for column in self._columns], {}
-        farthest = shape.gap + shape.horizon
-        targets = {t: OpenTarget(values[t], self.panel.offsets) for t in columns.targets}
-        copies = {copy.column for copy in self._copies}
-        for column in sorted({*range(len(values))}.difference(columns.targets, copies)):
-            nearest = 1 - farthest if column in columns.ahead else 1
-            for target, open_target in targets.items():
-                explained = open_target.explained_by(values[column], range(nearest, farthest + 1))
-                if explained is not None:
-                    disguises[names[column]] = (names[target], *explained)
-        return disguises
-
-    def _found_copies(self, values: Array) -> list[Copy]:
-        shape, columns = self._windows.geometry, self.panel.columns
-        copies = []
-        for column in sorted({*range(values.shape[1])}.difference(columns.targets)):
-            latest = -(shape.gap + shape.horizon) if column in columns.ahead else 0
-            candidates = (
-                find_copy(values, self.panel.offsets, column, source, latest, shape.span)
-                for source in columns.targets
-            )
-            copies += [copy for copy in candidates if copy is not None][:1]
-        return copies
 
     def position(self, moment: int, beside: int | None = None) -> int:
         """Return a position in the panel of a moment, if possible in the series of ``beside``."""
@@ -302,10 +264,10 @@ class PlausibleColumn:
         else:
             new = self._beyond(kind, old, series, generator)
         result = self.values.copy()
-        result[rows] = self.as_stored(new)
+        result[rows] = self._as_stored(new)
         return result
 
-    def as_stored(self, values: Array) -> Array:
+    def _as_stored(self, values: Array) -> Array:
         """Return values rounded and clipped to what the column's dtype holds."""
         if self._dtype.kind in "iu":
             limits = np.iinfo(self._dtype)

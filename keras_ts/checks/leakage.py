@@ -6,7 +6,7 @@ and the model: in a scaler, a filled gap, a smoothed column. So the check runs t
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any, NamedTuple
 
@@ -35,13 +35,6 @@ class LeakageReport:
         passes: Number of calls of ``predict``.
         forecasts: Number of forecasts that each call returns.
         missing: Number of stretches of missing values after which values were changed, too.
-        copies: The columns that equal a target some rows later, up to a factor and an offset. The
-            check changes them with the target. A dict from each column to the target and the number
-            of rows, which is negative for earlier rows.
-        disguises: The columns that disclose a target's value before it is known, such as the day's
-            customers among the columns known ahead. A dict from each column to the target, the
-            number of rows, and the share, over 0.99, that the column explains of what the target's
-            past does not.
         origin: Position or timestamp of the first origin whose forecast moved; None if none moved.
         series: The id or number of that forecast's series, or None if there is only one.
         ahead: Steps from that origin to the latest value that moved its forecast. 0 if none did.
@@ -56,8 +49,6 @@ class LeakageReport:
     passes: int
     forecasts: int
     missing: int = 0
-    copies: dict[Any, tuple[Any, int]] = field(default_factory=dict)
-    disguises: dict[Any, tuple[Any, int, float]] = field(default_factory=dict)
     origin: Any = None
     series: Any = None
     ahead: int = 0
@@ -68,8 +59,8 @@ class LeakageReport:
 
     @property
     def ok(self) -> bool:
-        """True if no forecast moved, and no column is a target in disguise."""
-        return not self.ahead and not self.disguises
+        """True if no forecast moved."""
+        return not self.ahead
 
     def __str__(self) -> str:
         if not self.ahead:
@@ -85,16 +76,6 @@ class LeakageReport:
                 "values after it change.",
                 self._distance(),
             ]
-        lines += [
-            f"Column {column!r} holds {target!r} of {_away(ahead)}, and was changed along with it."
-            for column, (target, ahead) in self.copies.items()
-        ]
-        lines += [
-            f"Column {column!r} holds {target!r} of {_away(ahead)} in disguise: it explains "
-            f"{math.floor(1000 * share) / 10:.1f} % of what the past of {target!r} does not. If it "
-            f"is known no earlier than {target!r}, leave it out: no real forecast has it."
-            for column, (target, ahead, share) in self.disguises.items()
-        ]
         if self.clean_from is not None:
             lines.append(
                 f"Changes after {as_written(self.clean_from)}, and later ones, moved no forecast "
@@ -127,23 +108,8 @@ def check_leakage(
     of ``predict``. If there is a leak, some more calls find how far ahead it looks.
 
     Columns known ahead (``future_columns``), static columns, and columns that hold no numbers stay
-    as they are, except copies of a target's values. Missing values stay missing, so a leak through
-    filling them shows only in a series that has some.
-
-    A column known ahead that discloses the target, such as the day's customers, therefore moves no
-    forecast. So the report names each column that explains over 99 % of what is otherwise
-    unexplained about a target value that is known later than the column's. The share is
-    ``1 - sum(d ** 2) / sum(e ** 2)``. ``d`` is the distance of the target from the straight line
-    between the two rows of its series with the next lower and higher values in the column. ``e`` is
-    the residual of a linear regression of the target on its last 48 values (on fewer if that is
-    more than an eighth of the rows), or the distance from the median: the smaller share counts.
-
-    A promotion or a closed day may explain much, and is known ahead. So a column with at most ten
-    distinct values is never named, nor one of the calendar, which repeats itself or counts rows.
-    Rows with the target's most frequent value are left out. Without the tenth of the rows with the
-    largest ``e``, the column must still explain 90 %. A column that is known ahead and predicts the
-    target to about a tenth of the target's spread, such as the plan that a machine follows, is
-    named nevertheless: then check ``report.ahead == 0`` instead of ``report.ok``.
+    as they are. Missing values stay missing, so a leak through filling them shows only in a series
+    that has some.
 
     Example:
 
@@ -177,8 +143,7 @@ def check_leakage(
             has a forecast of its own.
 
     Returns:
-        A ``LeakageReport``: its ``ok`` is True if no forecast moved and no column is a target in
-        disguise.
+        A ``LeakageReport``: its ``ok`` is True if no forecast moved.
 
     Raises:
         TypeError: ``predict`` is not a function or model, or does not return numbers; or
@@ -202,8 +167,7 @@ def check_leakage(
     ]
     passes.check_answered()
     clean = [place for place, _ in plan if place > max((move.after for move in moves), default=-1)]
-    copies, disguises = changeable.copies(), changeable.disguises()
-    report = LeakageReport(passes.count, len(passes.made_at), len(holes), copies, disguises)
+    report = LeakageReport(passes.count, len(passes.made_at), len(holes))
     if not moves:
         return report
     moment = min(move.moment for move in moves)
@@ -392,9 +356,3 @@ def farthest(looks: Callable[[int], bool], reached: int, last: int) -> int:
         middle = (reached + unseen) // 2
         reached, unseen = (middle, unseen) if looks(middle) else (reached, middle)
     return reached
-
-
-def _away(ahead: int) -> str:
-    if not ahead:
-        return "the same row"
-    return f"{abs(ahead)} row{'s' * (abs(ahead) > 1)} {'later' if ahead > 0 else 'earlier'}"

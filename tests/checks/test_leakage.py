@@ -265,21 +265,6 @@ def test_columns_known_ahead_stay():
     assert any((given["units"] != frame["units"]).any() for given in calls)
 
 
-def test_a_column_that_was_derived_beforehand():
-    shifted_before = SHOPS.assign(hint=SHOPS.groupby("shop")["units"].shift(-2).fillna(0.0) * 3 + 1)
-    report = check_leakage(lambda v: rule(AHEAD, v), shifted_before, AHEAD)
-    assert (report.origin, report.ahead) == (pd.Timestamp("2024-01-14"), 5)
-    assert report.copies == {"hint": ("units", 2)}
-    assert "Column 'hint' holds 'units' of 2 rows later" in str(report)
-    unused = check_leakage(lambda v: rule(AHEAD, v.assign(hint=0)), shifted_before, AHEAD)
-    assert unused.ok
-    assert unused.copies
-    lag = SHOPS.assign(hint=SHOPS.groupby("shop")["units"].shift(3).fillna(0.0))
-    report = check_leakage(lambda v: rule(AHEAD, v), lag, AHEAD)
-    assert report.ok
-    assert not report.copies
-
-
 def test_a_scaler_fitted_to_other_series():
     def predict(frame):
         return rule(shops, frame.assign(units=frame["units"] / frame["units"].max()))
