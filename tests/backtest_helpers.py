@@ -25,7 +25,7 @@ def build(train):
 
 
 def run(series, windows=WINDOWS, maker=build, **arguments):
-    given = {"n_splits": 2, "epochs": 2, "verbose": 0, "key": "of these tests", **arguments}
+    given = {"n_splits": 2, "epochs": 2, "verbose": 0, **arguments}
     return backtest(maker, series, windows, **given)
 
 

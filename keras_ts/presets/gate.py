@@ -25,7 +25,7 @@ from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.presets.initial_fit.regression import ridge_of, solved
 from keras_ts.presets.requirements import required_by
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.presets.training import begun, fitted, free, of_one_series, side_by_side, unfitted
+from keras_ts.presets.training import begun, fitted, free, of_one_series, side_by_side
 from keras_ts.presets.wiring import within_bounds
 from keras_ts.windows.arithmetic.share import best_share, better_line, error_sums
 from keras_ts.windows.blocks import Block, WindowBlocks
@@ -78,19 +78,6 @@ def rehearsal_updates(preset: Any, train: WindowDataset, epochs: int) -> int:
 def _rehearsed(epochs: int) -> int:
     """Return the epochs of the rehearsal for a fit of this number of epochs."""
     return max(round(_EPOCHS * epochs), 1)
-
-
-def untrained(
-    preset: Any, train: WindowDataset, core: Any, members: int, variables: int | None = None
-) -> keras.Model:
-    """Return a model like the one that a fit returned, with so many variables; others in value."""
-    if not is_gated(preset, train, core):
-        return unfitted(preset, train, core, members)
-    net = unfitted(free(preset), train, None, members)
-    model = blend(net, _line(preset, train), None, preset)
-    if variables in (None, len(model.variables)):
-        return model
-    return blend(net, _frozen_start(preset, train), None, preset)
 
 
 def blend(net: keras.Model, line: keras.Model, share: Array | None, bounds: Any) -> keras.Model:

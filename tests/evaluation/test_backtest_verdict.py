@@ -88,7 +88,7 @@ def test_baselines_keep_the_rows_that_the_model_holds_out(series):
 
 
 @pytest.mark.parametrize("refit", [True, False])
-def test_each_fold_is_calibrated_on_its_own_validation_part(series, refit, tmp_path):
+def test_each_fold_is_calibrated_on_its_own_validation_part(series, refit):
     arguments = {"validation_size": 12, "refit": refit, "test_size": 20}
     models = []
 
@@ -96,7 +96,7 @@ def test_each_fold_is_calibrated_on_its_own_validation_part(series, refit, tmp_p
         models.append(build(train))
         return models[-1]
 
-    report = run(series, maker=kept, coverage=[0.5, 0.8], folder=tmp_path, **arguments)
+    report = run(series, maker=kept, coverage=[0.5, 0.8], **arguments)
     assert list(report.table)[6:] == [
         "prediction", "prediction_0.1", "prediction_0.25", "prediction_0.75", "prediction_0.9",
     ]  # fmt: skip
@@ -108,13 +108,6 @@ def test_each_fold_is_calibrated_on_its_own_validation_part(series, refit, tmp_p
         np.testing.assert_allclose(report.table["prediction_0.1"][rows], low, rtol=1e-5)
     assert {"coverage", "width"} <= set(report.comparison.table)
     assert report.scores()["coverage"][0] == pytest.approx(report.comparison.table["coverage"][0])
-    (tmp_path / "fold_1.npz").unlink()
-    again = run(series, coverage=[0.5, 0.8], folder=tmp_path, **arguments)
-    assert equal(report.table, again.table)
-    with pytest.raises(ValueError, match="and this one has coverage=None"):
-        run(series, folder=tmp_path, **arguments)
-    with pytest.raises(ValueError, match="validation_size=12, and this one has validation_size=13"):
-        run(series, folder=tmp_path, coverage=0.5, **{**arguments, "validation_size": 13})
 
 
 RECIPE = Recipe("mae", "adamw", 1e-2, 16, 2, window=4, window_share=0.2)
@@ -125,22 +118,14 @@ def flat():
     return keras.layers.Flatten()
 
 
-def test_a_preset_chooses_the_windows_from_the_first_training_part(series, tmp_path):
+def test_a_preset_chooses_the_windows_from_the_first_training_part(series):
     # A net that compiles fast.
     arguments = {"test_size": 15, "validation_size": 12, "verbose": 0, "epochs": 1, "core": flat}
-    arguments["key"] = "flat"
     windows = {"horizon": 2, "seed": 3}
-    report = backtest(PRESET, series, windows, 2, folder=tmp_path, **arguments)
+    report = backtest(PRESET, series, windows, 2, **arguments)
     by_hand = PRESET.windows_for(series, 2, at=-42, seed=3)
     assert by_hand.window == 10
     assert equal(report.table, backtest(PRESET, series, by_hand, 2, **arguments).table)
-    (tmp_path / "fold_1.npz").unlink()
-    assert equal(
-        report.table, backtest(PRESET, series, windows, 2, folder=tmp_path, **arguments).table
-    )
-    wider = RecurrentPreset(cell="gru", units=(3,), window_norm="last", recipe=RECIPE)
-    with pytest.raises(ValueError, match=r"holds a backtest with build.*units"):
-        backtest(wider, series, windows, 2, folder=tmp_path, **arguments)
     # Later rows change neither the windows nor the earlier folds.
     other = backtest(PRESET, np.append(series, series[:15]), windows, 3, **arguments).table
     rows = other["fold"] < 2
@@ -149,7 +134,7 @@ def test_a_preset_chooses_the_windows_from_the_first_training_part(series, tmp_p
     assert plain.table["step"].max() == 2
 
 
-def test_a_preset_reads_a_table_with_dates_and_is_resumed(tmp_path):
+def test_a_preset_reads_a_table_with_dates():
     days = pd.date_range("2024-01-01", periods=80)
     frame = pd.concat(
         [
@@ -164,12 +149,10 @@ def test_a_preset_reads_a_table_with_dates_and_is_resumed(tmp_path):
         "target_columns": "sold",
         "seed": 1,
     }
-    arguments = {"test_size": 6, "refit": 2, "epochs": 1, "verbose": 0, "folder": tmp_path}
+    arguments = {"test_size": 6, "refit": 2, "epochs": 1, "verbose": 0}
     report = backtest(PRESET, frame, windows, 4, **arguments)
     assert report.table["target"].min() == np.datetime64("2024-02-26")
     assert set(report.table["series"].tolist()) == {"x", "y"}
-    (tmp_path / "fold_3.npz").unlink()
-    assert equal(report.table, backtest(PRESET, frame, windows, 4, **arguments).table)
     assert report.comparison.by == "mase"
 
 
@@ -194,18 +177,16 @@ def test_a_model_that_diverged_shows_and_gets_no_verdict(series):
     assert len(report.plot().lines) == 3
 
 
-def test_seeds_are_fresh_models_whose_mean_error_is_judged(series, tmp_path):
-    """The first is that of a backtest without seeds; each is kept, so that more may follow."""
-    first = run(series, folder=tmp_path)
-    report = run(series, folder=tmp_path, seeds=3)
+def test_seeds_are_fresh_models_whose_mean_error_is_judged(series):
+    """The first is that of a backtest without seeds."""
+    first = run(series)
+    report = run(series, seeds=3)
     table = report.table
     assert list(table)[:3] == ["fold", "seed", "series"]
     assert np.array_equal(table["prediction"][table["seed"] == 0], first.table["prediction"])
     parts = [table["prediction"][table["seed"] == seed] for seed in range(3)]
     assert not np.array_equal(parts[1], parts[0])
     assert not np.array_equal(parts[2], parts[1])
-    again = run(series, folder=tmp_path, seeds=3, maker=nothing)
-    assert np.array_equal(again.table["prediction"], table["prediction"])
     of_seeds = report.scores("seed")["mae"]
     scores = report.comparison.table
     assert scores["mae"][0] == pytest.approx(of_seeds.mean())

@@ -1,24 +1,25 @@
 """``backtest``: trains a fresh model on each fold of a series, and judges its later forecasts."""
 
-import os
 import random
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Unpack
 
 import keras
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import path_text
 from keras_ts._progress import progress_bar, quiet
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, PresetFitArguments
-from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore, described, digest
 from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
-from keras_ts.evaluation.backtests.training import Build, Levels, Trainer, check_fit_arguments
+from keras_ts.evaluation.backtests.training import (
+    Build,
+    Fold,
+    Levels,
+    Trainer,
+    check_fit_arguments,
+)
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.entries import covariates_note
 from keras_ts.evaluation.forecasters.forecaster import of_array, of_model
@@ -60,8 +61,6 @@ def backtest(
     baselines: Sequence[Any] | None = None,
     metrics: Sequence[Callable[[Array, Array, Array], Array]] | None = None,
     by: str | None = None,
-    folder: str | os.PathLike[str] | None = None,
-    key: str | None = None,
     seeds: int = 1,
     total: bool = False,
     follow: bool = False,
@@ -140,24 +139,11 @@ def backtest(
         metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
         by: The measure of the verdict, as for ``compare``. Defaults to None: ``"mase"`` for a panel
             or several targets, else ``"mae"``.
-        folder: A folder that keeps the predictions of finished folds and, unless every fold is
-            trained on, the weights of the latest model. After an interruption, the same call
-            resumes from it, with the same result; a call with other settings or data is refused.
-            Numbers, texts, arrays, settings of a preset and configs of registered objects are
-            compared by value. Functions and other objects need a ``key``. Defaults to None: nothing
-            is kept.
-        key: A text, such as ``"v1"``, that stands for the code that you pass: ``build``, ``core``,
-            callbacks, and all that these read. Change it whenever you change any of that; a folder
-            with another key is refused. With ``folder``, code without a key (functions or objects
-            that are not registered, in ``build`` or arguments of ``fit``) raises a warning, and
-            ``folder`` is neither read nor written. ``baselines`` and ``metrics`` need no key, since
-            their results are not kept. Defaults to None.
         seeds: How many models to train on each fold, each with its own random numbers. The errors
             are then the means over the models, and the variance between models widens the interval
             of the skill, by Student's t of ``seeds - 1`` degrees of freedom. 3 to 5 seeds tell a
-            lucky model from a good one. ``table`` gets a column ``seed``; ``folder`` keeps the runs
-            of further seeds in folders ``seed_1``, ``seed_2``, .... Defaults to 1: the interval
-            leaves out the luck of a seed.
+            lucky model from a good one. ``table`` gets a column ``seed``. Defaults to 1: the
+            interval leaves out the luck of a seed.
         total: True to judge the total of each window's steps, as for ``compare``, also in the
             scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
             ``joint=True``, so that totals have quantiles. Defaults to False.
@@ -172,12 +158,11 @@ def backtest(
 
     Raises:
         TypeError: ``build`` is not a function or a preset or does not return a Keras model,
-            ``windows`` is of another type, or ``key`` is not a text.
+            or ``windows`` is of another type.
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
             an earlier fold's; the series is too short for the folds; a callback watches validation
             data, and there is none; ``coverage`` comes without ``validation_size``, or with one
-            that is too small; ``follow`` comes without ``coverage``; or ``folder`` holds a backtest
-            with other settings or data, or a broken file.
+            that is too small; or ``follow`` comes without ``coverage``.
     """
     sizes = FoldSizes(n_splits, test_size, max_train_size, validation_size)
     n_splits = sizes.n_splits
@@ -195,36 +180,17 @@ def backtest(
         )
     if _checks.boolean("follow", follow) and shares is None:
         raise ValueError("follow=True moves intervals: pass coverage= and validation_size=, too.")
-    if key is not None and not isinstance(key, str):
-        raise TypeError(f"key must be a text, or None. Received: key={_checks.shown(key)}.")
-    passed: dict[str, Any] = {}
-    if folder is not None:
-        passed, code = described({**fit_arguments, "build": build, "refit": refit, "verbose": None})
-        if code and key is None:
-            warnings.warn(
-                "folder is neither read nor written, since a change of the code in "
-                f'{", ".join(code)} would not be noticed: pass a key, such as key="v1", and change '
-                "it whenever you change that code.",
-                stacklevel=2,
-            )
-            folder = None
-    check_fit_arguments(fit_arguments, validation_size is not None, folder is not None)
+    check_fit_arguments(fit_arguments, validation_size is not None)
     seeds = _checks.integer("seeds", seeds, 1)
     asked, carried = period, build.period if isinstance(build, RecurrentPreset) else None
     period = season_of(period, carried)
     judge = Judge([_MODEL], period, baselines, metrics, by, windows.targets == "sequence", total)
-    stores: list[FoldStore | None] = [None] * seeds
-    if folder is not None:
-        root = Path(path_text("folder", folder))
-        stores = [FoldStore(root / f"seed_{n}" if n else root) for n in range(seeds)]
     seed = windows.seed
     if seed is None:
         seed = random.getrandbits(32)
-        if stores[0] is not None and stores[0].seed is not None:
-            seed = stores[0].seed
     trainer = Trainer(build, fit_arguments)
 
-    def trained(windows: WindowedSeries, seed: int, store: FoldStore | None) -> Iterator[_Made]:
+    def trained(windows: WindowedSeries, seed: int) -> Iterator[_Made]:
         """Yield each fold, its judged windows, and what the model of one seed forecasts."""
         datasets = folds_of(windows, series, sizes, sample_weight)
         levels, shared, moved = None, None, None
@@ -236,34 +202,16 @@ def backtest(
                 # Checked before the training, which takes long.
                 check_enough(np.array([[fold.validation.num_windows]]), shares)
             judged = JudgedWindows("validation", fold.test)
-            if number == 0 and store is not None:
-                settings = {
-                    "key": key,
-                    "seed": seed,
-                    **vars(sizes),
-                    "coverage": shares,
-                    "windows": windows.get_config(),
-                    "arguments": passed,
-                    "backend": keras.backend.backend(),
-                    "data": digest(judged.panel, sample_weight),
-                    "total": total,
-                    "follow": follow,
-                }
-                store.begin(settings)
             if number % every == 0 and every > 1:
-                shared = trainer.shared(fold, range(number, min(number + every, n_splits)), store)
-            done = None if store is None else store.load(number, judged.shape)
-            if done is None:
-                model = trainer.model(fold) if shared is None else shared()
-                if shared is not None:
-                    keras.utils.set_random_seed(_seed_of(seed, number))
-                if shares is not None and fold.validation is not None:
-                    with quiet():
-                        model = calibrate(model, fold.validation, shares, joint=total)
-                    model = model if moved is None else moved.put_into(model)
-                done = _predicted(model, judged, total)
-                if store is not None:
-                    store.save(number, done)
+                shared = trainer.shared(fold)
+            model = trainer.model(fold) if shared is None else shared()
+            if shared is not None:
+                keras.utils.set_random_seed(_seed_of(seed, number))
+            if shares is not None and fold.validation is not None:
+                with quiet():
+                    model = calibrate(model, fold.validation, shares, joint=total)
+                model = model if moved is None else moved.put_into(model)
+            done = _predicted(model, judged, total)
             if number and done.levels != levels:
                 raise ValueError(
                     "build must return models with the same quantiles for every fold. Received: "
@@ -275,15 +223,15 @@ def backtest(
             yield fold, judged, done
 
     runs = []
-    for number, store in enumerate(stores):
+    for number in range(seeds):
         run_seed = _seed_of(seed, _RUNS + number) if number else seed
         run_windows = replace(windows, seed=run_seed) if number else windows
-        runs.append(trained(run_windows, run_seed, store))
+        runs.append(trained(run_windows, run_seed))
     bar = progress_bar(n_splits, "fold", fit_arguments.get("verbose") in (None, "auto"))
     parts: list[Part] = []
     many = False  # whether the linear regression reads the past of the target alone
     for number, made in enumerate(zip(*runs, strict=True)):
-        # Seeded again, so that baselines do not depend on whether the fold was read from a folder.
+        # Seeded again, so that baselines do not depend on what the models have drawn.
         keras.utils.set_random_seed(_seed_of(seed, number))
         fold, judged, _ = made[0]
         before = JudgedWindows("train", fold.whole)

@@ -11,7 +11,7 @@ from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.evaluation.arithmetic.coverage import Coverage
-from keras_ts.evaluation.backtests.fold_store import Fold
+from keras_ts.evaluation.backtests.training import Fold
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.plotting.curves import numbers

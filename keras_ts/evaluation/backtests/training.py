@@ -11,12 +11,10 @@ import numpy as np
 from keras_ts._models import check_model, value_of
 from keras_ts._quantiles import NEAR, pairs_of
 from keras_ts._typing import Array
-from keras_ts.evaluation.backtests.fold_store import Fold, FoldStore
 from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.judged import JudgedWindows, rows_apart
 from keras_ts.interface import Interface
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.presets.gate import untrained
 from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.dataset import WindowDataset
@@ -30,6 +28,15 @@ _WATCHING = (
     keras.callbacks.ModelCheckpoint,
     keras.callbacks.ReduceLROnPlateau,
 )
+
+
+class Fold(NamedTuple):
+    """What a fold's model forecast: points or quantiles, and the quantiles of totals."""
+
+    predictions: Array
+    levels: tuple[float, ...] | None
+    totals: Array | None = None  # None unless totals are judged, and the model has error paths
+    num_errors: int = 0  # how many held-out errors the model's intervals come from
 
 
 class Trainer:
@@ -59,28 +66,13 @@ class Trainer:
         self._remember(model)
         return model
 
-    def shared(
-        self, fold: FoldParts, numbers: range, store: FoldStore | None
-    ) -> Callable[[], keras.Model] | None:
-        """Return a function that returns the model of some folds; None if all are finished."""
+    def shared(self, fold: FoldParts) -> Callable[[], keras.Model]:
+        """Return a function that returns the model of some folds, trained on the first."""
         # The function restores the variables as they were after training, so that no fold depends
         # on earlier ones, even if calibrating or predicting changes the model.
-        if store is not None and all(store.has(number) for number in numbers):
-            return None
-        trained = None if store is None else store.load_model(numbers.start)
-        if trained is None:
-            model = self.model(fold)
-            trained = [value_of(variable) for variable in model.variables]
-            if store is not None:
-                store.save_model(numbers, trained)
-        else:
-            model = self._untrained(fold.train, len(trained))
-        variables, values = model.variables, trained
-        if [tuple(v.shape) for v in variables] != [v.shape for v in values]:
-            raise ValueError(
-                "build returns a model whose weights have other shapes than those kept in folder. "
-                "Name another folder, or remove this one."
-            )
+        model = self.model(fold)
+        variables = model.variables
+        values = [value_of(variable) for variable in variables]
 
         def restored() -> keras.Model:
             for variable, value in zip(variables, values, strict=True):
@@ -88,17 +80,6 @@ class Trainer:
             return model
 
         return restored
-
-    def _untrained(self, train: WindowDataset, count: int) -> keras.Model:
-        """Return a model with all its variables, so many, before their values are restored."""
-        if isinstance(self._build, RecurrentPreset):
-            core, members = self._arguments.get("core"), self._arguments.get("members", 1)
-            return untrained(self._build, train, core, members, count)
-        model = self._fresh(self._build, train)
-        if not model.built:
-            model.predict_on_batch(train[0][0])
-        self._remember(model)
-        return model
 
     def _remember(self, model: keras.Model) -> None:
         self._earlier.update({id(variable): variable for variable in model.variables})
@@ -122,7 +103,7 @@ class Trainer:
         return model
 
 
-def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resumed: bool) -> None:
+def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool) -> None:
     """Refuse arguments of ``fit`` that show a fold later values, or that no fold can use."""
     reasons = {
         "validation_data": "would be the same for every fold, and show some folds later values",
@@ -141,16 +122,10 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool, resum
         )
     for callback in keras.tree.flatten(fit_arguments.get("callbacks")):
         name = type(callback).__name__
-        if isinstance(callback, TrainingBackup):
+        if isinstance(callback, TrainingBackup | keras.callbacks.BackupAndRestore):
             raise ValueError(
-                "TrainingBackup belongs to one dataset, and each fold has its own. Pass folder=, "
-                "which keeps the finished folds."
-            )
-        if isinstance(callback, keras.callbacks.BackupAndRestore) and not resumed:
-            raise ValueError(
-                f"{name} would begin fold 0 with the weights of the fold that was interrupted, "
-                "which has seen later values. Pass folder= and key= too, which keep the finished "
-                "folds."
+                f"{name} would load the weights of one fold's model into another's, which may have "
+                "seen later values. Leave it out, or loop over windows.folds(series) yourself."
             )
         monitor = getattr(callback, "monitor", None)
         if not isinstance(monitor, str) or not monitor.startswith("val_") or validated:

@@ -8,9 +8,7 @@ import pandas as pd
 import pytest
 
 from backtest_helpers import build, equal, run
-from helpers import run_fresh
 from keras_ts import RecurrentPreset, WindowedSeries, backtest, course_series
-from keras_ts.evaluation.backtests.fold_store import FoldStore
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 
@@ -63,13 +61,6 @@ def test_no_fold_sees_a_later_value(report, series):
         assert (table["prediction"] != report.table["prediction"])[later].all()
 
 
-def test_folds_do_not_depend_on_those_before(report, series, tmp_path):
-    """A fold that is read from a folder draws no random numbers."""
-    run(series, folder=tmp_path)
-    (tmp_path / "fold_0.npz").unlink()
-    assert equal(report.table, run(series, folder=tmp_path).table)
-
-
 def test_without_refit_the_first_fold_is_the_only_one_trained(report, series):
     calls = []
 
@@ -82,123 +73,6 @@ def test_without_refit_the_first_fold_is_the_only_one_trained(report, series):
     first = report.table["fold"] == 0
     assert equal(report.table, once.table, first)
     assert not np.array_equal(report.table["prediction"], once.table["prediction"])
-
-
-def test_an_interrupted_backtest_goes_on(report, series, tmp_path):
-    folder = tmp_path / "new" / "backtest"
-    calls = []
-
-    def interrupted(train):
-        calls.append(train.num_windows)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return build(train)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(series, maker=interrupted, folder=folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["backtest.json", "fold_0.npz"]
-    assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
-    assert len(calls) == 3  # Fold 1 twice.
-    assert equal(report.table, run(series, maker=interrupted, folder=folder).table)
-    assert len(calls) == 3
-
-
-# A model that draws random numbers as it predicts, too, and whose layer nobody registered.
-NOISY = """
-import keras
-from keras_ts import WindowedSeries, backtest, course_series
-
-class Noise(keras.layers.Layer):
-    def __init__(self):
-        super().__init__()
-        self.seeds = keras.random.SeedGenerator(1)
-
-    def call(self, x):
-        return x + keras.random.normal((1,), seed=self.seeds, dtype=x.dtype)
-
-def build(train):
-    layers = [keras.layers.Dense(3, "relu"), keras.layers.Dropout(0.5), Noise()]
-    model = keras.Sequential([*layers, keras.layers.Dense(2)])
-    model.compile(keras.optimizers.Adam(1e-2), "mae", run_eagerly=True)
-    return model
-
-def run(**arguments):
-    windows = WindowedSeries(6, 2, shuffle=True, batch_size=16, **arguments.pop("windows", {}))
-    arguments = {"epochs": 2, "verbose": 0, "key": "noisy", **arguments}
-    n_splits = arguments.pop("n_splits", 2)
-    return backtest(build, course_series(60), windows, n_splits, **arguments)
-"""
-KILLED = """
-import os, sys
-import keras
-from keras_ts.evaluation.backtests.fold_store import FoldStore
-
-save = FoldStore.save
-
-def killed(self, fold, *arguments):
-    if fold == 1:
-        os._exit(9)
-    save(self, fold, *arguments)
-
-FoldStore.save = killed
-keras.utils.set_random_seed(7)
-run(folder=sys.argv[1], refit=sys.argv[2] == "True", windows={"seed": eval(sys.argv[3])})
-"""
-
-
-@pytest.mark.parametrize(
-    ("refit", "seed"),
-    [
-        (False, None),
-        *[pytest.param(*case, marks=pytest.mark.slow) for case in [(False, 3), (True, None)]],
-    ],
-)
-def test_a_backtest_that_was_killed_goes_on_to_the_same_result(refit, seed, tmp_path):
-    space = {}
-    exec(NOISY, space)
-    keras.utils.set_random_seed(7)
-    unbroken = space["run"](refit=refit, windows={"seed": seed}).table
-    run_fresh(NOISY + KILLED, tmp_path, refit, seed, status=9)
-    names = {path.name for path in tmp_path.glob("[a-z]*")}
-    assert names == {"backtest.json", "fold_0.npz"} | (set() if refit else {"model_0.npz"})
-    keras.utils.set_random_seed(8)
-    resumed = space["run"](refit=refit, windows={"seed": seed}, folder=tmp_path).table
-    assert equal(unbroken, resumed)
-    # The test can fail: the model draws noise as it predicts.
-    assert len(np.unique(unbroken["prediction"])) > 40
-
-
-def test_without_refit_folds_do_not_depend_on_those_before(tmp_path):
-    space = {}
-    exec(NOISY, space)
-    whole = space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table
-    (tmp_path / "fold_0.npz").unlink()
-    assert equal(whole, space["run"](refit=False, windows={"seed": 3}, folder=tmp_path).table)
-
-
-@pytest.mark.parametrize(
-    "killed", [3, *[pytest.param(fold, marks=pytest.mark.slow) for fold in (1, 2, 4)]]
-)
-def test_every_second_fold_is_trained_on_and_resumed(killed, tmp_path, monkeypatch):
-    space = {}
-    exec(NOISY, space)
-    arguments = {"n_splits": 5, "refit": 2, "windows": {"seed": 3}}
-    unbroken = space["run"](**arguments).table
-    save = FoldStore.save
-
-    def interrupted(self, fold, *done):
-        if fold == killed:
-            raise KeyboardInterrupt
-        save(self, fold, *done)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(FoldStore, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            space["run"](**arguments, folder=tmp_path)
-    kept = sorted(path.name for path in tmp_path.glob("model*"))
-    assert kept == [f"model_{killed - killed % 2}.npz"]
-    for _ in range(2):
-        assert equal(unbroken, space["run"](**arguments, folder=tmp_path).table)
 
 
 def test_models_are_those_of_their_own_folds(series):
@@ -219,68 +93,6 @@ def test_models_are_those_of_their_own_folds(series):
     first = run(series, n_splits=5, refit=False).table
     assert equal(first, run(series, n_splits=5, refit=7).table)
     assert equal(every, run(series, n_splits=5, refit=1).table)
-
-
-def test_folds_of_a_model_that_is_gone_are_made_anew(report, series, tmp_path):
-    calls = []
-
-    def counted(train):
-        calls.append(train.num_windows)
-        return build(train)
-
-    once = run(series, maker=counted, refit=False, folder=tmp_path)
-    for _ in range(2):
-        assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
-    assert len(calls) == 1
-    for name in ("model_0.npz", "fold_1.npz"):
-        (tmp_path / name).unlink()
-    assert equal(once.table, run(series, maker=counted, refit=False, folder=tmp_path).table)
-    assert len(calls) == 2
-
-
-def test_another_model_than_the_one_kept_is_refused(series, tmp_path):
-    run(series, refit=False, folder=tmp_path)
-    (tmp_path / "fold_1.npz").unlink()
-
-    def wider(train):
-        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)])
-        model.compile("sgd", "mae")
-        return model
-
-    with pytest.raises(ValueError, match="other shapes than those kept in folder"):
-        run(series, maker=wider, refit=False, folder=tmp_path)
-
-
-def test_other_arguments_and_another_key_are_refused(series, tmp_path):
-    first = run(series, folder=tmp_path, epochs=np.int64(2), refit=False)
-    assert equal(first.table, run(series, folder=tmp_path, epochs=2, refit=False).table)
-    for others, says in [
-        ({"epochs": np.int64(60)}, "with epochs=2, and this one has epochs=60"),
-        ({"steps_per_epoch": 1}, "with steps_per_epoch=None, and this one has steps_per_epoch=1"),
-        ({"refit": True}, "with refit=False, and this one has refit=True"),
-        ({"n_splits": np.int64(3)}, "with n_splits=2, and this one has n_splits=3"),
-        ({"key": "b"}, "with key='of these tests', and this one has key='b'"),
-    ]:
-        with pytest.raises(ValueError, match=says):
-            run(series, **{"folder": tmp_path, "refit": False, **others})
-
-
-def test_a_broken_fold_is_named(series, tmp_path):
-    run(series, folder=tmp_path)
-    path = tmp_path / "fold_1.npz"
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"fold_1\.npz' is broken .* Remove that file"):
-        run(series, folder=tmp_path)
-
-
-def test_a_drawn_seed_stays_with_its_folder(series, tmp_path):
-    windows = WindowedSeries(6, 2, shuffle=True, batch_size=16)
-    first = run(series, windows=windows, folder=tmp_path)
-    (tmp_path / "fold_1.npz").unlink()
-    keras.utils.set_random_seed(1234)
-    assert equal(first.table, run(series, windows=windows, folder=tmp_path).table)
-    keras.utils.set_random_seed(51)
-    assert equal(first.table, run(series, windows=windows).table)
 
 
 def test_panels_with_times_and_several_targets():

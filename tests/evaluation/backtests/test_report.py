@@ -6,8 +6,8 @@ import pytest
 
 from backtest_helpers import run
 from keras_ts import course_series
-from keras_ts.evaluation.backtests.fold_store import Fold
 from keras_ts.evaluation.backtests.report import Part, joined
+from keras_ts.evaluation.backtests.training import Fold
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.scores.metrics import METRICS
 

@@ -1,13 +1,10 @@
 """A fold's model is trained on its training part alone, and told of its validation part."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
 
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, course_series
-from keras_ts._models import value_of
 from keras_ts.evaluation.backtests.training import Trainer, check_fit_arguments
 from keras_ts.windows.cut import folds_of
 from keras_ts.windows.split import FoldSizes
@@ -100,18 +97,6 @@ def test_a_preset_is_trained_as_by_its_fit():
     np.testing.assert_array_equal(weights(model), weights(again))
 
 
-def test_a_model_that_holds_restored_values_is_not_trained_on():
-    """Such values are those of an earlier fold, which an interrupted backtest has kept."""
-    model, own = build(None), fold(course_series(90))
-    kept = SimpleNamespace(
-        has=lambda number: False, load_model=lambda number: [value_of(v) for v in model.variables]
-    )
-    trainer = Trainer(lambda train: model, {"epochs": 1})
-    trainer.shared(own, range(1), kept)()
-    with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
-        trainer.model(own)
-
-
 def test_callbacks_that_would_never_act_are_refused():
     late = [
         keras.callbacks.EarlyStopping(),
@@ -124,11 +109,11 @@ def test_callbacks_that_would_never_act_are_refused():
             with pytest.raises(
                 ValueError, match=r"watches 'val_.* never act\. Pass validation_size"
             ):
-                check_fit_arguments({"callbacks": own}, validated=False, resumed=True)
-        check_fit_arguments({"callbacks": [callback]}, validated=True, resumed=True)
+                check_fit_arguments({"callbacks": own}, validated=False)
+        check_fit_arguments({"callbacks": [callback]}, validated=True)
     fine = [keras.callbacks.EarlyStopping("loss"), keras.callbacks.ModelCheckpoint("x.keras")]
-    check_fit_arguments({"callbacks": fine}, validated=False, resumed=False)
-    check_fit_arguments({}, validated=False, resumed=False)
+    check_fit_arguments({"callbacks": fine}, validated=False)
+    check_fit_arguments({}, validated=False)
 
 
 def test_what_would_show_later_values_is_refused(tmp_path):
@@ -138,13 +123,10 @@ def test_what_would_show_later_values_is_refused(tmp_path):
     }
     for name, reason in reasons.items():
         with pytest.raises(ValueError, match=f"{name} {reason}.*validation_size"):
-            check_fit_arguments({name: 0.5}, validated=True, resumed=True)
+            check_fit_arguments({name: 0.5}, validated=True)
     backup = {"callbacks": [keras.callbacks.BackupAndRestore(tmp_path / "backup")]}
-    with pytest.raises(
-        ValueError, match=r"BackupAndRestore would begin fold 0 .* Pass folder= and key= too"
-    ):
-        check_fit_arguments(backup, validated=True, resumed=False)
-    check_fit_arguments(backup, validated=True, resumed=True)
+    with pytest.raises(ValueError, match=r"BackupAndRestore would load the weights of one fold"):
+        check_fit_arguments(backup, validated=True)
     whole = {"callbacks": keras.callbacks.CallbackList()}
     with pytest.raises(TypeError, match="a CallbackList belongs to one model"):
-        check_fit_arguments(whole, validated=True, resumed=True)
+        check_fit_arguments(whole, validated=True)
