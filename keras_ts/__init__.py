@@ -52,12 +52,11 @@ from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_data
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.calendar import calendar_features
 from keras_ts.windows.reading.panel import Panel
-from keras_ts.windows.training_backup import TrainingBackup
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [
     "ExpandSeries", "ExponentialLRSweep", "Panel", "Recipe", "RecurrentPreset", "Rollout",
-    "ScaleOutput", "TrainingBackup", "WindowDataset", "WindowedInput", "WindowedSeries",
+    "ScaleOutput", "WindowDataset", "WindowedInput", "WindowedSeries",
     "__version__", "aggregate", "backtest", "calendar_features", "calibrate", "check_export",
     "check_leakage", "check_reload", "choose_preset", "compare", "course_series", "export_model",
     "find_learning_rate", "fine_tune", "follow", "forecast", "from_preset", "importance",

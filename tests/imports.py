@@ -42,7 +42,7 @@ WITHIN = {
         ["weights"],
         ["feeding"],
         ["dataset"],
-        ["cut", "training_backup", "blocks"],
+        ["cut", "blocks"],
         ["windowed_series", "regression"],
         ["compat", "carried"],
     ],

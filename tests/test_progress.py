@@ -10,7 +10,6 @@ from helpers import BACKEND
 from keras_ts import (
     Recipe,
     RecurrentPreset,
-    TrainingBackup,
     WindowedInput,
     WindowedSeries,
     _progress,
@@ -126,26 +125,13 @@ def last_line(capsys):
     return line
 
 
-def test_in_a_file_the_end_of_a_fit_is_written_alone(parts, tmp_path, capsys):
-    """Where a fit goes on after it was cut off, the line counts the steps that are left."""
+def test_in_a_file_the_end_of_a_fit_is_written_alone(parts, capsys):
     steps = len(parts[0])
     PRESET.fit(parts[0])
     assert last_line(capsys).startswith(f"{3 * steps}/{3 * steps} - ")
     stop = keras.callbacks.EarlyStopping("loss", patience=0, min_delta=1e9, start_from_epoch=0)
     PRESET.fit(parts[0], callbacks=[stop])
     assert last_line(capsys).startswith(f"{2 * steps}/{3 * steps} - ")
-
-    def cut(epoch, logs):
-        raise KeyboardInterrupt
-
-    backup = TrainingBackup(parts[0], tmp_path / "backup", delete_checkpoint=False)
-    killed = keras.callbacks.LambdaCallback(on_epoch_end=cut)
-    with pytest.raises(KeyboardInterrupt):
-        PRESET.fit(parts[0], callbacks=[backup, killed])
-    PRESET.fit(parts[0], callbacks=[backup])
-    assert last_line(capsys).startswith(f"{2 * steps}/{2 * steps} - ")
-    PRESET.fit(parts[0], callbacks=[backup])  # All is done.
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(("verbose", "lines"), [(0, 0), (2, 6)])

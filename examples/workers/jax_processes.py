@@ -1,9 +1,9 @@
-"""Trains on two and three processes as on one, and goes on after one of them was killed.
+"""Trains on two and three processes as on one.
 
     python examples/workers/jax_processes.py
 
-It starts itself as one process, as two and three, and as two of which one is killed in the middle
-of an epoch and both are started again. A cluster would start the processes, one on each host.
+It starts itself as one process, as two and as three. A cluster would start the processes, one on
+each host.
 """
 
 import os
@@ -21,24 +21,10 @@ import jax
 import keras
 import numpy as np
 
-from keras_ts import TrainingBackup, WindowedSeries, compare, course_series
-
-KILLED_AT = 40  # The batch: in the middle of the second epoch of 26.
+from keras_ts import WindowedSeries, compare, course_series
 
 
-class Killed(keras.callbacks.Callback):
-    """End this process as a cluster would, without a word, if it is told to."""
-
-    batches = 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        """End the process after the batch."""
-        self.batches += 1
-        if self.batches == KILLED_AT:
-            os._exit(137)
-
-
-def work(folder: Path, count: int, index: int, port: int, victim: int) -> None:
+def work(folder: Path, count: int, index: int, port: int) -> None:
     """Train and judge a model as one of ``count`` processes."""
     if count > 1:
         jax.distributed.initialize(f"127.0.0.1:{port}", count, index)
@@ -53,15 +39,11 @@ def work(folder: Path, count: int, index: int, port: int, victim: int) -> None:
         [keras.Input((24,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]
     )
     model.compile(keras.optimizers.Adam(1e-3), "mse", weighted_metrics=["mae"])
-    # All processes read the folder, and the first one writes it.
-    backup = TrainingBackup(shards[0], folder / "backup")
     fit = model.fit(
         shards[0],
         epochs=4,
-        initial_epoch=backup.epoch,
         shuffle=False,
         validation_data=shards[1],
-        callbacks=[*([Killed()] if index == victim else []), backup],
         verbose=0,
     )
     mae = compare(model, train, validation).table["mae"].tolist()
@@ -69,27 +51,20 @@ def work(folder: Path, count: int, index: int, port: int, victim: int) -> None:
     (folder / f"{index}.json").write_text(json.dumps(result))
 
 
-def run(folder: Path, count: int, victim: int = -1) -> list[dict]:
-    """Start the processes and return what they wrote; none if one was killed."""
+def run(folder: Path, count: int) -> list[dict]:
+    """Start the processes and return what they wrote."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, __file__, str(folder), str(count)]
-    ranks = [subprocess.Popen([*command, *map(str, (rank, port, victim))]) for rank in range(count)]
-    if victim >= 0:
-        assert ranks[victim].wait(120) == 137
-        for rank in ranks:  # The others would wait for it, until JAX gives up.
-            rank.kill()
-        return []
+    ranks = [subprocess.Popen([*command, *map(str, (rank, port))]) for rank in range(count)]
     assert [rank.wait(120) for rank in ranks] == [0] * count
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(count)]
 
 
 def difference(result: dict, alone: dict) -> float:
     """Return the largest relative difference of losses, metrics and judged errors."""
-    epochs = len(result["history"]["loss"])  # After a restart, those that were left.
-    names = alone["history"]
-    pairs = [(result["history"][name], alone["history"][name][-epochs:]) for name in names]
+    pairs = [(result["history"][name], alone["history"][name]) for name in alone["history"]]
     pairs.append((result["mae"], alone["mae"]))
     return max(float(np.max(np.abs(np.divide(*pair) - 1))) for pair in pairs)
 
@@ -97,16 +72,13 @@ def difference(result: dict, alone: dict) -> float:
 def main() -> None:
     """Compare the runs."""
     with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name) / part for part in ("one", "two", "three", "killed")]
+        folders = [Path(name) / part for part in ("one", "two", "three")]
         for folder in folders:
             folder.mkdir()
         (alone,), two, three = (run(folders[count - 1], count) for count in (1, 2, 3))
-        run(folders[3], 2, victim=1)
-        resumed = run(folders[3], 2)
     print(f"loss of one process:   {alone['history']['loss']}")
     print(f"loss of two processes: {two[0]['history']['loss']}")
-    print(f"loss of two, killed:   {resumed[0]['history']['loss']}")
-    together = (*two, *three, *resumed)
+    together = (*two, *three)
     worst = max(difference(result, alone) for result in together)
     print(f"largest relative difference: {worst:.1e}")
     assert worst < 1e-4

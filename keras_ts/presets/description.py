@@ -233,9 +233,9 @@ class RecurrentPreset(PresetSettings):
         """Build a model for a training part, and train it by the recipe.
 
         ``recipe.compile`` compiles the model, and ``recipe.epochs_for`` says how many epochs it is
-        trained. With a ``TrainingBackup`` among the callbacks, a fit that was cut off goes on after
-        its last whole epoch. ``cell="linear"`` is solved, not trained, and arguments of Keras's
-        ``fit`` have no effect.
+        trained. With Keras's ``BackupAndRestore`` among the callbacks, a fit that was killed and is
+        run again reads the windows in the order of an uninterrupted fit. ``cell="linear"`` is
+        solved, not trained, and arguments of Keras's ``fit`` have no effect.
 
         For one series, a net with ``smoothing="linear"`` is blended with the linear regression of
         the same windows. The last quarter of the training part determines the net's share, for each
@@ -271,9 +271,8 @@ class RecurrentPreset(PresetSettings):
             core: A net of your own in place of the recurrent layers, as for ``build``.
             members: Number of nets to train, each from another seed. The model is their mean, for
                 quantiles level by level, so that its error depends less on seeds. Training takes
-                ``members`` times as long. A ``TrainingBackup`` keeps each net in a subfolder, and
-                ``fine_tune`` trains each further. With several, the model has no ``history``.
-                Defaults to 1.
+                ``members`` times as long. ``fine_tune`` trains each net further. With several,
+                the model has no ``history``. Defaults to 1.
             **fit_arguments: Arguments of Keras's ``fit``, such as ``callbacks`` and
                 ``validation_data``. ``epochs`` and ``steps_per_epoch`` replace the recipe's; a
                 learning rate that decays does so over the new number of updates. ``shuffle``

@@ -26,8 +26,7 @@ from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire, within_bounds
 from keras_ts.windows.arithmetic.geometry import in_pieces
 from keras_ts.windows.arithmetic.scale import merged
-from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order
-from keras_ts.windows.training_backup import TrainingBackup, backup_of, end_backups
+from keras_ts.windows.dataset import EpochOrder, WindowDataset, in_stretches, in_time_order
 
 # The share of windows that lose their oldest inputs in an epoch, so that the net learns young
 # series, too; chosen on generated stores.
@@ -85,13 +84,7 @@ def trained(
     read = read if steps == len(train) else in_stretches(read, steps)
     callbacks, line = fit_arguments.pop("callbacks", None), None
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks = [
-            backup_of(backup, train, read) if isinstance(backup, TrainingBackup) else backup
-            for backup in keras.tree.flatten(callbacks or [])
-        ]
-        for backup in callbacks:
-            if isinstance(backup, TrainingBackup):
-                fit_arguments.setdefault("initial_epoch", backup.epoch)
+        callbacks = [EpochOrder(read), *keras.tree.flatten(callbacks or [])]
         if fit_arguments.get("verbose") is None:
             line = FitLine(steps * (epochs - fit_arguments.get("initial_epoch", 0)))
             callbacks, fit_arguments["verbose"] = [line, *callbacks], 0
@@ -195,23 +188,19 @@ def fitted(
     if isinstance(callbacks, keras.callbacks.CallbackList):
         raise TypeError("callbacks must be a list: a CallbackList belongs to one model.")
     callbacks = keras.tree.flatten(callbacks or [])
+    if any(isinstance(each, keras.callbacks.BackupAndRestore) for each in callbacks):
+        raise ValueError(
+            f"members={count} trains {count} nets, and BackupAndRestore would load one into the "
+            "next. Leave it out, or train one net."
+        )
     parts = [_reseeded(train, number) for number in range(count)]
-    backups = {
-        backup: [backup_of(backup, train, part, number) for number, part in enumerate(parts)]
-        for backup in callbacks
-        if isinstance(backup, TrainingBackup)
-    }
     members: list[keras.Model] = []
-    for number, part in enumerate(parts):
-        fit_arguments["callbacks"] = [
-            backups[callback][number] if callback in backups else callback for callback in callbacks
-        ]
+    for part in parts:
+        fit_arguments["callbacks"] = callbacks
         first = None if members else rehearsal
         members.append(trained(free(preset), part, core, first, **fit_arguments))
     model = mean_of(members, preset)
     model.compile_from_config(members[0].get_compile_config())
-    for backup, of_parts in backups.items():
-        end_backups(backup, of_parts)
     return model
 
 

@@ -65,7 +65,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
             ``restore_best_weights``, must come before the sweep in the list of callbacks.
             Defaults to True.
         backup: A JSON file to write the curve to after every epoch. If a fit is interrupted and
-            ``TrainingBackup`` resumes it, the sweep continues its curve from this file. The sweep
+            ``BackupAndRestore`` resumes it, the sweep continues its curve from this file. The sweep
             must then come first in the list of callbacks. Defaults to None: no file.
 
     Raises:
@@ -129,7 +129,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         self._empty()
         build_optimizer(model)
         # Nothing is recorded before the first epoch begins: in between, callbacks such as
-        # ``TrainingBackup`` may load another state into the model.
+        # ``BackupAndRestore`` may load another state into the model.
         self._swept, self._snapshot, self._loss = model, Snapshot(model), None
         self._batches_before = batches_seen(model.optimizer)
         self._state = "running"
@@ -307,7 +307,7 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         elif self._batches_before != earlier["began"]:
             raise ValueError(
                 "The model has been trained since the interrupted sweep began, so the sweep cannot "
-                "put it back. Put the sweep before TrainingBackup in the list of callbacks."
+                "put it back. Put the sweep before BackupAndRestore in the list of callbacks."
             )
         self._read(earlier, starts[epoch])
         self._state = "running"

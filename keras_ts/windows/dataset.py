@@ -99,8 +99,7 @@ class WindowDataset(keras.utils.PyDataset):
         self._first = batch  # At which an iteration by hand begins.
         self._next = batch  # The batch after the last that the iteration has read.
         self._reads = 0  # Batches read since the epoch began, by Keras or by hand.
-        # True after Keras has made its iterator, until its first epoch begins.
-        self._beginning = False
+        self._beginning = False  # True from Keras's making its iterator to its first epoch.
 
     @property
     def windows(self) -> WindowSpec:
@@ -114,8 +113,12 @@ class WindowDataset(keras.utils.PyDataset):
 
     @property
     def epoch(self) -> int:
-        """The epoch whose order ``dataset[i]`` follows, from 0."""
+        """The epoch whose order ``dataset[i]`` follows, from 0; set it to begin another one."""
         return self._epoch
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._go_to(_checks.integer("epoch", number, 0), 0)
 
     @property
     def workers(self) -> int:
@@ -196,10 +199,9 @@ class WindowDataset(keras.utils.PyDataset):
         """Begin the epoch at its first batch; Keras calls this method.
 
         Raises:
-            RuntimeError: ``torch.distributed`` has several processes, and Keras would not average
-                their gradients.
+            RuntimeError: ``torch.distributed`` has several processes.
             ValueError: The run has several processes, and the dataset is not the shard of this
-                process; or the devices of this process cannot share a batch.
+                process; or the devices cannot share a batch.
         """
         check_share(self._source.sampler)
         self._go_to(self._epoch, 0)
@@ -362,6 +364,18 @@ class WindowDataset(keras.utils.PyDataset):
         that the run has had: ``itertools.islice(stream, dataset.state()["batch"], None)``.
         """
         return to_tf(self._source, self._epoch)
+
+
+class EpochOrder(keras.callbacks.Callback):
+    """Lets a fit that ``BackupAndRestore`` resumes read the windows in the order of its epoch."""
+
+    def __init__(self, dataset: WindowDataset) -> None:
+        super().__init__()
+        self._dataset, self._first = dataset, dataset.epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the epoch of the dataset, which may have been read before the fit."""
+        self._dataset.epoch = self._first + epoch
 
 
 def in_time_order(dataset: WindowDataset, weighted: bool = False) -> WindowSource:

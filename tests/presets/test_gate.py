@@ -7,9 +7,7 @@ import pytest
 
 from helpers import called
 from keras_ts import (
-    TrainingBackup,
     WindowedSeries,
-    backtest,
     calibrate,
     check_reload,
     compare,
@@ -183,7 +181,7 @@ def test_a_target_without_an_error_has_no_say(monkeypatch):
 
 
 @pytest.mark.parametrize("promoted", [False, True])
-def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promoted, tmp_path):
+def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promoted):
     table = closed(4, promoted)
     settings = {"window": 14, "horizon": 2, "time_column": "day", "calendar": ["week", "year"]}
     columns = {"target_columns": "units", **({"future_columns": "promotion"} if promoted else {})}
@@ -201,47 +199,19 @@ def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promot
     if not promoted:
         assert np.abs(called(model, x)[y[:, 0] == 0, 0]).mean() < 10
         assert not line.trainable_weights
-        arguments = {"n_splits": 1, "test_size": 30, "refit": False, "folder": tmp_path}
-        tables = [
-            backtest(preset(), table, windows, epochs=1, verbose=0, **arguments).table
-            for _ in range(2)
-        ]
-        np.testing.assert_array_equal(*(table["prediction"] for table in tables))
 
 
-def test_the_mean_of_nets_has_one_share_and_goes_on_after_a_kill(tmp_path):
-    class KilledError(Exception):
-        """A fit that is killed."""
-
-    def end(epoch, logs):
-        raise KilledError
-
-    def fit(*callbacks, seed):
-        train = WINDOWS.build(SERIES)
-        backup = TrainingBackup(train, tmp_path / "backup")
-        keras.utils.set_random_seed(seed)
-        arguments = {"epochs": 2, "members": 2, "verbose": 0}
-        return preset().fit(train, callbacks=[*callbacks, backup], **arguments)
-
-    whole = fit(seed=7)
-    assert len(members_of(blended(whole)[0])) == 2
-    with pytest.raises(KilledError):
-        fit(keras.callbacks.LambdaCallback(on_train_end=lambda logs: end(0, logs)), seed=7)
-    for expected, given in zip(weights(whole), weights(fit(seed=7)), strict=True):
-        np.testing.assert_array_equal(given, expected)
-
-
-def test_a_backtest_goes_on_from_its_folder(tmp_path):
-    arguments = {"n_splits": 1, "test_size": 6, "folder": tmp_path, "epochs": 1, "verbose": 0}
-    tables = [backtest(preset(), SERIES, WINDOWS, **arguments).table for _ in range(2)]
-    np.testing.assert_array_equal(*(table["prediction"] for table in tables))
+def test_the_mean_of_nets_has_one_share():
+    model = preset().fit(WINDOWS.build(SERIES), epochs=1, members=2, verbose=0)
+    assert len(members_of(blended(model)[0])) == 2
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_a_blend_is_judged_by_the_period_of_its_preset(members):
     seasonal = preset(window_norm="seasonal", period=3)
     train, validation = WINDOWS.split(SERIES, 70)
-    report = compare(gate.untrained(seasonal, train, None, members), train, validation)
+    model = seasonal.fit(train, epochs=1, members=members, verbose=0)
+    report = compare(model, train, validation)
     assert "seasonal naive" in report.table["name"]
 
 

@@ -6,9 +6,7 @@ import pytest
 
 from helpers import called
 from keras_ts import (
-    TrainingBackup,
     WindowedSeries,
-    backtest,
     calibrate,
     check_reload,
     fine_tune,
@@ -103,50 +101,6 @@ def test_each_member_is_trained_further_as_it_would_be_alone():
     assert tuned.compiled
 
 
-class KilledError(Exception):
-    """A fit that is killed."""
-
-
-@pytest.mark.parametrize("at", [1, 3])
-def test_a_fit_that_was_killed_goes_on_with_its_member(at, tmp_path):
-    """By the end of its second epoch of the first net, or of the second net."""
-
-    def fit(callbacks):
-        keras.utils.set_random_seed(7)
-        preset, train = from_preset("gru_32x2", units=(3,), dropout=0.1), WINDOWS.build(SERIES)
-        backup = TrainingBackup(train, tmp_path / "backup")
-        callbacks = [*callbacks, backup]
-        return preset.fit(train, members=2, epochs=3, verbose=0, callbacks=callbacks)
-
-    epochs = []
-
-    def end(epoch, logs):
-        epochs.append(epoch)
-        if len(epochs) == at + 2:
-            raise KilledError
-
-    whole = fit([])
-    assert not (tmp_path / "backup").exists()
-    with pytest.raises(KilledError):
-        fit([keras.callbacks.LambdaCallback(on_epoch_end=end)])
-    assert sorted(path.name for path in (tmp_path / "backup").iterdir()) == [
-        f"member_{number}" for number in range(1 + at // 2)
-    ]
-    for expected, given in zip(weights(whole), weights(fit([])), strict=True):
-        np.testing.assert_array_equal(given, expected)
-    assert not (tmp_path / "backup").exists()
-
-
-def test_a_backtest_goes_on_with_all_members(tmp_path):
-    preset = from_preset("gru_32x2", units=(3,))
-    arguments = {
-        "n_splits": 2, "test_size": 6, "refit": 2, "folder": tmp_path / "folds", "members": 2,
-        "epochs": 1, "verbose": 0,
-    }  # fmt: skip
-    tables = [backtest(preset, SERIES, WINDOWS, **arguments).table for _ in range(2)]
-    np.testing.assert_array_equal(*(table["prediction"] for table in tables))
-
-
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
@@ -163,9 +117,9 @@ def test_a_backtest_goes_on_with_all_members(tmp_path):
             "belongs to one model",
         ),
         (
-            lambda: fitted(callbacks=[TrainingBackup(WINDOWS.build(SERIES), "nowhere")]),
+            lambda: fitted(callbacks=[keras.callbacks.BackupAndRestore("nowhere")]),
             ValueError,
-            "made for another dataset",
+            "would load one into the next",
         ),
     ],
 )

@@ -190,7 +190,7 @@ def test_what_cannot_go_on_says_so(tmp_path):
     assert _keras_private.schedule_of(scheduled.optimizer) is schedule
     trained = dense("adam")
     trained.fit(X, Y, verbose=0)
-    with pytest.raises(ValueError, match="Put the sweep before TrainingBackup"):
+    with pytest.raises(ValueError, match="Put the sweep before BackupAndRestore"):
         fit(ExponentialLRSweep(1e-4, 1e-1, backup=path), model=trained, initial_epoch=2)
 
 

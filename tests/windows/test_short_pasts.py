@@ -1,10 +1,9 @@
 """A dataset that cuts some windows short is a function of seed, epoch and window alone."""
 
-import keras
 import numpy as np
 import pytest
 
-from keras_ts import TrainingBackup, WindowedSeries, from_preset
+from keras_ts import WindowedSeries
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.windows.blocks import WindowBlocks
 from keras_ts.windows.dataset import in_time_order
@@ -55,22 +54,3 @@ def test_windows_of_young_series_and_what_is_solved_for_stay():
 def test_nothing_is_cut_where_no_window_is_short_or_each_step_forecasts(settings):
     dataset = WindowedSeries(12, **{**SETTINGS, **settings}).build(SERIES)
     assert with_short_pasts(dataset, 0.5) is dataset
-
-
-def test_a_fit_that_was_killed_ends_where_it_would_have(tmp_path):
-    def fit(*callbacks):
-        train = WindowedSeries(12, batch_size=64, **SETTINGS).build(SERIES)
-        backup = TrainingBackup(train, tmp_path / "backup")
-        keras.utils.set_random_seed(1)
-        preset = from_preset("seasonal_gru", units=(2,))
-        return preset.fit(train, epochs=3, callbacks=[*callbacks, backup], verbose=0)
-
-    def end(epoch, logs):
-        if epoch == 2:
-            raise InterruptedError
-
-    whole = fit().get_weights()
-    with pytest.raises(InterruptedError):
-        fit(keras.callbacks.LambdaCallback(on_epoch_begin=end))
-    for given, expected in zip(fit().get_weights(), whole, strict=True):
-        np.testing.assert_array_equal(given, expected)

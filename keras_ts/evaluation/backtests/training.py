@@ -18,7 +18,6 @@ from keras_ts.presets.description import RecurrentPreset
 from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.training_backup import TrainingBackup
 
 Build = Callable[[WindowDataset], keras.Model]
 
@@ -122,7 +121,7 @@ def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool) -> No
         )
     for callback in keras.tree.flatten(fit_arguments.get("callbacks")):
         name = type(callback).__name__
-        if isinstance(callback, TrainingBackup | keras.callbacks.BackupAndRestore):
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
             raise ValueError(
                 f"{name} would load the weights of one fold's model into another's, which may have "
                 "seen later values. Leave it out, or loop over windows.folds(series) yourself."
