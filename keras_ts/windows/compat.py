@@ -5,6 +5,7 @@ shuffle is a new permutation of all windows in each pass, and calls that would s
 batches, or none, are refused.
 """
 
+import importlib.util
 import itertools
 import random
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.gather import StridedWindows
 from keras_ts.windows.arithmetic.geometry import WindowRanges
 from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.feeding import pipelines
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -29,11 +31,12 @@ _SINGLES = 32
 
 def windowed_dataset(
     series: Any, window_size: int, batch_size: int = 32, shuffle_buffer: int = 1000
-) -> "tf.data.Dataset":
+) -> "tf.data.Dataset | WindowDataset":
     """Cut a series into pairs of a window and the value after it, as the course's helper does.
 
     The pairs are those of ``window(window_size + 1, shift=1, drop_remainder=True)``, mapped
-    to ``(window[:-1], window[-1])``. Needs TensorFlow.
+    to ``(window[:-1], window[-1])``. Where TensorFlow is not installed, the same windows come as a
+    ``WindowDataset``, which Keras's ``fit`` takes, too.
 
     Example:
 
@@ -50,7 +53,8 @@ def windowed_dataset(
             number shuffles all windows, in a new order each full pass. Defaults to 1000.
 
     Returns:
-        A ``tf.data.Dataset`` of ``(batch, window_size, ...)`` and ``(batch, ...)``.
+        A ``tf.data.Dataset`` of ``(batch, window_size, ...)`` and ``(batch, ...)``; without
+        TensorFlow a ``WindowDataset``.
 
     Raises:
         ValueError: The series is too short for one window, or a value is missing.
@@ -58,16 +62,18 @@ def windowed_dataset(
     window = _checks.integer("window_size", window_size, 1)
     shuffle = _checks.integer("shuffle_buffer", shuffle_buffer, 1) > 1
     windows = WindowedSeries(window, shuffle=shuffle, batch_size=batch_size)
+    installed = importlib.util.find_spec("tensorflow") is not None
     if isinstance(series, list | tuple) and not any(hasattr(item, "shape") for item in series):
-        series = _read(series, "tf")
+        series = _read(series, "tf" if installed else "numpy")
     try:
-        return windows.build(series).to_tf()
+        dataset = windows.build(series)
     except ValueError as error:
         text, advises, _ = str(error).partition("Fill them, or pass missing=")
         if not advises:
             raise
         cure = f"WindowedSeries({window}, missing=...).build(series), whose docstring has the ways"
         raise ValueError(f"{text}Fill them, or use {cure}.") from None
+    return dataset.to_tf() if installed else dataset
 
 
 def timeseries_dataset_from_array(

@@ -3,14 +3,15 @@
 import copy
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import compiled, distinct, joined, window_settings
-from keras_ts import WindowedSeries
+from helpers import BACKEND, compiled, distinct, joined, run_fresh, window_settings
+from keras_ts import WindowDataset, WindowedSeries, windowed_dataset
 
 
 @given(window_settings(columns=2), st.integers(1, 4), st.integers(0, 2), st.data())
@@ -154,3 +155,29 @@ def test_restore_refuses_the_state_of_other_windows():
     state = WindowedSeries(3).build(distinct(50)).state()
     with pytest.raises(ValueError, match="total=47, and this dataset has total=57"):
         WindowedSeries(3).build(distinct(60)).restore(state)
+
+
+def test_the_course_helper_returns_a_dataset_where_tensorflow_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    series = np.arange(50, dtype="float32") / 50
+    dataset = windowed_dataset(series, 5, 16, shuffle_buffer=1)
+    assert isinstance(dataset, WindowDataset)
+    expected = WindowedSeries(5, batch_size=16).build(series)
+    for given, wanted in zip(dataset, expected, strict=True):
+        for one, other in zip(given, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(windowed_dataset(series.tolist(), 5)[0][0]) == 32
+
+
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="needs a process without TensorFlow")
+def test_keras_trains_on_what_the_course_helper_returns_without_tensorflow():
+    code = """
+import sys
+sys.modules["tensorflow"] = None
+import keras, numpy as np, keras_ts
+model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(keras_ts.windowed_dataset(np.arange(50.0) / 50, 5), epochs=1, verbose=0)
+print(type(keras_ts.windowed_dataset([1.0, 2.0, 3.0], 2)).__name__)
+"""
+    assert run_fresh(code).splitlines()[-1] == "WindowDataset"
