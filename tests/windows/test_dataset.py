@@ -163,8 +163,8 @@ def test_the_course_helper_returns_a_dataset_where_tensorflow_is_not_installed(m
     dataset = windowed_dataset(series, 5, 16, shuffle_buffer=1)
     assert isinstance(dataset, WindowDataset)
     expected = WindowedSeries(5, batch_size=16).build(series)
-    for given, wanted in zip(dataset, expected, strict=True):
-        for one, other in zip(given, wanted, strict=True):
+    for batch, wanted in zip(dataset, expected, strict=True):
+        for one, other in zip(batch, wanted, strict=True):
             np.testing.assert_array_equal(one, other)
     assert len(windowed_dataset(series.tolist(), 5)[0][0]) == 32
 
