@@ -294,7 +294,7 @@ class Plan:
         used = np.flatnonzero((series >= 0) & (places >= 0) & (places < rows))
         twice = Rows(series[used], places[used]).twice
         if twice is not None:
-            number = int(series[used[twice]])
+            number = int(series[used[twice[0]]])
             raise ValueError(
                 f"future has several rows for one time of {panel.series(number)}. Keep one of them."
             )

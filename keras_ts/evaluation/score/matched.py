@@ -61,18 +61,25 @@ class Keys:
         self._check_distinct(Rows(series_and_origin, self._times.values))
 
     def _check_distinct(self, rows: Rows) -> None:
-        row = rows.twice
-        if row is None:
+        if rows.twice is None:
             return
-        cure = (
-            "Keep one row for each id and time; several origins need a column 'step' or 'origin'."
-        )
+        first, second = rows.twice
         if self._id_column is None:
             cure = (
                 "If it holds several series, forecasts and actual must have the same column of "
                 "ids; else keep one row for each time."
             )
-        raise ValueError(f"{self._table.name} has two rows for {self.example(row)}. {cure}")
+        elif {"step", "origin"} & set(self._table.columns):
+            cure = "Keep one of them."
+        else:
+            cure = (
+                "Keep one row for each id and time; several origins need a column 'step' or "
+                "'origin'."
+            )
+        raise ValueError(
+            f"{self._table.name} has two rows for {self.example(first)}: rows {first} and "
+            f"{second}, counted from 0. {cure}"
+        )
 
     def example(self, row: int = 0) -> str:
         """Return the id and the time of a row in words."""

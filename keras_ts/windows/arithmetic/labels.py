@@ -47,10 +47,10 @@ class Rows:
         self._keys = keys[self._order]
 
     @property
-    def twice(self) -> int | None:
-        """The first row, by series and time, that occurs twice; None if there is none."""
+    def twice(self) -> tuple[int, int] | None:
+        """The first two rows with one series and time; None if there are none."""
         same = np.flatnonzero(np.diff(self._keys) == 0)
-        return int(self._order[same[0]]) if len(same) else None
+        return (int(self._order[same[0]]), int(self._order[same[0] + 1])) if len(same) else None
 
     def locate(self, series: IntArray, times: Array) -> IntArray:
         """Return the row of each series and time; -1 if there is none, or for a series below 0."""
