@@ -17,7 +17,6 @@ from keras_ts.checks.export import check_export
 from keras_ts.checks.leakage import check_leakage
 from keras_ts.checks.reload import check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
-from keras_ts.conversion.portable import save_portable
 from keras_ts.datasets import course_series
 from keras_ts.evaluation.backtests.backtest import backtest
 from keras_ts.evaluation.backtests.report import plot_backtest
@@ -61,7 +60,7 @@ __all__ = [
     "check_leakage", "check_reload", "choose_preset", "compare", "course_series", "export_model",
     "find_learning_rate", "fine_tune", "follow", "forecast", "from_preset", "importance",
     "load_model", "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",
-    "plot_history", "plot_series", "preset_names", "save_model", "save_portable", "score",
+    "plot_history", "plot_series", "preset_names", "save_model", "score",
     "scorecard", "sequence_to_sequence", "sequence_to_vector", "timeseries_dataset_from_array",
     "windowed_dataset",
 ]  # fmt: skip

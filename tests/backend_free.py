@@ -18,7 +18,6 @@ BACKEND_FREE = [
     "checks/test_plausible.py",
     "command/test_scores.py",
     "command/test_table.py",
-    "conversion/test_lambda_bytecode.py",
     "evaluation/arithmetic/",
     "evaluation/forecasters/test_baselines.py",
     "evaluation/forecasters/test_table.py",

@@ -277,9 +277,12 @@ def outcome(path, np):
     """Return the error or the result of each of our functions that read a file."""
     import keras_ts
 
+    def migrate_lambdas(path):
+        return keras_ts.migrate_lambdas(path, {})
+
     outcomes = {}
     for open_ in (
-        keras_ts.load_model, keras_ts.migrate_lambdas, keras_ts.load_windows, keras_ts.scorecard
+        keras_ts.load_model, migrate_lambdas, keras_ts.load_windows, keras_ts.scorecard
     ):  # fmt: skip
         try:
             opened = open_(path)
@@ -288,7 +291,7 @@ def outcome(path, np):
         except BaseException as error:
             outcomes[open_.__name__] = f"ESCAPED {type(error).__name__}: {str(error)[:500]}"
         else:
-            model = open_ in (keras_ts.load_model, keras_ts.migrate_lambdas)
+            model = open_ in (keras_ts.load_model, migrate_lambdas)
             outcomes[open_.__name__] = (
                 opened.predict(inputs(np), verbose=0).tolist() if model else {"opened": True}
             )

@@ -84,9 +84,8 @@ QUICK = {
         "checks/test_fingerprint.py",
     ],
     "conversion": [
-        "conversion/test_mask_flow.py",
-        "conversion/test_migrate.py::test_replacements_by_name",
-        "conversion/test_portable.py::test_refuses_what_would_differ",
+        "conversion/test_migrate.py::test_layers_of_ones_own_by_name_and_by_path",
+        "conversion/test_migrate.py::test_refuses",
     ],
     "scale": [
         "scale/test_batch.py",

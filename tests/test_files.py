@@ -17,7 +17,6 @@ from keras_ts import (
     load_windows,
     migrate_lambdas,
     save_model,
-    save_portable,
 )
 
 
@@ -118,10 +117,9 @@ def test_what_may_not_be_replaced_is_refused_before_anything_is_written(
 def test_what_is_no_path_is_refused_by_name(model, bad):
     calls = (
         lambda: save_model(model, bad),
-        lambda: save_portable(model, bad),
         lambda: load_windows(bad),
         lambda: load_model(bad),
-        lambda: migrate_lambdas(bad),
+        lambda: migrate_lambdas(bad, {}),
     )
     for call in calls:
         with pytest.raises(TypeError, match=r"^(file)?path must be a str or a Path. Received"):
@@ -130,23 +128,20 @@ def test_what_is_no_path_is_refused_by_name(model, bad):
 
 @pytest.mark.parametrize(("path", "says"), [("", "is empty"), ("a\0", "holds a null character")])
 def test_a_text_that_is_no_path_is_refused_by_name(model, path, says):
-    for call in (load_model, load_windows, migrate_lambdas):
+    for call in (load_model, load_windows):
         with pytest.raises(ValueError, match=rf"^filepath {says}: name a file"):
             call(path)
-    for call in (save_model, save_portable):
-        with pytest.raises(ValueError, match=rf"^filepath {says}: name a file"):
-            call(model, path)
+    with pytest.raises(ValueError, match=rf"^filepath {says}: name a file"):
+        save_model(model, path)
 
 
-def test_a_folder_is_no_file(model, tmp_path):
+def test_a_folder_is_no_file(tmp_path):
     folder = tmp_path / "folder.keras"
     folder.mkdir()
     with pytest.raises(ValueError, match=r"folder.keras' is not a file"):
-        migrate_lambdas(folder)
+        migrate_lambdas(folder, {})
     with pytest.raises(FileNotFoundError, match=r"folder.keras': the folder holds no model.keras"):
         load_windows(folder)
-    with pytest.raises(IsADirectoryError, match=r"folder.keras' is a folder"):
-        save_portable(model, folder)
 
 
 def test_a_folder_that_takes_no_file_is_named(model, tmp_path, monkeypatch):

@@ -1,1 +1,1 @@
-"""Converts models to stock Keras layers, and opens old files with Lambdas."""
+"""Opens old files with Lambdas."""

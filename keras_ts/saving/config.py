@@ -110,9 +110,8 @@ def explain(
             return "\n".join([
                 *lines,
                 f"{place} is a Lambda: its Python code would run, and old code often fails.",
-                "Open the file with keras_ts.migrate_lambdas(filepath), which replaces Lambdas "
-                "that call expand_dims or multiply by a number; for others pass a layer, "
-                f"migrate_lambdas(filepath, {{{name!r}: layer}}).",
+                "Open the file with a layer in its place: "
+                f"keras_ts.migrate_lambdas(filepath, {{{name!r}: layer}}).",
             ])  # fmt: skip
     for place, entry in objects:
         cure = _cure_of_missing(place, entry, custom_objects or {})
@@ -130,7 +129,9 @@ def explain(
         if reason is not None:
             return "\n".join([*lines, f"{place} has a wrong setting: {short(reason)}"])
     if str(version).startswith("2."):
-        lines.append("It was saved by Keras 2: open it with keras_ts.migrate_lambdas(filepath).")
+        lines.append(
+            "It was saved by Keras 2: build the same model, then call model.load_weights(filepath)."
+        )
     elif path.endswith(("h5", "hdf5")):
         lines.append("If only its loss or optimizer is at fault: load it with compile=False.")
     return "\n".join([*lines, f"Keras says: {short(error)}"])

@@ -106,7 +106,7 @@ def load_windows(filepath: str | os.PathLike[str]) -> WindowedSeries:
     """Return the window settings of the model in a file, without building the model.
 
     The settings are in the model's ``WindowedInput`` or, without one, in the file's metadata, where
-    ``save_model`` and ``save_portable`` put them.
+    ``save_model`` put them.
 
     Example:
 

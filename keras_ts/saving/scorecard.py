@@ -2,8 +2,8 @@
 
 A scorecard is kept with the windows that a model carries. It holds a digest of each weight that was
 judged. So weights in a file are compared without building the model, and models that ``calibrate``
-or ``save_portable`` makes of the same layers are recognized. Margins of a ``ConformalInterval``
-change no point forecast, so their digests are compared separately.
+makes of the same layers are recognized. Margins of a ``ConformalInterval`` change no point
+forecast, so their digests are compared separately.
 """
 
 import contextlib

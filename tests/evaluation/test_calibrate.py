@@ -17,7 +17,6 @@ from keras_ts import (
     compare,
     forecast,
     load_model,
-    save_portable,
 )
 from keras_ts.interface import Interface
 from keras_ts.layers import Bounded, SortedQuantiles
@@ -221,16 +220,6 @@ def test_forecast_gives_columns_of_the_bounds(built, tmp_path):
 def test_reload_is_clean(forked_reload, built):
     _, calibrated, (_, validation), _, _ = built
     assert check_reload(calibrated, validation[0][0]).ok
-
-
-def test_portable_files_are_refused(tmp_path):
-    windows = WindowedSeries(6, horizon=2)
-    dataset = windows.build(np.random.default_rng(0).normal(size=60))
-    calibrated = calibrate(persistence(windows), dataset, coverage=0.8)
-    says = "keras_ts>ConformalInterval, which is not of Keras and has no stock form"
-    with pytest.raises(ValueError, match=says):
-        save_portable(calibrated, tmp_path / "model.keras")
-    assert not list(tmp_path.iterdir())
 
 
 # PyTorch's tensors warn of it, and pytest.warns tells what it did not ask for anew.

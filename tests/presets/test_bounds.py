@@ -18,7 +18,6 @@ from keras_ts import (
     from_preset,
     load_model,
     save_model,
-    save_portable,
 )
 from keras_ts.interface import Interface
 from keras_ts.layers import Bounded, ConformalInterval, LinearForecast, SortedQuantiles
@@ -234,19 +233,6 @@ def test_mixed_precision_keeps_a_level():
         keras.config.set_dtype_policy("float32")
     assert outputs.dtype == np.float32
     assert 69_900 < outputs.min() < outputs.max() <= 70_001
-
-
-def test_a_portable_file_clips_too_and_is_not_written_where_training_would_change(tmp_path):
-    dataset, model = built()
-    x = dataset[0][0]
-    save_portable(model, tmp_path / "stock.keras")
-    stock = keras.saving.load_model(tmp_path / "stock.keras")
-    assert not any(isinstance(layer, Bounded) for layer in stock.layers)
-    np.testing.assert_allclose(called(stock, x), called(model, x), rtol=1e-5)
-    assert called(stock, x).min() == 0
-    model.compile("adam", "mae")
-    with pytest.raises(ValueError, match="has a Bounded, whose stock form would clip in training"):
-        save_portable(model, tmp_path / "stock.keras")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_a_lambda(tmp_path, suffix):
     x = layers.Lambda(lambda x: ops.expand_dims(x, -1), name="expand")(inputs)
     path = tmp_path / f"model{suffix}"
     keras.Model(inputs, layers.SimpleRNN(2)(x)).save(path)
-    refused(path, "'expand'", "Lambda", "migrate_lambdas(filepath)", "{'expand': layer}")
+    refused(path, "'expand'", "Lambda", "migrate_lambdas(filepath, {'expand': layer})")
 
 
 def test_a_newer_keras(saved):

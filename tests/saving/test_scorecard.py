@@ -20,7 +20,6 @@ from keras_ts import (
     load_model,
     load_windows,
     save_model,
-    save_portable,
     scorecard,
 )
 from keras_ts.saving import archive
@@ -137,11 +136,6 @@ def test_without_a_layer_it_rides_in_the_metadata(tmp_path):
     save_model(load_model(path), again, windows=WindowedSeries(20, horizon=3, gap=1))
     with pytest.raises(ValueError, match="has no scorecard"):
         scorecard(again)
-
-
-def test_a_portable_model_takes_it_along(saved, tmp_path):
-    save_portable(saved[0], tmp_path / "portable.keras")
-    assert scorecard(tmp_path / "portable.keras").ok
 
 
 def test_another_report_takes_the_place_of_the_old_one(saved):

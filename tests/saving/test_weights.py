@@ -10,7 +10,6 @@ from keras_ts import (
     calibrate,
     compare,
     save_model,
-    save_portable,
     scorecard,
 )
 from keras_ts.saving.scorecard import Weights, digests_in
@@ -68,11 +67,6 @@ def test_a_calibrated_model_has_those_of_its_net(model, tmp_path):
     assert len(weights.intervals) == 2
     calibrated.save(tmp_path / "model.keras")
     assert digests_in(str(tmp_path / "model.keras")) == weights.net | weights.intervals
-
-
-def test_a_portable_model_has_the_same(model, tmp_path):
-    save_portable(model, tmp_path / "portable.keras")
-    assert digests_in(str(tmp_path / "portable.keras")) == Weights.of(model).net
 
 
 def nested(kind):

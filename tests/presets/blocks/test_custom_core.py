@@ -18,7 +18,6 @@ from keras_ts import (
     forecast,
     from_preset,
     load_model,
-    save_portable,
     sequence_to_vector,
 )
 from keras_ts.layers.plumbing import LastSteps, MaskAsColumn
@@ -162,10 +161,9 @@ def test_normalization_smoothing_and_memory_go_with_it(core, settings):
     assert any(isinstance(layer, LastSteps) for layer in model.layers) == ("memory" in settings)
 
 
-def test_a_band_a_verdict_a_rollout_and_a_file_of_stock_layers(tmp_path):
+def test_a_band_a_verdict_and_a_rollout():
     windows = WindowedSeries(8, 2, batch_size=16)
     train, held_out = windows.split(SERIES, at=0.6)
-    # A horizon of two, and one column: the model of stock layers that a portable file needs.
     model = RecurrentPreset(window_norm="last").build(train, core=convolution(sequence=False))
     band = calibrate(model, held_out, 0.8)
     assert compare(model, train, held_out).table["name"][0] == "model"
@@ -173,10 +171,6 @@ def test_a_band_a_verdict_a_rollout_and_a_file_of_stock_layers(tmp_path):
     steps = Rollout(model, steps=5)(SERIES[None, -8:])
     ahead = forecast(model, SERIES, steps=5)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(steps)[0], ahead, rtol=1e-4)
-    save_portable(model, tmp_path / "model.keras")
-    stock = keras.saving.load_model(tmp_path / "model.keras")
-    x = train[0][0]
-    np.testing.assert_allclose(called(stock, x), called(model, x), rtol=1e-5)
 
 
 @pytest.mark.slow
