@@ -84,7 +84,9 @@ def trained(
     read = read if steps == len(train) else in_stretches(read, steps)
     callbacks, line = fit_arguments.pop("callbacks", None), None
     if not isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks = [EpochOrder(read), *keras.tree.flatten(callbacks or [])]
+        callbacks = keras.tree.flatten(callbacks or [])
+        if any(isinstance(callback, keras.callbacks.BackupAndRestore) for callback in callbacks):
+            callbacks = [EpochOrder(read), *callbacks]
         if fit_arguments.get("verbose") is None:
             line = FitLine(steps * (epochs - fit_arguments.get("initial_epoch", 0)))
             callbacks, fit_arguments["verbose"] = [line, *callbacks], 0

@@ -371,10 +371,15 @@ class EpochOrder(keras.callbacks.Callback):
 
     def __init__(self, dataset: WindowDataset) -> None:
         super().__init__()
-        self._dataset, self._first = dataset, dataset.epoch
+        dataset.reset()  # An interrupted fit in this process may have read some epochs of it.
+        self._dataset, self._first = dataset, 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Note the epoch at which Keras begins: 1 if it built the model with the only batch."""
+        self._first = self._dataset.epoch
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Set the epoch of the dataset, which may have been read before the fit."""
+        """Set the epoch of the dataset to that of the fit."""
         self._dataset.epoch = self._first + epoch
 
 
