@@ -143,10 +143,9 @@ class WindowDataset(keras.utils.PyDataset):
 
     @property
     def columns(self) -> dict[str, list[Any]]:
-        """The names of the columns, in the order of the arrays.
+        """The names of the columns by part, in the order of the arrays; of an array, numbers.
 
-        There is a list for each of ``"past"``, ``"future"``, ``"static"`` and ``"target"``. Columns
-        of an array have numbers for names.
+        The parts are ``"past"``, ``"future"``, ``"static"`` and ``"target"``.
         """
         return self._source.panel.columns.by_part()
 
@@ -217,12 +216,11 @@ class WindowDataset(keras.utils.PyDataset):
         Example:
 
         >>> dataset = WindowedSeries(window=4, batch_size=3).build(np.arange(10.0))
-        >>> for epoch in range(2):
-        ...     for x, y in dataset:
-        ...         pass  # A step of training.
-        ...     dataset.next_epoch()
+        >>> for x, y in dataset:
+        ...     pass  # A step of training.
+        >>> dataset.next_epoch()
         >>> dataset.epoch
-        2
+        1
         """
         self._go_to(self._epoch + 1, 0)
 
@@ -232,10 +230,8 @@ class WindowDataset(keras.utils.PyDataset):
         Example:
 
         >>> dataset = WindowedSeries(window=4, shuffle=True, seed=1).build(np.arange(10.0))
-        >>> dataset.next_epoch()
-        >>> dataset.reset()
-        >>> dataset.epoch
-        0
+        >>> dataset.epoch = 3
+        >>> dataset.reset()  # Epoch 0 again.
         """
         self._go_to(0, 0)
 
@@ -288,8 +284,7 @@ class WindowDataset(keras.utils.PyDataset):
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, in this process or another.
 
-        An iteration by hand then reads the rest of the epoch. Keras's ``fit``, a ``DataLoader``,
-        ``to_tf`` and ``to_grain`` begin the epoch again.
+        An iteration by hand then reads the rest of the epoch; all else begins the epoch again.
 
         Args:
             state: The dict that ``state()`` returned for the same series and settings, for any
@@ -372,10 +367,10 @@ class EpochOrder(keras.callbacks.Callback):
     def __init__(self, dataset: WindowDataset) -> None:
         super().__init__()
         dataset.reset()  # An interrupted fit in this process may have read some epochs of it.
-        self._dataset, self._first = dataset, 0
+        self._dataset = dataset
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Note the epoch at which Keras begins: 1 if it built the model with the only batch."""
+        """Note where Keras begins: at epoch 1, if the only batch has built the model."""
         self._first = self._dataset.epoch
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
