@@ -46,7 +46,8 @@ def windowed_dataset(
     [([[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], [3.0, 4.0, 5.0])]
 
     Args:
-        series: Anything that ``WindowedSeries.build`` takes; lists of numbers are read in 32 bits.
+        series: Anything that ``WindowedSeries.build`` takes. TensorFlow reads lists of numbers in
+            32 bits, NumPy in 64.
         window_size: Number of inputs in a window.
         batch_size: Windows in a batch; the last may be smaller. Defaults to 32.
         shuffle_buffer: 1 keeps time order, as TensorFlow's ``shuffle(1)`` does. Any larger
