@@ -23,7 +23,7 @@ from keras_ts.evaluation.backtests.report import plot_backtest
 from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.fine_tune import fine_tune
-from keras_ts.evaluation.importance.importance import importance
+from keras_ts.evaluation.importance import importance
 from keras_ts.evaluation.score.follow import follow
 from keras_ts.evaluation.score.score import score
 from keras_ts.exporting.export import export_model

@@ -31,7 +31,7 @@ def test_columns_in_a_panel_come_from_the_same_series_and_static_ones_from_anoth
     report = importance(model_of(validation, predict), validation, repeats=2, verbose=0)
     # From another series, the level would have made the error thousands of times as large.
     assert verdicts(report)[1] == "never changes in validation"
-    assert verdicts(report)[0] == "the model does not use it"
+    assert verdicts(report)[0] == "no forecast depends on it"
     assert report.table["part"][report.table["column"].tolist().index(2)] == "static"
     assert np.isfinite(increases(report)[2])
     assert report.by == "mase"
@@ -58,10 +58,9 @@ def test_a_column_of_text_is_one_column(library):
         x["static"], axis=-1, keepdims=True))  # fmt: skip
     report = importance(model, validation, repeats=2, verbose=0)
     # One type goes, another comes: their sum is 1 in any case.
-    assert verdicts(report)["type"] == "the model does not use it"
+    assert verdicts(report)["type"] == "no forecast depends on it"
     assert verdicts(report)["units"] == "matters"
     assert set(verdicts(report)) == {"units", "promotion", "type"}
-    assert "of 6 series" in str(report)
 
 
 def test_sequences_are_judged_at_their_last_step():
@@ -91,7 +90,6 @@ def test_several_targets_have_a_past_each():
     report = importance(model, validation, repeats=2, verbose=0)
     assert verdicts(report) == {0: "matters", 1: "matters"}
     assert report.table["part"].tolist() == ["target", "target"]
-    assert "column 0 (its own past)" in str(report)
 
 
 def test_a_plain_series_has_its_own_past():
@@ -128,7 +126,7 @@ def test_missing_values_travel_with_their_column(missing):
     assert verdicts(report)["offer"] == "matters"
     assert np.isfinite(report.error)
     assert verdicts(report)["noise"] == (
-        "cannot be told from noise" if handling.inputs else "the model does not use it"
+        "cannot be told from noise" if handling.inputs else "no forecast depends on it"
     )
     assert handling.inputs == (increases(report)["noise"] != 0)
 
@@ -144,10 +142,6 @@ def test_targets_that_are_missing_count_nowhere():
     _, targets = validation.to_numpy()
     forecasts = ahead.predict(validation, verbose=0)
     assert report.error == pytest.approx(np.nanmean(np.abs(targets - forecasts)), rel=1e-5)
-    missing = int(np.isnan(targets).sum())
-    assert f"{missing} of {targets.size} targets are missing." in str(report)
-    whole = importance(ahead, windows.build(table), verbose=0)
-    assert "targets are missing" not in str(whole)
 
 
 def test_series_of_one_window_give_nothing_to_shuffle():
@@ -161,7 +155,6 @@ def test_series_of_one_window_give_nothing_to_shuffle():
     report = importance(model, validation, repeats=2, verbose=0)
     assert verdicts(report)[0] == "never changes in validation"
     assert np.isfinite(report.table["low"][report.table["column"].tolist().index(1)])
-    assert "7 series have a single window each" in str(report)
     assert "Each series is judged at a single time" in str(report)
 
 

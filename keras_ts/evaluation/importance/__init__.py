@@ -1,1 +1,0 @@
-"""By how much the error grows where a column is shuffled."""
