@@ -21,8 +21,6 @@ BACKEND_FREE = [
     "evaluation/arithmetic/",
     "evaluation/forecasters/test_baselines.py",
     "evaluation/forecasters/test_table.py",
-    "evaluation/importance/test_report.py",
-    "evaluation/importance/test_shuffled_columns.py",
     "evaluation/test_common_windows.py",
     "evaluation/score/test_keys.py",
     "evaluation/score/test_matched.py",

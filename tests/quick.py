@@ -75,9 +75,8 @@ QUICK = {
         "evaluation/arithmetic/test_coverage.py::test_margins",
         "evaluation/arithmetic/test_coverage.py::test_independent",
         "evaluation/test_fine_tune.py::test_a_compiled_model",
-        "evaluation/importance/test_importance.py::test_a_column_that_matters",
-        "evaluation/importance/test_importance.py::test_increases_are_those",
-        "evaluation/importance/test_shuffled_columns.py",
+        "evaluation/test_importance.py::test_a_column_that_matters",
+        "evaluation/test_importance.py::test_increases_are_those",
     ],
     "checks": [
         "checks/test_changeable.py",
