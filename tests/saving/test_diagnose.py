@@ -1,6 +1,10 @@
 """Why a file did not load: at most five lines, with the file, the layer and the cure."""
 
+import json
+
+import h5py
 import keras
+import numpy as np
 import pytest
 from keras import layers, ops
 
@@ -129,3 +133,27 @@ def test_h5_with_a_loss_that_keras_cannot_read(saved):
     load_model(saved).save(path)
     refused(path, "compile=False")
     assert load_model(path, compile=False).built
+
+
+def test_a_file_of_keras_2_keeps_its_weights_alone(tmp_path):
+    """Keras 2 wrote ``time_major`` into each recurrent layer, which Keras 3 does not take."""
+    path = tmp_path / "old.h5"
+
+    def build():
+        return keras.Sequential([keras.Input((5, 1)), keras.layers.LSTM(2)])
+
+    model = build()
+    model.save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"][-1]["config"]["time_major"] = False
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.15.0"
+    with pytest.raises(ValueError, match=r"model\.load_weights\(filepath\)") as refusal:
+        load_model(path)
+    message = "Unrecognized keyword arguments passed to LSTM: {'time_major': False}"
+    assert message in str(refusal.value)
+    again = build()
+    again.load_weights(path)
+    for expected, given in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(given, expected)
