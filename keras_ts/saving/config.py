@@ -186,8 +186,6 @@ def short(error: BaseException) -> str:
     for mark in ("Exception encountered:", "Example error message for", "Error encountered:"):
         text = text.rpartition(mark)[2] if mark in text else text
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # OpenVINO writes lines of its source code first; ``--`` marks the reason.
-    lines = [line for line in lines if line.startswith("--")] or lines
     if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):
         del lines[0]
     if len(lines) > 1 and lines[0].endswith(":"):

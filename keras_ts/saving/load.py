@@ -228,7 +228,7 @@ def carried_in(config: dict[str, Any], metadata: dict[str, Any], path: str) -> C
     ]
     if not places:
         ours = metadata.get(KEY)
-        if ours is None or (isinstance(ours, dict) and ours.get("windows") is None):
+        if ours is None:
             return None
         places = [ours]
     try:

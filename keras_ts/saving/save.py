@@ -22,16 +22,12 @@ from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# A path with one of these suffixes is meant as a file, not as a folder.
-_OTHER_FILES = (".h5", ".hdf5", ".zip", ".json", ".onnx", ".tflite", ".xml", ".pb", ".md", ".pkl")
-
 
 def save_model(
     model: keras.Model,
     filepath: str | os.PathLike[str],
     windows: WindowedSeries | WindowDataset | None = None,
     report: Judged | None = None,
-    picture: bool = False,
 ) -> None:
     """Save a model as a ``.keras`` file, with the settings of its windows and its scores inside.
 
@@ -67,39 +63,24 @@ def save_model(
         report: What ``compare`` or ``backtest`` returned. If it judges several models, the scores
             of the one with the weights of ``model`` are kept. Defaults to None: the model keeps the
             scorecard that it has, if any.
-        picture: True to draw the errors at each step into ``errors.png`` in the folder, and to show
-            this picture in the card. Needs matplotlib and a scorecard. Defaults to False.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, ``filepath`` is not a path, ``windows`` is
-            neither a ``WindowedSeries`` nor a ``WindowDataset``, or ``report`` is no report.
         ValueError: ``filepath`` names a file of another kind; ``windows`` are not those of the
             model's ``WindowedInput``; the model has a ``report`` but no windows, or ``report``
-            judges other weights, windows or columns; ``picture`` is True without a folder or a
-            scorecard; or the folder holds a ``README.md`` that would be wrong or lost.
-        FileNotFoundError: The folder of ``filepath`` does not exist.
+            judges other weights, windows or columns; or the folder holds a ``README.md`` that would
+            be wrong or lost.
     """
     model = check_model(model)
     path = Path(path_text("filepath", filepath))
-    _checks.boolean("picture", picture)
-    if path.name.lower().endswith(_OTHER_FILES):
+    folder = path.suffix != ".keras"
+    if folder and path.suffix and not path.is_dir():
         raise ValueError(
             f"filepath must end in .keras, or name a folder. Received: filepath={str(path)!r}."
-        )
-    folder = path.suffix != ".keras"
-    if folder and path.exists() and not path.is_dir():
-        raise ValueError(
-            f"filepath must end in .keras, or name a folder. {str(path)!r} is a file already."
         )
     carried = _to_carry(model, windows)
     if report is not None:
         carried = with_scorecard(carried, model, report)
     scored = carried is not None and carried.scorecard is not None
-    if picture and not (folder and scored):
-        raise ValueError(
-            "picture=True draws the errors of a scorecard into a folder: name a folder, and pass "
-            "report=compare(model, train, validation)."
-        )
     lambdas = [layer.name for layer in _keras_private.layers_within(model, keras.layers.Lambda)]
     if lambdas:
         warnings.warn(
@@ -110,10 +91,8 @@ def save_model(
     # No file is put in place before all are complete.
     with _carrying(model, carried) as in_metadata, contextlib.ExitStack() as stack:
         if folder:
-            if not path.parent.is_dir():
-                raise FileNotFoundError(f"{str(path)!r}: the folder {path.parent} does not exist.")
             path.mkdir(exist_ok=True)
-            card_beside(model, path, scored, picture, stack)
+            card_beside(model, path, scored, stack)
             path = path / IN_FOLDER
         write(model, stack.enter_context(replacing(path)), in_metadata)
 
@@ -128,12 +107,9 @@ def _to_carry(model: keras.Model, windows: Any) -> Carried | None:
         elif isinstance(windows, WindowedSeries):
             passed = Carried(windows, quantiles=quantiles)
         else:
-            kind = type(windows).__name__
-            hint = " Pass it as report=." if callable(getattr(windows, "scorecards", None)) else ""
-            received = f"a {kind}" if hint else f"{_checks.shown(windows)} ({kind})"
             raise TypeError(
-                "windows must be a WindowedSeries, a WindowDataset or None. Received: "
-                f"{received}.{hint}"
+                "windows must be a WindowedSeries, a WindowDataset or None; pass a report as "
+                f"report=. Received: {type(windows).__name__}."
             )
     if passed is not None and in_model is not None and (wrong := in_model.disagreement(passed)):
         raise ValueError(

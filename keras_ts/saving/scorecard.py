@@ -23,16 +23,15 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.plotting.axes import own_axes
 from keras_ts.saving import archive
 from keras_ts.saving.config import entries, short, title
 from keras_ts.saving.load import HDF5, carried_in, located_file, look_through
-from keras_ts.scores.card import Scorecard, is_marked, is_unchanged
+from keras_ts.scores.card import MARKER, Scorecard
 from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, printable, task_of
 from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.carried import Carried
 
-CARD, PICTURE = "README.md", "errors.png"
+CARD = "README.md"
 _INTERVAL = "keras_ts>ConformalInterval"
 # The settings of a ``ConformalInterval`` that tell its quantiles and updates.
 _SETTINGS = ("coverage", "quantiles", "keep_others", "scores", "followed")
@@ -185,11 +184,6 @@ def _values(carried: Carried | None, where: str) -> dict[str, Any]:
 
 def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) -> Carried:
     """Return what a model carries, with the scorecard that a report has for its weights."""
-    if not callable(getattr(report, "scorecards", None)):
-        raise TypeError(
-            "report must be what compare or backtest returned. Received: "
-            f"{_checks.shown(report)} ({type(report).__name__})."
-        )
     weights, cards = Weights.of(model).plain(), report.scorecards()
     # A backtest names no weights: it judges other models, made in the same way.
     fitting = [card for card in cards if card["weights"] in (None, weights["weights"])]
@@ -220,29 +214,20 @@ def with_scorecard(carried: Carried | None, model: keras.Model, report: Judged) 
 
 
 def card_beside(
-    model: keras.Model, folder: Path, scored: bool, picture: bool, stack: contextlib.ExitStack
+    model: keras.Model, folder: Path, scored: bool, stack: contextlib.ExitStack
 ) -> None:
-    """Write the card and picture of a model with scores; refuse to replace a changed card."""
+    """Write the card of a model with scores; refuse to replace a text that has no marker."""
     path = folder / CARD
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-    if not scored:
-        if text is not None and is_marked(text):
-            raise ValueError(
-                f"{str(path)!r} is the card of a model that was judged, and this model has no "
-                "scorecard: pass report=compare(model, train, validation), or remove the card."
-            )
-        return
-    if text is not None and not is_unchanged(text):
+    marked = path.is_file() and MARKER in path.read_text(encoding="utf-8", errors="replace")
+    if path.is_file() and marked != scored:
         raise ValueError(
-            f"{str(path)!r} was not written by save_model, or was changed by hand, and would be "
-            "replaced by the card: move or remove it, or save to another folder."
+            f"{str(path)!r} "
+            + ("is not a card of save_model" if scored else "is the card of another model")
+            + ", so it would be lost or wrong: move it, or save to another folder."
         )
-    card = _of_model(model)
-    written = card.to_markdown(PICTURE if picture else None)
-    stack.enter_context(replacing(path)).write_text(written, encoding="utf-8")
-    if picture:
-        file = stack.enter_context(replacing(folder / PICTURE))
-        card.plot(own_axes()).figure.savefig(file, dpi=120)
+    if scored:
+        text = _of_model(model).to_markdown()
+        stack.enter_context(replacing(path)).write_text(text, encoding="utf-8")
 
 
 # An optimizer's state is no weight. A .keras file keeps it in groups ``optimizer``, of the model or

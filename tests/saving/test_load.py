@@ -61,7 +61,7 @@ def test_cut_off_and_bit_flipped(saved):
 
 def test_no_file(tmp_path):
     for name in ("model.keras", "model.h5"):
-        with pytest.raises(FileNotFoundError, match=f"{name}.*no such file"):
+        with pytest.raises(FileNotFoundError, match=f"{name}.*there is no such file"):
             load_model(tmp_path / name)
     (tmp_path / "model.txt").write_text("hello")
     refused(tmp_path / "model.txt", "end in .keras or .h5")
