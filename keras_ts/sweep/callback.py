@@ -2,7 +2,6 @@
 
 import math
 import os
-from pathlib import Path
 from typing import Any, Literal
 
 import keras
@@ -10,27 +9,16 @@ import keras
 from keras_ts import _checks
 from keras_ts._models import build_optimizer
 from keras_ts._registration import registered
-from keras_ts.sweep.curve import SweepCurve, read_sweep, write_sweep
-from keras_ts.sweep.session import (
-    GeometricSchedule,
-    HeldRate,
-    Snapshot,
-    UpdateLoss,
-    accumulation,
-    batches_of_rate,
-    batches_seen,
-    check_sweepable,
-    logged_loss,
-    steps_of_fit,
-)
-from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
+from keras_ts.plotting.curves import plot_sweep
+from keras_ts.sweep import suggestion
+from keras_ts.sweep.session import Snapshot, SweptFit, accumulation, check_sweepable, logged_loss
+
+Rule = Literal["valley", "minimum"]
 
 
 @registered
-class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
+class ExponentialLRSweep(keras.callbacks.Callback):
     """Trains at rates that grow by a constant factor, and records the loss at each rate.
-
-    At the end it puts the model, its optimizer and the random state back, if ``restore`` is True.
 
     Example:
 
@@ -48,32 +36,35 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
 
     >>> by_epoch = ExponentialLRSweep(1e-8, steps_per_decade=20, every="epoch")
 
+    The sweep is not saved: a fit that Keras's ``BackupAndRestore`` continues begins at ``start_lr``
+    again, from the weights of the backup.
+
     Args:
         start_lr: The first rate. Defaults to 1e-8.
         end_lr: The last rate. Give this or ``steps_per_decade``.
-        steps: Number of rates. Defaults to None: as many as the fit has batches, or epochs
-            with ``every="epoch"``.
+        steps: Number of rates. Defaults to None: as many as the fit has batches or epochs.
         steps_per_decade: Number of rates in each factor of ten. Give this or ``end_lr``.
         every: How long each rate is used: one ``"batch"`` or one ``"epoch"``. With gradient
-            accumulation or ``steps_per_execution``, ``"batch"`` means as many batches as an update
-            and its executions take. Defaults to ``"batch"``.
+            accumulation, ``"batch"`` means the batches of an update. Defaults to ``"batch"``.
         smoothing: Weight of the past in the smoothed loss, in [0, 1). Defaults to 0.9.
         stop_factor: The sweep stops when the smoothed loss has risen this many times as far as it
             had fallen. With None, only a loss that is not finite stops it early. Defaults to 4.0.
-        restore: True to put the model, its optimizer and the random state back at the end. A
+        restore: Whether to put the model, its optimizer and the random state back at the end. A
             callback that changes the model at the end, such as ``EarlyStopping`` with
-            ``restore_best_weights``, must come before the sweep in the list of callbacks.
-            Defaults to True.
-        backup: A JSON file to write the curve to after every epoch. If a fit is interrupted and
-            ``BackupAndRestore`` resumes it, the sweep continues its curve from this file. The sweep
-            must then come first in the list of callbacks. Defaults to None: no file.
+            ``restore_best_weights``, must come before the sweep in the list. Defaults to True.
 
     Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range, or both or neither of ``end_lr`` and
-            ``steps_per_decade`` are given; in ``fit``, the model is not built or not compiled, or
-            ``steps=None`` and the fit's length is not known or gives only one rate.
+        ValueError: Both or neither of ``end_lr`` and ``steps_per_decade`` are given; in ``fit``,
+            the model is not built or has ``steps_per_execution`` above 1, or the fit is too short.
     """
+
+    lrs: list[float]
+    """The rates that ran, in order."""
+    losses: list[float]
+    """The mean loss of the batches that ran at each rate, and of no others."""
+    stopped: str | None
+    """Why the sweep ended: "finished", "diverged", "non-finite" or "interrupted". It is
+    "interrupted" during a fit, and None before the first."""
 
     def __init__(
         self,
@@ -86,108 +77,97 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         smoothing: float = 0.9,
         stop_factor: float | None = 4.0,
         restore: bool = True,
-        backup: str | os.PathLike[str] | None = None,
     ) -> None:
-        keras.callbacks.Callback.__init__(self)
-        self.schedule = GeometricSchedule(start_lr, end_lr, steps, steps_per_decade)
-        every_text = _checks.choice("every", every, ("batch", "epoch"))
-        SweepCurve.__init__(self, every_text, smoothing, stop_factor)
+        super().__init__()
+        if (end_lr is None) == (steps_per_decade is None):
+            received = "neither" if end_lr is None else "both"
+            raise ValueError(f"Give either end_lr or steps_per_decade. Received {received}.")
+        self.start_lr = _checks.positive("start_lr", start_lr)
+        self.end_lr = None if end_lr is None else _checks.positive("end_lr", end_lr)
+        if self.end_lr is not None and self.end_lr <= self.start_lr:
+            raise ValueError(
+                f"end_lr must be larger than start_lr. Received: start_lr={self.start_lr}, "
+                f"end_lr={self.end_lr}."
+            )
+        self.steps = None if steps is None else _checks.integer("steps", steps, 2)
+        self.steps_per_decade = steps_per_decade
+        if steps_per_decade is not None:
+            self.steps_per_decade = _checks.positive("steps_per_decade", steps_per_decade)
+        self.every = _checks.choice("every", every, ("batch", "epoch"))
+        self.smoothing = _checks.real("smoothing", smoothing)
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing must lie in [0, 1). Received: smoothing={smoothing}.")
+        self.stop_factor = stop_factor
+        if stop_factor is not None:
+            self.stop_factor = _checks.positive("stop_factor", stop_factor)
         self.restores = _checks.boolean("restore", restore)
-        self.backup = None if backup is None else os.fspath(backup)
-        # The state of the model before the running fit, or before an interrupted fit that
-        # ``restore`` has not undone.
+        self.lrs, self.losses, self.stopped = [], [], None
         self._snapshot: Snapshot | None = None
-        self._swept: keras.Model | None = None
-        self._loss: UpdateLoss | None = None  # None until the first epoch begins
-        self._rate: HeldRate | None = None
-        self._rates: list[float] = []
-        self._rate_due = False
-        # The curve and the snapshot of an interrupted fit, which the first epoch may continue.
-        self._earlier: tuple[dict[str, Any] | None, Snapshot | None] = None, None
+        self._fit: Any = None  # A ``SweptFit`` from the first epoch on.
 
     def __bool__(self) -> bool:
         # On JAX and PyTorch, fit(callbacks=sweep), without a list, makes Keras call the callback
         # from other threads, with batches out of order. Before that, Keras takes the truth value of
         # the argument: the only place where the sweep can refuse.
-        raise TypeError(
-            "A sweep has no truth value. If fit asked for it, put the sweep in a list: "
-            "callbacks=[sweep]. To see whether it has run, look at sweep.stopped."
-        )
+        raise TypeError("A sweep has no truth value. Put it in a list: callbacks=[sweep].")
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Check that the model can be swept, and take a snapshot of its state."""
-        model = self.model
-        check_sweepable(model)
-        self._release()
-        self._earlier = None, None
-        # The curve and the snapshot of another model cannot be continued.
-        if self._swept is None or self._swept is model:
-            if self._state == "interrupted":
-                self._earlier = self._content(), self._snapshot
-            elif self._state is None and self.backup is not None and Path(self.backup).exists():
-                self._earlier = read_sweep(self.backup), self._snapshot
-        self._empty()
-        build_optimizer(model)
-        # Nothing is recorded before the first epoch begins: in between, callbacks such as
-        # ``BackupAndRestore`` may load another state into the model.
-        self._swept, self._snapshot, self._loss = model, Snapshot(model), None
-        self._batches_before = batches_seen(model.optimizer)
-        self._state = "running"
+    @property
+    def smoothed_losses(self) -> list[float]:
+        """The debiased exponential moving average of the losses without outliers.
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """In the first epoch, continue an interrupted curve; let the next batch set the rate."""
-        model = self._swept
-        if self._snapshot is None or model is None:
-            return
-        if self._loss is None:
-            self._resume(epoch)
-            self._rates = self._rates_of_fit(epoch)
-            self._loss = UpdateLoss(accumulation(model.optimizer), batches_seen(model.optimizer))
-            held = self.params.get("steps") if self.every == "epoch" else batches_of_rate(model)
-            self._rate = HeldRate(model, self._rates, held or 1)
-        # Other callbacks may still set the rate before the first batch does.
-        self._rate_due = True
-        self._loss.begin_epoch()
+        A loss more than five standard deviations from the median of itself and its eight neighbours
+        is replaced by that median (Hampel's identifier).
+        """
+        cleaned = suggestion.without_outliers(self.losses)
+        return suggestion.moving_average(cleaned, self.smoothing).tolist()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Record the epoch's loss, and write the backup."""
-        if self._loss is None:
-            return
-        if self.every == "epoch":
-            self._add(logged_loss(logs))
-        else:
-            self._loss.end_epoch(logs)
-        self._epoch_starts[epoch + 1] = len(self.lrs)
-        if self.backup is not None:
-            self.to_json(self.backup)
+    def suggest(self, rule: Rule = "valley") -> float:
+        """Return a rate to train at.
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        """Set the batch's rate, and empty Keras's mean of the losses."""
-        if self._loss is None:
-            return
-        if self._rate_due and self._rate is not None and self._state == "running":
-            self._rate.set(len(self.lrs))
-        self._rate_due = False
-        model = self.model  # On JAX, reading ``self.model`` makes Keras read the new rate.
-        if self.every == "batch":
-            self._loss.begin(model, batch)
+        Both rules read one curve: the losses up to the divergence or the first one that is not
+        finite, smoothed from both sides, since a moving average would lag behind them. Outliers are
+        left out, except high ones at the end. ``b`` is the rate where the curve is lowest, ``r``
+        the first rate where it has fallen by seven tenths of its fall to ``b``.
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Record the loss if the batch completes an update, and put the epoch's mean back."""
-        if self._loss is None:
-            return
-        model = self.model
-        loss = self._loss.end(model, batch, logs) if self.every == "batch" else None
-        if loss is not None:
-            self._add(loss)
-            self._rate_due = True
+        Args:
+            rule: ``"valley"``: ``sqrt(r * b) / 1.5``. ``"minimum"``: ``b / 10``.
 
-    def on_train_end(self, logs: Any = None) -> None:
-        """End the sweep; with ``restore=True``, put model, optimizer and random state back."""
-        if self.restores:
-            self.restore()
-        else:
-            self._release()
+        Raises:
+            ValueError: No rate can be suggested; the message says why.
+        """
+        _checks.choice("rule", rule, tuple(suggestion.RULES))
+        return suggestion.suggest(self.lrs, self.losses, self.smoothing, self.stop_factor, rule)
+
+    def plot(self, ax: Any = None, filepath: str | os.PathLike[str] | None = None) -> Any:
+        """Draw the losses over the rates, on a logarithmic axis, and mark the suggested rate.
+
+        The smooth line is the curve that ``suggest`` reads. Rates at which the loss has diverged,
+        far above the top of this curve, are shaded.
+
+        Args:
+            ax: Axes to draw on. Defaults to a new figure's.
+            filepath: File to save the picture in. Defaults to None: no file.
+
+        Returns:
+            The axes.
+        """
+        losses = suggestion.before_divergence(self.losses, self.smoothing, self.stop_factor)
+        try:
+            suggested = self.suggest()
+        except ValueError:
+            suggested = None
+        curve = suggestion.level_curve(losses, self.smoothing) if len(losses) else ()
+        label = f"loss of the {self.every}"
+        return plot_sweep(self.lrs, self.losses, curve, suggested, label, ax=ax, filepath=filepath)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``lrs``, ``losses``, ``smoothed_losses`` and ``stopped`` as plain values."""
+        return {
+            "lrs": list(self.lrs),
+            "losses": list(self.losses),
+            "smoothed_losses": self.smoothed_losses,
+            "stopped": self.stopped,
+        }
 
     def restore(self) -> None:
         """Put the model, its optimizer and the random state back as they were before the sweep.
@@ -196,118 +176,105 @@ class ExponentialLRSweep(SweepCurve, keras.callbacks.Callback):
         """
         self._release()
         if self._snapshot is not None:
-            self._snapshot.restore(self._swept)
-            self._snapshot = self._loss = None
+            self._snapshot.restore()
+            self._snapshot = None
 
-    def to_json(self, filepath: str | os.PathLike[str]) -> None:
-        """Write the curve and the settings to a file that ``from_json`` reads."""
-        write_sweep(filepath, self._content())
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Check that the model can be swept, and take a snapshot of its state."""
+        check_sweepable(self.model)
+        self._release()
+        build_optimizer(self.model)
+        self._snapshot = Snapshot(self.model)
+        # Keras tells no callback when an exception ends a fit.
+        self.lrs, self.losses, self.stopped = [], [], "interrupted"
 
-    @classmethod
-    def from_json(cls, filepath: str | os.PathLike[str]) -> "ExponentialLRSweep":
-        """Return the sweep that ``to_json`` wrote, equal to it bit for bit."""
-        content = read_sweep(filepath)
-        try:
-            sweep = cls.from_config(content["config"])
-            sweep._read(content)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{filepath} is not a sweep that to_json wrote: {error}") from None
-        return sweep
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Choose the rates, at the first epoch."""
+        # Until the first epoch begins, other callbacks may load another state into the model.
+        if self._fit is None:
+            per_update = accumulation(self.model.optimizer)
+            held = self.params.get("steps") if self.every == "epoch" else per_update
+            self._fit = SweptFit(self.model, self._rates_of_fit(epoch), held)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Set the batch's rate, and empty Keras's mean of the losses."""
+        self._fit.set_rate(len(self.lrs))
+        _ = self.model  # On JAX, reading ``self.model`` makes Keras read the new rate.
+        if self.every == "batch":
+            self._fit.begin(batch)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Record the loss if the batch completes an update, and put the epoch's mean back."""
+        _ = self.model  # On JAX, this makes Keras put its metrics into the model.
+        loss = self._fit.end(logs) if self.every == "batch" else None
+        if loss is not None:
+            self._add(loss)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Record the loss of the epoch."""
+        if self.every == "epoch":
+            self._add(logged_loss(logs))
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """End the sweep; with ``restore=True``, put model, optimizer and random state back."""
+        self._release()
+        if self.restores:
+            self.restore()
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
         return {
-            "start_lr": self.schedule.start,
-            "end_lr": self.schedule.end,
-            "steps": self.schedule.steps,
-            "steps_per_decade": self.schedule.per_decade,
+            "start_lr": self.start_lr,
+            "end_lr": self.end_lr,
+            "steps": self.steps,
+            "steps_per_decade": self.steps_per_decade,
             "every": self.every,
             "smoothing": self.smoothing,
             "stop_factor": self.stop_factor,
             "restore": self.restores,
-            "backup": self.backup,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ExponentialLRSweep":
         """Return a sweep with these settings."""
-        return cls(**config)
+        # Files of 0.3.0 hold a key, "backup", that is no argument.
+        return cls(**{name: value for name, value in dict(config).items() if name != "backup"})
 
     def _rates_of_fit(self, epoch: int) -> list[float]:
-        """Return ``steps`` rates, or one for each batch or epoch since the sweep began."""
-        steps = self.schedule.steps
+        """Return ``steps`` rates, or one for each batch or epoch of a fit from ``epoch`` on."""
+        steps = self.steps
         if steps is None:
-            first_epoch = min(self._epoch_starts, default=epoch + 1) - 1
-            epochs, batches = self.params["epochs"] - first_epoch, self.params.get("steps")
-            steps = steps_of_fit(self.model, self.every, epochs, batches)
-            if not steps or steps < 2:
+            steps = self.params["epochs"] - epoch
+            if self.every == "batch":
+                batches = self.params.get("steps") or 0  # None if not known.
+                steps = steps * batches // accumulation(self.model.optimizer)
+            if steps < 2:
                 raise ValueError(
-                    "steps must be 2 or more. Received: steps=None, and a fit whose length is "
-                    f"{'not known' if steps is None else steps}. Pass steps to "
+                    "The fit has less than two rates, or its length is not known: pass steps to "
                     "ExponentialLRSweep, or fit for longer."
                 )
-        return self.schedule.rates(steps)
+        if self.steps_per_decade is not None:
+            return [self.start_lr * 10.0 ** (i / self.steps_per_decade) for i in range(steps)]
+        assert self.end_lr is not None
+        growth, last = self.end_lr / self.start_lr, steps - 1
+        return [*(self.start_lr * growth ** (i / last) for i in range(last)), self.end_lr]
 
     def _release(self) -> None:
-        """End the sweep, and put the optimizer's schedule back."""
-        if self._rate is not None:
-            self._rate.release()
-            self._rate = None
-        if self._state == "running":
-            self._state = "interrupted"
+        """Put the optimizer's schedule back."""
+        if self._fit is not None:
+            self._fit.release()
+            self._fit = None
 
     def _add(self, loss: float) -> None:
         """Record a loss; stop the fit after the last rate, or if the loss diverges."""
-        if self._state != "running":
-            return
-        self._record(self._rates[len(self.lrs)], loss)
-        smoothed = moving_average(without_outliers(self.losses), self.smoothing)
+        self.lrs.append(self._fit.rates[len(self.lrs)])
+        self.losses.append(loss)
         if not math.isfinite(loss):
-            self._state = "non-finite"
-        elif divergence(self.losses, smoothed, self.stop_factor) is not None:
-            self._state = "diverged"
-        elif len(self.lrs) == len(self._rates):
-            self._state = "finished"
+            self.stopped = "non-finite"
+        elif suggestion.divergence(self.losses, self.smoothing, self.stop_factor) is not None:
+            self.stopped = "diverged"
+        elif len(self.lrs) == len(self._fit.rates):
+            self.stopped = "finished"
         else:
             return
         self.model.stop_training = True
-
-    def _content(self) -> dict[str, Any]:
-        """Return everything that ``to_json`` writes."""
-        return {
-            "config": self.get_config(),
-            "curve": self.to_dict(),
-            "began": self._batches_before,
-            "epoch_starts": list(self._epoch_starts.items()),
-        }
-
-    def _read(self, content: dict[str, Any], points: int | None = None) -> None:
-        """Take over the first ``points`` points, or all, of what ``_content`` returned."""
-        curve = content["curve"]
-        for rate, loss in list(zip(curve["lrs"], curve["losses"], strict=True))[:points]:
-            self._record(float(rate), float(loss))
-        self.repeats = [list(map(float, run)) for run in curve.get("repeats", [])]
-        self._state = curve["stopped"]
-        self._batches_before = content["began"]
-        self._epoch_starts = dict(content["epoch_starts"])
-
-    def _resume(self, epoch: int) -> None:
-        """Continue the curve of an interrupted fit, if this fit resumes at one of its epochs."""
-        (earlier, snapshot), self._earlier = self._earlier, (None, None)
-        starts = dict(earlier["epoch_starts"]) if earlier else {}
-        if not earlier or epoch not in starts or earlier["curve"]["stopped"] != "interrupted":
-            return
-        if earlier["config"] != self.get_config():
-            raise ValueError(
-                f"backup={self.backup!r} holds a sweep with other settings, {earlier['config']}. "
-                f"Received: {self.get_config()}. To start anew, delete the file."
-            )
-        if snapshot is not None:
-            self._snapshot = snapshot
-        elif self._batches_before != earlier["began"]:
-            raise ValueError(
-                "The model has been trained since the interrupted sweep began, so the sweep cannot "
-                "put it back. Put the sweep before BackupAndRestore in the list of callbacks."
-            )
-        self._read(earlier, starts[epoch])
-        self._state = "running"

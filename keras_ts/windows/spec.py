@@ -4,9 +4,10 @@ A spec holds no data and does not depend on Keras datasets, so that all code tha
 feeds series can use it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, Self, TypedDict, cast
 
 from keras_ts import _checks
 from keras_ts.windows.arithmetic.cycles import (
@@ -65,6 +66,10 @@ HANDLING = {
 }
 
 
+# Values of ``origins`` beside "month end" and a time of day.
+FIRST_ROW, WEEKDAYS = "first row", ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
 Column = int | str
 # The settings that give columns their roles, and all settings by which a table is read.
 COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
@@ -97,6 +102,7 @@ class WindowSettings(TypedDict, total=False):
     seed: int | None
     remainder: Remainder
     unseen: Literal["raise", "mean"]
+    origins: str | None
     holidays: Holidays | None
 
 
@@ -127,6 +133,7 @@ class WindowSpec(_checks.Settings):
     seed: int | None = None
     remainder: Remainder = "keep"
     unseen: Literal["raise", "mean"] = "raise"
+    origins: str | None = None
     # The training part's holidays of the places in ``calendar``; not hashed either.
     holidays: Holidays | None = field(default=None, hash=False)
 
@@ -149,8 +156,7 @@ class WindowSpec(_checks.Settings):
         listed: Any = self.id_column
         if isinstance(listed, list | tuple):
             raise TypeError(
-                "id_column must be a str or None: join several columns into one, such as "
-                'table["id"] = table["region"] + "/" + table["product"]. Received: '
+                "id_column must be a str or None: join several columns into one. Received: "
                 f"id_column={_checks.shown(listed)}."
             )
         for name in ("id_column", "time_column"):
@@ -163,6 +169,8 @@ class WindowSpec(_checks.Settings):
         _check_known_ahead(checked)
         if self.categories is not None:
             checked["categories"] = _categories(self.categories, checked) or None
+        if self.origins is not None:
+            checked["origins"] = _origins(self.origins, checked["stride"])
         if self.min_inputs is not None:
             checked["min_inputs"] = _min_inputs(self.min_inputs, checked)
         if isinstance(self.weighting, str):
@@ -171,6 +179,12 @@ class WindowSpec(_checks.Settings):
             checked["weighting"] = _checks.integer("weighting", self.weighting, 1)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the settings that ``config`` holds; files of 0.3.0 count from the first row."""
+        counted = {} if dict(config).get("stride", 1) == 1 else {"origins": FIRST_ROW}
+        return super().from_config(counted | config)
 
     @property
     def geometry(self) -> Geometry:
@@ -216,6 +230,19 @@ class WindowSpec(_checks.Settings):
     def calendar_columns(self) -> list[str]:
         """The names of the columns that ``calendar`` makes."""
         return cycle_names(self.cycles)
+
+
+def _origins(origins: Any, stride: int) -> str:
+    """Return ``origins``, or refuse a value that names none, or that the stride contradicts."""
+    named = origins in (*WEEKDAYS, "month end", FIRST_ROW)
+    if not named and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(origins)):
+        raise ValueError(
+            'origins must be a time of day such as "06:00", a weekday such as "MON", "month end", '
+            f'"first row", or None. Received: origins={_checks.shown(origins)}.'
+        )
+    if stride > 1 and origins != FIRST_ROW:
+        raise ValueError(f"origins={origins!r} needs stride=1. Received: stride={stride}.")
+    return str(origins)
 
 
 def _min_inputs(min_inputs: Any, checked: dict[str, Any]) -> int:
@@ -286,12 +313,6 @@ def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str
             raise ValueError(
                 f"{name} must be at most {_MOST_CATEGORIES:,} categories, each of which becomes a "
                 f"column. Received {len(listed):,}. Merge the rare ones, or leave the column out."
-            )
-        longest = max([len(column) + 1 + len(text) for text in listed], default=0)
-        if longest > _LONGEST_NAME:
-            raise ValueError(
-                f"{name} makes columns with names such as type=a, of at most {_LONGEST_NAME:,} "
-                f"characters. Received one of {longest:,}. Use shorter texts."
             )
         read[str(column)] = _distinct(name, "category", [str(text) for text in listed])
     return read

@@ -315,6 +315,7 @@ RIGHT = {
         "seed": maybe(whole(0)), "remainder": one_of("keep", "drop", "pad"),
         "calendar": calendar, "categories": one_of(None), "min_inputs": one_of(None),
         "unseen": one_of("raise", "mean"), "holidays": one_of(None),
+        "origins": one_of(None, "first row"),
         "weighting": lambda value: value == "inverse_scale" or maybe(whole(1))(value)},
     "RecurrentPreset": {
         "kind": one_of("sequence_to_vector", "sequence_to_sequence"),
@@ -331,8 +332,7 @@ RIGHT = {
         "start_lr": positive, "end_lr": maybe(positive), "steps": maybe(whole(2)),
         "steps_per_decade": maybe(positive), "every": one_of("batch", "epoch"),
         "smoothing": lambda value: number(value) and 0 <= value < 1,
-        "stop_factor": maybe(positive), "restore": flag,
-        "backup": lambda value: isinstance(value, str | None)},
+        "stop_factor": maybe(positive), "restore": flag},
 }  # fmt: skip
 RECIPE = {
     "loss": lambda value: isinstance(value, str), "optimizer": one_of("sgd", "adamw"),
