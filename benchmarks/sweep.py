@@ -155,9 +155,7 @@ def suggestions(peers, series, body, optimizer):
 
     sweep = find_learning_rate(model, x, y, batch_size=BATCH, verbose=0)
     curve = np.array(sweep.lrs), np.array(sweep.losses)
-    many = find_learning_rate(model, x, y, batch_size=BATCH, repeats=5, verbose=0)
-    found = {"ours": ours(sweep), "ours, 5 repeats": ours(many)}
-    found |= {name: peer(*curve) for name, peer in peers.items()}
+    found = {"ours": ours(sweep)} | {name: peer(*curve) for name, peer in peers.items()}
     grid = np.array([final_loss(rate) for rate in GRID])
     return grid, {name: (rate, final_loss(rate)) for name, rate in found.items()}
 
@@ -166,12 +164,12 @@ def draw(results, path):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 4, figsize=(14, 6), layout="constrained", sharex=True)
-    looks = {"ours": "o", "ours, 5 repeats": "D", "pytorch-lightning": "s", "ignite": "^"}
+    looks = {"ours": "o", "pytorch-lightning": "s", "ignite": "^"}
     for ax, (setting, (grid, found)) in zip(axes.flat, results.items(), strict=True):
         best = np.nanmin(grid)
         ax.plot(GRID, grid / best, color="#9aa5b1", label="grid", zorder=1)
         for (name, (rate, loss)), color in zip(
-            found.items(), ("#d1495b", "#8c1c2e", "#00798c", "#edae49"), strict=False
+            found.items(), ("#d1495b", "#00798c", "#edae49"), strict=False
         ):
             # A training that failed lies at the upper edge.
             height = min(loss / best, 3.9) if loss == loss else 3.9

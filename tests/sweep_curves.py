@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from keras_ts.sweep.suggestion import divergence, moving_average, without_outliers
+from keras_ts.sweep.suggestion import divergence
 
 RATES = np.logspace(-6, 0, 120)
 
@@ -19,8 +19,7 @@ def u_shape(noise=0.0, seed=0):
 def first_stop(losses):
     """Return the place at which a sweep through these losses stops, or None."""
     for end in range(1, len(losses) + 1):
-        smoothed = moving_average(without_outliers(losses[:end]), 0.9)
-        if divergence(losses[:end], smoothed, 4.0) is not None:
+        if divergence(losses[:end], 0.9, 4.0) is not None:
             return end - 1
     return None
 

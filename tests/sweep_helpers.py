@@ -3,8 +3,6 @@
 import keras
 import numpy as np
 
-from keras_ts import find_learning_rate
-
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(96, 6)).astype("float32")
 Y = (X @ RNG.normal(size=(6, 1)) + 0.1 * RNG.normal(size=(96, 1))).astype("float32")
@@ -29,10 +27,6 @@ def assert_same_bits(state, other):
     assert len(state) == len(other)
     for a, b in zip(state, other, strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def repeated_sweep():
-    return find_learning_rate(dense("adam"), X, Y, repeats=5, steps=60, batch_size=8, verbose=0)
 
 
 def fit(sweep, *others, model=None, **arguments):

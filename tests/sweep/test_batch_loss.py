@@ -158,19 +158,6 @@ def test_a_training_step_of_ones_own(tracked):
     np.testing.assert_allclose(curves[0], curves[1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("tracked", ["loss", "total_loss"])
-def test_a_training_step_of_ones_own_keeps_its_history(tracked):
-    histories = []
-    for callbacks in ([], [ExponentialLRSweep(1e-12, 1.1e-12, restore=False, stop_factor=None)]):
-        history = own_step(tracked=tracked, rate=1e-12).fit(
-            X, Y, batch_size=20, epochs=2, verbose=0, shuffle=False, callbacks=callbacks
-        )
-        histories.append(history.history)
-    assert histories[0].keys() == histories[1].keys() == {"loss", "part", "last"}
-    for name, values in histories[0].items():
-        np.testing.assert_allclose(histories[1][name], values, rtol=1e-6)
-
-
 def test_a_training_step_without_a_loss_says_so():
     with pytest.raises(
         ValueError, match=r"return \{'loss': loss\}. Received logs with the keys \['error'\]"
@@ -212,26 +199,6 @@ def assert_same_curve(sweep, want):
 def test_gradient_accumulation_holds_a_rate_for_an_update(plain, k):
     model = dense(keras.optimizers.SGD(1e-3, gradient_accumulation_steps=k))
     assert_same_curve(swept(model, batch_size=16 // k), plain)
-
-
-@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch refuses steps_per_execution")
-def test_steps_per_execution_gives_a_point_a_group():
-    """Four batches at one rate, and their mean loss: what a loop over batches gives."""
-    model, twin = dense(steps_per_execution=4), dense()
-    sweep = ExponentialLRSweep(1e-3, 1e-1, steps=6, stop_factor=None)
-    model.fit(X, Y, batch_size=4, verbose=0, shuffle=False, callbacks=[sweep])
-    losses = []
-    for group, rate in enumerate(sweep.lrs):
-        twin.optimizer.learning_rate = rate
-        parts = [slice(16 * group + 4 * i, 16 * group + 4 * i + 4) for i in range(4)]
-        each = []
-        for part in parts:
-            twin.reset_metrics()
-            each.append(float(twin.train_on_batch(X[part], Y[part])[0]))
-        losses.append(np.mean(each))
-    assert sweep.stopped == "finished"
-    assert len(sweep.lrs) == 6
-    np.testing.assert_allclose(sweep.losses, losses, rtol=1e-5)
 
 
 def scaled_loss():

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.sweep.suggestion import (
+    before_divergence,
     level_curve,
     moving_average,
     usable,
-    without_inner_outliers,
     without_outliers,
 )
 
@@ -49,9 +49,9 @@ def test_a_fall_and_a_valley_are_no_outliers():
 def test_high_losses_at_the_end_may_be_an_explosion():
     losses = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 50.0, 60.0]
     assert without_outliers(losses).max() == 1.0
-    assert without_inner_outliers(losses).tolist() == losses
+    assert before_divergence(losses, 0.9, None).tolist() == losses
     lows = [*losses[:9], -50.0]
-    assert without_inner_outliers(lows).min() == pytest.approx(0.2)
+    assert before_divergence(lows, 0.9, None).min() == pytest.approx(0.2)
 
 
 def test_smoothing_from_both_sides_is_not_late():

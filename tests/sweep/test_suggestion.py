@@ -6,17 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts.sweep import suggestion
-from keras_ts.sweep.suggestion import (
-    WINDOW,
-)
+from keras_ts.sweep.suggestion import WINDOW
 from sweep_curves import RATES, first_stop, outlying, u_shape
 
 
 def suggest(rates, losses, smoothing, rule):
-    return suggestion.suggest(rates, [losses], smoothing, 4.0, rule)
+    return suggestion.suggest(rates, losses, smoothing, 4.0, rule)
 
 
-@pytest.mark.parametrize("rule", ["valley", "steepest", "minimum"])
+@pytest.mark.parametrize("rule", ["valley", "minimum"])
 @given(shift=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e3))
 def test_suggestions_do_not_mind_shift_and_scale(rule, shift, scale):
     losses = u_shape(0.01)
@@ -43,7 +41,7 @@ def test_curves_without_a_suggestion_say_why():
     with pytest.raises(ValueError, match=r"needs 10 finite losses. The sweep begins with 3"):
         suggest(RATES[:3], [3.0, 2.0, 1.0], 0.9, "valley")
     with pytest.raises(
-        ValueError, match=r"The sweep begins with 0.*not finite from rate 1e-06 on: start"
+        ValueError, match=r"The sweep begins with 0, and is not finite from rate 1e-06 on"
     ):
         suggest(RATES, [np.nan] * 120, 0.9, "valley")
     with pytest.raises(ValueError, match="never falls below its value at the first rate"):
@@ -101,21 +99,7 @@ def test_a_level_loss_says_so():
         suggest(RATES, noise, 0.9, "valley")
 
 
-def test_the_interval_covers_what_new_repeats_suggest():
-    """Nine tenths of suggestions from other sets of five repeats, give or take what chance may."""
-    inside = 0
-    for seed in range(40):
-        runs = [u_shape(0.1, 10 * seed + i) for i in range(10)]
-        low, high = suggestion.interval(RATES, runs[:5], 0.9, 4.0, "valley")
-        assert low <= high
-        inside += low <= suggest(RATES, np.mean(runs[5:], axis=0), 0.9, "valley") <= high
-    # Two means of five lie further apart than the one does from the truth: 76 % are expected.
-    assert inside >= 24
-    calm = suggestion.interval(RATES, [u_shape()] * 5, 0.9, 4.0, "valley")
-    assert calm[0] == calm[1]
-
-
-@pytest.mark.parametrize("rule", ["valley", "steepest", "minimum"])
+@pytest.mark.parametrize("rule", ["valley", "minimum"])
 @given(outlying(), st.integers(0, 9))
 def test_outliers_move_a_suggestion_by_less_than_half_a_decade(rule, outliers, seed):
     losses = u_shape(0.01, seed)
@@ -127,34 +111,9 @@ def test_outliers_move_a_suggestion_by_less_than_half_a_decade(rule, outliers, s
     ]
     for place, size in within:
         spoilt[place] += size
-    want = suggestion.suggest(RATES[: len(losses)], [losses], 0.9, 4.0, rule)
-    got = suggestion.suggest(RATES[: len(losses)], [spoilt], 0.9, 4.0, rule)
+    want = suggestion.suggest(RATES[: len(losses)], losses, 0.9, 4.0, rule)
+    got = suggestion.suggest(RATES[: len(losses)], spoilt, 0.9, 4.0, rule)
     assert abs(np.log10(got / want)) < 0.5
-
-
-@given(outlying(), st.integers(0, 4))
-def test_an_outlier_in_one_repeat_is_none_of_the_mean(outliers, repeat):
-    """A few per cent of each of five repeats are more than a few of their mean."""
-    repeats = np.array([u_shape(0.01, seed) for seed in range(5)])[:, :96]
-    want = suggestion.suggest(RATES[:96], repeats, 0.9, 4.0, "valley")
-    for run in range(5):
-        for place, size in zip(*outliers, strict=True):
-            repeats[run, (place + 16 * run) % 96] += size if run != repeat else 0.0
-    got = suggestion.suggest(RATES[:96], repeats, 0.9, 4.0, "valley")
-    assert abs(np.log10(got / want)) < 0.5
-    low, high = suggestion.interval(RATES[:96], repeats, 0.9, 4.0, "valley")
-    assert abs(np.log10(low / want)) < 0.5
-    assert abs(np.log10(high / want)) < 0.5
-
-
-@pytest.mark.parametrize("after", [0.3, 0.5])
-def test_the_steepest_fall_is_not_that_from_an_explosion(after):
-    """A loss that rises to a plateau and falls again, as one that saturates does."""
-    losses = 1 - 0.8 / (1 + np.exp(-0.15 * (np.arange(120) - 40)))
-    losses[70:80] = 0.95
-    losses[80:] = 0.2 + after
-    rate = suggestion.suggest(RATES, [losses], 0.9, 4.0, "steepest")
-    assert RATES[30] < rate < RATES[50]
 
 
 def test_divergence_counts_from_the_fall_and_not_from_zero():
