@@ -7,56 +7,50 @@ import numpy as np
 import pytest
 
 from helpers import BACKEND
-from keras_ts import ExpandSeries, ScaleOutput
+from keras_ts import RecurrentPreset, WindowedSeries
 from keras_ts.exporting.formats import FORMATS
 
-# The formats that work from each backend: those that hold the loop of a recurrent layer, unrolled
-# from PyTorch; and the others.
-WITH_LOOPS = {
-    "tensorflow": ["tf_saved_model", "onnx"],
-    "jax": ["tf_saved_model", "onnx"],
-    "torch": ["onnx"],
-}
-WITHOUT_LOOPS = {"tensorflow": ["litert", "openvino"], "jax": [], "torch": ["openvino"]}
-WORK = {backend: WITH_LOOPS[backend] + others for backend, others in WITHOUT_LOOPS.items()}
-
-X = np.random.default_rng(0).normal(size=(3, 12)).astype("float32")
+FORMATS_HERE = [name for name, form in FORMATS.items() if BACKEND in form.packages]
+SERIES = np.random.default_rng(0).normal(size=60)
+TABLE = np.stack([SERIES, np.random.default_rng(1).normal(size=60)], axis=1)
 
 
 def needs(format):
-    """Skip, naming what is missing; only what the check itself asks for."""
-    packages = FORMATS[format].runtime, FORMATS[format].converters.get(BACKEND)
-    for package in filter(None, packages):
-        if importlib.util.find_spec(package.replace("-", "_")) is None:
+    """Skip, naming what is missing, unless this backend writes the format and it can be run."""
+    if format not in FORMATS_HERE:
+        pytest.skip(f"{BACKEND} does not write it")
+    for package in (FORMATS[format].runtime, *FORMATS[format].packages[BACKEND]):
+        if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    if format == "litert" and keras.version().startswith("3.12."):
-        pytest.skip("Keras 3.12 does not export to it")
     if (format, BACKEND) == ("onnx", "jax") and keras.version().startswith("3.12."):
         pytest.skip("Keras 3.12 converts few models from JAX")
 
 
-def recurrent(window, unroll=False):
-    return keras.Sequential([
-        keras.Input((window,)),
-        ExpandSeries(),
-        keras.layers.GRU(4, unroll=unroll),
-        keras.layers.Dense(2),
-        ScaleOutput([100.0, 5.0], 1.0),
-    ])  # fmt: skip
+def path_for(folder, format):
+    """Return a path in a folder that suits the format."""
+    return folder / ("model.onnx" if format == "onnx" else "model")
 
 
-def run_by(monkeypatch, runtime):
-    """Let a function run the files of ONNX, whatever is installed."""
-    form = FORMATS["onnx"]._replace(runtime="numpy", converters={}, run=runtime)
-    monkeypatch.setitem(FORMATS, "onnx", form)
+def with_holes(past):
+    """Return six windows, of which all but the first lack values, each at other places."""
+    past = np.array(past[:6])
+    middle = past.shape[1] // 2
+    past[1, :middle] = past[2, middle] = past[3, -1] = past[4, 1::3] = np.nan
+    past[5].reshape(len(past[5]), -1)[0, 0] = np.nan
+    return past
 
 
-def faked(monkeypatch, model, change):
-    """A runtime that computes the model itself, then changes the outputs."""
+def covariates(missing="raise"):
+    """A model with every input, of two columns and a number known ahead."""
+    windows = WindowedSeries(
+        6, 3, target_columns=0, future_columns=[1], static_columns=[2], missing=missing
+    )
+    tables = [np.column_stack([TABLE + n, np.full(60, n)]) for n in (1.0, 2.0)]
+    model = RecurrentPreset(cell="gru", units=(3,), quantiles=[0.1, 0.5, 0.9]).build(
+        windows.build(tables)
+    )
+    return model, tables[1]
 
-    def runtime(path, names):
-        return lambda arrays: change([np.asarray(model.predict(arrays[0], verbose=0))])
 
-    run_by(monkeypatch, runtime)
-    monkeypatch.setattr(model, "export", lambda path, **options: None, raising=False)
-    return model
+def plain():
+    return RecurrentPreset(units=(2,)).build(WindowedSeries(6, 2).build(SERIES))

@@ -1,7 +1,6 @@
 """Describes an exported forecaster as plain values, for a server without keras_ts and Keras.
 
-The file that Keras writes names only inputs and their shapes. A server also needs the order of the
-columns, the formulas of the calendar, what may be missing, and the meaning of the outputs.
+The file that Keras writes names only inputs and their shapes.
 """
 
 from typing import Any
@@ -27,21 +26,23 @@ def describe(rollout: Rollout) -> dict[str, Any]:
     interface, columns = forecaster.interface, forecaster.columns
     windows, bounds = interface.windows, interface.bounds
     targets = columns.by_part()["target"]
-    named = [output_names(str(target), interface.quantiles) for target in targets]
+    names = [output_names(str(target), interface.quantiles) for target in targets]
     [output] = rollout.outputs
+    # The first and the last row of a forecast, counted from the last row of "past".
+    ahead = [windows.gap + 1, windows.gap + forecaster.steps]
     axes = ["target"] * (not columns.squeeze) + ["quantile"] * (interface.quantiles is not None)
     return {
         "version": VERSION,
-        "inputs": {tensor.name: _input(tensor, forecaster) for tensor in rollout.inputs},
+        "inputs": {tensor.name: _input(tensor, forecaster, ahead) for tensor in rollout.inputs},
         "output": {
             "name": OUTPUT,
             "shape": list(output.shape),
             "dtype": keras.backend.standardize_dtype(output.dtype),
             "axes": ["batch", "step", *axes],
-            "rows": _ahead(forecaster),
+            "rows": ahead,
             "targets": targets,
             "quantiles": interface.quantiles and list(interface.quantiles),
-            "columns": [name for names in named for name in names],
+            "columns": [name for of_target in names for name in of_target],
             "closes_steps": forecaster.rounds.planned > 0,
             "draws_samples": False,
         },
@@ -65,13 +66,7 @@ def describe(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def _ahead(forecaster: Forecaster) -> list[int]:
-    """Return the first and the last row of a forecast, counted from the last row of ``past``."""
-    gap = forecaster.interface.windows.gap
-    return [gap + 1, gap + forecaster.steps]
-
-
-def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
+def _input(tensor: Any, forecaster: Forecaster, ahead: list[int]) -> dict[str, Any]:
     names = forecaster.columns.by_part()[tensor.name]
     entry: dict[str, Any] = {
         "shape": list(tensor.shape),
@@ -90,11 +85,10 @@ def _input(tensor: Any, forecaster: Forecaster) -> dict[str, Any]:
             "present": _present(forecaster),
         }
     elif tensor.name == "future":
-        planned = names[: forecaster.rounds.planned]
         entry |= {
-            "rows": _ahead(forecaster),
+            "rows": ahead,
             "row_count": [tensor.shape[1], tensor.shape[1]],
-            "may_be_missing": planned,
+            "may_be_missing": names[: forecaster.rounds.planned],
         }
     return entry
 
@@ -137,5 +131,5 @@ def _cycle(cycle: Any, forecaster: Forecaster) -> dict[str, Any]:
         "phase": formula(cycle),
     }
     if not isinstance(cycle, str):
-        entry["n"] = numbering(forecaster.interface.frequency, windows.time_column)
+        entry["n"] = numbering(forecaster.interface.frequency, windows.time_column or "")
     return entry

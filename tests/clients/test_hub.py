@@ -39,10 +39,10 @@ def hub(tmp_path, monkeypatch):
 
 
 def saved(units):
-    """Save an untrained model with its card and picture; return its forecast."""
+    """Save an untrained model with its card; return its forecast."""
     train, held_out = WindowedSeries(10, 3).split(SERIES, at=-100)
     model = RecurrentPreset(units=(units,), window_norm="last").build(train)
-    save_model(model, "sales", report=compare(model, train, held_out), picture=True)
+    save_model(model, "sales", report=compare(model, train, held_out))
     return forecast(model, SERIES)
 
 
@@ -54,11 +54,11 @@ def loaded(code, **environment):
 
 
 def test_the_lines_of_the_guide_publish_and_load_a_folder(hub):
-    """Card, picture and license are in the repository, and its model forecasts as the one saved."""
+    """Card and license are in the repository, and its model forecasts as the one saved."""
     ahead = saved(3)
     run_fresh(PUBLISH)
     files = hub.commits["you/sales"][-1]
-    assert sorted(files) == ["README.md", "errors.png", "model.keras"]
+    assert sorted(files) == ["README.md", "model.keras"]
     assert "license: apache-2.0\n" in files["README.md"].decode()
     assert files["README.md"].decode().partition("# ")[2].startswith("model\n")
     np.testing.assert_allclose(loaded(LOAD), ahead, rtol=1e-5)

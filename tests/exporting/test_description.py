@@ -155,17 +155,6 @@ def test_calendars(freq, calendar, starts):
     assert about["inputs"]["future"]["rows"] == about["output"]["rows"] == [3, 5]
 
 
-def test_a_calendar_that_counts_rows():
-    series = RANDOM.normal(size=(40, 1))
-    windows = WindowedSeries(6, 3, calendar=[5])
-    model = linear(windows.build(series))
-    about = describe(Rollout(model))
-    ahead = [{0: 0.0} for _ in range(3)]
-    x = arrays(about, [{0: value} for [value] in series], ahead)
-    out = called(Rollout(model), x)[0]
-    np.testing.assert_allclose(out, forecast(model, series), rtol=1e-4, atol=1e-6)
-
-
 def test_a_rollout_past_the_horizon():
     windows = WindowedSeries(
         5, 2, target_columns="units", future_columns="promo", time_column="day", calendar=["week"]

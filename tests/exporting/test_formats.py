@@ -1,92 +1,100 @@
-"""A file's names of its inputs are found by their roles, and windows need what they go on from."""
-
-import ast
-import re
-from contextlib import nullcontext
-from pathlib import Path
+"""A SavedModel answers a request that the model cannot take with an error, and no number."""
 
 import keras
 import numpy as np
 import pytest
 
-from export_helpers import WORK
-from keras_ts import save_model
-from keras_ts.exporting.formats import FORMATS, _checked, _matched, _present
-from keras_ts.forecasting.rollout import _TRIED
+from described_inputs import arrays
+from export_helpers import SERIES, TABLE, covariates, needs, plain
+from keras_ts import Rollout, WindowedInput, WindowedSeries, export_model, forecast
+from keras_ts.exporting.description import describe
+from keras_ts.layers import MaskMissing
+from keras_ts.layers.plumbing import Unmask
+
+# Warnings of runtimes are theirs.
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 NAN = np.nan
-ROOT = Path(__file__).parents[2]
 
 
-def test_every_format_is_tried_with_its_packages_and_has_a_place_on_the_pages():
-    """What a row of ``FORMATS`` lacks elsewhere is said nowhere else: tests would be skipped."""
-    assert set(FORMATS) == set(_TRIED) == {name for names in WORK.values() for name in names}
-    module = ast.parse((ROOT / "noxfile.py").read_text())
-    [session] = [part for part in module.body if getattr(part, "name", "") == "exports"]
-    calls = (call for call in ast.walk(session) if isinstance(call, ast.Call))
-    [installed] = [ast.unparse(call) for call in calls if "install" in ast.unparse(call.func)]
-    for backend, names in WORK.items():
-        for form in (FORMATS[name] for name in names):
-            for package in filter(None, (form.runtime, form.converters.get(backend))):
-                assert package in installed, f"noxfile.py, exports: {package}"
-    typed = (ROOT / "pyproject.toml").read_text().partition("[[tool.mypy.overrides]]")[2]
-    for package in {form.runtime for form in FORMATS.values()}:
-        assert f'"{package.replace("-", "_")}.*"' in typed, f"pyproject.toml, mypy: {package}"
-    pages = {"docs/use/exporting.md": 2, "docs/use/serving.md": 2, "docs/compare/index.md": 1}
-    for page, least in {**pages, "keras_ts/exporting/export.py": 1}.items():
-        text = (ROOT / page).read_text().lower().replace("_", "")
-        tables = [block for block in text.split("\n\n") if block.startswith("|")]
-        for name in FORMATS:
-            word = name.removeprefix("tf_").replace("_", "")
-            assert sum(word in table for table in tables) >= least, f"{page}: {name}"
-    looping = (ROOT / "docs/use/exporting.md").read_text().partition("Past the horizon ")[2]
-    names = re.findall(r"`(\w+)`", looping.partition(" hold it")[0])
-    assert names == [name for name, reason in _TRIED.items() if reason is None]
+def test_a_saved_model_refuses_what_the_model_cannot_take(tmp_path):
+    """From the runtime that TensorFlow Serving calls, too."""
+    needs("tf_saved_model")
+    import tensorflow as tf
+
+    export_model(plain(), tmp_path / "model", "tf_saved_model")
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model"))
+        signature = graph.signature_def["serving_default"]
+        tensors = [
+            session.graph.get_tensor_by_name(entries[name].name)._as_tf_output()
+            for entries, name in ((signature.inputs, "past"), (signature.outputs, "forecast"))
+        ]
+        session._extend_graph()
+
+        def ask(past):
+            # Below Python's own comparison of shapes, which TensorFlow Serving does not have.
+            feed = {tensors[0]: np.asarray(past, "float32")}
+            return session._call_tf_sessionrun(None, feed, [tensors[1]], [], None)[0]
+
+        assert ask([SERIES[-6:]] * 3).shape == (3, 2)
+        for past, says in (
+            ([SERIES[-5:]], "not compatible with expected shape"),
+            ([np.full(6, np.nan)], "past holds an infinite value, or a missing one"),
+            ([np.full(6, np.inf)], "past holds an infinite value, or a missing one"),
+        ):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=says):
+                ask(past)
 
 
-@pytest.mark.parametrize("suffix", sorted({form.suffix for form in FORMATS.values()} - {""}))
-def test_a_file_for_a_server_is_no_place_for_a_keras_model(suffix, tmp_path):
-    model = keras.Sequential([keras.Input((20, 1)), keras.layers.GRU(2)])
-    with pytest.raises(ValueError, match=r"must end in \.keras, or name a folder"):
-        save_model(model, tmp_path / f"model{suffix}")
-    assert not [*tmp_path.iterdir()]
+def test_a_saved_model_of_a_model_that_masks(tmp_path):
+    """Values may be missing where the model masks them, and as long as one is left."""
+    needs("tf_saved_model")
+    import tensorflow as tf
 
-
-def test_names_are_roles_or_stand_in_their_order():
-    assert _matched(["past", "static"], ["static", "past"]) == {"past": "past", "static": "static"}
-    assert _matched(["past", "static"], ["a", "b"]) == {"past": "a", "static": "b"}
+    model, table = covariates("mask")
+    export_model(model, tmp_path / "model", "tf_saved_model")
+    serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    table[-3, 0] = table[-6, 1] = np.nan
+    about = describe(Rollout(model))
+    rows = [dict(enumerate(row)) for row in table.tolist()]
+    x = arrays(about, rows, rows[:3])
+    x = {name: tf.constant(values) for name, values in x.items()}
+    wanted = forecast(model, table, future=table[:3, 1:2])
+    np.testing.assert_allclose(serve(**x)["forecast"][0], wanted, rtol=1e-4, atol=1e-5)
+    empty = tf.constant(np.full_like(x["past"], np.nan))
+    infinite = np.array(x["past"])
+    infinite[0, 1, 0] = np.inf
+    for name, values, says in (
+        ("past", empty, "past must have a value of each of .0. to forecast from"),
+        ("past", infinite, "past holds an infinite value"),
+        ("future", x["future"] * np.nan, "future holds an infinite value, or a missing one"),
+        ("static", x["static"] * np.inf, "static holds an infinite value"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=says):
+            serve(**{**x, name: values})
 
 
 @pytest.mark.parametrize(
-    ("window", "in_one_row", "each"),
+    ("masked", "missing", "fits", "lacks", "least"),
     [
-        ([[1, 2], [NAN, NAN], [NAN, NAN]], True, True),
-        ([[1, NAN], [NAN, NAN], [NAN, 2]], False, True),
-        ([[1, NAN], [NAN, 2], [3, NAN]], False, False),
-        ([[NAN, NAN], [1, 2], [NAN, NAN]], False, False),
+        ("any", "mask", [[1, 2], [NAN, NAN], [NAN, NAN]], [[1, NAN], [3, 4], [NAN, 2]], "a row"),
+        ("all", "mask_targets", [[1, NAN], [NAN] * 2, [NAN, 2]], [[1, NAN], [3, 4], [3, NAN]], ""),
     ],
 )
-def test_values_to_forecast_from(window, in_one_row, each):
+def test_values_that_a_forecast_starts_from(masked, missing, fits, lacks, least, tmp_path):
     """Of the rows 0 and 2, which the model reads, and of every window in a batch."""
-    tf = pytest.importorskip("tensorflow")
+    needs("tf_saved_model")
+    import tensorflow as tf
+
+    windows = WindowedSeries(2, sampling_rate=2, target_columns=[0, 1], missing=missing)
+    past = keras.Input((2, 2))
+    x = Unmask()(MaskMissing(masked)(WindowedInput.of(windows.build(TABLE))(past)))
+    model = keras.Model(past, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    export_model(model, tmp_path / "model", "tf_saved_model")
+    serve = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
     whole = np.ones((3, 2))
-    for one_row, wanted in ((True, in_one_row), (False, each)):
-        needed = {"columns": ["b", "a"], "in_one_row": one_row, "every": 2}
-        result = _present(tf, tf.constant([whole, window]), ["a", "b"], needed)
-        assert bool(result) == wanted
-
-
-@pytest.mark.parametrize(("one_row", "least"), [(True, "a row with a value"), (False, "a value")])
-def test_a_request_without_such_values_says_which_are_needed(one_row, least):
-    tf = pytest.importorskip("tensorflow")
-    needed = {"columns": ["a", "b"], "in_one_row": one_row, "every": 1}
-    entry = {
-        "shape": [None, 2, 2], "columns": ["a", "b"], "may_be_missing": ["a", "b"],
-        "present": needed,
-    }  # fmt: skip
-    says = rf"past must have {least} of each of \['a', 'b'\] to forecast from"
-    with pytest.raises(tf.errors.InvalidArgumentError, match=says):
-        _checked(tf, "past", tf.constant([[[1.0, NAN], [2.0, NAN]]]), entry)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=says) if one_row else nullcontext():
-        _checked(tf, "past", tf.constant([[[1.0, NAN], [NAN, 2.0]]]), entry)
-    _checked(tf, "past", tf.constant([[[NAN, NAN], [1.0, 2.0]]]), entry)
+    assert serve(past=tf.constant([whole, fits], "float32"))["forecast"].shape == (2, 1, 2)
+    for window in (lacks, [[NAN, NAN], [1, 2], [NAN, NAN]]):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"past must have {least}.*value"):
+            serve(past=tf.constant([whole, window], "float32"))
