@@ -1,12 +1,11 @@
 """Makes, labels and saves the axes of every picture.
 
-Every ``plot_*`` function draws on the axes that it gets, or on new ones, saves a file if it gets a
-``filepath``, and returns the axes. matplotlib is imported when the first picture is drawn, so
-``import keras_ts`` does not need it.
+matplotlib is imported when the first picture is drawn, so ``import keras_ts`` does not need it.
 """
 
 import os
 import pathlib
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,20 +18,12 @@ Path = str | os.PathLike[str] | None
 
 _LONGEST_NAME = 40
 _SIZE = (8, 4)
-
 _INK, MODEL, QUIET, ALARM = "#33414e", "#d1495b", "#9aa5b1", "#edae49"
 
 
 def ready(ax: Any) -> Any:
     """Return ``ax``, or the axes of a new figure if ``ax`` is None."""
-    if ax is None:
-        return new_figure().subplots()
-    if not hasattr(ax, "spines"):
-        raise TypeError(
-            "ax must be matplotlib axes, as plt.subplots returns them; filepath= saves a picture. "
-            f"Received: {type(ax).__name__}."
-        )
-    return ax
+    return new_figure().subplots() if ax is None else ax
 
 
 def new_figure(rows: int = 1) -> Any:
@@ -44,21 +35,9 @@ def new_figure(rows: int = 1) -> Any:
     return pyplot.figure(figsize=size, layout="constrained")
 
 
-def own_axes() -> Any:
-    """Return new axes for a file, which no window or notebook shows."""
-    figure = _checks.needed("matplotlib.figure", "A picture").Figure
-    return figure(figsize=_styled("figure.figsize", _SIZE), layout="constrained").subplots()
-
-
 def ink() -> Any:
     """Return the color of data: ours, or that of text in a style that the user has chosen."""
     return _styled("text.color", _INK)
-
-
-def colors_of(count: int) -> list[Any]:
-    """Return ``count`` colors: those of the models, then that of the baseline."""
-    models = [MODEL, *(f"C{place}" for place in range(count))]
-    return [*models[: max(count - 1, 1)], ink()][:count]
 
 
 def _styled(name: str, ours: Any) -> Any:
@@ -89,11 +68,31 @@ def written(name: Any) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
-def label_time(ax: Any, moments: Array | None) -> None:
-    """Label the horizontal axis with times, or positions for None; shorten dates to fit."""
-    ax.set_xlabel("position" if moments is None else "time")
+def legend_above(ax: Any, points: dict[str, Any] | None = None) -> None:
+    """Put a legend, by default of all labels, above the axes, where it covers nothing."""
+    names = () if points is None else (points.values(), points)
+    if ax.figure.get_layout_engine() is None:  # The figure would make no room.
+        ax.legend(*names, frameon=False, loc="best")
+    else:
+        ax.legend(*names, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+
+
+def moments_of(times: Any) -> Array:
+    """Return times as an array without time zones: what is drawn are local times."""
+    if getattr(getattr(times, "dtype", None), "time_zone", None):
+        times = times.dt.replace_time_zone(None)  # NumPy would read polars' local times in UTC.
+    moments = np.asarray(times)
+    if moments.dtype == object:
+        clock = [m.replace(tzinfo=None) if isinstance(m, datetime) else m for m in moments]
+        moments = np.array(clock, "datetime64[us]")
+    return moments
+
+
+def label_time(ax: Any, moments: Array) -> None:
+    """Label the horizontal axis of times or positions; shorten dates to fit."""
+    ax.set_xlabel("time")
     ax.margins(x=0.01)
-    if moments is not None and np.issubdtype(moments.dtype, np.datetime64):
+    if np.issubdtype(moments.dtype, np.datetime64):
         from matplotlib import dates
 
         locator = dates.AutoDateLocator(minticks=3, maxticks=8)

@@ -2,8 +2,8 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
-from keras_ts.plotting.axes import own_axes
 from keras_ts.plotting.errors import plot_errors, plot_folds
 
 
@@ -20,9 +20,10 @@ def test_lines_of_folds_of_all_and_of_a_baseline():
 
 
 def test_a_line_for_each_forecaster(tmp_path):
+    axes = Figure().subplots()
     open_before = plt.get_fignums()
     errors = {"_model$": [1.0, None, 3.0], "naive": [2.0, 2.0, 2.0]}
-    axes = plot_errors(errors, "MAE", ax=own_axes(), filepath=tmp_path / "e.png")
+    axes = plot_errors(errors, "MAE", ax=axes, filepath=tmp_path / "e.png")
     assert (tmp_path / "e.png").read_bytes()[:4] == b"\x89PNG"
     model, naive = axes.lines
     np.testing.assert_array_equal(model.get_ydata(), [1, np.nan, 3])

@@ -63,12 +63,6 @@ def test_a_model_that_equals_its_baseline_shows_no_rounding():
     assert right >= 1
 
 
-def test_without_a_point_there_is_no_legend():
-    nothing = np.array([np.nan])
-    axes = draw_intervals(["off"], nothing, nothing, nothing, ["never changes"], "skill", SAYS)
-    assert axes.get_legend() is None
-
-
 def test_a_verdict_has_skills_errors_and_the_reliability_of_quantiles(tmp_path):
     skills = {"a": (0.2, 0.1, 0.3), "b": (-7.3, -9.0, -5.0), "drift": (-0.5, -np.inf, 0.1)}
     errors = {"a": [1.0, 2.0], "b": [9.0, 9.0], "naive": [2.0, 3.0]}
@@ -88,8 +82,7 @@ def test_a_verdict_has_skills_errors_and_the_reliability_of_quantiles(tmp_path):
     np.testing.assert_allclose(one.get_ydata(), [0.1, 0.4])
     assert (one.get_color(), other.get_color()) == (MODEL, ink())
     assert list(known.get_xdata()) == list(known.get_ydata()) == [0, 1]
-    (legend,) = top.figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "naive"]
+    assert [text.get_text() for text in steps.get_legend().get_texts()] == ["a", "b", "naive"]
     own = plt.figure().subplots()
     assert draw_verdict(skills, errors, below, "MASE", ax=own) is own
     assert own.figure.axes == [own]
