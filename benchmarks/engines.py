@@ -170,7 +170,8 @@ def spark(folder, arguments):
         rows = session.read.parquet(str(folder / "rows"))
         grouped = rows.withColumn("bucket", F.pmod("id", F.lit(buckets))).groupBy("bucket")
         apply = grouped.applyInPandas if arguments.pandas else grouped.applyInArrow
-        schema = BatchForecaster(folder / "model.keras").schema(rows)
+        kinds = dict(rows.dtypes)
+        schema = f"id {kinds['id']}, day {kinds['day']}, step bigint, units float, problem string"
         apply(forecaster, schema).write.parquet(str(out))
 
     return run

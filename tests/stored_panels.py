@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from keras_ts import WindowedSeries
 from keras_ts.windows.spec import HANDLING
 
+WINDOWS = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
+
 FIRST = datetime.datetime(2024, 3, 25)
 # Steps of a series: regular ones, or rows that lie on a grid with others.
 STEPS = {
@@ -127,3 +129,27 @@ def assert_same(dataset, other):
     ):
         assert mine.dtype == theirs.dtype
         np.testing.assert_array_equal(mine, theirs)
+
+
+def panel(series=5, rows=12, gap=False):
+    """Return a long frame of days, sorted; with a gap, one row is left out."""
+    days = np.arange("2024-01-01", "2025-01-01", dtype="M8[D]")[:rows]
+    frame = pl.concat(
+        pl.DataFrame({"id": f"s{n}", "t": days, "y": np.sin(np.arange(rows) * n + n)})
+        for n in range(series)
+    )
+    return frame.filter(np.arange(len(frame)) != 5) if gap else frame
+
+
+def in_files(frame, folder, count=4):
+    """Write the rows of a frame, in random order, into Parquet files."""
+    folder.mkdir()
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
+    for number, piece in enumerate(in_pieces(shuffled, count)):
+        piece.write_parquet(folder / f"{number}.parquet")
+    return folder
+
+
+def left_beside(folder):
+    """Return the names of what a write left beside its folder."""
+    return [path.name for path in folder.parent.iterdir() if path.name.startswith(".keras_ts")]

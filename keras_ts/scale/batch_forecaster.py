@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import os
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,51 +14,39 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._files import path_text
-from keras_ts._typing import IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.forecasting.forecast import Prepared
 from keras_ts.forecasting.frames import rows_of_a_series
 from keras_ts.forecasting.samples import Sampling
 from keras_ts.interface import Interface
-from keras_ts.saving.load import load_model, load_windows, located, look_through
-from keras_ts.scale.batch import PROBLEM, Batch, failing
+from keras_ts.saving.load import load_model, located
+from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.windowed_series import WindowedSeries
-
-_NO_FREQUENCY = (
-    "the forecast has no timestamps: the series has no regular step, and no other series in the "
-    "batch has a step that fits"
-)
 
 
 class BatchForecaster:
     """A function from a batch of whole series to a frame of their forecasts, made for engines.
 
     Ray Data's ``map_groups`` and Spark's ``applyInPandas`` and ``applyInArrow`` call it in their
-    workers. Workers receive only the path of the model. Each worker process loads the model at its
-    first batch, and keeps it.
+    workers. Each worker process loads the model at its first batch, and keeps it.
 
     A batch must hold whole series, in any order of rows. So group the rows by a column ``bucket``
     that is computed from the id: ``pmod(xxhash64(id), buckets)`` in Spark,
-    ``pandas.util.hash_array(ids) % buckets`` in Ray. Python's own hash of a text differs between
-    processes. Buckets of 2,000 to 10,000 series are fast; one bucket for each series is slow, since
-    each call costs some milliseconds. Take ``buckets = series // 4000``, but at least a few times
-    as many as workers.
+    ``pandas.util.hash_array(ids) % buckets`` in Ray. Buckets of 2,000 to 10,000 series are fast.
 
     The forecasts are those of ``forecast``. A series that cannot be forecast gets rows of NaN, with
     the reason in the column ``problem``, and the others are forecast.
 
     Example:
 
-    >>> import tempfile
-    >>> import numpy as np, pandas as pd
+    >>> import tempfile, numpy as np, pandas as pd
     >>> from keras_ts import RecurrentPreset, WindowedSeries, save_model
     >>> from keras_ts.scale import BatchForecaster
     >>> days = pd.date_range("2024-01-01", periods=20)
     >>> sales = pd.concat(
     ...     pd.DataFrame({"shop": shop, "day": days, "units": np.arange(20.0)}) for shop in "ab"
     ... )
-    >>> windows = WindowedSeries(
-    ...     7, 2, target_columns="units", id_column="shop", time_column="day"
-    ... )
+    >>> windows = WindowedSeries(7, 2, target_columns="units", id_column="shop", time_column="day")
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = folder.name + "/sales.keras"
     >>> save_model(RecurrentPreset(units=(4,)).build(windows.build(sales)), path)
@@ -72,38 +60,27 @@ class BatchForecaster:
 
     Args:
         filepath: What ``load_model`` takes. A local path is made absolute, and must exist here and
-            on each worker, with the same contents: a worker refuses a file that was replaced, since
-            one run would mix the forecasts of two models. An address with ``://`` is
-            opened at the first call.
+            on each worker, with the same contents: a worker refuses a file that was replaced.
         windows: As in ``forecast``. Defaults to None: those that the model carries. They must name
-            an ``id_column`` and a ``time_column``, by which rows are sorted.
+            an ``id_column`` and a ``time_column``.
         steps: As in ``forecast``. Defaults to None: the horizon.
         future: The name of a column of the batch that is False in the past rows of each series, and
             True in the rows known ahead that follow. Needed if the windows have ``future_columns``.
-            With ``missing="mask_targets"``, each series needs a row at the last step, with missing
-            values if that day is closed. A series with only rows known ahead is not forecast;
-            ``forecast`` can do that, with ``min_inputs=0``.
-        incomplete: "nan" gives a series that cannot be forecast rows of NaN, whatever the reason;
-            "raise" raises an error, which ends the job. Defaults to "nan".
+        incomplete: "nan" gives a series that cannot be forecast rows of NaN; "raise" raises an
+            error, which ends the job. Defaults to "nan".
         num_samples: As in ``forecast``. Defaults to None: no sample paths.
-        seed: As in ``forecast``. Needed with ``num_samples``, so that series in different batches
-            share their draws. Defaults to None.
+        seed: As in ``forecast``: with one, all batches share their draws. Defaults to None.
 
     Call arguments:
         batch: A frame of pandas or polars, or a pyarrow Table.
 
     Output:
-        A frame of the same library with the columns of ``forecast`` and ``problem``, one row for
-        each series, step and sample path, sorted by them. ``problem`` is null for a series that was
-        forecast. The timestamps of a series are null if reading it raised an error, or if it has no
-        regular step.
+        A frame of the same library with the columns of ``forecast``, and ``problem``, which is null
+        for a series that was forecast. Rows are sorted by id, step and sample path.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        TypeError: An argument has the wrong type; when called, a column does.
-        ValueError: An argument is wrong, or the file holds no model with windows; when called, a
-            column is missing, another argument does not fit the model, or 32 series of a larger
-            batch were tried alone, and none can be forecast.
+        ValueError: When called: the file was replaced, a column is missing, or 32 series of a
+            larger batch were tried alone and none can be forecast.
     """
 
     def __init__(
@@ -117,193 +94,187 @@ class BatchForecaster:
         num_samples: int | None = None,
         seed: int | None = None,
     ) -> None:
-        _checks.instance("windows", windows, WindowedSeries | None)
-        _checks.instance("future", future, str | None)
-        if (num_samples is None) != (seed is None):
-            raise ValueError(
-                "num_samples and seed go together: with one seed, series in different batches "
-                f"share their draws. Received: num_samples={num_samples!r}, seed={seed!r}."
-            )
-        self._num_samples, self._seed = num_samples, seed
-        self._windows = windows
-        self._steps = None if steps is None else _checks.integer("steps", steps, 1)
-        self._future = future
+        self._path, self._digest = path_text("filepath", filepath), ""
+        if "://" not in self._path:
+            self._path = located(os.path.abspath(self._path))  # noqa: PTH100 - links stay links
+            self._digest = _digest(Path(self._path))
+        self._windows, self._steps, self._future = windows, steps, future
         self._incomplete = _checks.choice("incomplete", incomplete, ("raise", "nan"))
-        self._file = ModelFile.of(filepath)
-        carried = windows or self._file.windows()
-        if carried is not None:
-            self._check(carried)
+        self._num_samples, self._seed = num_samples, seed
         # Ray reads the name of a function. Spark counts its parameters, and would count ``self``.
         self.__name__ = type(self).__name__
         batch = inspect.Parameter("batch", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.__signature__ = inspect.Signature([batch])
 
     def __repr__(self) -> str:
-        return f"BatchForecaster({self._file.path!r})"
+        return f"BatchForecaster({self._path!r})"
 
     def __call__(self, batch: Any) -> Any:
         """Return the forecasts of all series of a batch."""
-        interface = self._interface()
-        sorted_batch = Batch.of(batch, interface.windows, self._future)
-        # Without any series, only errors that concern the whole batch are raised.
-        self._prepared(interface, sorted_batch, np.empty(0, np.int64))
-        every, lengths = np.arange(len(sorted_batch.lengths)), sorted_batch.lengths
-        problems: dict[int, str] = {}
+        model = _loaded(self._path, self._digest)
+        interface = Interface.of(model, self._windows, built=True)
+        series = _Batch.of(batch, interface.windows, self._future)
 
-        def prepare(numbers: IntArray) -> None:
-            for _ in self._prepared(interface, sorted_batch, numbers).parts():
-                pass
+        def prepared(numbers: IntArray) -> Prepared:
+            sampling = Sampling.of(interface, self._num_samples, self._seed)
+            past, plan = series.parted(numbers)
+            return Prepared.of(interface, past, self._steps, plan, self._incomplete, sampling)
 
-        def run(numbers: IntArray) -> None:
-            self._prepared(interface, sorted_batch, numbers).forecast()
-
-        # The first search only prepares the windows, which raises most errors; the second runs the
-        # model.
-        searches: list[Any] = []
-        if self._incomplete == "nan":
-            problems, searches = sorted_batch.without_past(), [run, prepare]
-        while True:
-            good = np.setdiff1d(every, list(problems))
+        good = np.arange(len(series.offsets) - 1)
+        prepared(good[:0])  # Raises errors that concern the whole batch.
+        problems = series.without_past() if self._incomplete == "nan" else {}
+        for attempt in range(2):
+            good = np.setdiff1d(good, list(problems))
             try:
-                prepared = self._prepared(interface, sorted_batch, good)
-                ahead = prepared.forecast()
+                made = prepared(good)
+                ahead = made.forecast()
                 break
             except (TypeError, ValueError):
-                if not searches:
+                if attempt or self._incomplete == "raise":
                     raise
-                problems |= failing(good, lengths[good], searches.pop())
-        prepared.warn()
-        for place, problem in prepared.history.problems().items():
-            problems[int(good[place])] = problem
-        for place in prepared.without_times():
-            problems.setdefault(int(good[place]), _NO_FREQUENCY)
-        each = rows_of_a_series(prepared.plan.steps, self._num_samples)
-        return sorted_batch.forecast_of_all(ahead, good, each, problems)
-
-    def schema(self, frame: Any) -> str:
-        """Return the columns of the forecasts as Spark's ``applyInPandas`` takes them.
-
-        This loads the model, so that missing columns and arguments that do not fit the model are
-        refused before the job begins.
-
-        Example:
-
-        >>> forecasts = frame.groupBy("bucket").applyInPandas(  # doctest: +SKIP
-        ...     forecaster, forecaster.schema(frame)
-        ... )
-
-        Args:
-            frame: The Spark DataFrame that is grouped. No row of it is computed.
-
-        Returns:
-            Names and types, such as "`shop` string, `day` date, `step` bigint, `units` float,
-            `problem` string". Ids and times have the types that they have in ``frame``.
-        """
-        ahead, windows = self(frame.limit(0).toPandas()), self._interface().windows
-        kinds = {"step": "bigint", "sample": "bigint", PROBLEM: "string"}
-        for name in ahead.columns:
-            if name in (windows.id_column, windows.time_column):
-                kinds[name] = dict(frame.dtypes)[name]
-            elif name not in kinds:
-                kinds[name] = "float" if ahead[name].dtype == np.float32 else "double"
-        return ", ".join(f"`{name}` {kinds[name]}" for name in ahead.columns)
-
-    def _interface(self) -> Interface:
-        interface = Interface.of(self._file.model(), self._windows, built=True)
-        self._check(interface.windows)
-        return interface
-
-    def _check(self, windows: WindowedSeries) -> None:
-        """Refuse windows without ids and times, and ``future`` that does not fit their columns."""
-        for argument in ("id_column", "time_column"):
-            if getattr(windows, argument) is None:
-                raise ValueError(
-                    f"The windows have no {argument}. Engines keep rows in no order, so a "
-                    "BatchForecaster sorts them by id and time. Train on windows with id_column "
-                    "and time_column."
-                )
-        names = windows.planned
-        if names and self._future is None:
-            raise ValueError(
-                f"The windows have future_columns={_checks.shown(names)}: append the rows "
-                "known ahead to each series in the frame, add a column that is True in these rows, "
-                "and name it in future=."
-            )
-        if self._future is not None and not names:
-            raise ValueError(
-                "The windows have no future_columns, so leave future out. Received: "
-                f"future={self._future!r}."
-            )
-
-    def _prepared(self, interface: Interface, sorted_batch: Batch, numbers: IntArray) -> Prepared:
-        series, plan = sorted_batch.parted(numbers)
-        sampling = Sampling.of(interface, self._num_samples, self._seed)
-        return Prepared.of(interface, series, self._steps, plan, None, self._incomplete, sampling)
-
-
-# The most models that a worker process keeps in memory; a worker may live through many jobs.
-_MOST = 2
-_LOADING = threading.Lock()  # Otherwise threads that start together would each load the model.
+                lengths = np.diff(series.offsets)[good]
+                problems |= failing(good, lengths, lambda numbers: prepared(numbers).forecast())
+        made.warn()
+        problems |= {int(good[at]): text for at, text in made.history.problems().items()}
+        for place in made.without_times():
+            problems.setdefault(int(good[place]), "no timestamps: no series has two rows")
+        each = rows_of_a_series(made.plan.steps, self._num_samples)
+        return series.forecast_of_all(ahead, good, each, problems)
 
 
 @dataclass(frozen=True)
-class ModelFile:
-    """The path or address of a model."""
+class _Batch:
+    """Whole series in one frame, sorted by id and time."""
 
-    path: str  # The absolute path, or an address with ``://``.
-    digest: str | None  # SHA-256 of the contents; None for an address.
+    table: Any  # The rows, a narwhals frame.
+    windows: WindowedSeries  # Its settings name the columns of ids and times.
+    plan_column: str | None  # The column that is True in the rows known ahead, or None.
+    dated: bool  # True if the times were Python's dates in a column of pandas, as Spark has them.
+    offsets: IntArray  # The first row of each series, and the end of the last.
 
     @classmethod
-    def of(cls, filepath: str | os.PathLike[str]) -> Self:
-        """Return a local file, checked to exist and to be complete, or any address."""
-        path = path_text("filepath", filepath)
-        if "://" in path:
-            return cls(path, None)
-        place = Path(located(os.path.abspath(path)))  # noqa: PTH100 - links stay links
-        if not place.exists():
-            raise FileNotFoundError(
-                f"{path!r}: there is no such file. Name a file that this process and all workers "
-                "can read under one path, or an address with :// that Keras loads from."
+    def of(cls, batch: Any, windows: WindowedSeries, plan_column: str | None) -> Self:
+        """Read a batch, with rows in any order."""
+        import narwhals as nw
+
+        table, keys = open_frame(batch), [windows.id_column, windows.time_column]
+        lacking = [name for name in (*keys, plan_column or keys[0]) if name not in table.columns]
+        if lacking:
+            raise ValueError(
+                f"A BatchForecaster sorts rows by id_column and time_column, {keys}. The batch "
+                f"lacks the columns {lacking}."
             )
-        if place.is_file():
-            look_through(str(place))
-        return cls(str(place), _digest(place))
+        if plan_column is not None and table[plan_column].null_count():
+            raise ValueError(f"future={plan_column!r} must be True or False in each row.")
+        times, dated = table[windows.time_column], False
+        if times.implementation.is_pandas_like() and times.to_native().dtype == object:
+            first = times.drop_nulls().head(1).to_list()  # An empty column counts as dates.
+            dated = all(hasattr(day, "isoformat") and not hasattr(day, "hour") for day in first)
+        if dated:
+            native = times.to_native().astype("datetime64[us]")
+            table = table.with_columns(nw.from_native(native, series_only=True))
+        table = table.sort(*keys)
+        begins = np.flatnonzero(table[windows.id_column].is_first_distinct().to_numpy())
+        return cls(table, windows, plan_column, dated, np.append(begins, len(table)))
 
-    def windows(self) -> WindowedSeries | None:
-        """Return the windows in the file; None for an address, or a folder only Keras reads."""
-        if self.digest is None or Path(self.path).is_dir():
-            return None
-        return load_windows(self.path)
+    def parted(self, numbers: IntArray) -> tuple[Any, Any]:
+        """Return the past rows of some series; and those known ahead, None without plan column."""
+        taken = np.isin(np.arange(len(self.offsets) - 1), numbers)
+        table = self.table[np.flatnonzero(np.repeat(taken, np.diff(self.offsets)))]
+        if self.plan_column is None:
+            return table.to_native(), None
+        marks = table[self.plan_column]
+        return table.filter(~marks).to_native(), table.filter(marks).to_native()
 
-    def model(self) -> keras.Model:
-        """Return the model, which the first call in a process loads."""
-        with _LOADING:
-            return _loaded(self)
+    def without_past(self) -> dict[int, str]:
+        """Return, by number, why series that have only rows known ahead cannot be forecast."""
+        if self.plan_column is None:
+            return {}
+        past = ~self.table[self.plan_column].to_numpy()
+        rows = np.add.reduceat(past, self.offsets[:-1], dtype=np.int64)
+        problem = f"the series has only rows known ahead, by {self.plan_column!r}"
+        return dict.fromkeys(np.flatnonzero(rows == 0).tolist(), problem)
+
+    def forecast_of_all(
+        self, ahead: Any, numbers: IntArray, each: dict[str, Array], problems: dict[int, str]
+    ) -> Any:
+        """Return ``ahead``, the forecasts of the series ``numbers``, with NaN for the others."""
+        import narwhals as nw
+
+        every = np.arange(len(self.offsets) - 1)
+        others, count = np.setdiff1d(every, numbers), len(each["step"])
+        table = open_frame(ahead)
+        if "problem" in table.columns:
+            raise ValueError("The forecast has a column 'problem' already. Rename that target.")
+        # Ids come from the whole batch: pandas leaves a concatenated column of texts in chunks,
+        # which Spark refuses.
+        rows = np.repeat(self.offsets[:-1], count)
+        ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
+        backend, table = table.implementation, table.drop(self.windows.id_column)
+        if len(others):
+            tiled = {name: np.tile(column, len(others)) for name, column in each.items()}
+            empty = nw.from_dict(tiled, backend=backend)
+            order = np.argsort(np.repeat(np.concatenate([numbers, others]), count), kind="stable")
+            table = nw.maybe_reset_index(nw.concat([table, empty], how="diagonal")[order])
+            floats = [name for name, dtype in table.schema.items() if dtype.is_float()]
+            table = table.with_columns(nw.col(floats).fill_null(float("nan")))
+        texts = [problems.get(number) for number in every.tolist() for _ in range(count)]
+        column = nw.new_series("problem", texts, nw.String, backend=backend)
+        native = nw.concat([ids, table.with_columns(column)], how="horizontal").to_native()
+        if self.dated:
+            native[self.windows.time_column] = native[self.windows.time_column].dt.date
+        return native
 
 
-@lru_cache(_MOST)
-def _loaded(file: ModelFile) -> keras.Model:
-    """Load the model of a file, or refuse one that is not there or was replaced."""
-    machine = os.uname().nodename if hasattr(os, "uname") else "this machine"
-    if file.digest is not None and not Path(file.path).exists():
-        raise FileNotFoundError(
-            f"{file.path!r}: there is no such file on {machine}. Put it where all workers can read "
-            "it under this path, such as a shared disk."
-        )
-    if file.digest is not None and _digest(Path(file.path)) != file.digest:
+# Series tried alone before the search. If each of them fails, the whole batch is refused.
+_TRIED = 32
+
+
+def failing(
+    numbers: IntArray, sizes: IntArray, attempt: Callable[[IntArray], object]
+) -> dict[int, str]:
+    """Return the error of each series for which ``attempt`` fails, by the number of the series."""
+    # A part that fails is halved. Each is tried together with one series that succeeds alone, since
+    # a series of one row takes its frequency from another.
+
+    def error_of(part: IntArray) -> str:
+        try:
+            attempt(np.sort(part))
+        except (TypeError, ValueError) as error:
+            return str(error)
+        return ""
+
+    order = numbers[np.argsort(-sizes, kind="stable")]
+    tried = order[np.linspace(0, len(order) - 1, min(len(order), _TRIED)).astype(np.int64)]
+    good = next((number[None] for number in tried if not error_of(number[None])), order[:0])
+    if not len(good) and len(numbers) > _TRIED:
         raise ValueError(
-            f"{file.path!r} on {machine} has other contents than when the BatchForecaster was "
-            "made, so one run would mix forecasts of two models. Make a new BatchForecaster, and "
-            "save each model under a name of its own."
+            f"Each of {_TRIED} series of the batch, tried alone, cannot be forecast: "
+            f"{error_of(tried[:1])}"
         )
-    return load_model(file.path)
+    failed, parts = dict[int, str](), [np.setdiff1d(numbers, good)]
+    while parts:
+        part = parts.pop()
+        error = error_of(np.concatenate([good, part])) if len(part) else ""
+        if error and len(part) == 1:
+            # Alone, so that an error which names rows counts those of the series.
+            failed[int(part[0])] = error_of(part) or error
+        elif error:
+            parts += np.array_split(part, 2)
+    return failed
+
+
+@lru_cache(2)  # A worker may live through many jobs.
+def _loaded(path: str, digest: str) -> keras.Model:
+    """Load a model, or refuse a file that was replaced."""
+    if digest and _digest(Path(path)) != digest:
+        raise ValueError(
+            f"{path!r} has other contents than when the BatchForecaster was made, so one run would "
+            "mix forecasts of two models. Make a new BatchForecaster."
+        )
+    return load_model(path)
 
 
 def _digest(path: Path) -> str:
-    """Return a SHA-256 hex digest of a file, or of all files in a folder."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            digest.update(str(file.relative_to(path)).encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+    """Return a SHA-256 hex digest of a file; "" for a folder."""
+    return "" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()

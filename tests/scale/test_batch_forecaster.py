@@ -1,10 +1,10 @@
 """Forecasts of buckets are those of the whole, and a series that fails costs no other one."""
 
+import datetime
 import inspect
 import pickle
 import warnings
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from forecasting_models import adding, sales
 from helpers import run_fresh
 from keras_ts import RecurrentPreset, WindowedSeries, calibrate, forecast, load_model, save_model
-from keras_ts.scale import BatchForecaster, batch_forecaster
+from keras_ts.scale import BatchForecaster
 from scale_panels import LIBRARIES, SHOPS, as_pandas, marked, rows, saved
 
 
@@ -70,8 +70,6 @@ def test_buckets_share_the_draws_of_sample_paths(tmp_path, library):
     np.testing.assert_allclose(
         drawn["units"][~failed], whole["units"][whole["shop"] != SHOPS[2]], rtol=1e-5
     )
-    with pytest.raises(ValueError, match="num_samples and seed go together"):
-        BatchForecaster(tmp_path / "m.keras", num_samples=40)
 
 
 def spoiled(table):
@@ -117,7 +115,7 @@ def test_a_batch_warns_once_however_often_it_searches(tmp_path):
     table = sales(20, shops=("a", "b", "c", "d"))
     net = RecurrentPreset(units=(2,), window_norm="standard").build(windows.build(table))
     save_model(net, tmp_path / "model.keras")
-    table["units"] = table["units"].mask(table["shop"] == "d", 1e-30)
+    table["units"] = table["units"].mask(table["shop"] == "d", 1e30)
     table.loc[[17, 18, 19], "units"] = np.nan
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -209,57 +207,10 @@ def test_series_of_one_row_go_on_at_the_frequency_of_the_others(tmp_path):
     assert made["day"][made["problem"].isna()].notna().all()
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_integer_times_stay_integers_where_some_are_missing(tmp_path, library):
-    """One series is irregular, so its times are unknown, and one has a time twice."""
-    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
-    table = sales(10, SHOPS[:4]).drop(columns=["promo", "size"])
-    table["day"] = table["day"].dt.day.astype("int64")
-    save_model(adding(windows.build(table)), tmp_path / "numbers.keras")
-    table.loc[table["shop"] == SHOPS[1], "day"] = np.arange(10) ** 2
-    table = pd.concat([table, table.tail(1)])
-    made = BatchForecaster(tmp_path / "numbers.keras")(LIBRARIES[library](table))
-    times = nw.from_native(made)["day"]
-    assert times.to_list()[:3] == [11, 12, 13]
-    assert times.is_null().sum() == 6
-    assert times.dtype == (nw.Float64 if library == "pandas" else nw.Int64)
-    problems = as_pandas(made)["problem"].notna()
-    assert problems.tolist() == np.repeat([False, True, False, True], 3).tolist()
-
-
 def test_an_empty_batch_has_the_columns(path, whole):
     made = BatchForecaster(path, future="planned")(marked(*rows()).head(0))
     assert made.columns.tolist() == [*whole.columns, "problem"]
     assert len(made) == 0
-
-
-class SparkFrame:
-    """What ``schema`` asks of a Spark DataFrame."""
-
-    def __init__(self, table, dtypes):
-        self._table, self.dtypes = table, dtypes
-
-    def limit(self, rows):
-        return SparkFrame(self._table.head(rows), self.dtypes)
-
-    def toPandas(self):  # noqa: N802 - Spark's name
-        return self._table
-
-
-def test_the_schema_has_the_types_of_the_frame(tmp_path):
-    """Also where the targets are integers, and their forecasts are not."""
-    windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
-    table = sales(10, SHOPS).drop(columns=["promo", "size"])
-    save_model(adding(windows.build(table), [0.1, 0.5, 0.9]), tmp_path / "quantiles.keras")
-    frame = SparkFrame(
-        table.assign(units=1, day=table["day"].dt.date),
-        [("shop", "string"), ("day", "date"), ("units", "bigint"), ("rest", "int")],
-    )
-    forecaster = BatchForecaster(tmp_path / "quantiles.keras")
-    assert forecaster.schema(frame) == (
-        "`shop` string, `day` date, `step` bigint, `units_0.1` float, `units` float, "
-        "`units_0.9` float, `problem` string"
-    )
 
 
 def test_engines_see_a_function_of_one_parameter(path):
@@ -270,39 +221,33 @@ def test_engines_see_a_function_of_one_parameter(path):
     assert next(iter(inspect.signature(BatchForecaster).parameters)) == "filepath"
 
 
-def test_the_maker_loads_no_model(path, monkeypatch):
-    monkeypatch.setattr(batch_forecaster, "load_model", None)
-    batch_forecaster._loaded.cache_clear()
-    BatchForecaster(path, future="planned")
+@pytest.mark.parametrize("lacking", ["id_column", "time_column"])
+def test_windows_without_ids_or_times_are_refused(tmp_path, lacking):
+    table = sales(10, SHOPS[:1])[["shop", "day", "units"]]
+    named = {"id_column": "shop", "time_column": "day"}
+    windows = WindowedSeries(5, 3, target_columns="units", **{**named, lacking: None})
+    one = table.drop(columns=named[lacking])
+    save_model(adding(windows.build(one)), tmp_path / "one.keras")
+    with pytest.raises(ValueError, match="sorts rows by id_column and time_column"):
+        BatchForecaster(tmp_path / "one.keras")(table)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "says"),
-    [
-        ({}, ValueError, "have future_columns="),
-        ({"future": 3}, TypeError, "future must be a str or None"),
-        ({"future": "p", "steps": 0}, ValueError, "steps must be >= 1"),
-        ({"future": "p", "incomplete": "skip"}, ValueError, "incomplete must be one of"),
-        ({"future": "p", "windows": 5}, TypeError, "windows must be a WindowedSeries"),
-        ({"windows": WindowedSeries(5)}, ValueError, "The windows have no id_column"),
-        (
-            {"windows": WindowedSeries(5, id_column="shop", target_columns="units")},
-            ValueError,
-            "The windows have no time_column",
-        ),
-    ],
-)
-def test_wrong_arguments_are_refused_where_they_are_passed(path, arguments, error, says):
-    with pytest.raises(error, match=says):
-        BatchForecaster(path, **arguments)
+def test_the_plan_is_marked_in_each_row(path):
+    table = marked(*rows()).astype({"planned": "boolean"})
+    table.iloc[0, table.columns.get_loc("planned")] = pd.NA
+    with pytest.raises(ValueError, match="must be True or False"):
+        BatchForecaster(path, future="planned")(table)
+    with pytest.raises(ValueError, match="future"):
+        BatchForecaster(path)(table)
 
 
-def test_a_plan_for_windows_without_one_is_refused(path, tmp_path):
+def test_dates_of_python_come_back_as_they_were(tmp_path):
+    """Spark has its dates in a column of objects."""
     windows = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")
     table = sales(10, SHOPS).drop(columns=["promo", "size"])
-    save_model(adding(windows.build(table)), tmp_path / "plain.keras")
-    with pytest.raises(ValueError, match="no future_columns, so leave future out"):
-        BatchForecaster(tmp_path / "plain.keras", future="planned")
+    save_model(adding(windows.build(table)), tmp_path / "dates.keras")
+    made = BatchForecaster(tmp_path / "dates.keras")(table.assign(day=table["day"].dt.date))
+    assert type(made["day"][0]) is datetime.date
 
 
 def test_a_target_of_the_name_problem_is_refused(tmp_path):
@@ -346,5 +291,5 @@ def test_a_forecast_without_timestamps_says_why(calendar, tmp_path):
     assert together["problem"].isna().all()
     assert together["day"].notna().all()
     assert alone["day"].isna().all()
-    says = "no timestamps" if calendar is None else "goes on at a series' own frequency"
+    says = "no timestamps" if calendar is None else "no series has two rows"
     assert alone["problem"].str.contains(says).all()

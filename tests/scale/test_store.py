@@ -1,266 +1,153 @@
-"""A store gives the windows of the sorted frame, refuses what it cannot, and survives a kill."""
+"""One whole store always stands, and forecasts as its frame does."""
 
 import dataclasses
-import errno
-import shutil
-import sys
 
 import keras
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from forecasting_models import adding
 from helpers import run_fresh, untraced
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries, compare, forecast
+from keras_ts._files import locked_folder
 from keras_ts.forecasting import history
-from keras_ts.scale import PanelStore
-from keras_ts.scale import store as store_module
-from keras_ts.scale.writing import engine, finishing, sources
-from stored_panels import assert_same, frames, in_order_of, in_pieces, outcome, settings
-
-WINDOWS = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
-
-
-def panel(series=5, rows=12, gap=False):
-    """Return a long frame of days, sorted; with a gap, one row is left out."""
-    days = np.arange("2024-01-01", "2025-01-01", dtype="M8[D]")[:rows]
-    frame = pl.concat(
-        pl.DataFrame({"id": f"s{n}", "t": days, "y": np.sin(np.arange(rows) * n + n)})
-        for n in range(series)
-    )
-    return frame.filter(np.arange(len(frame)) != 5) if gap else frame
-
-
-@given(data=st.data())
-@hypothesis_settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None)
-def test_windows_are_those_of_the_sorted_frame(data, tmp_path_factory):
-    """Whatever the ids, times, gaps, missing values, texts, covariates and pieces."""
-    frame, folder = data.draw(frames()), tmp_path_factory.mktemp("store")
-    written = data.draw(settings(frame))
-    pieces = in_pieces(frame, data.draw(st.integers(1, 4)))
-    store = outcome(lambda: PanelStore.write(pieces, folder, written))
-    if isinstance(store, Exception):
-        ids = frame["id"].unique().to_list()
-        assert isinstance(outcome(lambda: written.build(in_order_of(frame, ids))), Exception)
-        return
-    whole = in_order_of(frame, store.ids)
-    windows = data.draw(st.sampled_from([written, data.draw(settings(frame))]))
-    for make in (
-        lambda series: (windows.build(series),),
-        lambda series: windows.split(series, at=-2),
-        lambda series: next(windows.folds(series, n_splits=2, test_size=2)),
-    ):
-        ours, theirs = (
-            outcome(lambda make=make: make(store)),
-            outcome(lambda make=make: make(whole)),
-        )
-        if isinstance(ours, Exception):
-            assert "store" in str(ours) or str(ours) == str(theirs)
-        else:
-            for dataset, other in zip(ours, theirs, strict=True):
-                assert_same(dataset, other)
-
-
-def test_series_stand_in_the_order_of_ids(tmp_path):
-    store = PanelStore.write(panel(9).reverse(), tmp_path, WINDOWS)
-    assert store.ids == [f"s{n}" for n in range(9)]
-    assert repr(store) == "PanelStore of 9 series and 108 rows"
-    assert PanelStore(tmp_path).ids == store.ids
-
-
-class Killed(BaseException):
-    """Ends a write as a signal would, but for what is done on the way out."""
-
-
-def in_files(frame, folder, count=4):
-    """Write the rows of a frame, in random order, into Parquet files."""
-    folder.mkdir()
-    for number, piece in enumerate(
-        in_pieces(frame.sample(fraction=1, shuffle=True, seed=1), count)
-    ):
-        piece.write_parquet(folder / f"{number}.parquet")
-    return folder
-
-
-def killing(monkeypatch, module, name, calls):
-    """Let a function of a module end the process at a call; return the list of its calls."""
-    original, done = getattr(module, name), []
-
-    def function(*arguments, **named):
-        done.append(name)
-        if len(done) == calls:
-            raise Killed
-        return original(*arguments, **named)
-
-    monkeypatch.setattr(module, name, function)
-    return done
-
-
-@pytest.mark.parametrize(
-    ("module", "name", "calls"),
-    [
-        (sources.Rows, "frames", 6),
-        (store_module, "write_series", 2),
-        (finishing, "part_of_panel", 2),
-        (finishing, "StoredSettings", 1),
-        (store_module.shutil, "rmtree", 1),
-    ],
-)
-def test_a_killed_write_begins_again(tmp_path, monkeypatch, module, name, calls):
-    """Nothing opens the folder in between; other rows and settings may follow."""
-    windows = dataclasses.replace(WINDOWS, calendar=7)
-    frame, folder = panel(40), tmp_path / "store"
-    source = in_files(frame, tmp_path / "source")
-    for one in (engine, finishing):
-        monkeypatch.setattr(one, "BLOCK_BYTES", 2000)
-    monkeypatch.setattr(engine, "BATCH_BYTES", 2000)
-    with monkeypatch.context() as patch:
-        killing(patch, module, name, calls)
-        with pytest.raises(Killed):
-            PanelStore.write(source, folder, windows)
-    if name != "rmtree":
-        with pytest.raises(ValueError, match="no whole store"):
-            PanelStore(folder)
-        frame = panel(30)
-        PanelStore.write(in_files(frame, tmp_path / "other"), folder, windows)
-    store = PanelStore(folder)
-    store.verify()
-    assert_same(windows.build(store), windows.build(in_order_of(frame, store.ids)))
-
+from keras_ts.scale import PanelStore, writing
+from stored_panels import WINDOWS, assert_same, in_files, in_order_of, left_beside, panel
 
 KILLED = """
-import os, signal, sys
+import os, shutil, sys
+from pathlib import Path
 from keras_ts import WindowedSeries
-from keras_ts.scale import PanelStore
-from keras_ts.scale.writing import finishing
+from keras_ts.scale import PanelStore, store, writing
 
-def write_rows(*arguments):
-    os.kill(os.getpid(), signal.SIGKILL)
+left = int(sys.argv[3])
 
-finishing.write_rows = write_rows
+def dying_after(owner, name):
+    original = getattr(owner, name)
+
+    def step(*arguments, **named):
+        global left
+        made = original(*arguments, **named)
+        left -= 1
+        if left == 0:
+            os._exit(9)
+        return made
+
+    setattr(owner, name, step)
+
+dying_after(writing, "_write_rows")
+dying_after(Path, "rename")
+dying_after(shutil, "rmtree")
 windows = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
 PanelStore.write(sys.argv[1], sys.argv[2], windows)
 """
+# Rows are written, the files that DuckDB wrote are removed, what an earlier write left is, the old
+# store and the new one are renamed, and the old one is removed.
+STEPS = 6
 
 
-def test_a_process_that_is_killed_leaves_no_store(tmp_path):
-    frame, folder = panel(), tmp_path / "store"
-    source = in_files(frame, tmp_path / "source", 1)
-    run_fresh(KILLED, str(source), str(folder), status=-9)
-    with pytest.raises(ValueError, match="no whole store"):
-        PanelStore(folder)
-    store = PanelStore.write(source, folder, WINDOWS)
-    assert_same(WINDOWS.build(store), WINDOWS.build(in_order_of(frame, store.ids)))
+@pytest.mark.parametrize("step", range(1, STEPS + 2))
+def test_a_killed_write_leaves_one_whole_store(tmp_path, step):
+    old, new, folder = panel(5), panel(6), tmp_path / "store"
+    PanelStore.write(old, folder, WINDOWS)
+    source = in_files(new, tmp_path / "source", 1)
+    run_fresh(KILLED, str(source), str(folder), str(step), status=9 if step <= STEPS else 0)
+    store = PanelStore(folder)
+    assert len(store.ids) == (5 if step < 5 else 6)
+    assert_same(WINDOWS.build(store), WINDOWS.build(panel(len(store.ids))))
+    store = PanelStore.write(panel(7), folder, WINDOWS)
+    assert_same(WINDOWS.build(store), WINDOWS.build(panel(7)))
+    assert not left_beside(folder)
 
 
-def test_gaps_that_were_refused_are_filled_by_the_next_call(tmp_path):
-    frame, masked = panel(gap=True), dataclasses.replace(WINDOWS, missing="mask")
-    with pytest.raises(
-        ValueError, match=r"to 2024-01-07 in series 's0': the frequency.*Insert the missing"
-    ):
-        PanelStore.write(frame, tmp_path, WINDOWS)
-    store = PanelStore.write(frame, tmp_path, masked)
-    assert_same(masked.build(store), masked.build(in_order_of(frame, store.ids)))
+def test_a_write_finds_the_store_that_a_killed_one_renamed(tmp_path):
+    """It is refused, and the store that was there is back."""
+    folder = tmp_path / "store"
+    PanelStore.write(panel(), folder, WINDOWS)
+    source = in_files(panel(6), tmp_path / "source", 1)
+    run_fresh(KILLED, str(source), str(folder), "4", status=9)
+    assert not folder.exists()
+    with pytest.raises(ValueError, match="leave out"):
+        PanelStore.write(panel(gap=True), folder, WINDOWS)
+    assert folder.exists()
+    assert len(PanelStore(folder).ids) == 5
+
+
+def test_a_refused_write_leaves_the_old_store(tmp_path, monkeypatch):
+    """Also where the new one cannot be renamed."""
+    folder = tmp_path / "store"
+    store = PanelStore.write(panel(), folder, WINDOWS)
+    with pytest.raises(ValueError, match="leave out"):
+        PanelStore.write(panel(gap=True), folder, WINDOWS)
+    rename = type(folder).rename
+
+    def fail(path, target):
+        if path.name.endswith("new"):
+            raise OSError("no space left")
+        return rename(path, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(folder), "rename", fail)
+        with pytest.raises(OSError, match="no space"):
+            PanelStore.write(panel(6), folder, WINDOWS)
+    assert not left_beside(folder)
+    assert WINDOWS.build(store).num_windows == 40  # The store that was opened before.
 
 
 def test_another_store_in_the_place_of_an_open_one_is_refused(tmp_path):
     store = PanelStore.write(panel(), tmp_path / "store", WINDOWS)
-    shutil.rmtree(tmp_path / "store")
-    for _ in range(2):
-        with pytest.raises(ValueError, match="no longer holds the store that was opened"):
-            WINDOWS.build(store)
-        if not (tmp_path / "store").exists():
-            PanelStore.write(panel(6), tmp_path / "store", WINDOWS)
+    PanelStore.write(panel(6), tmp_path / "store", WINDOWS)
+    with pytest.raises(ValueError, match="no longer holds the store that was opened"):
+        WINDOWS.build(store)
 
 
-def test_a_full_disk_is_one_error_and_the_write_begins_again(tmp_path, monkeypatch):
-    """Where DuckDB meets its end, and where an array does."""
+def test_another_process_is_kept_out(tmp_path, monkeypatch):
+    """A lock belongs to an open file, so that a second one shows what another process sees."""
+    folder, original = tmp_path / "store", writing._write_rows
 
-    def full(*arguments):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def twice(*arguments):
+        with pytest.raises(RuntimeError, match="Another process is writing"):
+            PanelStore.write(panel(), folder, WINDOWS)
+        return original(*arguments)
 
-    for module, name in ((sources.Rows, "frames"), (store_module, "write_series")):
-        with monkeypatch.context() as patch:
-            patch.setattr(module, name, full)
-            with pytest.raises(OSError, match=r"No space left.*Make room, and call"):
-                PanelStore.write(panel(), tmp_path, WINDOWS)
-    assert len(PanelStore.write(panel(), tmp_path, WINDOWS).ids) == 5
-
-
-def test_a_broken_file_is_named(tmp_path):
-    source, folder = in_files(panel(40), tmp_path / "source"), tmp_path / "store"
-    whole = (source / "2.parquet").read_bytes()
-    broken = bytearray(whole)
-    broken[10:200] = bytes(190)
-    (source / "2.parquet").write_bytes(broken)
-    with pytest.raises(ValueError, match=r"2.parquet' cannot be read.*write again"):
-        PanelStore.write(source, folder, WINDOWS)
-    (source / "2.parquet").write_bytes(whole)
-    assert len(PanelStore.write(source, folder, WINDOWS).ids) == 40
+    monkeypatch.setattr(writing, "_write_rows", twice)
+    assert len(PanelStore.write(panel(), folder, WINDOWS).ids) == 5
+    with locked_folder(tmp_path, wait=False) as free:
+        assert free
 
 
-def test_a_finished_store_is_not_overwritten(tmp_path):
-    PanelStore.write(panel(), tmp_path, WINDOWS)
-    with pytest.raises(FileExistsError, match="holds a store already"):
-        PanelStore.write(panel(), tmp_path, WINDOWS)
-
-
-def test_other_files_are_left_alone(tmp_path):
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds other files"):
-        PanelStore.write(panel(), tmp_path, WINDOWS)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+def untouched(folder):
+    """Return all files of a folder, and their contents."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
-    ("rows", "windows", "says"),
+    ("source", "target", "says"),
     [
-        (panel, dataclasses.replace(WINDOWS, id_column=None), "pass windows with id_column"),
-        (panel, "windows", "must be a WindowedSeries"),
-        (lambda: panel().clear(), WINDOWS, "source has no row"),
-        (lambda: 3, WINDOWS, "source must be a folder"),
-        (lambda: panel().drop("t"), WINDOWS, "time_column='t' is not in"),
-        (lambda: panel(gap=True), WINDOWS, "has 1 irregular step"),
-        (lambda: pl.concat([panel(), panel()]), WINDOWS, "repeats time at position 1"),
-        (lambda: panel().with_columns(y=None), WINDOWS, "column 'y' must hold numbers"),
-        (lambda: panel().with_columns(z=pl.lit("a")), WINDOWS, "column 'z' must hold numbers"),
-        (
-            lambda: panel().with_columns(pl.when(pl.col("id") != "s1").then("id")),
-            WINDOWS,
-            "id_column='id' has 12 missing values in frame 0",
-        ),
-        (
-            lambda: panel().with_columns(k=pl.int_range(60)),
-            dataclasses.replace(WINDOWS, static_columns="k"),
-            "static_columns='k' changes within series",
-        ),
-        (
-            lambda: panel().with_columns(k=pl.when(pl.col("id") != "s1").then("id")),
-            dataclasses.replace(WINDOWS, static_columns="k"),
-            "static_columns='k' holds missing texts",
-        ),
-        (
-            lambda: [panel(), panel(6).with_columns(y=pl.lit("a"))],
-            WINDOWS,
-            "column 'y' must have one type in all rows",
-        ),
-        (lambda: [panel(), panel(6).drop("y")], WINDOWS, "All rows of a source must have the same"),
+        ("source", "mine", "holds other files"),
+        ("source", "source", "holds the source or lies in it"),
+        ("source", ".", "holds the source or lies in it"),
+        ("source", "source/store", "holds the source or lies in it"),
+        ("source/0.parquet", "source", "holds the source or lies in it"),
+        ("dataset", ".", "holds the source or lies in it"),
     ],
 )
-def test_sources_that_are_refused(tmp_path, rows, windows, says):
-    with pytest.raises((TypeError, ValueError), match=says):
-        PanelStore.write(rows(), tmp_path / "store", windows)
-
-
-@pytest.mark.parametrize("module", ["polars", "pyarrow", "duckdb"])
-def test_a_missing_package_is_named(tmp_path, monkeypatch, module):
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=f"pip install {module}"):
-        PanelStore.write(tmp_path, tmp_path / "store", WINDOWS)
+def test_folders_of_others_are_refused_before_a_row_is_read(
+    tmp_path, monkeypatch, source, target, says
+):
+    in_files(panel(), tmp_path / "source")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "store.json").write_text("{}")
+    (tmp_path / "mine" / "mine.txt").write_text("mine")
+    monkeypatch.setattr(writing, "_opened", None)
+    before = untouched(tmp_path)
+    source = pa.dataset.dataset(tmp_path / "source") if source == "dataset" else tmp_path / source
+    with pytest.raises(FileExistsError, match=says):
+        PanelStore.write(source, tmp_path / target, WINDOWS)
+    assert untouched(tmp_path) == before
 
 
 def test_forecasts_are_those_of_the_frame(tmp_path, monkeypatch):
@@ -275,7 +162,7 @@ def test_forecasts_are_those_of_the_frame(tmp_path, monkeypatch):
     columns = {"target_columns": "y", "future_columns": "p", "static_columns": "k",
                "id_column": "id", "time_column": "t"}  # fmt: skip
     written = WindowedSeries(1, **columns, missing="mask_targets", calendar="week")
-    store = PanelStore.write(in_pieces(frame, 2), tmp_path, written)
+    store = PanelStore.write(frame, tmp_path, written)
     whole = in_order_of(frame, store.ids)
     preset = RecurrentPreset(units=(2,), recipe=Recipe("mae", "adamw", 0.01, 8, 1))
     windows = preset.windows_for(store, 3, window=4, calendar="week", **columns)

@@ -1,1 +1,0 @@
-"""Writes the files of a store: copies a source to Parquet, sorts its rows, and stores arrays."""
