@@ -25,12 +25,17 @@ _MOST_NAMES, _LONGEST_NAME = 1000, 100
 # or, in an older file, absent. Any float may be None. ``table`` may have any columns, so a new
 # metric needs no line here.
 _COURSE = {"mean": [float], "low": [float], "high": [float]}
+# Of means over runs of rows, by ``length``, the spread by chance; the rows that show it.
+_RUNS = {
+    "length": [int], "held_out": int, "train": int,
+    **{name: [float] for name in ("error", "bias", "coverage", "level", "step")},
+}  # fmt: skip
 _ENTRIES: dict[str, Any] = {
     "format": int, "model": str, "by": str, "period": (int,), "folds": (int,), "best": str,
     "verdict": str, "sentence": str, "targets": ([str],), "notes": [str], "table": dict,
-    "steps": {"model": [float], "baseline": [float], "coverage": ([float],)},
+    "steps": {"model": [float], "baseline": [float], "coverage": ([float],), "bias": ([float],)},
     "coverage": ({"asked": float, "share": float, "width": float},),
-    "promised": {"origins": int, "errors": _COURSE, "coverage": (_COURSE,)},
+    "promised": {"origins": int, "errors": _COURSE, "coverage": (_COURSE,), "runs": (_RUNS,)},
     "judged_on": {
         "windows": int, "series": int, "origins": int, "first": str, "last": str,
         "fingerprint": str, **dict.fromkeys(_COUNTS, int), "id_column": (str,),
@@ -50,7 +55,9 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if not read["by"].isidentifier():
         raise ValueError(f"by must be the name of a metric. Received: {_checks.shown(read['by'])}.")
     promised = [read["promised"]["errors"], read["promised"]["coverage"] or {}]
-    for columns in (read["table"], {**read["steps"], **promised[0]}, promised[1]):
+    runs = read["promised"]["runs"] or {}
+    runs = {name: part for name, part in runs.items() if isinstance(part, list)}
+    for columns in (read["table"], {**read["steps"], **promised[0]}, promised[1], runs):
         lengths = {len(column) for column in columns.values() if column is not None}
         if columns and (len(lengths) != 1 or lengths == {0}):
             raise ValueError(f"{', '.join(columns)} must be columns of one length, not empty.")
