@@ -1,1 +1,1 @@
-"""Checks if a pipeline looks ahead, and what reloading or exporting a model changes."""
+"""Checks if a pipeline looks ahead, and what reloading a model changes."""

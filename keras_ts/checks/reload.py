@@ -22,7 +22,6 @@ import numpy as np
 from keras_ts._models import check_model, value_of
 from keras_ts._typing import Array
 from keras_ts.losses import QuantileLoss
-from keras_ts.saving.config import short
 from keras_ts.saving.load import load_model
 from keras_ts.saving.save import write
 
@@ -121,16 +120,10 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
         A ``ReloadReport``: its ``ok`` is True if nothing differs.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or ``x`` is a ``PyDataset``.
-        ValueError: The model is not built, or does not run on ``x``.
+        ValueError: The model is not built, or returns no finite number on ``x``.
         RuntimeError: The fresh process fails, for instance if it cannot import one of ``imports``.
     """
     model = check_model(model, built=True)
-    if isinstance(x, keras.utils.PyDataset):
-        raise TypeError(
-            "x must be arrays: of a WindowDataset, pass the inputs of a batch, dataset[0][0]. "
-            f"Received: {type(x).__name__}."
-        )
     x = keras.tree.map_structure(np.asarray, x)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -139,7 +132,8 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
         policy = keras.dtype_policies.serialize(keras.config.dtype_policy())
         settings = keras.config.floatx(), keras.config.image_data_format(), policy
         (folder / "inputs.pickle").write_bytes(pickle.dumps((x, settings)))
-        before = _taken(model, x)
+        before = take(model, x)
+        _refuse_missing(before["Results"])
         modules = imports if isinstance(imports, str) else ",".join(imports)
         command = [sys.executable, "-c", _CHILD, name, modules, *map(os.path.abspath, sys.path)]
         env = {**os.environ, "KERAS_BACKEND": keras.backend.backend()}
@@ -155,20 +149,15 @@ def check_reload(model: keras.Model, x: Any, *, imports: str | Sequence[str] = (
     return ReloadReport(tuple(differences), sum(map(len, before.values())))
 
 
-def _taken(model: keras.Model, x: Any) -> Fingerprint:
-    try:
-        taken = take(model, x)
-    except Exception as error:
-        raise ValueError(f"The model does not run on x: {short(error)}") from error
-    results = taken["Results"].items()
-    outputs = [np.asarray(out) for place, out in results if place.startswith("output")]
-    judged = [out for out in outputs if out.dtype.kind == "f"] or outputs
-    if not any(np.isfinite(out).any() for out in judged):
+def _refuse_missing(results: dict[str, Any]) -> None:
+    """Refuse outputs without a finite number, which would hide every difference."""
+    outputs = [value for place, value in results.items() if place.startswith("output")]
+    judged = [output for output in outputs if output.dtype.kind == "f"] or outputs
+    if not any(np.isfinite(output).any() for output in judged):
         raise ValueError(
-            "The model returns no finite number on x, and NaN would hide every difference. Pass "
-            "windows, one at least, without missing values."
+            "The model returns no finite number on x, so nothing can be compared. Pass windows "
+            "without missing values."
         )
-    return taken
 
 
 def child(name: str) -> None:

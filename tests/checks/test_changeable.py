@@ -1,15 +1,14 @@
-"""A changed series is of the kind that it was, and differs after a moment alone."""
+"""A series whose later values change keeps its form, its types and all that is known ahead."""
+
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from keras_ts import WindowedSeries
-from keras_ts.checks.changeable import ChangeableSeries
-from keras_ts.windows.reading.clock import as_written
+from keras_ts import WindowedSeries, check_leakage
 
 FRAME = pd.DataFrame({
     "day": np.repeat(pd.date_range("2024-01-01", periods=12), 2),
@@ -23,7 +22,7 @@ FRAME = pd.DataFrame({
     "size": [1.0, 2.0] * 12,
     "kind": list("xyzz") * 6,
     "since": pd.date_range("2023-01-01", periods=24),
-})  # fmt: skip
+}).sample(frac=1, random_state=0).sort_values("day", kind="stable")  # fmt: skip
 SHOPS = WindowedSeries(
     3,
     target_columns="units",
@@ -33,136 +32,136 @@ SHOPS = WindowedSeries(
     id_column="shop",
     time_column="day",
 )
-LIBRARIES = {"pandas": lambda frame: frame, "polars": pl.from_pandas}
 
 
-def plain(frame):
-    return frame.to_pandas() if isinstance(frame, pl.DataFrame) else frame
+def seen(series, windows):
+    """Return what a pipeline got that does not look ahead: the series twice, then changed ones."""
+    calls = []
+
+    def predict(given):
+        calls.append(given)
+        return windows.build(given).to_numpy()[0].sum(axis=1)
+
+    assert check_leakage(predict, series, windows).ok
+    return calls
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("kind", ["raised", "lowered", "shuffled"])
-def test_frames_stay_as_they_are(library, kind):
-    frame = LIBRARIES[library](FRAME)
-    new = ChangeableSeries(frame, SHOPS).changed(4, kind)
-    assert type(new) is type(frame)
-    assert list(new.columns) == list(frame.columns)
-    assert list(new.dtypes) == list(frame.dtypes)
-    before, after = plain(frame), plain(new)
-    assert after[:10].equals(before[:10])
-    for column in ("day", "shop", "plan", "size", "kind", "since"):
-        assert after[column].equals(before[column])
-    for column in ("units", "price", "stock", "rate", "open"):
-        assert not after[column].equals(before[column]) or column == "rate" == column != kind
-        assert (after[column].isna() == before[column].isna()).all()
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.from_pandas])
+@pytest.mark.parametrize("missing", ["raise", "mask"])
+def test_a_frame_keeps_its_kind_and_what_is_known(library, missing):
+    """Later numbers change where there are any; types, missing values, plans and texts stay."""
+    frame, calls = library(FRAME), []
+    made = WindowedSeries(3, target_columns="units", id_column="shop", time_column="day")
 
+    def predict(given):
+        calls.append(given)
+        return made.build(given[["shop", "day", "units"]]).to_numpy()[0].sum(axis=(1, 2))
 
-def test_an_index_stays():
-    frame = FRAME.set_axis(np.arange(24) * 3 + 1)
-    new = ChangeableSeries(frame, SHOPS).changed(4, "raised")
-    assert new.index.equals(frame.index)
-    assert (new["units"][10:] > 23).all()
-
-
-def test_interleaved_rows_keep_their_order():
-    frame = FRAME.sample(frac=1, random_state=0).sort_values("day", kind="stable")
-    new = ChangeableSeries(frame, SHOPS).changed(4, "raised")
-    assert new["day"].equals(frame["day"])
-    assert ((new["units"] != frame["units"]) == (frame["day"] > "2024-01-05")).all()
+    assert check_leakage(predict, frame, replace(SHOPS, missing=missing)).ok
+    before, *after = [frame, *calls]
+    if library is pl.from_pandas:
+        before, *after = [given.to_pandas() for given in [frame, *calls]]
+    late = before["day"] == before["day"].max()
+    for called, given in zip(calls, after, strict=True):
+        assert type(called) is type(frame)
+        assert list(called.dtypes) == list(frame.dtypes)
+        assert given.index.equals(before.index)
+        assert (given.isna() == before.isna()).all(axis=None)
+        for column in ("day", "shop", "plan", "size", "kind", "since"):
+            assert given[column].equals(before[column])
+    for column in ("units", "price", "stock", "open"):
+        assert any((given[column] != before[column])[late].all() for given in after)
 
 
 @pytest.mark.parametrize("make", [pd.Series, pl.Series])
 def test_columns_stay_columns(make):
-    column = make(np.arange(8, dtype=np.int16))
-    new = ChangeableSeries(column, WindowedSeries(2)).changed(5, "raised")
-    assert type(new) is make
-    assert new.dtype == column.dtype
-    assert new.to_list()[:6] == list(range(6))
-    assert min(new.to_list()[6:]) > 7
+    column = make("x", np.arange(1, 9)) if make is pl.Series else make(np.arange(1, 9), name="x")
+    first, again, *others = seen(column, WindowedSeries(2))
+    assert first.to_list() == again.to_list() == column.to_list()
+    assert any(called.to_list() != column.to_list() for called in others)
+    for called in others:
+        assert (type(called), called.dtype, called.name) == (make, column.dtype, "x")
 
 
-def test_arrays_and_panels():
-    windows = WindowedSeries(2)
-    for series in (np.arange(8), np.arange(8, dtype=np.float32), np.arange(16.0).reshape(8, 2)):
-        new = ChangeableSeries(series, windows).changed(5, "lowered")
-        assert (new.dtype, new.shape) == (series.dtype, series.shape)
-        assert ((new != series) == (np.arange(8) > 5).reshape(-1, *[1] * (series.ndim - 1))).all()
-    panel = [np.arange(1, 5), np.arange(1, 9)]
-    new = ChangeableSeries(panel, windows).changed(2, "raised")
-    assert [(item != old).sum() for item, old in zip(new, panel, strict=True)] == [1, 5]
-    frames = [FRAME[["units"]], FRAME[["units"]] + 1]
-    new = ChangeableSeries(frames, windows).changed(20, "raised")
-    assert [(a != b).sum().item() for a, b in zip(new, frames, strict=True)] == [3, 3]
-    for rows in ([1, 2, 3, 4, 5, 6], [[1, 2], [3, 4], [5, 6], [7, 8]]):
-        assert isinstance(ChangeableSeries(rows, windows).changed(1, "raised"), np.ndarray)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64", "uint64", "float16", "float32", "?"])
+def test_values_fit_their_type_and_stay_positive(dtype):
+    values = np.random.default_rng(0).uniform(0, 100, 60)
+    values = values > 50 if dtype == "?" else values.astype(dtype)
+    calls = seen(values, WindowedSeries(3))
+    for called in calls:
+        assert called.dtype == values.dtype
+        assert (called >= 0).all()
+        assert np.isfinite(called.astype(float)).all()
+    assert any((given != values).any() for given in calls)
 
 
-def test_copies_may_be_written_to(tmp_path):
-    np.save(tmp_path / "series.npy", np.arange(8.0))
-    for series in (np.arange(8.0), np.load(tmp_path / "series.npy", mmap_mode="r")):
-        changeable = ChangeableSeries(series, WindowedSeries(2))
-        for copy in (changeable.copied(), changeable.changed(3, "raised")):
-            copy[:] = 0
-        assert (np.asarray(series) == np.arange(8)).all()
+def test_shares_stay_shares_and_counts_that_are_never_zero_too():
+    generator = np.random.default_rng(0)
+    for called in seen(generator.uniform(0.1, 0.9, 60), WindowedSeries(3)):
+        assert ((called > 0) & (called < 1)).all()
+    for called in seen(generator.poisson(2, 60) + 1, WindowedSeries(3)):
+        assert called.min() >= 1
 
 
-def test_columns_by_number():
-    series = np.random.default_rng(0).normal(size=(30, 4))
-    windows = WindowedSeries(2, target_columns=0, future_columns=[-1, 9], static_columns=[7])
-    new = ChangeableSeries(series, windows).changed(9, "raised")
-    assert (new != series).any(axis=0).tolist() == [True, True, True, False]
-    assert (new[:10] == series[:10]).all()
+def test_series_have_ranges_of_their_own():
+    """The second series is 1,000 times as large."""
+    panel = [np.random.default_rng(0).normal(size=30) * scale for scale in (1, 1000)]
+    calls = seen(panel, WindowedSeries(3))
+    assert max(np.abs(small).max() for small, _ in calls) < 20
+    assert max(np.abs(large).max() for _, large in calls) > 3000
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("kind", ["raised", "lowered", "shuffled"])
-def test_filled_gaps_in_time_move_no_value(library, kind):
-    filled = FRAME[["day", "shop", "units"]].astype({"units": float})
-    filled.loc[[2, 3, 7, 13, 16], "units"] = np.nan
-    gapped = filled.dropna()
-    windows = WindowedSeries(3, id_column="shop", time_column="day", missing="mask")
-    found = ChangeableSeries(LIBRARIES[library](gapped), windows).changed(4, kind)
-    expected = ChangeableSeries(filled, windows).changed(4, kind)["units"]
-    assert plain(found)["units"].tolist() == expected[gapped.index].tolist()
+def test_gaps_in_time_that_are_filled():
+    """Rows stand where they stood, though the windows count those that are missing, too."""
+    days = pd.date_range("2024-01-01", periods=30).delete([4, 17])
+    values = np.random.default_rng(0).normal(size=28)
+    frame = pd.concat([pd.DataFrame({"id": i, "day": days, "y": values}) for i in range(2)])
+    frame = frame.sort_values("day", kind="stable").reset_index(drop=True)
+    windows = WindowedSeries(
+        3, target_columns="y", id_column="id", time_column="day", missing="mask"
+    )
 
+    def predict(shift, given):
+        given = given.assign(y=given.groupby("id")["y"].shift(shift).fillna(0.0))
+        return np.nan_to_num(windows.build(given).to_numpy()[0]).sum(axis=(1, 2))
 
-@given(st.lists(st.booleans(), min_size=12, max_size=40))
-def test_ends_of_holes(missing):
-    series = np.where(missing, np.nan, np.arange(len(missing)))
-    ends = ChangeableSeries(series, WindowedSeries(1)).holes().tolist()
-    assert ends == [i for i in range(len(missing) - 1) if missing[i] and not missing[i + 1]]
-
-
-def test_places_are_named_as_people_know_them():
-    changeable = ChangeableSeries(FRAME, SHOPS)
-    flat = changeable.position(4, beside=20)
-    assert changeable.label(flat) == "b"
-    assert changeable.stamp(flat) == np.datetime64("2024-01-05")
-    assert as_written(changeable.stamp(flat)) == "2024-01-05"
-    assert changeable.last_moment == 11
-    panel = ChangeableSeries([np.arange(5), np.arange(9)], WindowedSeries(2))
-    flat = panel.position(7, beside=0)
-    assert (panel.label(flat), panel.stamp(flat)) == (1, 7)
+    assert check_leakage(partial(predict, 1), frame, windows).ok
+    assert not check_leakage(partial(predict, -1), frame, windows).ok
 
 
 def test_windows_that_holes_and_gaps_leave():
+    """The pipeline drops windows, and makes a column that the windows name."""
     frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=20), "units": np.arange(20.0)})
     frame.loc[4, "units"] = np.nan
-    frame = frame.drop(index=12)
-    windows = WindowedSeries(2, time_column="day", missing="drop")
-    totals = [layout.total for layout in ChangeableSeries(frame, windows).layouts()]
-    assert totals == [17, 15, 12]
-    assert totals[2] == windows.count(frame)
-    keep = WindowedSeries(2, time_column="day")
-    assert [layout.total for layout in ChangeableSeries(frame, keep).layouts()] == [17]
+    frame = frame.drop(index=12).assign(kind="x")
+    windows = WindowedSeries(
+        2, target_columns="units", future_columns="lag", time_column="day", missing="drop"
+    )
+    totals = []
+    for fill in (False, True):
+
+        def predict(given, fill=fill):
+            units = given["units"].ffill() if fill else given["units"]
+            given = given[["day"]].assign(units=units, lag=given["units"].shift(1).fillna(0.0))
+            return windows.build(given).to_numpy()[0]["past"][:, :, 0].sum(axis=1)
+
+        report = check_leakage(predict, frame, windows)
+        assert report.ok
+        totals.append(report.forecasts)
+    assert totals == [12, 15]
 
 
-def test_rows_stay_in_place_beside_a_gap_in_time_that_is_filled():
-    days = pd.date_range("2024-01-01", periods=12).delete([4, 7])
-    parts = [pd.DataFrame({"id": i, "day": days, "y": np.arange(10.0)}) for i in range(2)]
-    frame = pd.concat(parts).sort_values("day", kind="stable").reset_index(drop=True)
-    windows = WindowedSeries(3, id_column="id", time_column="day", missing="mask")
-    series = ChangeableSeries(frame, windows)
-    changed = series.changed(5, "raised")
-    later = frame["day"] > "2024-01-06"
-    assert (changed["y"] != frame["y"]).tolist() == later.tolist()
+@pytest.mark.parametrize("columns", [{}, {"future_columns": [-1, 9], "static_columns": [7]}])
+def test_columns_of_an_array(columns):
+    series = np.random.default_rng(0).normal(size=(30, 4))
+    before, calls = series.copy(), []
+
+    def predict(given):
+        calls.append(given.copy())
+        given[:] = np.cumsum(given, axis=0)
+        return given[1:-1].sum(axis=1)
+
+    assert check_leakage(predict, series, WindowedSeries(2, target_columns=0, **columns)).ok
+    assert (series == before).all()
+    changed = np.any([given != series for given in calls], axis=(0, 1))
+    assert changed.tolist() == [True, True, True, not columns]

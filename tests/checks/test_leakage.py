@@ -128,12 +128,10 @@ def test_twelve_verdicts(name):
     report = check_leakage(predict, series, windows)
     assert report.ok == (leak is None), str(report)
     if leak is None:
-        assert (report.ahead, report.origin, report.change, report.clean_from) == (0, None, 0, None)
-        assert report.passes <= 2 + 6 + 4 + 4
+        assert (report.ahead, report.origin, report.change) == (0, None, 0)
     else:
         assert (report.origin, report.ahead) == leak
         assert report.change > 0
-        assert report.passes <= 40
 
 
 @pytest.mark.parametrize(
@@ -146,6 +144,29 @@ def test_every_global_statistic_shows(statistic, level):
     report = check_leakage(lambda v: rule(WINDOWS, v + statistic(v)), series, WINDOWS)
     assert report.origin == 13
     assert report.ahead > 150
+
+
+LOW, HIGH = SERIES.min(), SERIES.max()
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        lambda v: v - np.clip(v, LOW, HIGH).mean(),
+        lambda v: np.clip(v, *np.quantile(v, [0.05, 0.95])),
+        lambda v: pd.Series(v).rank().to_numpy(),
+        lambda v: v + np.sign(v - np.median(SERIES)).mean(),
+        lambda v: v + np.sign(np.diff(v)).sum(),
+        lambda v: np.clip(np.roll(v, -2), LOW, HIGH),
+    ],
+    ids=["clipped", "clipped by quantiles", "ranks", "signs", "steps up", "clipped and shifted"],
+)
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.uint8])
+def test_clips_ranks_and_signs_hide_no_leak(scale, kind):
+    report = check_leakage(
+        lambda v: rule(WINDOWS, scale(v.astype(float))), SERIES.astype(kind), WINDOWS
+    )
+    assert report.origin == 13
 
 
 @st.composite
@@ -229,7 +250,6 @@ def test_a_shift_is_measured(drawn, steps):
     if isinstance(series, np.ndarray) and np.isfinite(series).all():
         assert report.origin == (0 if windows.targets == "sequence" else windows.geometry.reach - 1)
         assert report.ahead == steps
-        assert report.seen == report.origin + steps
     else:
         assert not report.ok
 
@@ -244,11 +264,9 @@ def test_what_is_seen_at_some_places_only():
     assert not check_leakage(weekly, SERIES, WINDOWS).ok
 
 
-def test_a_fit_to_the_training_part_names_its_border():
+def test_a_fit_to_the_training_part_is_seen_up_to_its_border():
     report = check_leakage(lambda v: rule(WINDOWS, v - v[:200].mean()), SERIES, WINDOWS)
-    assert (report.origin, report.seen) == (13, 199)
-    assert 199 <= report.clean_from < 299
-    assert f"Changes after {report.clean_from}" in str(report)
+    assert (report.origin, report.ahead) == (13, 199 - 13)
 
 
 def test_columns_known_ahead_stay():
@@ -272,7 +290,10 @@ def test_a_scaler_fitted_to_other_series():
     shops = WindowedSeries(WINDOW, id_column="shop", time_column="day")
     report = check_leakage(predict, SHOPS, shops)
     assert (report.series, report.ahead) == ("a", 136)
-    assert "2024-01-14 of series 'a'" in str(report)
+    assert str(report) == (
+        f"Looks ahead: the forecast at 2024-01-14 of series 'a' moves by {report.change:.3g} when "
+        "values after it change, up to 136 steps ahead."
+    )
 
 
 def test_series_are_compared_at_common_times():
@@ -296,16 +317,6 @@ def test_sequences_are_forecasts_of_every_input():
     assert (report.origin, report.ahead) == (0, 5)
 
 
-def test_a_pipeline_may_write_into_its_series():
-    def predict(series):
-        series -= 1.0
-        return rule(WINDOWS, series)
-
-    before = SERIES.copy()
-    assert check_leakage(predict, SERIES, WINDOWS).ok
-    assert (before == SERIES).all()
-
-
 def test_dropped_windows():
     windows = WindowedSeries(WINDOW, missing="drop")
     series = with_holes(SERIES)
@@ -324,33 +335,22 @@ def test_results_of_a_backend():
 
 
 @pytest.mark.parametrize(
-    ("predict", "error", "says"),
+    ("predict", "says"),
     [
-        (None, TypeError, "predict must be a function"),
-        (keras.Model, TypeError, "predict must be a function"),
-        (lambda v: np.random.normal(size=300 - WINDOW), ValueError, "called again"),
-        (lambda v: rule(WINDOWS, SERIES), ValueError, "for every series"),
-        (lambda v: rule(WINDOWS, v)[7:], ValueError, r"shape \(286, ...\). Received shape \(279,"),
-        (lambda v: 3.0, ValueError, r"Received shape \(\)"),
-        (lambda v: ["a"] * 286, TypeError, "result of predict must hold real numbers"),
-        (lambda v: np.array([rule(WINDOWS, v)[i] for i in range(286)])[: 280 + int(v[5] == SERIES[5]
-          and v[20] == SERIES[20]) * 6], ValueError, "and then"),
-        (lambda v: 1 / 0 if v[50] != SERIES[50] else rule(WINDOWS, v), ValueError,
-         "predict fails on a series whose values after 13 are raised.*ZeroDivisionError"),
+        (lambda v: np.random.normal(size=300 - WINDOW), "called again"),
+        (lambda v: rule(WINDOWS, SERIES), "for every series"),
+        (lambda v: rule(WINDOWS, v)[7:], r"shape \(286, ...\). Received shape \(279,"),
+        (lambda v: 3.0, r"Received shape \(\)"),
     ],
-)  # fmt: skip
-def test_mistakes_in_the_function(predict, error, says):
-    with pytest.raises(error, match=says):
+)
+def test_mistakes_in_the_function(predict, says):
+    with pytest.raises(ValueError, match=says):
         check_leakage(predict, SERIES, WINDOWS)
 
 
-def test_mistakes_in_the_rest():
-    with pytest.raises(TypeError, match="windows must be a WindowedSeries"):
-        check_leakage(centred, SERIES, 20)
+def test_a_series_that_is_too_short():
     with pytest.raises(ValueError, match="series is too short"):
         check_leakage(centred, SERIES[:10], WINDOWS)
-    with pytest.raises(ValueError, match=r"series is too short.* has 0"):
-        check_leakage(centred, [], WINDOWS)
 
 
 @pytest.mark.parametrize("reversed_order", [False, True])
