@@ -41,7 +41,9 @@ def morning(day: pd.Timestamp, table: pd.DataFrame, plan: pd.DataFrame, folder: 
         promised_by = promise if promise.exists() else path
         report = kt.score(stored, table, train=table, filepath=promised_by)
         log["promised"] = report.promised
-        log["drift"] = len(week) == WEEK and report.promised == "worse"
+        # After a swap the level is still not that of the first file's training rows.
+        moved = set(report.moved) - ({"level", "step"} if promise.exists() else set())
+        log["drift"] = len(week) == WEEK and bool(moved)
         yesterday = stored[stored["day"] == day - DAY]
         if yesterday["day"].isin(table["day"]).any():  # no closed day
             report = kt.score(yesterday, table, train=table, period=7)

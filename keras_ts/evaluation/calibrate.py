@@ -51,40 +51,20 @@ def calibrate(
 ) -> keras.Model:
     """Return a model with prediction intervals whose width comes from held-out errors.
 
-    The method is split conformal prediction, with its correction for a finite number of windows: at
-    each step, an interval contains a new value with probability ``coverage`` if the new error is
-    exchangeable with those on ``validation``. Errors of a series are only roughly exchangeable:
-    neighbouring windows overlap, and a series changes. ``validation`` should be long, recent, and
-    free of anything the model was trained on. Missing targets of ``missing="mask_targets"`` are
-    left out: the width at a step comes from the errors present at that step.
+    The method is split conformal prediction: at each step, an interval contains a new value with
+    probability ``coverage`` if the new error is exchangeable with those on ``validation``, which
+    should be long, recent, and free of anything the model was trained on. A model of quantiles
+    keeps its levels; each symmetric pair, such as 0.1 and 0.9, is moved by the errors of its own
+    interval. A warning names pairs that are not moved, since they have too few windows.
 
-    A model of quantiles keeps all its levels. Each symmetric pair, such as 0.1 and 0.9, is moved by
-    the errors of its own interval. A pair with too few windows and a level without a partner are
-    not moved, except where they would cross a moved one. A warning names them.
+    With ``min_inputs``, windows are put into classes by the number of their inputs: 0, 1, 2, 3, 4
+    to 5, 6 to 7, 8 to 11 and so on. Each class gets its own widths. A class of fewer than 2000
+    windows is filled with longer windows that are cut short.
 
-    If ``min_inputs`` admits young series, windows are put into classes by the number of their
-    inputs, and each class gets its own widths: 0, 1, 2, 3, 4 to 5, 6 to 7, 8 to 11, 12 to 15, 16 to
-    23 and so on, from ``min_inputs`` up to full windows. One more class begins at two periods, the
-    fewest inputs that show the model a season. A class of fewer than 2000 windows is filled with
-    longer windows cut short, as if their series had just begun; this assumes that young series
-    behave like old ones. A class that still has too few windows is joined to a neighbour.
-
-    The result ends in a ``ConformalInterval``: ``forecast`` returns the bounds in columns of their
-    own, and saving and exporting keep the intervals. Without ``train_on``, the result shares its
-    weights with ``model``: if you train ``model`` further, calibrate it again. A ``Bounded`` at the
-    end of ``model`` is moved behind the intervals, so that it clips their bounds, too.
-
-    ``compare`` reports a difference of the coverage between the first and the last half of
-    ``validation`` if a t-test over eight stretches of time finds one.
-
-    With ``train_on``, the widths are measured first, and then a copy of the net is trained further
-    on those windows, as ``fine_tune`` does. (The preset "linear" is solved on them alone.) So the
-    net can learn from the latest rows, which were held out. As the widths are those of ``model``,
-    the coverage is approximate, and not guaranteed even for exchangeable errors.
-
-    Intervals hold for single steps. For the total of a week or of several series, pass
-    ``joint=True``: the model keeps the errors of each window together, and
-    ``forecast(num_samples=...)`` draws sample paths.
+    The result ends in a ``ConformalInterval``, so that ``forecast``, saving and exporting keep the
+    intervals. Without ``train_on``, it shares its weights with ``model``. A ``Bounded`` at the end
+    of ``model`` is moved behind the intervals. Intervals hold for single steps; for the total of a
+    week or of several series, pass ``joint=True``.
 
     Example:
 
@@ -100,24 +80,21 @@ def calibrate(
     Args:
         model: The model. It forecasts points, or quantiles that include the two outer levels of
             each coverage: 0.1 and 0.9 for 0.8.
-        validation: Windows that the model was not trained on. Judge the result on other windows: on
-            these, ``compare`` warns.
+        validation: Windows that the model was not trained on. Judge the result on others.
         coverage: Share of values that an interval should contain, or an increasing list of shares.
-            A model of quantiles is calibrated at every pair for which there are enough windows; if
-            there are too few for a share passed here, an error says so. Defaults to None: 0.8 and
-            0.95 for a point forecast; for quantiles, every pair with enough windows.
-        train_on: Windows on which a copy of the net is trained further, such as those of all rows
-            so far. ``model`` must be compiled, and is not changed. Defaults to None: the net is not
-            trained.
-        joint: True to keep the errors of each window as ranks, in at most 1 MB of the file: if all
-            need more, those of a thousand origins, and of as many series as fit. Defaults to False.
+            Defaults to None: 0.8 and 0.95 for a point forecast; for quantiles, every pair with
+            enough windows.
+        train_on: Windows on which a copy of the net is trained further, as ``fine_tune`` does, once
+            the widths are measured; the coverage is then approximate. ``model`` must be compiled.
+            Defaults to None: the net is not trained.
+        joint: True to keep the errors of each window together, as ranks, in at most 1 MB of the
+            file, from which ``forecast(num_samples=...)`` draws sample paths. Defaults to False.
 
     Returns:
         The calibrated model, not compiled. The last axis of its outputs holds the lower bounds, the
         point, and the upper bounds; a model of quantiles keeps its levels there.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or ``validation`` not a ``WindowDataset``.
         ValueError: The model is calibrated already or lacks the quantiles of a coverage, or the
             windows are too few; with ``train_on``, it is not compiled, or its training diverges.
     """
@@ -342,11 +319,6 @@ def _tensors(interface: Interface, dataset: WindowDataset) -> tuple[Any, Any, An
         parts = {name: keras.Input(x.shape[1:], name=name) for name, x in parts_of(batch).items()}
         inputs = as_x(parts)
         outputs = model(inputs)
-    if "past" not in parts:
-        raise ValueError(
-            f"model has {len(parts)} inputs, {_checks.shown(list(parts))}, and none of them is "
-            "named 'past'. Name the one that takes the windows 'past'."
-        )
     return inputs, outputs, parts["past"]
 
 

@@ -60,23 +60,19 @@ class Entries:
         if not (train is None and validation is None):
             shared = _parts("validation", train, validation)
         read = {(id(train), id(validation)): shared}
-        by_model: dict[str, Parts] = {}
+        by_model: dict[str, Any] = {}
         self.models: dict[str, keras.Model] = {}
         for name, value in named.items():
             if isinstance(value, keras.Model):
-                if shared is None:
-                    raise ValueError(
-                        f"{name} needs windows to be judged on: pass train and validation, or "
-                        f"models={{{name!r}: (model, train, validation)}}."
-                    )
                 self.models[name], by_model[name] = value, shared
             elif isinstance(value, tuple):
                 self.models[name], *datasets = value
                 key = id(datasets[0]), id(datasets[1])
                 by_model[name] = read[key] = read.get(key) or _parts(name, *datasets)
-        if shared is None and not by_model:
+        if shared is None and (not by_model or None in by_model.values()):
             raise ValueError(
-                "validation is None: pass train and validation, whose targets are judged."
+                "validation is None: pass train and validation, whose targets are judged, or "
+                "(model, train, validation) for each model."
             )
         # Without shared parts, the baselines get the windows with the most columns, and of these
         # the longest.
@@ -220,22 +216,12 @@ def _named(models: Any) -> dict[str, Any]:
     else:
         named = dict(models) if isinstance(models, Mapping) else {"model": models}
     for name, value in named.items():
-        if not isinstance(name, str) or name in NAMES:
-            raise ValueError(
-                f"models must have strings for keys, other than {', '.join(sorted(NAMES))}. "
-                f"Received: {_checks.shown(name)}."
-            )
+        if name in NAMES:
+            raise ValueError(f"models has the name of a baseline: {name!r}. Take another one.")
         if isinstance(value, tuple) and len(value) == 3:
             named[name] = check_model(value[0], built=True), *value[1:]
         elif isinstance(unwrapped(value), keras.Model):
             named[name] = check_model(value, built=True)
-        elif not _is_table(value):
-            raise TypeError(
-                "models must be a model, (model, train, validation), a table of forecasts (a "
-                "frame, or a dict such as align returns), or a dict of these by name. Received: "
-                f"{type(value).__name__} for {name!r}. Read a file first: pandas.read_csv(..., "
-                "parse_dates=[...])."
-            )
     return named
 
 
@@ -303,11 +289,9 @@ def _warn_seen(interfaces: Mapping[str, Interface], judged: Mapping[str, JudgedW
 def _followed(followed: Followed | None, judged: JudgedWindows) -> bool:
     """Return True if a window has targets in the time span that the intervals followed."""
     clock = judged.panel.clock
-    if followed is None or not followed.origins or clock is None:
+    if followed is None or not followed.origins or clock is None or clock.frequency is None:
         return False
-    regular = clock.frequencies.codes >= 0
-    origins = judged.origins()[regular[judged.ranges.series_of(np.arange(judged.count))]]
-    numbers = clock.numbers(clock.frequencies)
+    origins, numbers = judged.origins(), clock.numbers
     first, last = (numbers[origins + int(ahead)] for ahead in judged.ahead[[0, -1]])
     within = (first <= followed.origins[-1] + len(judged.ahead)) & (last > followed.origins[0])
     return bool(within.any())

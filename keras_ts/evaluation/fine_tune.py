@@ -30,19 +30,11 @@ def fine_tune(
 ) -> keras.Model:
     """Return a copy of a model that is trained further, such as on the rows of the last months.
 
-    The copy begins with the weights of ``model``, which stays as it is. It is trained with the loss
-    of ``model`` and a new optimizer of the same settings, but with a small, constant learning rate:
-    a schedule that has ended, or fallen to 0, would stop the training. Frozen layers stay frozen.
-    The windows are read in random order. If ``min_inputs`` admits young series, two fifths of the
-    windows are cut short, as by ``preset.fit``.
-
-    A model of the preset "linear" is solved anew, on the windows in ``train`` alone.
-
-    A calibrated model is trained without its intervals, and calibrated again afterwards, on
-    ``calibration``. Its ``ConformalInterval`` keeps what the net was compiled with, also in a file.
-
-    The result has no scorecard, since it was not judged yet. It is compiled as ``model`` was, so
-    that the next ``fine_tune`` chooses the same rate. A calibrated result is not compiled.
+    It is trained with the loss of ``model`` and a new optimizer of the same settings, but with a
+    small, constant learning rate. Frozen layers stay frozen. A model of the preset "linear" is
+    solved anew, on the windows in ``train`` alone. A calibrated model is trained without its
+    intervals, and calibrated again on ``calibration``. The result has no scorecard, since it was
+    not judged yet.
 
     Example:
 
@@ -60,8 +52,8 @@ def fine_tune(
 
     Args:
         model: The model, compiled or calibrated, as it was trained or loaded.
-        train: The windows to train on, of the later rows or of all. They must be cut as the model
-            was trained, such as by ``load_windows(filepath).build(table)``.
+        train: The windows to train on, cut as the model was trained, such as by
+            ``load_windows(filepath).build(table)``.
         epochs: Passes over the windows. Defaults to None: 5. For "linear", leave it out.
         learning_rate: The rate, which stays the same throughout. Defaults to None: a tenth of the
             highest rate that the model was compiled with; 1e-4 if that is unknown or 0.
@@ -72,13 +64,12 @@ def fine_tune(
         verbose: 1 to show progress if the training takes seconds, 0 to show nothing. Defaults to 1.
 
     Returns:
-        The new model.
+        The new model, compiled as ``model`` was; a calibrated one is not compiled.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or a part not a ``WindowDataset``.
-        ValueError: The windows or columns are not those of the model; it was never compiled, or
-            with settings that cannot be restored; ``calibration`` is missing, too short, or
-            shares targets with ``train``; or the training diverges.
+        ValueError: The windows or columns are not those of the model; it was never compiled;
+            ``calibration`` is missing, too short, or shares targets with ``train``; or the training
+            diverges.
     """
     model = check_model(model, built=True)
     trained = JudgedWindows("train", train)

@@ -95,17 +95,11 @@ def importance(
     Each window gets the column's values from another window, drawn at random, while all its other
     inputs and its targets stay. The increase is the mean absolute error with the shuffled column
     over the error without shuffling, minus one. It says what this model reads, not what causes the
-    target. Columns with the same information share their importance.
-
-    A column known ahead is shuffled in ``past`` and ``future`` alike, the calendar and the
-    categories of a text each as one column. In a panel, values come from another window of the same
-    series, those of static columns from another series. Missing values move with their column, but
-    at a step known ahead for which the other window has no value, a window keeps its own.
+    target. A column known ahead is shuffled in ``past`` and ``future`` alike, the calendar and the
+    categories of a text each as one column; in a panel, within each series.
 
     A block bootstrap, as in ``compare``, gives a 95 % interval. The verdict is "matters" if it lies
-    above 0, "misleads" below, else "cannot be told from noise". Without an interval it is "too few
-    windows for an interval"; "no forecast depends on it" (of a quantile model, no median) if all
-    stay the same; or "never changes in validation".
+    above 0, "misleads" below, else "cannot be told from noise".
 
     Example:
 
@@ -126,12 +120,11 @@ def importance(
 
     Args:
         model: The model.
-        validation: A part that the model was not trained on. Every window counts. With
-            ``targets="sequence"`` only the targets of the last input are judged.
+        validation: A part that the model was not trained on.
         by: ``"mae"``, or ``"mase"`` to divide each error by the scale of its series and target, as
             in ``compare``. Defaults to None: ``"mase"`` for a panel or several targets.
         repeats: Number of permutations of each column. Defaults to 5.
-        seed: Seed of the permutations. Defaults to 0. The global random state is left alone.
+        seed: Seed of the permutations. Defaults to 0.
         verbose: 1 to show progress, 0 to show nothing. Defaults to 1.
 
     Returns:

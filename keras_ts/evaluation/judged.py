@@ -159,6 +159,12 @@ class JudgedWindows(WindowBlocks):
         stride = max(int(rows_apart(series, flat, 1)), self.geometry.stride)
         return Origins.of(series, times, -(-self.geometry.horizon // stride))
 
+    def rows_of_origins(self) -> IntArray:
+        """Return the row of every window's origin in time order, the first being 0."""
+        series, flat = self.ranges.series_of(np.arange(self.count)), self.origins()
+        apart = max(int(rows_apart(series, flat, 1)), self.geometry.stride)
+        return self.origins_at(series, flat).times * apart
+
     def mark(self) -> str:
         """Return a hex digest that identifies the targets."""
         targets = np.ascontiguousarray(self._source.targets(), dtype=np.float64)
@@ -258,6 +264,16 @@ def scales_of(panel: FlatSeries, period: int, part: Part | None = None) -> Array
     rows = part or Part(panel.offsets[:-1], panel.offsets[1:])
     scales = mean_steps(panel, rows, period, squares=True)
     return np.where(scales > 0, scales, np.nan)
+
+
+def rows_of(panel: FlatSeries, part: Part, series: IntArray) -> tuple[IntArray, Array, Array]:
+    """Return the rows of some series: each one's place in ``series``, its time, and targets."""
+    begin, end = np.transpose(np.transpose(part)[series])
+    numbers = np.repeat(np.arange(len(series)), end - begin)
+    within = np.arange(len(numbers)) - (np.cumsum(end - begin) - (end - begin))[numbers]
+    flat = begin[numbers] + within
+    values = panel.values[flat].reshape(len(flat), -1)[:, list(panel.columns.targets)]
+    return numbers, within if panel.clock is None else panel.clock.times[flat], values
 
 
 def rows_apart(series: IntArray, flat: IntArray, default: int) -> float:

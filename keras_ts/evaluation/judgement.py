@@ -15,6 +15,7 @@ from keras_ts.evaluation.forecasters.forecaster import NAMES, Forecaster, common
 from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError, common_steps
 from keras_ts.scores.metrics import (
     METRICS,
+    POINT,
     QUANTILE,
     heading,
     is_rooted,
@@ -175,7 +176,7 @@ def judge(
     parts, span = list(steps), steps[judged].stop - steps[judged].start
     sizes = judged.count, len(judged.labels), 1 if total else span, len(judged.columns)
     models = {each.name: each.levels for each in forecasters if each.lacks == "nothing"}
-    times = judged.origins_of(np.arange(judged.count)).times if models else None
+    times = judged.rows_of_origins() if models else None
     common, bounds = common_levels(each.levels for each in forecasters), judged.classes(period)
     on_targets = [measure] * (len(judged.columns) > 1)
     if on_targets and measure in METRICS and METRICS[measure].scaled:
@@ -236,6 +237,9 @@ def judge(
                 tallies[name].add_quantiles(actual, quantiles, present)
                 if name in crossed:
                     crossed[name] += int(crossing(quantiles).sum())
+            if name in models and measure in POINT:
+                units = scale[..., 0] if POINT[measure].scaled else 1.0
+                losses["signed"] = losses["bias"] / units
             if metrics:
                 losses |= own_losses(metrics, actual, point, scale[..., 0])
             if measure in metrics:
@@ -256,13 +260,11 @@ def judge(
 
 
 def _check_squares(name: str, measure: str, losses: Mapping[str, Array]) -> None:
-    """Refuse squares of errors, or of changes in train, that are too large or small for a float."""
+    """Refuse a measure that is not finite, as of squares of huge errors."""
     if (np.isfinite(losses["mase"]) & ~np.isfinite(losses[measure])).any():
         raise NoVerdictError(
-            f'by="{measure}" squares the errors of {name} and the changes in train, and a square '
-            "is too large or too small for a float: errors reach "
-            f"{np.nanmax(losses['mae']):.4g}. Look for wrong values, rescale the series, or pass "
-            'by="mase".'
+            f'by="{measure}" is not finite for {name}, whose errors reach '
+            f'{np.nanmax(losses["mae"]):.4g}. Rescale the series, or pass by="mase".'
         )
 
 

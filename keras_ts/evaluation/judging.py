@@ -9,6 +9,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import outer_coverage
 from keras_ts._typing import Array
+from keras_ts.evaluation.arithmetic import drift
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.skills import skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally
@@ -22,7 +23,7 @@ from keras_ts.evaluation.forecasters.forecaster import (
     name_of,
     of_baseline,
 )
-from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError, described
+from keras_ts.evaluation.judged import JudgedWindows, NoVerdictError, described, rows_of
 from keras_ts.evaluation.judgement import (
     MEASURES,
     Judgement,
@@ -38,6 +39,8 @@ from keras_ts.presets.catalog import season_by_frequency
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import POINT, QUANTILE
 from keras_ts.scores.report import percent, unscaled_note
+from keras_ts.scores.schema import plain
+from keras_ts.windows.split import Part
 
 # If a larger share of targets is zero, the report says so: a forecast of 0 is hard to beat.
 _MANY_ZEROS = 1 / 3
@@ -77,6 +80,7 @@ class Judge:
         self._lost_levels: list[str] = []  # models with quantiles of steps, but not of totals
         self._points: list[str] = []  # baselines without training errors to make quantiles of
         self._reason: NoVerdictError | None = None  # why a part has no verdict
+        self._train: JudgedWindows | None = None  # of the last part
         self._unscaled = False  # True if no series that is judged has a scale
 
     def add(
@@ -87,7 +91,7 @@ class Judge:
         # Models that differ by their seed, as ``seed_name`` says, are judged as their mean.
         if self._reason is not None:
             return
-        steps, total = steps_of(models, judged), self._total
+        steps, total, self._train = steps_of(models, judged), self._total, train
         if not self._judgements and self._by is None and judged.unseen:
             series = np.unique(judged.ranges.series)
             self._unscaled = not np.isfinite(scales[series]).any()
@@ -190,6 +194,7 @@ class Judge:
             _first_step=first.first_step,
             _period=period,
             _folds=None if weights is not None else len(judgements),
+            _runs=_runs_of(self._train, period) if first.levels and self._train else {},
             _notes=[
                 *notes,
                 *self._left_out,
@@ -201,6 +206,18 @@ class Judge:
                 *single_time_note(origins),
             ],
         )
+
+
+def _runs_of(train: JudgedWindows, period: int | None) -> dict[str, Any]:
+    """Return how level and step of the rows before the border vary, as in a scorecard."""
+    chosen = drift.some(len(train.panel.lengths))
+    series, times, values = rows_of(train.panel, Part(*train.rows), chosen)
+    values = values.astype(np.float64)
+    norms = drift.norms_of(series, values, len(chosen))[series]
+    level, step = drift.level_and_step(series, times, values, norms)
+    lengths = drift.run_lengths(level.shape[-1], period)
+    found = {"level": drift.spreads(level, lengths), "step": drift.spreads(step, lengths)}
+    return {"length": lengths, "train": level.shape[-1], **plain(found)}
 
 
 def _lost_levels_note(models: Sequence[str]) -> Iterator[str]:

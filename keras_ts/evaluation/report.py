@@ -94,6 +94,7 @@ class ComparisonReport(Report):
     _first_step: int
     _period: int | None
     _folds: int | None
+    _runs: dict[str, Any]  # how level and step vary in train
     _notes: list[str]
     # Skills on single series by forecaster, computed when first asked for: that may take seconds.
     _found: dict[str, Skill] = field(default_factory=dict)
@@ -165,14 +166,12 @@ class ComparisonReport(Report):
         """Return what ``save_model(model, filepath, report=report)`` keeps of each model."""
         if self.total:
             raise ValueError(
-                "report judges totals, and a scorecard promises the errors of single steps. Pass a "
-                "report made without total=True."
+                "report judges totals, but a scorecard is about steps: compare without total=True."
             )
         if self._first_step > 1:
             raise ValueError(
                 f"report begins at step {self._first_step}, the first that all models forecast, "
-                "and a scorecard promises errors from step 1 on. Pass a report on this model "
-                "alone: compare(model, train, validation)."
+                "and a scorecard promises errors from step 1 on. Pass a report on this model alone."
             )
         return [self._scorecard(name, levels) for name, levels in self._levels.items()]
 
@@ -185,6 +184,7 @@ class ComparisonReport(Report):
         if levels and len(levels) > 1:
             share, width = (self.table[column][row] for column in ("coverage", "width"))
             coverage = {"asked": outer_coverage(levels), "share": share, "width": width}
+        held_out, spreads = tally.spreads(self._runs["length"])
         return {
             "format": FORMAT,
             "model": name,
@@ -204,12 +204,14 @@ class ComparisonReport(Report):
                 "model": plain(tally.metric(self.by, "step")),
                 "baseline": plain(self._tallies[self.best].metric(self.by, "step")),
                 "coverage": coverage and plain(tally.metric("coverage", "step")),
+                "bias": plain(tally.metric("signed", "step")),
             },
             "coverage": coverage and plain(coverage),
             "promised": {
                 "origins": tally.origins(self.by),
                 "errors": plain(tally.promise(self.by)),
                 "coverage": coverage and plain(tally.promise("coverage")),
+                "runs": {**self._runs, "held_out": held_out, **plain(spreads)},
             },
             "judged_on": self.judged_on,
             "versions": versions(),

@@ -23,7 +23,6 @@ from keras_ts.presets.gate import blend, blended
 from keras_ts.presets.initial_fit.regression import solved_again
 from keras_ts.presets.training import CUT_SHORT, mean_of, members_of
 from keras_ts.presets.training_windows import with_short_pasts
-from keras_ts.saving.config import short
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks
 from keras_ts.windows.carried import Carried, joined
 from keras_ts.windows.dataset import WindowDataset, of_source
@@ -148,14 +147,8 @@ def trained_further(
 def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
     """Return an untrained copy of a model with the same windows, but without a scorecard."""
     masks_pass = masks_passed_on(model)
-    try:
-        with unwarned_of_masks(masks_pass):
-            copied = keras.models.clone_model(model)
-    except Exception as error:
-        raise ValueError(
-            f"model cannot be copied: {short(error)} A subclass of keras.Model must take **kwargs, "
-            "pass them to super().__init__(), and return its own arguments from get_config()."
-        ) from None
+    with unwarned_of_masks(masks_pass):
+        copied = keras.models.clone_model(model)
     if masks_pass:
         pass_masks_on(copied)
     trained_on = joined(Interface(model, None).trained_on, spans_of(JudgedWindows("train", train)))
@@ -169,17 +162,8 @@ def _copied(model: keras.Model, train: WindowDataset) -> keras.Model:
 
 def _objects(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of ``compile`` from what ``settings_of`` returned."""
-    try:
-        # Keras changes the dict that it deserializes.
-        arguments = keras.saving.deserialize_keras_object(copy.deepcopy(settings))
-    except Exception as error:
-        reason = short(error).partition(" Make sure ")[0]  # The rest repeats the whole config.
-        raise ValueError(
-            "The loss, optimizer or metrics that model was compiled with cannot be restored: "
-            f"{reason} Register your own by keras.saving.register_keras_serializable, or name them "
-            "in a keras.saving.custom_object_scope."
-        ) from None
-    return dict(arguments)
+    # Keras changes the dict that it deserializes.
+    return dict(keras.saving.deserialize_keras_object(copy.deepcopy(settings)))
 
 
 def _rate_config(optimizer: dict[str, Any]) -> dict[str, Any]:

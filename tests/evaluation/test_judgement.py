@@ -77,7 +77,7 @@ def test_totals_equal_a_loop():
     assert "The scores are of the total of each window's 3 steps" in str(report)
     with pytest.raises(ValueError, match="by must be one of 'series', 'target'"):
         report.scores(by="step")
-    with pytest.raises(ValueError, match="a scorecard promises the errors of single steps"):
+    with pytest.raises(ValueError, match="a scorecard is about steps"):
         report.scorecards()
 
 

@@ -95,7 +95,7 @@ def test_a_card_says_which_targets_are_lost(tmp_path):
     for text in (str(card), card.to_markdown()):
         assert all(line in text for line in lost)
         assert "means over 2 targets, whatever their units" in text
-    # A file of before holds none.
+    # It may hold none.
     del card.values["targets"]
     assert checked(card.values)["targets"] is None
 

@@ -191,9 +191,7 @@ def test_losses_of_ones_own():
         return registered_loss(y, outputs)
 
     model = dense(loss=unregistered)
-    with pytest.raises(
-        ValueError, match=r"restored: Could not locate function 'unregistered'. Register"
-    ):
+    with pytest.raises(TypeError, match="Could not locate function 'unregistered'"):
         further(model)
     with keras.saving.custom_object_scope({"unregistered": unregistered}):
         assert further(model, learning_rate=1e-3).loss is unregistered
@@ -209,17 +207,3 @@ def test_mistakes():
         further(dense(), WindowedSeries(5, 2).build(SERIES))
     with pytest.raises(ValueError, match="one value per target"):
         further(dense(), WindowedSeries(6, 3).build(SERIES))
-
-    class Closed(keras.Model):
-        def __init__(self, function):
-            super().__init__()
-            self.function, self.dense = function, keras.layers.Dense(6)
-
-        def call(self, past):
-            return self.function(self.dense(past))
-
-    closed = Closed(lambda past: past[:, -2:])
-    closed(np.zeros((1, 6), "float32"))
-    closed.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="model cannot be copied"):
-        further(closed)

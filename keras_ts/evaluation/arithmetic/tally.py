@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_ts._quantiles import outer_coverage
 from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts.evaluation.arithmetic import drift
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.scores.metrics import QUANTILE, RATIOS, of_sums
@@ -25,7 +26,7 @@ class Tally:
         steps: int,
         columns: int,
         measure: str = "mae",
-        times: IntArray | None = None,  # of the windows' origins, numbered from 0 without a gap
+        times: IntArray | None = None,  # the rows of the windows' origins, from 0 on
         classes: int = 1,
         levels: tuple[float, ...] | None = None,
         target_measures: Sequence[str] = (),  # measures with errors for each target, too
@@ -132,7 +133,7 @@ class Tally:
                     self._total(name, "inputs")[place] += np.bincount(
                         classes.ravel(), summands.sum(axis=1).ravel(), minlength=self._classes
                     )
-                if self._origins is not None and name in (self._measure, "coverage"):
+                if self._origins is not None and name in (self._measure, "coverage", "signed"):
                     zeros = np.zeros((2, self._num_origins, self.steps))
                     by_origin = self._sums.setdefault(("origin", name), zeros)[place]
                     origins, chosen = self._origins[windows], self._origins[windows] >= 0
@@ -178,6 +179,26 @@ class Tally:
             if len(losses):
                 course[:, step] = losses.mean(), *np.quantile(losses, [0.025, 0.975])
         return dict(zip(("mean", "low", "high"), course, strict=True))
+
+    def by_row(self, name: str) -> Array:
+        """Return sums of losses less each step's mean, and their numbers, by row: ``(2, rows)``."""
+        if ("origin", name) not in self._sums:
+            return np.zeros((2, 1))
+        totals, counts = self._total(name, "origin")
+        found = np.zeros((2, len(totals) + self.steps))
+        if totals.size <= _MOST_NUMBERS - 2 * self.steps:  # Else not all origins are kept.
+            totals = totals - counts * of_sums("mae", totals.sum(axis=0), counts.sum(axis=0))
+            for step in range(self.steps):
+                rows = slice(step + 1, step + 1 + len(totals))
+                found[:, rows] += np.nan_to_num(totals[:, step]), counts[:, step]
+        return found
+
+    def spreads(self, lengths: Sequence[int]) -> tuple[int, dict[str, Array]]:
+        """Return the number of rows, and by measure how means over runs of them vary."""
+        losses = {"error": self._measure, "bias": "signed", "coverage": "coverage"}
+        rows = {name: self.by_row(loss) for name, loss in losses.items()}
+        found = {name: drift.spreads(sums, lengths) for name, sums in rows.items()}
+        return int((rows["error"][1] > 0).sum()), found
 
     def origins(self, name: str) -> int:
         """Return the number of origins that have losses."""

@@ -16,9 +16,10 @@ from keras_ts.evaluation.backtests.report import BacktestReport, Part, joined
 from keras_ts.evaluation.backtests.training import (
     Build,
     Fold,
-    Levels,
     Trainer,
     check_fit_arguments,
+    levels_after,
+    moved_to,
 )
 from keras_ts.evaluation.calibrate import calibrate, check_enough
 from keras_ts.evaluation.entries import covariates_note
@@ -33,7 +34,6 @@ from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.training_windows import check_settings, training_windows
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.cut import folds_of
-from keras_ts.windows.reading.frames import NotNumbersError
 from keras_ts.windows.regression import too_many
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -69,16 +69,10 @@ def backtest(
     """Train and judge a fresh model on each fold of a series, beside baselines.
 
     The folds are those of ``WindowedSeries.folds``: training parts that grow, each followed by its
-    test part. A fold's model sees no value later than its training part. Nothing passes from fold
-    to fold but the levels of intervals, with ``follow=True``, and models, unless ``refit=True``.
-    Before each fold, the random numbers of Keras, Python and NumPy are seeded from the number of
-    the fold and the seed of ``windows``, so the fold's forecasts are the same whatever ran before.
-    The random state is not restored afterwards.
-
-    The baselines are those of ``compare``, and one verdict covers all folds. Baselines are fitted
-    on the training and validation parts of each fold together, since they need no early stopping.
-
-    With ``targets="sequence"`` only the targets of the last input are judged, as in ``compare``.
+    test part. No fold's model sees a later value. Before each fold, the random numbers of Keras,
+    Python and NumPy are seeded from its number and the seed of ``windows``, so that its forecasts
+    do not depend on the folds before it. The baselines are those of ``compare``, fitted on each
+    fold, and one verdict covers all folds.
 
     Example:
 
@@ -94,75 +88,45 @@ def backtest(
     ('theta', {'model': 'loses to'})
     >>> list(report.table)
     ['fold', 'series', 'origin', 'step', 'target', 'actual', 'prediction']
-    >>> len(report.scores(by="fold")["mae"])
-    3
-
-    A preset chooses the windows for a horizon of 7. Each fold holds out 100 steps, which stop the
-    training early and calibrate prediction intervals:
-
-    >>> from keras_ts import from_preset
-    >>> stop = keras.callbacks.EarlyStopping("val_loss", patience=2, restore_best_weights=True)
-    >>> report = backtest(
-    ...     from_preset("gru_32x2", units=(2,)), course_series(), 7, n_splits=1,
-    ...     validation_size=100, coverage=0.8, epochs=1, callbacks=[stop], verbose=0,
-    ... )
-    >>> "coverage" in report.scores()
-    True
 
     Args:
         build: A function that takes a fold's training part, a ``WindowDataset``, and returns a
-            fresh, compiled model. It may fit anything to that part, as ``preset.build(train)``
-            does, and must use no other data. Or a preset with a recipe, which is trained by
-            ``preset.fit``.
+            fresh, compiled model; or a preset with a recipe, which is trained by ``preset.fit``.
         series: Anything that ``WindowedSeries.build`` takes.
         windows: The settings of the windows. With a preset it may be the horizon, or a dict of the
-            arguments of ``preset.windows_for``, such as ``{"horizon": 7, "time_column": "day"}``:
-            the preset then chooses the windows, the same for all folds, from the rows that the
-            first fold trains on. The ``seed`` of the windows fixes every result; without one, a
-            seed is drawn from Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
+            arguments of ``preset.windows_for``: the preset then chooses the windows from the rows
+            that the first fold trains on.
         n_splits: Number of folds. Defaults to 5.
         test_size: As for ``WindowedSeries.folds``.
-        max_train_size: Maximum number of positions (or timestamps) that a fold reads before its
-            test part, the latest ones, ``validation_size`` included. Defaults to None: all.
-        validation_size: Positions (or timestamps) that are held out at the end of each training
-            part. ``fit`` gets their windows as ``validation_data``, for early stopping, and
-            ``coverage`` is calibrated on them. Defaults to None: none are held out.
-        coverage: Share of values that a prediction interval should contain, or an increasing list
-            of shares, as for ``calibrate``. Each fold is calibrated on its own validation part,
-            even if its model is that of an earlier fold. Defaults to None: no intervals are added.
+        max_train_size: Most positions (or timestamps) that a fold reads before its test part.
+            Defaults to None: all.
+        validation_size: Positions (or timestamps) held out at the end of each training part, as
+            ``validation_data`` of ``fit`` and to calibrate ``coverage``. Defaults to None: none.
+        coverage: Share of values that a prediction interval should contain, or an increasing list,
+            as for ``calibrate``. Defaults to None: no intervals are added.
         sample_weight: As for ``WindowedSeries.build``; the scores are not weighted.
         refit: True to train on every fold, False to train on the first one alone, or ``k`` to train
-            on every ``k``-th fold, whose model also forecasts the next ``k - 1``. Defaults to True.
+            on every ``k``-th fold. Defaults to True.
         period: As for ``compare``. Defaults to None: that of a preset, if it has one.
-        baselines: As for ``compare``. Each is fitted again on each fold. Defaults to None: the
-            usual ones.
-        metrics: As for ``compare``. They are columns of ``report.comparison``. Defaults to None.
-        by: The measure of the verdict, as for ``compare``. Defaults to None: ``"mase"`` for a panel
-            or several targets, else ``"mae"``.
-        seeds: How many models to train on each fold, each with its own random numbers. The errors
-            are then the means over the models, and the variance between models widens the interval
-            of the skill, by Student's t of ``seeds - 1`` degrees of freedom. 3 to 5 seeds tell a
-            lucky model from a good one. ``table`` gets a column ``seed``. Defaults to 1: the
-            interval leaves out the luck of a seed.
-        total: True to judge the total of each window's steps, as for ``compare``, also in the
-            scores of folds; ``table`` holds single steps. ``coverage`` is then calibrated with
-            ``joint=True``, so that totals have quantiles. Defaults to False.
+        baselines: As for ``compare``.
+        metrics: As for ``compare``. They are columns of ``report.comparison``.
+        by: The measure of the verdict, as for ``compare``.
+        seeds: How many models to train on each fold. The errors are means over the models, and the
+            variance between models widens the interval of the skill. Defaults to 1.
+        total: True to judge the total of each window's steps, as for ``compare``. ``coverage`` is
+            then calibrated with ``joint=True``. Defaults to False.
         follow: True to start each fold's intervals at the levels to which earlier folds moved them,
             as the function ``follow`` does. Defaults to False: each is as calibrated.
         **fit_arguments: Arguments of ``fit``, such as ``epochs`` and ``callbacks``; with a preset,
-            those of ``preset.fit``. ``verbose=None``, the default, and ``"auto"`` show a progress
-            bar of the folds, and 0 shows nothing; other values go to ``fit``.
+            those of ``preset.fit``.
 
     Returns:
         A ``BacktestReport``.
 
     Raises:
-        TypeError: ``build`` is not a function or a preset or does not return a Keras model,
-            or ``windows`` is of another type.
         ValueError: ``build`` returns a model that is not compiled, or one that shares weights with
-            an earlier fold's; the series is too short for the folds; a callback watches validation
-            data, and there is none; ``coverage`` comes without ``validation_size``, or with one
-            that is too small; or ``follow`` comes without ``coverage``.
+            an earlier fold's; the series is too short for the folds; or ``coverage`` comes without
+            ``validation_size``.
     """
     sizes = FoldSizes(n_splits, test_size, max_train_size, validation_size)
     n_splits = sizes.n_splits
@@ -180,7 +144,7 @@ def backtest(
         )
     if _checks.boolean("follow", follow) and shares is None:
         raise ValueError("follow=True moves intervals: pass coverage= and validation_size=, too.")
-    check_fit_arguments(fit_arguments, validation_size is not None)
+    check_fit_arguments(fit_arguments)
     seeds = _checks.integer("seeds", seeds, 1)
     asked, carried = period, build.period if isinstance(build, RecurrentPreset) else None
     period = season_of(period, carried)
@@ -210,7 +174,7 @@ def backtest(
             if shares is not None and fold.validation is not None:
                 with quiet():
                     model = calibrate(model, fold.validation, shares, joint=total)
-                model = model if moved is None else moved.put_into(model)
+                model = model if moved is None else moved_to(moved, model)
             done = _predicted(model, judged, total)
             if number and done.levels != levels:
                 raise ValueError(
@@ -219,7 +183,7 @@ def backtest(
                 )
             levels = done.levels
             if follow and fold.validation is not None:
-                moved = Levels.after(moved, done, judged)
+                moved = levels_after(moved, done, judged)
             yield fold, judged, done
 
     runs = []
@@ -260,38 +224,24 @@ def backtest(
 
 def _windows(build: Any, series: Any, windows: Any, sizes: FoldSizes) -> WindowedSeries:
     """Return the windows of all folds, which a preset may choose."""
-    is_preset = isinstance(build, RecurrentPreset)
-    if not is_preset and (isinstance(build, keras.Model) or not callable(build)):
-        raise TypeError(
-            "build must be a function that takes a fold's training part and returns a fresh, "
-            "compiled model, or a preset, such as from_preset(name) returns. "
-            f"Received: {_checks.shown(build)}."
-        )
     if isinstance(windows, WindowedSeries):
         return windows
-    if not is_preset:
+    if not isinstance(build, RecurrentPreset):
         raise TypeError(
             f"windows must be a WindowedSeries. Received: {_checks.shown(windows)}. Only a preset "
             "chooses the windows for a horizon."
         )
     settings = dict(windows) if isinstance(windows, Mapping) else {"horizon": windows}
     check_settings(settings)
-    if "at" in settings or not hasattr(settings.get("horizon"), "__index__"):
+    if "at" in settings:
         raise TypeError(
-            "windows must be a WindowedSeries, the horizon, or a dict of arguments of "
-            "preset.windows_for, the horizon among them, but without 'at': the windows are chosen "
-            f"from the first fold's training part. Received: {_checks.shown(windows)}."
+            "windows must not hold 'at': they are chosen from the first fold's training part. "
+            f"Received: {_checks.shown(windows)}."
         )
     horizon = settings.pop("horizon")
-    try:
-        return training_windows(
-            build, series, horizon, lambda panel: fold_parts(panel, sizes)[0].train, settings
-        )
-    except NotNumbersError as error:
-        if isinstance(windows, Mapping):
-            raise
-        instead = {"horizon": int(horizon), error.role: error.column}
-        raise TypeError(f"{error} To name it, pass a dict as windows: {instead}.") from None
+    return training_windows(
+        build, series, horizon, lambda panel: fold_parts(panel, sizes)[0].train, settings
+    )
 
 
 def _seed_of(seed: int, number: int) -> int:

@@ -14,7 +14,6 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.backtests.training import Fold
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
-from keras_ts.plotting.curves import numbers
 from keras_ts.plotting.errors import plot_folds
 from keras_ts.scores.metrics import METRICS, heading
 from keras_ts.scores.report import Page, Report, Rows, Table, printed
@@ -151,21 +150,13 @@ def plot_backtest(
     """
     table, comparison = getattr(backtest, "table", backtest), getattr(backtest, "comparison", None)
     names = ("fold", "step", "actual", "prediction")
-    missing = [n for n in names if not hasattr(table, "__contains__") or n not in table]
-    if missing:
-        raise ValueError(
-            "backtest must be the report that backtest returned, or its table. Received: "
-            f"{type(backtest).__name__} without {missing[0]!r}."
-        )
-    if not len(table["fold"]):
-        raise ValueError("backtest must have at least one row. Received: a table without rows.")
     by, best = "mae", dict[str, Array]()
     if comparison is not None and not comparison.total:
         rows, by = backtest._rows, comparison.by if comparison.by in METRICS else by
         scores = comparison.scores(by="step")
         best = {comparison.best: scores[by][scores["name"] == comparison.best]}
     else:
-        actual, points = (numbers(name, table[name]) for name in names[2:])
+        actual, points = (np.asarray(table[name], dtype=float) for name in names[2:])
         unscaled = np.full((*actual.shape, 2), np.nan)
         rows = Rows({n: np.asarray(table[n]) for n in names[:2]}, actual, points, unscaled, None)
     (folds, fold), (steps, step) = (

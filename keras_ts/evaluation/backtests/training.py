@@ -84,15 +84,9 @@ class Trainer:
         self._earlier.update({id(variable): variable for variable in model.variables})
 
     def _fresh(self, build: Build, train: WindowDataset) -> keras.Model:
-        """Return the model that ``build`` makes; refuse one that is not compiled, or not fresh."""
-        model: Any = build(train)
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                f"build must return a Keras model. It returned: {type(model).__name__}."
-            )
+        """Return the model that ``build`` makes; refuse one that is not fresh."""
+        model = build(train)
         check_model(model)
-        if not model.compiled:
-            raise ValueError("build must return a compiled model: call model.compile in it.")
         if any(id(variable) in self._earlier for variable in model.variables):
             raise ValueError(
                 "build returned a model that shares weights with an earlier fold's, which has been "
@@ -102,75 +96,56 @@ class Trainer:
         return model
 
 
-def check_fit_arguments(fit_arguments: Mapping[str, Any], validated: bool) -> None:
-    """Refuse arguments of ``fit`` that show a fold later values, or that no fold can use."""
-    reasons = {
-        "validation_data": "would be the same for every fold, and show some folds later values",
-        "validation_split": "splits arrays only, and each fold is trained on a dataset",
-    }
-    for name, reason in reasons.items():
-        if fit_arguments.get(name) is not None:
-            raise ValueError(
-                f"{name} {reason}. Leave it out, and pass validation_size=, the number of "
-                "positions or timestamps that each fold holds out at the end of its training part."
-            )
+def check_fit_arguments(fit_arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of ``fit`` that show a fold later values."""
+    if fit_arguments.get("validation_data") is not None:
+        raise ValueError(
+            "validation_data would be the same for every fold, and show some folds later values. "
+            "Pass validation_size= in its place."
+        )
     if isinstance(fit_arguments.get("callbacks"), keras.callbacks.CallbackList):
         raise TypeError(
             "callbacks must be a list of callbacks: a CallbackList belongs to one model, and each "
             "fold has its own."
         )
     for callback in keras.tree.flatten(fit_arguments.get("callbacks")):
-        name = type(callback).__name__
         if isinstance(callback, keras.callbacks.BackupAndRestore):
             raise ValueError(
-                f"{name} would load the weights of one fold's model into another's, which may have "
-                "seen later values. Leave it out, or loop over windows.folds(series) yourself."
-            )
-        monitor = getattr(callback, "monitor", None)
-        if not isinstance(monitor, str) or not monitor.startswith("val_") or validated:
-            continue
-        if not isinstance(callback, keras.callbacks.ModelCheckpoint) or callback.save_best_only:
-            raise ValueError(
-                f"{name} watches {monitor!r}, which no fold has, so it would never act. Pass "
-                "validation_size=, the number of positions or timestamps that each fold holds out "
-                "at the end of its training part; or watch 'loss'."
+                "BackupAndRestore would load the weights of one fold's model into another's, which "
+                "may have seen later values. Loop over windows.folds(series) yourself."
             )
 
 
-class Levels(NamedTuple):
-    """The levels of adaptive conformal inference with which the next fold's intervals begin."""
+# The levels at which the intervals of the next fold begin, ``(steps, targets)`` by coverage.
+Levels = dict[float, Array]
 
-    coverage: tuple[float, ...]
-    values: Array  # (coverages, steps, targets)
 
-    @classmethod
-    def after(cls, before: "Levels | None", done: Fold, judged: JudgedWindows) -> "Levels":
-        """Return the levels after a fold: ``before``, moved by its errors as ``follow`` does."""
-        pairs = pairs_of(done.levels or ())
-        coverage, (low, high) = tuple(pairs), zip(*pairs.values(), strict=True)
-        windows, horizon, targets = judged.shape
-        origins = judged.origins_of(np.arange(judged.count))
-        bounds = done.predictions.reshape(windows * horizon, targets, -1)
-        missed = shares_missed(
-            judged.targets().reshape(-1, targets),
-            bounds[..., list(low)],
-            bounds[..., list(high)],
-            np.repeat(origins.times, horizon),
-            np.tile(np.arange(1, horizon + 1), windows),
-            horizon,
+def levels_after(before: Levels | None, done: Fold, judged: JudgedWindows) -> Levels:
+    """Return the levels after a fold: ``before``, moved by its errors as ``follow`` does."""
+    pairs, (windows, horizon, targets) = pairs_of(done.levels or ()), judged.shape
+    low, high = np.array(list(pairs.values())).T
+    bounds = done.predictions.reshape(windows * horizon, targets, -1)
+    origins = judged.origins_of(np.arange(judged.count))
+    missed = shares_missed(
+        judged.targets().reshape(-1, targets),
+        bounds[..., low],
+        bounds[..., high],
+        np.repeat(origins.times, horizon),
+        np.tile(np.arange(1, horizon + 1), windows),
+        horizon,
+    )
+    gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
+    levels = unmoved(list(pairs)) if before is None else np.stack([*before.values()])
+    reached = moved(levels, missed, list(pairs), gaps, done.num_errors, judged.geometry.gap)
+    return dict(zip(pairs, reached, strict=True))
+
+
+def moved_to(levels: Levels, model: keras.Model) -> keras.Model:
+    """Return a calibrated model whose intervals have these levels."""
+    layer = Interface(model, None).last_layer
+    values = np.empty((len(layer.coverage), *layer.scores.quantiles.shape[2:4]))
+    for place, share in enumerate(layer.coverage):
+        values[place] = next(
+            (level for own, level in levels.items() if abs(own - share) < NEAR), 1 - share
         )
-        gaps = [rows_apart(origins.series, judged.origins(), horizon)] * len(missed)
-        values = unmoved(coverage, horizon, targets) if before is None else before.values
-        return cls(
-            coverage, moved(values, missed, coverage, gaps, done.num_errors, judged.geometry.gap)
-        )
-
-    def put_into(self, model: keras.Model) -> keras.Model:
-        """Return a calibrated model whose intervals have these levels."""
-        layer = Interface(model, None).last_layer
-        values = np.array(layer.scores.unmoved(layer.coverage))
-        for place, share in enumerate(layer.coverage):
-            near = np.abs(np.subtract(self.coverage, share)) < NEAR
-            if near.any():
-                values[place] = self.values[near.argmax()]
-        return with_followed(model, Followed(values, (), ""))
+    return with_followed(model, Followed(values, (), ""))

@@ -286,11 +286,6 @@ def baselines_of(
         left = [baseline for baseline in usual if sequence and not baseline.sequences]
         notes = [f"{baseline.name} is left out: it forecasts no sequences." for baseline in left]
         return [baseline for baseline in usual if baseline not in left], notes
-    if not isinstance(baselines, list | tuple):
-        raise TypeError(
-            'baselines must be a list, such as ["naive", my_function]. '
-            f"Received: {_checks.shown(baselines)}."
-        )
     if not baselines:
         raise ValueError(
             "baselines is empty, and a verdict needs one. Leave it out for the usual ones."
@@ -310,22 +305,12 @@ def _baseline(baseline: Any, by_name: dict[str, Baseline]) -> Any:
             end = ". It needs period=." if baseline in NAMES else "."
             raise ValueError(f"baselines has no {baseline!r}; there are {', '.join(by_name)}{end}")
         return by_name[baseline]
-    fits = callable(getattr(baseline, "fit", None)) and callable(getattr(baseline, "predict", None))
-    if isinstance(baseline, type | keras.Model) or not (fits or callable(baseline)):
-        raise TypeError(
-            "baselines must hold names, objects with fit(train) and predict(validation), or "
-            "functions of (train, validation). Models go into models. Received: "
-            f"{_checks.shown(baseline)}."
-        )
+    if isinstance(baseline, keras.Model):
+        raise TypeError(f"baselines holds a model, which it would train: {baseline.name!r}.")
     return baseline
 
 
 def name_of(baseline: Any) -> str:
-    """Return the name of a baseline, or refuse one that has none."""
+    """Return the name of a baseline: its attribute, or that of its function or class."""
     name = getattr(baseline, "name", None) or getattr(baseline, "__name__", None)
-    if not isinstance(name, str) or name == "<lambda>":
-        raise ValueError(
-            "A baseline must have a name for its row: define it as a function, or give the object "
-            f"an attribute name. Received: {_checks.shown(baseline)}."
-        )
-    return name
+    return name or type(baseline).__name__

@@ -158,19 +158,10 @@ class ForecastTable:
     def times(self, column: str) -> "Times":
         """Return a column of timestamps or of numbers."""
         if not self._dict:
-            try:
-                clock = read_clock([self._table], column, np.array([0, len(self._table)]))
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{self.name}: {error}") from None
-            return Times(self.name, clock.times, bool(clock.zones), *clock.zones)
+            clock = read_clock(self._table, column)
+            return Times(self.name, clock.times, clock.zone is not None, clock.zone)
         times = self._table[column]
         if times.dtype != object:
-            if times.dtype.kind not in "Miuf":
-                raise TypeError(
-                    f"{self.name}: column {column!r} must hold dates, timestamps or numbers. "
-                    f"Received {times.dtype}, first value {times[0]!r}. Parse it first, for "
-                    "example with pandas.to_datetime."
-                )
             return Times(self.name, times, zoned=False)
         stamps = times.tolist()
         zoned = any(getattr(stamp, "tzinfo", None) is not None for stamp in stamps)

@@ -45,7 +45,7 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     clock, gap, horizon = panel.clock, judged.geometry.gap, judged.geometry.horizon
     numbers = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
     times = np.arange(len(numbers)) - panel.offsets[numbers] if clock is None else clock.times
-    panel_times = Times("the series", times, clock is not None and bool(clock.zones))
+    panel_times = Times("the series", times, clock is not None and clock.zone is not None)
     panel_rows = Rows(numbers, times)
 
     def flat(column: str) -> IntArray:
@@ -76,8 +76,6 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     windows = Rows(judged.ranges.series_of(np.arange(judged.count)), judged.origins())
     window = windows.locate(np.where(present, series, -1), origin)
     step = target - origin - gap - 1
-    if not finite.any():
-        raise ValueError(f"{name} has no forecast that is a number.")
     usable = (window >= 0) & (step >= 0) & (step < horizon)
     if fields.origin is not None and steps is not None:
         _refuse_other_steps(name, steps, step + 1, usable)

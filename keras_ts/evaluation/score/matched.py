@@ -91,6 +91,11 @@ class Keys:
         """The name of the times' zone, or None."""
         return None if self._times.zone is None else str(self._times.zone.info)
 
+    @property
+    def time_order(self) -> IntArray:
+        """Each row's place in time order; rows of one time share it."""
+        return np.unique(self._times.values, return_inverse=True)[1]
+
     def time(self, row: int) -> str:
         """Return the time of a row as people write it, in the times' zone."""
         times, zone = self._times.values[row : row + 1], self._times.zone
@@ -108,7 +113,7 @@ class Keys:
 
     def overlap(self, origins: IntArray) -> int:
         """Return the largest number of consecutive origins whose targets overlap."""
-        times, count = np.unique(self._times.values, return_inverse=True)[1], int(origins.max()) + 1
+        times, count = self.time_order, int(origins.max()) + 1
         first, last = np.full(count, times.max()), np.zeros(count, np.int64)
         np.minimum.at(first, origins, times)
         np.maximum.at(last, origins, times)
@@ -127,10 +132,10 @@ class Keys:
         if zone is not None and by not in (None, str(zone.info)):
             zone = replace(zone, info=str(by))
         clock = _clock(distinct, np.array([0, len(distinct)]), zone, frequency)
-        places, frequencies = np.searchsorted(distinct, values), clock.frequencies
-        if frequencies[0] is None:  # Irregular: each distinct time is a step.
+        places = np.searchsorted(distinct, values)
+        if clock.frequency is None:  # Irregular: each distinct time is a step.
             return places, False
-        return np.rint(clock.numbers(frequencies)).astype(np.int64)[places], True
+        return np.rint(clock.numbers).astype(np.int64)[places], True
 
     def steps(
         self, fields: Fields, origins: IntArray, other: "Keys",
@@ -155,7 +160,7 @@ class Keys:
         return steps
 
     def _since(self, origins: Array, other: "Keys", frequency: str | None) -> Array:
-        """Return the steps from each row's origin to the row, NaN in a series without frequency."""
+        """Return the steps from each row's origin to the row, NaN without a frequency."""
         theirs = places_of(other.labels, self.labels)[other.series]
         series = np.concatenate([self.series, self.series, theirs[theirs >= 0]])
         times = np.concatenate([self._times.values, origins, other._times.values[theirs >= 0]])
@@ -165,8 +170,8 @@ class Keys:
         zone = other._times.zone or self._times.zone
         clock = _clock(times[first][order], offsets, zone, frequency)
         moments = np.full(len(order), np.nan)
-        regular = np.repeat(clock.frequencies.codes >= 0, np.diff(offsets))
-        moments[order[regular]] = clock.numbers(clock.frequencies)[regular]
+        if clock.frequency is not None:
+            moments[order] = clock.numbers
         targets, begins = np.split(moments[numbers[: 2 * len(origins)]], 2)
         return targets - begins
 
@@ -261,15 +266,7 @@ class Matched(NamedTuple):
             shared = tuple(name for name in ordered if name in names.targets)
             names = names._replace(targets=shared or names.targets)
         fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-        all_names = [name for name in (names.id, names.time, *names.targets) if name is not None]
-        for table, columns in ((came, all_names), (ahead, [fields.time or names.time])):
-            lacking = [column for column in columns if column not in table.columns]
-            if lacking:
-                raise ValueError(
-                    f"{table.name} lacks {_checks.shown(lacking)}, by which forecasts and rows are "
-                    f"matched. It has {_checks.shown(table.columns)}."
-                )
-        keys = Keys(ahead, fields.id, str(fields.time))
+        keys = Keys(ahead, fields.id, fields.time or names.time)
         if not len(keys.series):
             raise ValueError("forecasts is a table without a row: there is nothing to score.")
         rows = Keys(came, names.id, names.time)

@@ -10,8 +10,9 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray
+from keras_ts.evaluation.arithmetic.drift import norms_of, some
 from keras_ts.evaluation.forecasters.table import ForecastTable, refuse_infinite
-from keras_ts.evaluation.judged import JudgedWindows, scales_of
+from keras_ts.evaluation.judged import JudgedWindows, rows_of, scales_of
 from keras_ts.evaluation.judging import season_of
 from keras_ts.evaluation.score.matched import Keys, Matched, Names
 from keras_ts.evaluation.score.promise import coverage, judged
@@ -24,6 +25,7 @@ from keras_ts.scores.report import Page, Report, Rows, Table, grouped, printed, 
 from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.panel import table_of
+from keras_ts.windows.split import Part
 
 # The columns that identify a forecast, and the quantile levels of its total.
 _KEYS, _LEVELS = ("series", "origin"), (0.1, 0.5, 0.9)
@@ -40,13 +42,16 @@ class ScoreReport(Report):
             ``rmse``, ``mase`` (NaN without ``train``), ``smape`` (in per cent) and the further
             metrics of ``ComparisonReport.table``. If no row has come yet, the scores are NaN; with
             ``by``, the table has no row.
-        promised: ``"as promised"`` if the error lies in the range that the model's scorecard
-            promised, ``"better"`` below it, and ``"worse"`` above it. None without a scorecard or
-            without an error to compare; the last sentence of the printed report says why.
+        promised: ``"as promised"`` if all measures lie in the ranges that the model's scorecard
+            promised, else ``"changed"``. None without a scorecard or without an error to compare;
+            the last sentence of the printed report says why.
+        moved: The measures that left their ranges, of ``"error"``, ``"bias"``, ``"coverage"``,
+            ``"level"`` and ``"step"``.
     """
 
     table: dict[str, Array]
     promised: str | None
+    moved: tuple[str, ...]
     _by: str | None
     _total: bool
     _rows: Rows
@@ -99,26 +104,15 @@ def score(
     """Score forecasts that were made earlier, by the rows that have come since.
 
     Rows are matched by id and time, in any order. Forecasts whose rows have not come yet are left
-    out, and the report says how many there are; rows without a forecast are ignored. If no row has
-    come yet, the report says so, its scores are NaN, and ``promised`` is None.
+    out, and the report says how many there are; rows without a forecast are ignored.
 
-    With ``filepath``, the report says if the forecasts are as good as the model's scorecard
-    promised. The scorecard has the range in which the mean error over the first 1, 2, ... steps lay
-    at 95 % of the held-out origins. The mean error over the steps that have come should lie in the
-    range for as many steps. With several origins, the mean of their errors is compared with the
-    mean of their ranges, each origin weighted by its last step. A range holds for single origins,
-    which vary more than their mean, so ``"worse"`` is seldom a false alarm.
-
-    The scorecard promises the error of all series over the first steps of a forecast. So an origin
-    is compared only up to the first step that lacks the rows of some series (for a MASE, of more
-    than one in ten). A step for which no row has come, such as a holiday, is skipped. An origin is
-    left out if ``forecasts`` lacks one of its steps. There is no verdict if the model was judged by
-    another metric than MAE or MASE, at fewer than ten origins, or at fewer origins than five times
-    the last step that has come.
-
-    If ``forecasts`` has quantiles, the report says what share of values the outer ones held, with
-    its 95 % interval, as ``compare`` does. That takes at least three origins, and at least twice
-    the number of consecutive origins whose targets overlap.
+    With ``filepath``, the report also says if what came is what the model's scorecard promised. It
+    compares five means with those on the held-out rows: the error, the bias, the coverage, the
+    level of the series and the size of their steps, the last two in units of the mean step in
+    ``train``. A mean that differs by more than such means do there, upward or downward, is a
+    change; if nothing changed, about one look in 200 calls one. The sentence names what moved, and
+    the first forecast that was looked at. There is no verdict at fewer than ten origins. A file of
+    keras_ts 0.3.0 is judged by its error alone.
 
     Example:
 
@@ -134,8 +128,7 @@ def score(
     [1.0, 0.0, 2.0]
 
     Args:
-        forecasts: A table of forecasts, as in the ``models`` of ``compare``: a frame such as
-            ``forecast`` returns, or one of another library or read from a file.
+        forecasts: A table of forecasts, as in the ``models`` of ``compare``.
         actual: The rows that came, a frame or a ``Panel`` with the same columns of ids and times
             and the targets. It may hold earlier rows and further columns.
         train: Earlier rows, a table like ``actual``, or the training part, a ``WindowDataset``, for
@@ -146,17 +139,13 @@ def score(
             None: as in the scorecard of the file, or 1.
         filepath: The file of the model that made the forecasts. Its windows name the columns, and
             its scorecard says what it promised. Defaults to None.
-        total: True to score the total of each forecast's steps, as ``compare`` does, once the row
-            of its last step, or a later one, has come. Sample paths, from ``forecast`` with
-            ``num_samples``, give the quantiles 0.1, 0.5 and 0.9 of each total; several origins need
-            a column ``origin``, as in ``aggregate``. Any other table gives the sums of its points.
-            Defaults to False.
+        total: True to score the total of each forecast's steps, once its last row has come. Sample
+            paths give the quantiles 0.1, 0.5 and 0.9 of each total. Defaults to False.
 
     Returns:
         A ``ScoreReport``.
 
     Raises:
-        TypeError: ``forecasts`` or ``actual`` is no table, or a column does not hold numbers.
         ValueError: The columns are not clear, two rows have the same id and time, or no forecast
             has a row in ``actual``, unless all are later than the last row of their series there.
     """
@@ -182,14 +171,16 @@ def score(
     forecast = matched.forecasts if samples is None else samples.of_targets(matched.fields.values)
     # A step without a forecast, such as a closed day, is left out.
     lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
+    scales, norms = _scales(table_of(train), names, labels, values.shape, period)
     rows = Rows(
-        {"series": labels, "origin": origins, "step": matched.steps},
+        {"series": labels, "origin": origins, "step": matched.steps, "time": keys.time_order},
         np.where(lacks, np.nan, values),
         forecast,
-        _scales(table_of(train), names, labels, values.shape, period),
+        scales,
         levels,
     )
-    promised, sentence = None, ""
+    moved: tuple[str, ...] | None = None
+    sentence = ""
     if total:
         # A closed last day gets no row, so a forecast has also ended once a later row has come.
         known, later = keys.later_than(matched.rows)
@@ -219,11 +210,12 @@ def score(
             "forecasts are missing, and count nowhere": (lacks & np.isfinite(values))[come],
         }
         if card is not None:
-            promised, sentence = judged(card, rows)
+            moved, sentence = judged(card, rows, norms, keys.time)
     notes = _notes(scored, counts, names.targets, None if train is None else period)
     held = coverage(scored, keys.overlap(origins))
     sentences = [*notes, *held, *filter(None, [sentence])]
-    return ScoreReport(scored.scores(by), promised, by, total, scored, sentences)
+    promised = None if moved is None else "changed" if moved else "as promised"
+    return ScoreReport(scored.scores(by), promised, moved or (), by, total, scored, sentences)
 
 
 def _ended(rows: Rows, past: BoolArray) -> BoolArray:
@@ -262,26 +254,36 @@ def _notes(
         yield from unscaled_note(list(dict.fromkeys(rows.columns["series"][unscaled].tolist())))
 
 
-def _scales(train: Any, names: Names, labels: Array, shape: tuple[int, ...], period: int) -> Array:
-    """Return the scales ``(rows, targets, 2)``, NaN for a series that ``train`` lacks."""
+def _scales(
+    train: Any, names: Names, labels: Array, shape: tuple[int, ...], period: int
+) -> tuple[Array, Array]:
+    """Return scales and norms ``(rows, targets, 2)``, NaN for a series that ``train`` lacks."""
     if train is None:
-        return np.full((*shape, 2), np.nan)
+        return np.full((*shape, 2), np.nan), np.full((*shape, 2), np.nan)
     if isinstance(train, WindowDataset):
         windows = JudgedWindows("train", train)
-        panel, scales = windows.panel, windows.scales(period)
+        panel, scales, part = windows.panel, windows.scales(period), Part(*windows.rows)
     else:
         table = ForecastTable("train", train)
         keys = Keys(table, names.id, names.time)
         keys.refuse_twice(np.zeros(len(keys.series), np.int64))
         panel = keys.panel(table.matrix(names.targets))
-        scales = scales_of(panel, period)
+        scales, part = scales_of(panel, period), Part(panel.offsets[:-1], panel.offsets[1:])
     ids: Sequence[Any] = panel.labels or range(len(panel.lengths))
     if panel.labels is None and len(ids) == 1:
-        return np.broadcast_to(scales, (*shape, 2))
-    places = places_of(labels.tolist(), ids)
+        places = np.zeros(len(labels), np.int64)
+    else:
+        places = places_of(labels.tolist(), ids)
     if (places < 0).all():
         raise ValueError(
             f"train has none of the series that were forecast: it has {_checks.shown(ids[:3])}, "
             f"and forecasts {_checks.shown(list(dict.fromkeys(labels.tolist()))[:3])}."
         )
-    return np.where((places >= 0)[:, None, None], scales[places], np.nan)
+    # The level is measured on some of the series.
+    chosen = np.unique(places[places >= 0])
+    chosen = chosen[some(len(chosen))]
+    series, _, rows = rows_of(panel, part, chosen)
+    norms = np.full_like(scales, np.nan)
+    norms[chosen] = norms_of(series, rows.astype(np.float64), len(chosen))
+    known = (places >= 0)[:, None, None]
+    return np.where(known, scales[places], np.nan), np.where(known, norms[places], np.nan)

@@ -105,6 +105,19 @@ def test_the_promise_is_the_quantiles_over_origins_of_the_first_steps(metric, of
     assert tally.origins(metric) == 20
 
 
+def test_losses_by_row_are_those_less_the_mean_of_their_step():
+    losses, times = np.random.default_rng(0).uniform(size=(30, 3, 1)), np.arange(30) // 2
+    losses[4] = np.nan
+    tally = Tally(30, 2, 3, 1, times=times)
+    tally.add(np.arange(30), np.arange(30) % 2, {"mae": losses})
+    rest = losses[..., 0] - np.nanmean(losses, axis=0)[:, 0]
+    found, rows = tally.by_row("mae"), times[:, None] + [1, 2, 3]
+    for row in range(found.shape[1]):
+        of_row = rest[rows == row]
+        assert found[0, row] == pytest.approx(np.nansum(of_row))
+        assert found[1, row] == np.isfinite(of_row).sum()
+
+
 def test_steps_and_origins_without_a_loss():
     tally = Tally(2, 1, 2, 1, times=np.array([0, 1]))
     tally.add(np.array([1]), np.array([0]), {"mae": np.array([[[np.nan], [3.0]]])})

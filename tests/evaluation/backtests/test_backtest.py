@@ -143,17 +143,11 @@ def test_progress_is_shown_unless_told(series, capsys):
 
 def test_misuse_is_told(series):
     model = build(None)
-    with pytest.raises(TypeError, match="build must be a function"):
-        run(series, maker=model)
     with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
         run(series, maker=lambda train: model)
     ready = itertools.cycle([build(None), build(None)])
     with pytest.raises(ValueError, match="shares weights with an earlier fold's"):
         run(series, maker=lambda train: next(ready), n_splits=3)
-    with pytest.raises(TypeError, match=r"build must return a Keras model\. It returned: NoneType"):
-        run(series, maker=lambda train: None)
-    with pytest.raises(ValueError, match="build must return a compiled model"):
-        run(series, maker=lambda train: keras.Sequential([keras.Input((6,))]))
     with pytest.raises(TypeError, match=r"windows must be a WindowedSeries.* Only a preset"):
         run(series, windows=6)
     with pytest.raises(ValueError, match="n_splits=60 folds"):
@@ -166,13 +160,9 @@ def test_misuse_is_told(series):
         run(series, coverage=0.8)
     with pytest.raises(ValueError, match=r"validation has 7 windows .*=0\.95 needs at least 19"):
         run(series, maker=print, validation_size=8, coverage=0.95)
-    with pytest.raises(ValueError, match="EarlyStopping watches 'val_loss', which no fold has"):
-        run(series, callbacks=[keras.callbacks.EarlyStopping()])
     with pytest.raises(ValueError, match="validation_data would be the same for every fold"):
         run(series, validation_data=([1], [2]))
     preset = RecurrentPreset(units=(2,))
-    with pytest.raises(TypeError, match=r"or a preset, such as from_preset.*: 'gru_32x2'"):
-        run(series, maker="gru_32x2")
     for settings in ({"horizont": 2}, {"horizon": 2, "horizont": 3}):
         with pytest.raises(
             TypeError, match=r"takes at, window, .* other column is past. .* 'horizont'"
@@ -180,26 +170,12 @@ def test_misuse_is_told(series):
             run(series, windows=settings, maker=preset)
     with pytest.raises(ValueError, match=r"test_size=5 is shorter than horizon=14, .*test_size=14"):
         run(series, windows={"horizon": 14, "window": 6}, maker=preset, test_size=5)
-    for windows in ("6", {"window": 6}, {"horizon": 2, "at": 30}):
-        with pytest.raises(TypeError, match="the horizon among them, but without 'at'"):
-            run(series, windows=windows, maker=preset)
+    with pytest.raises(TypeError, match="windows must not hold 'at'"):
+        run(series, windows={"horizon": 2, "at": 30}, maker=preset)
     with pytest.raises(ValueError, match="has no recipe that says how long a window is"):
         run(series, windows=2, maker=preset)
     with pytest.raises(ValueError, match="and this preset has no recipe"):
         run(series, maker=preset)
-
-
-def test_a_column_that_only_a_dict_can_name_is_shown_in_one():
-    days = pd.date_range("2024-01-01", periods=90)
-    frame = pd.DataFrame({"day": days, "units": course_series(90)})
-    preset = RecurrentPreset(units=(2,))
-    with pytest.raises(TypeError, match=r"pass a dict as windows: {'horizon': 2, 'time_column': '"):
-        run(frame, windows=2, maker=preset)
-    shops = frame.assign(day="x")
-    with pytest.raises(TypeError, match=r": {'horizon': 2, 'id_column': 'day'}"):
-        run(shops, windows=2, maker=preset)
-    with pytest.raises(TypeError, match=r"or name it in time_column\.$"):
-        run(frame, windows={"horizon": 2}, maker=preset)
 
 
 @pytest.mark.parametrize(("refit", "says"), [(2, "folds 0, 2."), (True, "every fold.")])

@@ -6,9 +6,6 @@ import pytest
 
 from backtest_helpers import run
 from keras_ts import Recipe, RecurrentPreset, WindowedSeries
-from keras_ts.evaluation.backtests.training import Fold, Levels
-from keras_ts.evaluation.judged import JudgedWindows
-from keras_ts.interface import Interface
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 
@@ -76,26 +73,6 @@ def test_levels_are_those_of_coverages_that_a_model_calibrates():
             for r in (plain, moved)
         ]
         assert (width[0] != width[1]).mean() > 0.5
-
-
-def test_levels_end_where_intervals_are_the_widest(monkeypatch):
-    """Where one score in ten exceeds a margin, of nine; windows cut short add scores."""
-    judged = JudgedWindows("validation", WindowedSeries(4).build(np.arange(60.0)))
-    missed = Fold(np.full((judged.count, 1, 1, 3), -1.0), (0.1, 0.5, 0.9), num_errors=9)
-    assert Levels.after(None, missed, judged).values.tolist() == [[[0.1]]]
-    counts, put_into = [], Levels.put_into
-
-    def counted(levels, model):
-        counts.append(Interface(model, None).last_layer.scores.count)
-        return put_into(levels, model)
-
-    monkeypatch.setattr(Levels, "put_into", counted)
-    recipe = Recipe("mae", "adamw", 1e-2, 32, 1, window=4)
-    preset = RecurrentPreset(units=(2,), recipe=recipe)
-    windows = WindowedSeries(4, 2, missing="mask", min_inputs=1, batch_size=32)
-    settings = {**CALIBRATED, "coverage": 0.8, "n_splits": 2, "windows": windows}
-    run(restless(), maker=preset, follow=True, **settings)
-    assert counts[0] > CALIBRATED["validation_size"]
 
 
 def test_following_needs_intervals():

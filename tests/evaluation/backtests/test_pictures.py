@@ -63,22 +63,6 @@ def test_a_table_may_be_a_frame(library):
     )
 
 
-def test_what_is_no_backtest_is_refused():
-    with pytest.raises(ValueError, match="Received: dict without 'fold'"):
-        plot_backtest({"step": [1]})
-    with pytest.raises(ValueError, match="must be the report that backtest returned"):
-        plot_backtest(None)
-    with pytest.raises(ValueError, match="at least one row"):
-        plot_backtest({key: [] for key in ("fold", "step", "actual", "prediction")})
-
-
-def test_the_legend_has_room_above_the_lines():
-    axes = plot_backtest(table(4))
-    highest = max(line.get_ydata().max() for line in axes.lines)
-    assert axes.get_ylim()[1] > 1.2 * highest
-    assert axes.get_ylim()[0] == 0
-
-
 @pytest.mark.parametrize("by", ["mae", "mase", "a metric of one's own"])
 def test_the_measure_is_that_of_the_verdict(by):
     rows = table(2)

@@ -93,7 +93,7 @@ def test_it_stands_beside_totals_alone_unless_it_is_named():
     assert "climatology" not in compare(None, train, held).table["name"]
     named = compare(None, train, held, baselines=["climatology", "naive"])
     assert list(named.table["name"]) == ["climatology", "naive"]
-    with pytest.raises(ValueError, match="other than climatology"):
+    with pytest.raises(ValueError, match="the name of a baseline"):
         compare({"climatology": last_value(train)}, train, held)
 
 

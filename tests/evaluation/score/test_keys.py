@@ -107,15 +107,15 @@ def test_steps_are_the_distances_from_origins(times, gap, lacking):
     assert keys.steps(fields, origins, rows, gap=gap).tolist() == step.tolist()
 
 
-def test_each_series_has_steps_of_its_own_frequency():
-    daily, weekly = (pd.date_range("2024-01-01", periods=30, freq=freq) for freq in ("D", "7D"))
+def test_steps_are_counted_at_the_frequency_of_all_series():
+    days = pd.date_range("2024-01-01", periods=30)
     parts = [
         pd.DataFrame({"shop": shop, "origin": days[9], "day": days[11:15], "units": 1.0})
-        for shop, days in (("a", daily), ("b", weekly))
+        for shop in "ab"
     ]
     read = ForecastTable("it", pd.concat(parts))
     fields = Fields.of("it", read.columns, ["units"], "shop", "day")
-    came = pd.concat(pd.DataFrame({"shop": s, "day": d}) for s, d in (("b", weekly), ("a", daily)))
+    came = pd.concat(pd.DataFrame({"shop": shop, "day": days}) for shop in "ba")
     keys, rows = Keys(read, "shop", "day"), Keys(ForecastTable("rows", came), "shop", "day")
     origins = keys.origins(fields, rows)
     assert keys.steps(fields, origins, rows).tolist() == 2 * [2, 3, 4, 5]
