@@ -36,9 +36,6 @@ from keras_ts.windows.reading.panel import given_of, with_columns
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Of values below this, float32 cannot hold the square of a thousandth.
-_LEAST = 1e3 * float(np.sqrt(np.finfo(np.float32).tiny))
-
 
 def forecast(
     model: keras.Model,
@@ -47,7 +44,6 @@ def forecast(
     steps: int | None = None,
     *,
     future: Any = None,
-    start: Any = None,
     incomplete: Literal["raise", "nan"] = "raise",
     num_samples: int | None = None,
     seed: int | None = None,
@@ -55,26 +51,12 @@ def forecast(
     """Forecast the values that follow ``series``: arrays for arrays, a frame for a frame.
 
     Up to the horizon, the model's outputs are the forecast. Past the horizon, a loop feeds the
-    outputs, with their errors, back as inputs. The loop is compiled once for each model, windows,
-    number of horizons and batch size, a power of two.
-
-    Only the last ``sampling_rate * (window - 1) + 1`` rows of each series are read: values missing
-    before them do not matter, whatever ``missing`` says. ``missing="mask"`` masks missing values in
-    these rows, and rows that are missing because of a gap in time or a short series. With
-    ``min_inputs=n``, at least n inputs of the window must be rows of the series.
+    outputs, with their errors, back as inputs. Only the last window of each series is read.
 
     Example:
 
-    >>> import keras, numpy as np
-    >>> from keras_ts import WindowedSeries, forecast
-    >>> persist = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x[:, -1:])])
-    >>> forecast(persist, np.array([1.0, 2.0, 3.0, 4.0]), WindowedSeries(3), steps=2).tolist()
-    [4.0, 4.0]
-
-    A model that was built for a dataset carries its windows, and continues a frame:
-
-    >>> import pandas as pd
-    >>> from keras_ts import RecurrentPreset
+    >>> import numpy as np, pandas as pd
+    >>> from keras_ts import RecurrentPreset, WindowedSeries, forecast
     >>> days = pd.date_range("2024-01-01", periods=40)
     >>> sales = pd.DataFrame({"day": days, "units": np.arange(40.0)})
     >>> dataset = WindowedSeries(7, 3, target_columns="units", time_column="day").build(sales)
@@ -86,68 +68,38 @@ def forecast(
     2 2024-02-12     3
 
     Args:
-        model: A model that takes one window and forecasts a horizon. The forecast has its
-            precision, at least float32.
-        series: Anything that ``windows.build`` takes; each series of a panel is forecast. If the
-            model carries the names of its columns, a frame's columns are found by name, in any
-            order and among other columns.
+        model: A model that takes one window and forecasts a horizon.
+        series: Anything that ``windows.build`` takes; each series of a panel is forecast. A frame's
+            columns are found by name, if the model carries their names.
         windows: The settings of the windows that the model was trained on, or a dataset that has
             them. Defaults to None: those that the model carries.
         steps: Number of steps to forecast. Defaults to None: the horizon.
         future: The values of ``future_columns`` in the rows that are forecast: a frame, whose rows
             are found by id and time in any order, or an array ``(steps, columns)``, for a panel
-            ``(series, steps, columns)``, its columns in the order of ``dataset.columns["future"]``
-            (for a column of text, its columns of 0 and 1). Without timestamps, leave out the rows
-            of a ``gap``. Columns of a calendar are computed. With
-            ``missing="mask_targets"``, a step whose row lacks values is closed: its forecast is
-            NaN. A step without a row is closed, too, if a frame has rows of every series, and a row
-            of any at a later time. If the last horizon goes past ``steps``, rows that ``future``
-            lacks there repeat the row before.
-        start: For a calendar of numbers, without timestamps: the number of rows of the whole series
-            that came before ``series``, or a list of one number for each series. Rows count from
-            the first that has a value, as in training. Defaults to None: ``series`` is the whole
-            series, and its rows count from its first value, whatever padding is in front.
-        incomplete: What to do with a series that cannot be forecast: it is too short, or its last
-            rows have an infinite or a missing value (if the model masks missing values: an infinite
-            value, or no value at all). "raise" refuses it; "nan" returns NaN for it, and forecasts
-            the others. A series that only ``future`` has is treated likewise; its rows of NaN come
-            last, at the first times of its plan. But if the windows have ``min_inputs=0`` and
-            ``series`` is a table in memory, the model forecasts this new series from the plan and
-            the static columns in ``future``, for the times after the last one in the table.
-            Defaults to "raise".
-        num_samples: Number of sample paths to draw in place of quantiles, so that ``aggregate`` can
-            compute totals of steps or series. The model must come from
-            ``calibrate(..., joint=True)``. At each step the samples are equally spaced quantiles:
-            interpolated linearly between the model's, and extended beyond them by its calibration
-            errors. One sample's ranks across steps, targets and series are those of one path of
-            calibration errors, if the forecasts of these series begin at the same time. Defaults to
-            None: the model's outputs.
-        seed: Seed of the draws. Draws depend on the seed and on the time at which a series'
-            forecast begins, so that several calls with one seed may forecast parts of a panel.
-            Without timestamps, each id has its own draws. Series of arrays are numbered anew in
-            each call, so give each part another seed. Defaults to None: new draws in each call.
+            ``(series, steps, columns)``. Columns of a calendar are computed. With
+            ``missing="mask_targets"``, a step whose row lacks values, or that the plan skips, is
+            closed: its forecast is NaN.
+        incomplete: What to do with a series that is too short, or whose last window has a value
+            that the model cannot read: "raise" refuses it; "nan" returns NaN for it, and forecasts
+            the others. A series that only ``future`` has is treated likewise; with
+            ``min_inputs=0``, the model forecasts it from the plan. Defaults to "raise".
+        num_samples: Number of sample paths to draw in place of quantiles, for ``aggregate``, from a
+            model of ``calibrate(..., joint=True)``. At each step they are equally spaced quantiles;
+            across steps and series they follow its calibration errors. Defaults to None: none.
+        seed: Seed of the draws. Several calls with one seed may forecast parts of a panel with
+            timestamps or ids. Defaults to None: new draws in each call.
 
     Output shape:
-        ``(steps,)`` or ``(steps, targets)``, as the targets in training, with a last axis for
-        quantiles; for a panel, an axis for the series in front. For a frame, a frame of the same
-        library with one row for each series and step, in the order of the series: the columns
-        ``id_column``, ``time_column`` (continued at each series' own frequency), ``step`` from 1,
-        and the targets by their names; of quantiles, the median has the target's name, and others
-        are named like ``units_0.1``. A list of frames for a list of frames. With ``num_samples``,
-        the last axis holds the samples, and a frame has one row for each series, step and sample,
-        with a column ``sample`` from 0 behind ``step``.
+        ``(steps,)`` or ``(steps, targets)``, with a last axis for quantiles or samples; for a
+        panel, an axis for the series in front. For a frame, a frame of the same library with a row
+        for each series and step (and sample): ids, times, ``step`` from 1 (``sample`` from 0), and
+        the targets by their names; quantiles but the median are named like ``units_0.1``.
 
     Raises:
-        TypeError: ``model`` is not a Keras model, or ``windows`` no ``WindowedSeries``.
-        ValueError: The model is not built, is stateful, carries no windows or others than
-            ``windows``, takes windows of another length or other columns, or returns outputs that
-            do not fit the windows; the data have another frequency, or lack a column; ``future`` is
-            missing, has too few rows, or has rows of a series that ``series`` lacks; a series is
-            too short, has missing values in its last window, or has values too small to be squared;
-            a forecast is not finite, since the precision cannot hold it or the weights are not
-            finite; ``steps`` goes past the horizon, and the model returns quantiles, does not
-            forecast every column that is not known ahead, or draws random numbers without a seed;
-            or ``num_samples`` is given, and the model was not calibrated with ``joint=True``.
+        ValueError: The model carries no windows, or others than ``windows``; the data have another
+            frequency, or lack a column; ``future`` has too few rows; a series is too short, or has
+            missing values in its last window; or ``steps`` goes past the horizon, and the model
+            returns quantiles or does not forecast every column that is not known ahead.
     """
     interface = Interface.of(model, windows, built=True)
     _checks.choice("incomplete", incomplete, ("raise", "nan"))
@@ -156,7 +108,7 @@ def forecast(
     sampling = Sampling.of(interface, num_samples, seed)
     if interface.windows.min_inputs == 0 and future is not None:
         series = with_new_series(series, future, interface.windows, incomplete)
-    prepared = Prepared.of(interface, series, steps, future, start, incomplete, sampling)
+    prepared = Prepared.of(interface, series, steps, future, incomplete, sampling)
     if not len(prepared.history.panel.lengths):
         raise ValueError(
             "series is a frame without a row: pass rows of at least one known series, to forecast "
@@ -190,7 +142,6 @@ class Prepared:
         series: Any,
         steps: int | None,
         future: Any,
-        start: Any,
         incomplete: str,
         sampling: Sampling | None = None,
     ) -> Self:
@@ -202,7 +153,7 @@ class Prepared:
         steps = interface.windows.horizon if steps is None else steps
         interface.check_forecaster()
         history = History.of(series, interface, incomplete)
-        plan = Plan.of(future, history, steps, start, incomplete)
+        plan = Plan.of(future, history, steps, incomplete)
         return cls(given_of(series), history, plan, incomplete, sampling)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
@@ -236,7 +187,7 @@ class Prepared:
                 late.setdefault(place, []).append(int(part.chosen[window]))
             shapes = {role: tuple(array.shape[1:]) for role, array in inputs.items()}
             made = predict(compiled_loop(model, rounds, shapes), inputs, progress)
-            _check_sizes(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
+            _check_finite(made[:, : plan.steps], closed | unknown, inputs, part, refuse)
             values[part.chosen] = made
         self.notes.extend([far] if far else [])
         self.notes.extend(shorter_series(history))
@@ -273,9 +224,9 @@ class Prepared:
 
     def without_times(self) -> list[int]:
         """Return the numbers of the chosen series that have no regular step."""
-        following, chosen = self.plan.following, self.history.chosen
-        assert following is not None  # The windows of a BatchForecaster have a time_column.
-        return chosen[following.frequencies.codes[chosen] < 0].tolist()
+        clock = self.history.panel.clock
+        assert clock is not None  # The windows of a BatchForecaster have a time_column.
+        return self.history.chosen.tolist() if clock.frequency is None else []
 
 
 def _cast(values: Array, dtype: str, role: str, part: History) -> Array:
@@ -317,26 +268,11 @@ def _without_forecast(inputs: dict[str, Array], rounds: Rounds) -> tuple[BoolArr
     return closed, unknown
 
 
-def _check_sizes(
+def _check_finite(
     ahead: Array, without: BoolArray, inputs: dict[str, Array], part: History, refuse: bool
 ) -> None:
-    """Refuse values that are too small to be squared, and a forecast that is not finite."""
+    """Refuse a forecast that is not finite."""
     panel, interface = part.panel, part.interface
-    if interface.normalizes:
-        past = inputs["past"].reshape(*inputs["past"].shape[:2], -1)
-        targets = past[..., panel.columns.targets]
-        sizes = np.where(np.isfinite(targets), np.abs(targets), 0).max(axis=1)
-        tiny = (sizes > 0) & (sizes < _LEAST)
-        if tiny.any():
-            row, column = np.argwhere(tiny)[0]
-            raise ValueError(
-                f"{panel.series(int(part.chosen[row]))} has no value above "
-                f"{sizes[row, column]:.3g} in its last window of "
-                f"{panel.columns.by_part()['target'][int(column)]!r}: the model squares "
-                f"deviations, and of values below {_LEAST:.3g} float32 cannot hold the square of a "
-                "thousandth. Multiply the series by a number, before training too, and divide the "
-                "forecast by it."
-            )
     finite = np.isfinite(ahead).reshape(*ahead.shape[:2], -1).all(axis=2)
     bad: Any = ~(finite | without).all(axis=1)
     # Missing inputs that are not masked make a forecast NaN.
@@ -353,11 +289,9 @@ def _check_sizes(
     if bad.any():
         row = int(bad.argmax())
         values = np.concatenate([array[row].ravel() for array in inputs.values()])
-        largest, most = np.nanmax(np.abs(values)), np.sqrt(np.finfo(values.dtype).max)
         raise ValueError(
             f"The model's forecast of {panel.series(int(part.chosen[row]))} is not finite. Its "
-            f"inputs go up to {largest:.3g}: models square values, and {values.dtype} cannot hold "
-            f"squares of values above {most:.3g}. Divide the series by a number, and multiply the "
-            "forecast by it. If the inputs are no larger than in training, the training has "
-            "diverged, and the weights are not finite: train with a smaller learning rate."
+            f"inputs go up to {np.nanmax(np.abs(values)):.3g}: divide a series of huge values by a "
+            "number. If they are no larger than in training, the training has diverged: train with "
+            "a smaller learning rate."
         )

@@ -10,7 +10,7 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.panel import Panel, given_of, source_of, with_columns
+from keras_ts.windows.reading.panel import Panel, source_of, table_of, with_columns
 from keras_ts.windows.reading.read_once import Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.reading.timestamps import as_column, read_clock
@@ -29,14 +29,8 @@ def matched(series: Any, interface: Interface) -> Any:
     if needed is None or not named or not all(isinstance(name, str) for name in needed):
         return series
     if isinstance(series, Frames):
-        for number, table in enumerate(series.tables):
-            _refuse_lacking(table, needed, f"series[{number}]" if series.listed else "series")
+        _refuse_lacking(series.table, needed, "series")
         return series.selected(needed)
-    if isinstance(series, list | tuple):
-        return [
-            selected(frame, needed, interface.windows, f"series[{number}]")
-            for number, frame in enumerate(series)
-        ]
     if not isinstance(series, StoredPanel):
         return selected(series, needed, interface.windows, "series")
     if trained_on is None:
@@ -47,7 +41,7 @@ def matched(series: Any, interface: Interface) -> Any:
         raise ValueError(
             f"The store has the columns {_checks.shown([*varying, *series.settings.static])}, and "
             f"the model was trained on {_checks.shown(needed)}. Write a store of the model's "
-            "columns, in their order: PanelStore.write(polars.scan_parquet(...).select(...), ...)."
+            "columns, in their order."
         )
     return series
 
@@ -89,7 +83,7 @@ def as_frames(
     values: Array,
     drawn: bool,
 ) -> Any:
-    """Return a forecast, or its samples, as a frame; as a list of frames if ``series`` is one."""
+    """Return a forecast, or its samples, as a frame of the library of ``series``."""
     windows, columns = interface.windows, _columns(panel, interface, values, drawn)
     if drawn and times is not None:
         times = np.repeat(times, values.shape[-1], axis=1)
@@ -97,18 +91,7 @@ def as_frames(
     first = first if panel.row_order is None else panel.row_order[first]
     if isinstance(series, StoredPanel):
         series, first = series.keys, np.arange(len(first))
-    if not isinstance(series, list | tuple):
-        return _frame(open_frame(series), first, windows, times, columns)
-    return [
-        _frame(
-            open_frame(frame),
-            first,
-            windows,
-            None if times is None else times[number : number + 1],
-            {name: column[number : number + 1] for name, column in columns.items()},
-        )
-        for number, frame in enumerate(series)
-    ]
+    return _frame(open_frame(series), first, windows, times, columns)
 
 
 def with_plan_alone(
@@ -135,8 +118,7 @@ def with_plan_alone(
     follows = np.ones(len(plan), bool)
     if times is not None and begins is not None and len(begins):
         # A plan may hold earlier rows, such as those of a gap.
-        clock = read_clock([plan], times, np.array([0, len(plan)]))
-        follows = clock.times >= np.fmin.reduce(begins)
+        follows = read_clock(plan, times).times >= np.fmin.reduce(begins)
     for name, found in rows.items():
         rows[name] = ([row for row in found if follows[row]] or found)[:steps]
     order = [row for found in rows.values() for row in found for _ in range(samples or 1)]
@@ -153,9 +135,8 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     """Return a table with one more row, without targets, for each series that only the plan has."""
     if isinstance(series, Panel):
         with_columns(windows, series)
-    given = given_of(series)
-    frames = all(is_frame(t) and not isinstance(t, list | tuple) for t in (given, future))
-    if windows.id_column is None or not frames:
+    given = table_of(series)
+    if windows.id_column is None or not (is_frame(given) and is_frame(future)):
         return series
     table, plan, ids = open_frame(given), open_frame(future), windows.id_column
     if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:

@@ -14,14 +14,12 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
 from keras_ts.windows.arithmetic.cycles import by_clock, waves
-from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.labels import collapsed, distinct_rows, expanded
-from keras_ts.windows.reading.calendar import checked_front, refuse_uncounted
-from keras_ts.windows.reading.clock import Clock
+from keras_ts.windows.arithmetic.labels import collapsed, expanded
+from keras_ts.windows.reading.calendar import refuse_uncounted
 from keras_ts.windows.reading.flat_series import FlatSeries, column_at
-from keras_ts.windows.reading.irregular import cure_of, refuse_without
+from keras_ts.windows.reading.irregular import refuse_irregular
 from keras_ts.windows.reading.panel import read_panel
-from keras_ts.windows.reading.regular import on_common_grid, with_missing_last_rows
+from keras_ts.windows.reading.regular import with_missing_last_rows
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -195,12 +193,6 @@ class History:
                 target = panel.columns.by_part()["target"][int(read.all(axis=0).argmax())]
                 what = f"no value of its target {_checks.shown(target)} in its last window"
                 cure = "the model has nothing to forecast it from. Leave the series out"
-            if gaps.any() and panel.clock is not None:
-                row = int(rows[gaps.argmax()])
-                before, after = (panel.clock.written(at) for at in (row - 1, row))
-                what = f"an irregular step in its last window, from {before} to {after}"
-                mend = cure_of(self.given, int(self.chosen[place]), self.windows).removesuffix(".")
-                cure = f"it is no whole number of the series' steps. {mend}"
             return f"{name} has {what}", f': {cure}, or pass incomplete="nan" for rows of NaN.'
         lacking, plan = missing.any(axis=1), ""
         if self.windows.planned and lacking[-1]:
@@ -239,9 +231,8 @@ class History:
 class Following:
     """The timestamps after each series of a panel, ``(series, rows)``."""
 
-    times: Array  # As in the panel's clock; NaT or NaN for a series without a frequency.
+    times: Array  # As in the panel's clock; NaT or NaN without a frequency, or without a row.
     shown: Array  # The same instants, as the clock of their time zone shows them.
-    frequencies: Frequencies
 
     @classmethod
     def of(cls, panel: FlatSeries, gap: int, rows: int) -> Self | None:
@@ -249,33 +240,33 @@ class Following:
         clock, rows = panel.clock, gap + rows
         if clock is None:
             return None
-        frequencies, kind = panel.own_frequencies, clock.times.dtype
-        if kind.kind in "iu" and (frequencies.codes < 0).any():
+        kind, lengths = clock.times.dtype, panel.lengths
+        series = np.flatnonzero(lengths if clock.frequency is not None else 0 * lengths)
+        if kind.kind in "iu" and clock.frequency is None:
             kind = np.dtype(np.float64)  # Integers cannot be missing.
         fill: Any = {"M": "NaT", "f": np.nan}.get(kind.kind, 0)
-        times = np.full((len(frequencies), rows), fill, kind)
-        shown = times.copy() if clock.zones else times
-        series = np.flatnonzero((frequencies.codes >= 0) & (panel.lengths > 0))
+        times = np.full((len(lengths), rows), fill, kind)
+        shown = times if clock.zone is None else times.copy()
+        if not len(series):
+            return cls(times[:, gap:], shown[:, gap:])
         last = panel.offsets[series + 1] - 1
-        # Series that share frequency, last time and zone are continued once.
-        zone = np.minimum(series, len(clock.zones) - 1)
-        first, places = distinct_rows([frequencies.codes[series], clock.times[last], zone])
-        steps = np.tile(np.arange(1, rows + 1), len(first))
+        # Series that end at the same time are continued once.
+        ends, first, places = np.unique(clock.times[last], return_index=True, return_inverse=True)
+        steps = np.tile(np.arange(1, rows + 1), len(ends))
         after, shown_after = (
             made.reshape(-1, rows)[places]
-            for made in clock.after(np.repeat(last[first], rows), steps, frequencies)
+            for made in clock.after(np.repeat(last[first], rows), steps)
         )
         # Timestamps past the range of their dtype wrap around, or are NaT.
         reached = (after > clock.times[last][:, None]).all(axis=1)
         if not reached.all():
-            zoned = " with a time zone, which covers the years 1 to 9999" if clock.zones else ""
             raise ValueError(
-                f"time_column holds {clock.times.dtype}{zoned}. It cannot hold the {rows} steps "
-                f"after the end of {panel.series(int(series[reached.argmin()]))}. Convert it to "
-                "a coarser unit, or ask for fewer steps."
+                f"time_column holds {clock.times.dtype}, which cannot hold the {rows} steps after "
+                f"the end of {panel.series(int(series[reached.argmin()]))}. Convert it to a "
+                "coarser unit, or ask for fewer steps."
             )
         times[series], shown[series] = after, shown_after
-        return cls(times[:, gap:], shown[:, gap:], frequencies)
+        return cls(times[:, gap:], shown[:, gap:])
 
 
 def needed_rows(windows: WindowedSeries) -> int:
@@ -291,6 +282,8 @@ def _read(series: Any, interface: Interface) -> FlatSeries:
     fill, stored = interface.windows.handling.gaps == "fill", isinstance(series, StoredPanel)
     if stored and fill:  # Gaps in time were filled as the store was written.
         windows = replace(windows, missing="mask")
+    if not stored:  # The frequency of the model decides what a gap is.
+        windows = replace(windows, missing="keep")
     panel = read_panel(series, windows, check=False)
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
     if unknown:
@@ -299,69 +292,30 @@ def _read(series: Any, interface: Interface) -> FlatSeries:
             "the columns that the model was trained on are unknown. Pass windows=dataset.windows, "
             "with the dataset that the model was trained on."
         )
-    if panel.clock is None:
+    if panel.clock is None or stored:
         return panel
-    if stored:
-        frequencies = series.frequencies(interface.frequency)
-        return replace(panel, clock=replace(panel.clock, filled_by=frequencies))
-    panel = replace(panel, clock=replace(panel.clock, expected=interface.frequency))
-    return on_common_grid(panel) if fill else panel
+    panel = replace(panel, clock=panel.clock.expecting(interface.frequency))
+    refuse_irregular(panel, windows.time_column)
+    assert panel.clock is not None
+    return replace(panel, gaps=panel.clock.gaps)
 
 
-def calendar_of(
-    history: History, following: Following | None, rows: int, start: Any
-) -> tuple[Array, Array]:
+def calendar_of(history: History, following: Following | None, rows: int) -> tuple[Array, Array]:
     """Return the calendar at the last rows and at the ``rows`` that follow."""
     panel, chosen, windows = history.panel, history.chosen, history.windows
-    reach, cycles = windows.geometry.reach, windows.cycles
-    shown: Array | None = None
+    reach, cycles, calendar = windows.geometry.reach, windows.cycles, windows.calendar
+    if following is None or panel.clock is None:
+        raise ValueError(
+            f"calendar={_checks.shown(calendar)} needs timestamps: pass a data frame with the "
+            "time_column of the windows."
+        )
+    frequency = panel.clock.frequency
+    if frequency is None or not all(map(by_clock, cycles)):
+        refuse_uncounted(panel, f"calendar={_checks.shown(calendar)}")
+    shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
     numbers: Array | None = None
-    if following is None:
-        ahead = windows.gap + np.arange(rows)
-        before = _starts(start, history) + panel.lengths
-        numbers = before[chosen][:, None] + np.concatenate([np.arange(-reach, 0), ahead])
-    else:
-        check_no_start(start)
-        assert panel.clock is not None
-        frequencies, calendar = following.frequencies, f"calendar={_checks.shown(windows.calendar)}"
-        without = frequencies.codes[chosen] < 0
-        if without.any():
-            number = int(chosen[without.argmax()])
-            refuse_without(panel, number, f"{calendar} goes on at", windows)
-        shown = np.concatenate([panel.clock.shown[history.rows], following.shown[chosen]], axis=1)
-        if not all(map(by_clock, cycles)):
-            refuse_uncounted(panel, frequencies, chosen, calendar, windows)
-            past = panel.clock.times[history.rows]
-            times = np.concatenate([past, following.times[chosen]], axis=1)
-            offsets = times.shape[1] * np.arange(len(chosen) + 1)
-            clock = Clock(times.ravel(), offsets, shown.ravel())
-            numbers = clock.numbers(Frequencies.of(frequencies.kinds, frequencies.codes[chosen]))
-            numbers = numbers.reshape(times.shape)
+    if frequency is not None and not all(map(by_clock, cycles)):
+        past = panel.clock.times[history.rows]
+        numbers = frequency.numbers(np.concatenate([past, following.times[chosen]], axis=1), shown)
     columns = waves(cycles, shown, numbers)
     return columns[:, :reach], columns[:, reach:]
-
-
-def check_no_start(start: Any) -> None:
-    """Refuse ``start`` for windows with timestamps, or without a calendar."""
-    if start is not None:
-        raise ValueError(
-            "start is the number of rows before the series, for a calendar of numbers in windows "
-            f"without timestamps. Received: start={_checks.shown(start)}; leave it out."
-        )
-
-
-def _starts(start: Any, history: History) -> IntArray:
-    """Return the number of each series' first row. With ``start=None``, its first value has 0."""
-    series = len(history.panel.lengths)
-    if start is None:
-        calendar = f"calendar={_checks.shown(history.windows.calendar)}"
-        cure = " Pass start=0 to count from the first row of each series."
-        return -checked_front(history.panel, calendar, cure)
-    if np.ndim(start) == 0:
-        return np.full(series, _checks.integer("start", start, 0))
-    counts = [_checks.integer(f"start[{i}]", item, 0) for i, item in enumerate(start)]
-    if len(counts) != series:
-        raise ValueError(
-            f"start must be one number, or one for each of {series} series. Received {len(counts)}."
-        )
-    return np.array(counts, np.int64)

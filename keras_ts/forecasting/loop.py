@@ -251,11 +251,6 @@ class Loop(keras.layers.Layer):
 
     def _horizon(self, output: Any) -> Any:
         """Return the model's output as ``(batch, horizon, ...)``, the last one of a sequence."""
-        if not hasattr(output, "shape"):
-            raise ValueError(
-                "forecast needs a model with one output, an array. This one returns a "
-                f"{type(output).__name__}. Pass a model that returns one array."
-            )
         geometry = self.rounds.geometry
         self.rounds.check_output(tuple(output.shape))
         if geometry.sequence:

@@ -1,6 +1,6 @@
 """``Plan``: the rows that follow the series, with their timestamps and the columns known ahead.
 
-``future=`` gives these columns, as an array, or as frames whose rows are matched by id and time. A
+``future=`` gives these columns, as an array, or as a frame whose rows are matched by id and time. A
 missing row is refused; with ``missing="mask_targets"``, a step that the plan skips is closed.
 """
 
@@ -14,9 +14,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import selected
-from keras_ts.forecasting.history import Following, History, calendar_of, check_no_start
+from keras_ts.forecasting.history import Following, History, calendar_of
 from keras_ts.forecasting.loop import Rounds
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import lacking_rows
@@ -34,12 +33,11 @@ class Plan:
     rounds: Rounds  # Of whole horizons, so ``rounds.steps`` may exceed ``steps``.
     steps: int
     following: Following | None  # None without timestamps.
-    start: Any
     # The columns known ahead, ``(chosen, rounds.steps, columns)``; None if there are none.
     values: Array | None = None
 
     @classmethod
-    def of(cls, future: Any, history: History, steps: int, start: Any, incomplete: str) -> Self:
+    def of(cls, future: Any, history: History, steps: int, incomplete: str) -> Self:
         """Read and check what follows; arguments as in ``forecast``."""
         rounds = Rounds.of(history.interface, history.columns, steps)
         windows, names = history.windows, history.panel.columns.by_part()["future"]
@@ -49,8 +47,7 @@ class Plan:
                 f"The windows have future_columns, {_checks.shown(read)}: pass their values in "
                 "the rows that follow as future=, a frame or an array."
             )
-        one_table = windows.id_column and not isinstance(future, list) and is_frame(future)
-        if one_table and not names and windows.min_inputs == 0:
+        if windows.id_column and is_frame(future) and not names and windows.min_inputs == 0:
             _check_named(future, history, incomplete)
         elif future is not None and not names:
             also = " The columns of a calendar are computed." if windows.cycles else ""
@@ -58,7 +55,7 @@ class Plan:
                 also += " To plan closed days, train with a column of ones in future_columns."
             raise ValueError(f"The windows have no future_columns, so leave future out.{also}")
         following = Following.of(history.given, windows.gap, rounds.steps)
-        plan = cls(history, rounds, steps, following, start)
+        plan = cls(history, rounds, steps, following)
         if not names or not len(history.chosen):
             return plan
         return replace(plan, values=plan._values(future, names, incomplete))
@@ -70,10 +67,8 @@ class Plan:
             count, rows = len(part.chosen), self.rounds.steps
             past = part.past
             ahead = [] if self.values is None else [self.values[done : done + count]]
-            if part.windows.calendar is None:
-                check_no_start(self.start)
-            else:
-                within, after = calendar_of(part, self.following, rows, self.start)
+            if part.windows.calendar is not None:
+                within, after = calendar_of(part, self.following, rows)
                 within[part.before] = np.nan
                 past = np.concatenate([past.reshape(*past.shape[:2], -1), within], axis=2)
                 ahead.append(after)
@@ -122,7 +117,7 @@ class Plan:
         # After ``steps`` rows, a row that ``future`` lacks repeats the one before it.
         history, steps = self.history, self.steps
         if is_frame(future):
-            values, present, inside = self._of_frames(future, names, incomplete)
+            values, present, inside = self._of_frame(future, names, incomplete)
         else:
             values, present = self._of_array(future, names)
             inside = present
@@ -242,39 +237,23 @@ class Plan:
         out[:, given] = values[self.history.chosen, :rows]
         return out, np.tile(given, (len(out), 1))
 
-    def _of_frames(
+    def _of_frame(
         self, future: Any, names: Sequence[Any], incomplete: str
     ) -> tuple[Array, BoolArray, BoolArray]:
         """Return values by step, True for steps with a row, and True for steps within the plan."""
         history, following, rows = self.history, self.following, self.rounds.steps
         windows, panel = history.windows, history.panel
-        listed = isinstance(future, list | tuple)
-        frames = list(future) if listed else [future]
-        one_frame = panel.single or windows.id_column is not None
-        if listed == one_frame or (listed and len(frames) != len(panel.lengths)):
-            raise ValueError(
-                "future must be like series: one frame for one frame, a list of equally many "
-                f"frames for a list. Received: {type(future).__name__}."
-            )
-        titles = [f"future[{i}]" if listed else "future" for i in range(len(frames))]
+        if not panel.single and windows.id_column is None:
+            raise ValueError("future is a frame, and series a list of arrays: pass an array.")
         read = collapsed(names, windows.categories)
         keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
-        tables = []
-        for frame, title in zip(frames, titles, strict=True):
-            columns = open_frame(frame).columns
-            needed = [*keys, *read, *(name for name in windows.per_series if name in columns)]
-            tables.append(open_frame(selected(frame, needed, windows, title)))
-
-        def values_of(columns: list[str]) -> Array:
-            named = zip(tables, titles, strict=True)
-            parts = [matrix(table, columns, windows, title) for table, title in named]
-            return np.concatenate(parts)
-
-        values = values_of(read).astype(np.float64)
-        lengths = [len(table) for table in tables]
-        series = np.repeat(np.arange(len(tables)), lengths)
+        columns = open_frame(future).columns
+        needed = [*keys, *read, *(name for name in windows.per_series if name in columns)]
+        table = open_frame(selected(future, needed, windows, "future"))
+        values = matrix(table, read, windows, "future").astype(np.float64)
+        series = np.zeros(len(table), np.int64)
         if panel.labels is not None:
-            ids, series = _numbers_of(tables[0][windows.id_column], history, incomplete)
+            ids, series = _numbers_of(table[windows.id_column], history, incomplete)
             absent = history.chosen[~np.isin(history.chosen, series)]
             if len(absent):
                 raise ValueError(
@@ -282,13 +261,13 @@ class Plan:
                     f"{windows.id_column!r}. Its ids are {_checks.shown(ids)}: use the ids of the "
                     "series, with a row for each step of each series."
                 )
-        static = [name for name in windows.per_series if name in tables[0].columns]
+        static = [name for name in windows.per_series if name in table.columns]
         if static:
-            history.check_static(values_of(static), static, series)
+            history.check_static(matrix(table, static, windows, "future"), static, series)
         if following is None:
             places, inside = _in_order(series), np.zeros((len(panel.lengths), rows), bool)
         else:
-            places, inside = self._places(tables, series, concatenated_offsets(lengths))
+            places, inside = self._places(table, series)
         out = np.zeros((len(panel.lengths), rows, len(names)))
         present = np.zeros((len(panel.lengths), rows), bool)
         used = np.flatnonzero((series >= 0) & (places >= 0) & (places < rows))
@@ -309,31 +288,27 @@ class Plan:
         present[series[used], places[used]] = True
         return out[history.chosen], present[history.chosen], inside[history.chosen]
 
-    def _places(
-        self, tables: list[Any], series: IntArray, offsets: IntArray
-    ) -> tuple[IntArray, BoolArray]:
+    def _places(self, table: Any, series: IntArray) -> tuple[IntArray, BoolArray]:
         """Return each row's step after its series, or -1, and True for steps within the plan."""
-        # The plan ends at the last timestamp in the frames. Of a series with a row in the plan, it
+        # The plan ends at the last timestamp in the frame. Of a series with a row in the plan, it
         # includes all steps up to there; of another series, only those after all known rows.
-        panel, chosen, following = self.history.panel, self.history.chosen, self.following
+        panel, following = self.history.panel, self.following
         assert following is not None
         assert panel.clock is not None
-        # Only NaT and NaN differ from themselves.
-        unknown = (following.times != following.times).any(axis=1)[chosen]
-        if unknown.any():
+        if panel.clock.frequency is None:
             raise ValueError(
-                f"The timestamps of {panel.series(int(chosen[unknown.argmax()]))} have no regular "
-                "step, so its rows of future cannot be found by time. A series of one row takes "
-                "the step of other series: pass a longer one beside it, or future as an array."
+                "Each series has a single row, so the timestamps have no step, and the rows of "
+                "future cannot be found by time: pass a longer series beside them, or future as an "
+                "array."
             )
         name, given = self.history.windows.time_column or "", panel.clock
-        clock = read_clock(tables, name, offsets)
-        kinds = [(at.times.dtype.kind == "M", bool(at.zones)) for at in (clock, given)]
+        clock = read_clock(table, name)
+        kinds = [(at.times.dtype.kind == "M", at.zone is None) for at in (clock, given)]
         if kinds[0] != kinds[1]:
             raise TypeError(
                 f"time_column={name!r} must be of one type in series and future. Received "
-                f"{given.times.dtype}{' with a time zone' if given.zones else ''} and "
-                f"{clock.times.dtype}{' with a time zone' if clock.zones else ''}."
+                f"{given.times.dtype}{' with a time zone' if given.zone else ''} and "
+                f"{clock.times.dtype}{' with a time zone' if clock.zone else ''}."
             )
         kind = np.promote_types(clock.times.dtype, given.times.dtype)
         times, after = clock.times.astype(kind), following.times.astype(kind)

@@ -17,14 +17,6 @@ from keras_ts.windows.roles import PLAIN, Columns
 from keras_ts.windows.spec import COLUMN_SETTINGS
 from keras_ts.windows.windowed_series import WindowedSeries
 
-# Why a format cannot hold a loop, or None if it can, for each format that was tried.
-_TRIED: dict[str, str | None] = {
-    "tf_saved_model": None,
-    "onnx": None,
-    "litert": "LiteRT runs no loop over a recurrent layer",
-    "openvino": "OpenVINO converts no loop",
-}
-
 
 @dataclass(frozen=True)
 class Forecaster:
@@ -107,17 +99,13 @@ class Rollout(keras.Model):
         horizon, the file has no loop.
 
         Raises:
-            ValueError: The backend or the format cannot hold the loop.
+            ValueError: The file would have a loop, and the backend is PyTorch.
         """
-        reason = _TRIED.get(format, "keras_ts has not been tested with loops in that format")
-        if is_backend("torch"):
-            reason = "PyTorch's exporters run the loop once and record its steps for one batch size"
-        if reason is not None and self._forecaster.rounds.count > 1:
-            hold = " or ".join(repr(name) for name, why in _TRIED.items() if why is None)
+        if is_backend("torch") and self._forecaster.rounds.count > 1:
             raise ValueError(
-                f"A Rollout cannot be exported as {format!r} from the {keras.backend.backend()} "
-                f"backend: {reason}. Export it as {hold} from the TensorFlow or JAX backend, which "
-                "load the same .keras file."
+                "From PyTorch no Rollout is exported past the horizon, since the exporters record "
+                "its loop for one batch size. Load the .keras file on the TensorFlow or JAX "
+                "backend, and export it there."
             )
         return super().export(filepath, format=format, **kwargs)
 

@@ -71,36 +71,6 @@ def test_totals_are_sums_of_whole_paths(library, over, groups, keys):
     np.testing.assert_allclose(as_pandas(risk)["above"], shares)
 
 
-@pytest.mark.parametrize("kind", [dict, pd.Series])
-@pytest.mark.parametrize(("over", "key"), [("step", "shop"), (BOTH, "group")])
-def test_each_series_or_group_may_have_a_number_of_its_own(kind, over, key):
-    table = drawn().drop(columns="visits")
-    groups = None if key == "shop" else REGIONS
-    limits = {name: 150.0 + 20 * n for n, name in enumerate([*"dcba", "south", "north"])}
-    found = aggregate(table, over, groups=groups, above=kind(limits)).set_index(key)["above"]
-    sums = aggregate(table, over, groups=groups, quantiles=None)
-    over_it = sums["units"] > sums[key].map(limits)
-    assert found.to_dict() == pytest.approx(over_it.groupby(sums[key]).mean().to_dict())
-    assert found.nunique() > 1
-    del limits["d"], limits["south"]
-    with pytest.raises(ValueError, match=r"above lacks a number for \['(d|south)'\]"):
-        aggregate(table, over, groups=groups, above=kind(limits))
-    with pytest.raises(ValueError, match=r"above lacks a number for \['all'\]"):
-        aggregate(table, BOTH, above=kind(limits))
-    for wrong in (np.array([*limits.values()]), [*limits.values()]):
-        with pytest.raises(TypeError, match=r"above must be a finite number.*(array|list)"):
-            aggregate(table, over, groups=groups, above=wrong)
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_totals_over_steps_that_begin_at_different_times_are_named(library):
-    late = pd.concat([drawn("ab"), drawn("c", begin="2024-05-04"), drawn("d", begin="2024-05-02")])
-    late = late.sample(frac=1, random_state=0)
-    with pytest.warns(UserWarning, match=r"column 'day': '[ab]' at 2024-05-01, 'c' at 2024-05-04"):
-        made = aggregate(LIBRARIES[library](late.to_dict("list")), "step")
-    assert len(made) == 4
-
-
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_totals_of_totals_are_those_of_all_at_once(library, dtype):
@@ -151,32 +121,32 @@ def test_a_closed_day_counts_nothing_and_a_series_without_a_forecast_is_named():
     totals = aggregate(some, "series", quantiles=None)
     np.testing.assert_allclose(totals["units"], wanted["units"], rtol=1e-12)
     none = samples.assign(units=samples["units"].mask(samples["shop"] == "b"))
-    with pytest.warns(UserWarning, match=r"of \['b'\] that are NaN throughout"):
+    with pytest.warns(UserWarning, match=r"the series \['b'\], which are NaN throughout"):
         totals = aggregate(none, "series", groups=REGIONS)
     assert totals["units"].isna().tolist() == [False] * 3 + [True] * 3
     assert totals["visits"].notna().all()
-    with pytest.warns(UserWarning, match=r"of \['b'\]"):
+    with pytest.warns(UserWarning, match=r"the series \['b'\]"):
         risk = aggregate(none.drop(columns="visits"), "step", above=1.0)
     assert risk["above"].isna().tolist() == [False, True, False, False]
-    with pytest.warns(UserWarning, match=r"of \['b'\]"):
+    with pytest.warns(UserWarning, match=r"the series \['b'\]"):
         regions = aggregate(none, "series", groups=REGIONS, quantiles=None)
-    with pytest.warns(UserWarning, match=r"of \['south'\]"):
+    with pytest.warns(UserWarning, match=r"the series \['south'\]"):
         assert aggregate(regions, BOTH)["units"].isna().all()
 
 
 def test_totals_over_series_take_the_times_that_all_have():
     late = drawn(names="cd", begin="2024-05-02", seed=1)
     samples = pd.concat([drawn(names="ab"), late])
-    with pytest.warns(UserWarning, match=r"leaves out 2 times .*: 2024-05-01, 2024-05-04\. "):
+    with pytest.warns(UserWarning, match=r"leaves out times that not all"):
         totals = aggregate(samples, "series", quantiles=None)
     assert totals["day"].drop_duplicates().dt.day.tolist() == [2, 3]
-    assert totals["step"].drop_duplicates().tolist() == [1, 2]
+    assert totals["step"].drop_duplicates().tolist() == [2, 3]  # Those of the first series.
     both = samples[samples["day"].dt.day.isin([2, 3])]
     np.testing.assert_allclose(totals["units"], by_hand(both, ["day"])["units"], rtol=1e-12)
     pairs = {"a": 1, "b": 1, "c": 2, "d": 2}
     assert len(aggregate(samples, "series", groups=pairs)) == 6
     apart = pd.concat([drawn(names="ab"), drawn(names="c", begin="2025-05-01")])
-    with pytest.raises(ValueError, match=r"no time in common, by 'day'.* the fewest times: 'c'\. "):
+    with pytest.raises(ValueError, match="no time in common"):
         aggregate(apart, "series")
 
 
@@ -226,8 +196,7 @@ def test_each_origin_has_totals_of_its_own(library, begins, over, groups, keys):
         totals.sort_values(order, ignore_index=True),
         check_dtype=False,
     )
-    limit = {name: 130.0 + 20 * n for n, name in enumerate([*"abcd", "north", "south"])}
-    limit = limit if keys[0] != "origin" else 400.0
+    limit = {"shop": 180.0, "group": 150.0, "origin": 400.0}[keys[0]]
     risk = as_pandas(aggregate(table[[*KEYS, "origin", "units"]], over, groups=groups, above=limit))
     each = [aggregate(part[[*KEYS, "units"]], over, groups=groups, above=limit) for part in parts]
     assert risk["above"].tolist() == pd.concat(each)["above"].tolist()
@@ -243,24 +212,14 @@ def test_each_origin_has_totals_of_its_own(library, begins, over, groups, keys):
 def test_totals_over_series_take_the_origins_that_all_have(library):
     first, second = of_origins(["2024-05-01", "2024-05-03"])
     table = LIBRARIES[library](pd.concat([first, second[second["shop"] != "c"]]).to_dict("list"))
-    match = r"have, by 'origin' and 'day': 2024-05-02 2024-05-03, .*05-05\. .* 'c' of 'north'"
-    with pytest.warns(UserWarning, match=match):
+    with pytest.warns(UserWarning, match="leaves out times that not all"):
         totals = as_pandas(aggregate(table, "series", groups=REGIONS))
     found = totals.groupby("group", sort=False)["origin"].unique()
     assert [days.tolist() for days in found.map(list).map(pd.Series)] == [
         [pd.Timestamp("2024-04-30")], [pd.Timestamp("2024-04-30"), pd.Timestamp("2024-05-02")]
     ]  # fmt: skip
-    with pytest.raises(ValueError, match=r"no time in common, by 'origin' and 'day'"):
+    with pytest.raises(ValueError, match="no time in common"):
         aggregate(pd.concat([first[first["shop"] == "a"], second[second["shop"] == "b"]]), "series")
-
-
-def test_series_of_one_origin_begin_at_the_same_time():
-    first, second = of_origins(["2024-05-01", "2024-05-08"])
-    assert len(aggregate(pd.concat([first, second]), "step")) == 8
-    (late,) = of_origins(["2024-05-09"], "e")
-    late["origin"] = second["origin"].iloc[0]
-    with pytest.warns(UserWarning, match=r"'a' of origin 2024-05-07 at 2024-05-08, 'e' of .*-09\."):
-        aggregate(pd.concat([first, second, late]), "step")
 
 
 @pytest.mark.parametrize("over", ["step", "series", BOTH])
@@ -272,7 +231,7 @@ def test_several_forecasts_of_a_series_need_a_column_origin(over, begins, kept):
     table["number"] = table["day"].dt.day_of_year  # Times may be numbers.
     wanted = aggregate(table[[*kept, "step", "sample", "units", "origin"]], "step")
     assert len(wanted) == (4 if "shop" in kept else 2)
-    with pytest.raises(ValueError, match=r"several origins need a column 'origin'"):
+    with pytest.raises(ValueError, match="several origins need a column 'origin'"):
         aggregate(table[[*kept, "step", "sample", "units"]], over)
 
 
@@ -282,10 +241,10 @@ def test_a_single_series_has_totals_over_steps():
         total = aggregate(frame, "step", quantiles=None)
         assert list(total.columns) == ["sample", "units", "visits"]
         np.testing.assert_allclose(total["units"], by_hand(samples, [])["units"], rtol=1e-12)
-    with pytest.raises(ValueError, match="no series to sum over"):
+    with pytest.raises(ValueError, match=r"over must be among \['step'\]"):
         aggregate(samples, "series")
     one = samples[samples["step"] == 1]
-    with pytest.raises(ValueError, match="no series to sum over"):
+    with pytest.raises(ValueError, match=r"over must be among \['step'\]"):
         aggregate(one, "series")
     numbered = drawn(steps=1)
     assert aggregate(numbered.drop(columns="day"), "series").shape == (1, 7)
@@ -294,39 +253,23 @@ def test_a_single_series_has_totals_over_steps():
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ({"over": "shop"}, ValueError, 'over must be "step", "series"'),
-        ({"over": []}, ValueError, 'over must be "step", "series"'),
-        ({"over": 1}, ValueError, 'over must be "step", "series"'),
+        ({"over": "shop"}, ValueError, "over must be among"),
+        ({"over": []}, ValueError, "over must be among"),
+        ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "over must be among"),
         ({"quantiles": [0.5, 0.1]}, ValueError, r"quantiles must increase, lie between 0 and 1\."),
-        ({"quantiles": []}, ValueError, "quantiles must increase"),
-        ({"quantiles": 0.9}, TypeError, "quantiles must be a list"),
-        ({"above": 3.0}, ValueError, r"above needs quantiles and a single target.*'visits'"),
-        ({"above": "x"}, TypeError, "above must be a finite number"),
+        ({"above": 3.0}, ValueError, "above needs quantiles and a single target"),
         ({"groups": REGIONS}, ValueError, "groups are summed over series"),
         ({"over": "series", "groups": {"a": 1}}, ValueError, r"lacks the ids \['b', 'c', 'd'\]"),
         ({"over": "series", "groups": {**REGIONS, "a": None}}, ValueError, r"the ids \['a'\]"),
         ({"over": "series", "groups": dict.fromkeys("abcd", 1), "samples": drawn().rename(
-            columns={"units": "group"})}, ValueError, "several columns of one name"),
-        ({"over": "series", "groups": pd.DataFrame({"shop": ["a"]})}, ValueError, "groups must be"),
-        ({"over": "series", "groups": pd.DataFrame({"shop": ["a", "a"], "region": [1, 2]})},
-         ValueError, "one row for each id"),
+            columns={"units": "group"})}, ValueError, "two columns 'group'"),
+        ({"samples": drawn().rename(columns={"visits": "units_0.9"}), "quantiles": [0.5, 0.9]},
+         ValueError, "two columns 'units_0.9'"),
         ({"samples": drawn().drop(columns="sample")}, ValueError, "num_samples"),
         ({"samples": drawn().head(0)}, ValueError, "0 rows"),
         ({"samples": drawn().tail(-1)}, ValueError, "each sample from 0 to 6 once"),
-        ({"samples": pd.concat([drawn(), drawn()])}, ValueError, "several rows for one series"),
+        ({"samples": pd.concat([drawn(), drawn()])}, ValueError, "each sample from 0 to 6 once"),
         ({"samples": pd.concat([drawn(), drawn("ef", count=6)])}, ValueError, "each sample"),
-        (
-            {"samples": drawn()[[*KEYS, "units"]].rename(columns={"units": "above"}), "above": 1},
-            ValueError, "several columns of one name",
-        ),
-        (
-            {"samples": drawn().rename(columns={"visits": "units_0.9"}), "quantiles": [0.5, 0.9]},
-            ValueError, "several columns of one name",
-        ),
-        ({"samples": np.zeros(3)}, TypeError, "samples must be .* pandas or polars"),
-        ({"samples": [drawn()]}, TypeError, "samples must be .* concatenate several"),
-        ({"over": "series", "groups": pd.Series(REGIONS)}, TypeError, "groups must be a dict"),
-        ({"samples": aggregate(drawn(), "step", quantiles=None)}, ValueError, "no step to sum"),
     ],
 )  # fmt: skip
 def test_what_has_no_total_is_refused(arguments, kind, message):

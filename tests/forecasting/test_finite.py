@@ -21,7 +21,7 @@ def model():
 def test_values_whose_squares_overflow_are_refused(model):
     small = forecast(model, SERIES)
     np.testing.assert_allclose(forecast(model, SERIES * 1e15), small * 1e15, rtol=1e-5)
-    says = r"forecast of the series is not finite\. Its inputs go up to 3e\+20.*Divide the series"
+    says = r"forecast of the series is not finite\. Its inputs go up to 3e\+20: divide"
     with pytest.raises(ValueError, match=says):
         forecast(model, SERIES * 1e20)
     with pytest.raises(ValueError, match="forecast of series 1 is not finite"):
@@ -43,7 +43,7 @@ def test_values_that_become_inf_are_refused(model):
 def test_weights_that_diverged_are_told(model):
     broken = keras.models.clone_model(model)
     broken.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
-    with pytest.raises(ValueError, match=r"go up to 3: .*If the inputs are no larger than in tra"):
+    with pytest.raises(ValueError, match=r"go up to 3: .*If they are no larger than in training"):
         forecast(broken, SERIES)
 
 
@@ -73,33 +73,3 @@ def test_steps_that_nobody_asked_for_do_not_matter():
     assert forecast(grown, SERIES * 1e10, steps=1) == pytest.approx([SERIES[-1] * 1e10])
     with pytest.raises(ValueError, match="is not finite"):
         forecast(grown, SERIES * 1e10, steps=2)
-
-
-@pytest.mark.parametrize("window_norm", ["last", "standard", "seasonal"])
-def test_values_whose_squares_vanish_are_refused(window_norm):
-    """A series in other units has the same forecast in them, down to what float32 can square."""
-    period = 4 if window_norm == "seasonal" else None
-    settings = {"cell": "gru", "units": (4,), "window_norm": window_norm, "period": period}
-
-    def ahead(unit):
-        keras.utils.set_random_seed(0)
-        net = RecurrentPreset(**settings).build(WINDOWS.build(SERIES * unit))
-        return forecast(net, SERIES * unit) / unit
-
-    wanted = ahead(1.0)
-    for unit in (1e-12, 1e-15, 1e-16):
-        np.testing.assert_allclose(ahead(unit), wanted, rtol=1e-4)
-    for unit in (3e-17, 1e-18, 1e-30, 1e-44):
-        says = r"^the series has no value above .* in its last window of 0: .*Multiply the series"
-        with pytest.raises(ValueError, match=says):
-            ahead(unit)
-
-
-def test_the_tiny_series_of_a_panel_is_named(model):
-    panel = [SERIES, SERIES * 1e-18, np.zeros(20)]
-    with pytest.raises(ValueError, match=r"series 1 has no value above 3e-18"):
-        forecast(model, panel)
-    # Zeros are exact, and a model that squares nothing takes any value.
-    assert np.isfinite(forecast(model, panel[::2])).all()
-    persistent = adding(WINDOWS.build(SERIES))
-    assert forecast(persistent, SERIES * 1e-30)[0] == pytest.approx(SERIES[-1] * 1e-30)

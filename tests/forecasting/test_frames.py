@@ -88,14 +88,6 @@ def test_several_targets_and_no_columns_of_ids_and_times():
     assert len(ahead) == 2
 
 
-def test_a_list_of_frames_gives_a_list():
-    windows = WindowedSeries(5, 3, target_columns="units", time_column="day")
-    frames = [group[["day", "units"]] for _, group in PAST.groupby("shop", sort=False)]
-    first, second = forecast(adding(windows.build(frames)), frames)
-    assert first.columns.tolist() == ["day", "step", "units"]
-    assert (first["units"].tolist(), second["units"].tolist()) == ([24.0] * 3, [1024.0] * 3)
-
-
 def test_a_column_named_as_one_of_the_forecasts_is_refused():
     frame = pd.DataFrame({"step": np.arange(20.0)})
     windows = WindowedSeries(4, target_columns="step")

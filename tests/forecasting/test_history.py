@@ -138,14 +138,13 @@ def panel_of(**times):
     return read_panel(pd.concat(parts), windows)
 
 
-def test_timestamps_follow_each_series_and_one_without_a_frequency_has_none():
+def test_timestamps_follow_each_series():
     days = pd.date_range("2024-03-01", periods=20)
-    parts = {"a": days[8:12], "b": days[8:12], "c": days[8:14], "d": days[[0, 1, 9]]}
-    panel = panel_of(**parts)
+    panel = panel_of(a=days[8:12], b=days[8:12], c=days[8:14], d=days[:1])
     times = Following.of(panel, 1, 3).times
     units = days.to_numpy().astype(panel.clock.times.dtype)
-    assert times[:3].tolist() == [units[at : at + 3].tolist() for at in (13, 13, 15)]
-    assert np.isnat(times[3]).all() == (panel.own_frequencies[3] is None)
+    assert times.tolist() == [units[at : at + 3].tolist() for at in (13, 13, 15, 2)]
+    assert np.isnat(Following.of(panel_of(a=days[:1], b=days[:1]), 1, 3).times).all()
 
 
 def test_clocks_of_a_zone_follow():
@@ -154,18 +153,6 @@ def test_clocks_of_a_zone_follow():
     utc = want.tz_convert("UTC").tz_localize(None).to_numpy()
     np.testing.assert_array_equal(ahead.times[0], utc)
     np.testing.assert_array_equal(ahead.shown[0], want.tz_localize(None).to_numpy())
-
-
-def test_zones_part_series_that_end_together():
-    """Berlin shows Lagos's time in winter, and another in summer."""
-    zones = ["Africa/Lagos", "Europe/Berlin"]
-    days = [pd.date_range("2024-01-01", periods=40, tz=zone) for zone in zones]
-    frames = [pd.DataFrame({"t": column[20:30], "y": 1.0}) for column in days]
-    panel = read_panel(frames, WindowedSeries(2, time_column="t"))
-    assert len(set(panel.own_frequencies)) == 1
-    for number, times in enumerate(Following.of(panel, 0, 150).times):
-        want = pd.date_range(days[number][29] + pd.DateOffset(days=1), periods=150)
-        np.testing.assert_array_equal(times, want.tz_convert("UTC").tz_localize(None))
 
 
 @pytest.mark.parametrize(

@@ -110,14 +110,6 @@ def test_a_subclass_without_training(steps):
     np.testing.assert_allclose(got, want[:, 0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-def test_outputs_that_are_no_array(steps):
-    model = Plain(lambda x: {"ahead": x})
-    model(np.ones((1, 5)))
-    with pytest.raises(ValueError, match=r"one output, an array\. This one returns a dict"):
-        forecast(model, TABLE[:, 0], WindowedSeries(5), steps)
-
-
 def test_steps_that_cannot_be_fed_back():
     windows = WindowedSeries(5, 2, target_columns=0)
     model = RecurrentPreset(units=(3,)).build(windows.build(TABLE))

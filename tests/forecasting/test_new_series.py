@@ -37,7 +37,9 @@ MODEL = model_of()
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, "panel"])
 def test_the_ids_come_from_the_plan(kind):
     own = (lambda frame: frame) if kind == "panel" else kind
-    series = Panel(OLD, **NAMES) if kind == "panel" else kind(OLD)
+    series = (
+        Panel(OLD.sample(frac=1).sort_values("store"), **NAMES) if kind == "panel" else kind(OLD)
+    )
     made = forecast(MODEL, series, future=own(PLAN))
     assert type(made) is type(own(OLD))
     ids = [*dict.fromkeys(made["store"])]
@@ -142,7 +144,7 @@ def test_a_plan_of_ids_without_an_id_column_and_beside_a_store_on_disk(tmp_path)
         forecast(alone, one, future=NAMED)
     pytest.importorskip("duckdb")
     store = PanelStore.write(
-        [OLD.drop(columns="promotion")], tmp_path / "s", windows_of(future_columns=None)
+        OLD.drop(columns="promotion"), tmp_path / "s", windows_of(future_columns=None)
     )
     with pytest.raises(ValueError, match=r"has rows of \['store 1'\]"):
         forecast(model_of(store, future_columns=None), store, future=NAMED)

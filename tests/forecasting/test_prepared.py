@@ -15,9 +15,9 @@ PAST, FUTURE = until(sales(), 25), after(sales(), 25)
 def problems(model, series, future=None):
     """Return the problems for "nan", and the error for "raise"."""
     interface = Interface.of(model)
-    prepared = Prepared.of(interface, series, None, future, None, "nan")
+    prepared = Prepared.of(interface, series, None, future, "nan")
     with pytest.raises(ValueError, match="incomplete=") as caught:
-        Prepared.of(interface, series, None, future, None, "raise")
+        Prepared.of(interface, series, None, future, "raise")
     return prepared.history.problems(), str(caught.value)
 
 
@@ -55,7 +55,7 @@ def test_problems_of_masked_series(min_inputs):
 
 def test_without_rows_the_columns_have_their_types():
     interface = Interface.of(adding(PANEL.build(PAST)))
-    whole = Prepared.of(interface, PAST, None, FUTURE, None, "nan").forecast()
-    empty = Prepared.of(interface, PAST.head(0), None, FUTURE.head(0), None, "nan").forecast()
+    whole = Prepared.of(interface, PAST, None, FUTURE, "nan").forecast()
+    empty = Prepared.of(interface, PAST.head(0), None, FUTURE.head(0), "nan").forecast()
     pd.testing.assert_series_equal(empty.dtypes, whole.dtypes)
     assert len(empty) == 0
