@@ -76,14 +76,13 @@ def array(moments, unit="us"):
     return np.array(moments, "M8[us]").astype(f"M8[{unit}]")
 
 
-def frequencies(times, offsets, local=None):
-    return inferred(times, offsets, local)[1]
-
-
-def frequency_of(utc, local=None, unit="us"):
+def frequency_of(utc, local=None, unit="us", like=None):
     local = None if local is None else array(local, unit)
-    [found] = frequencies(array(utc, unit), np.array([0, len(utc)]), local)
-    return found
+    return inferred(array(utc, unit), np.array([0, len(utc)]), local, like).frequency
+
+
+def frequency_of_array(times):
+    return inferred(times, np.array([0, len(times)])).frequency
 
 
 def following(found, last, count):

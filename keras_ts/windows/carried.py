@@ -21,6 +21,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 # The settings in which windows that a user passes may differ from the model's.
 _TRAINING = {
     "stride", "missing", "weighting", "batch_size", "shuffle", "seed", "remainder", "unseen",
+    "origins",
 }  # fmt: skip
 # Limits: a file that exceeds them is broken or malicious.
 _MOST_COLUMNS, _LONGEST_NAME, _LONGEST_KEY = 1 << 16, 1000, 64
@@ -38,8 +39,7 @@ class Carried:
 
     windows: WindowedSeries  # The windows that the model was trained on.
     columns: Columns | None = None  # The roles of the columns; None if unknown.
-    # The step from one timestamp to the next, such as "1 day"; None without timestamps or if it
-    # differs between series.
+    # The step from one timestamp to the next, such as "1 day"; None without timestamps.
     frequency: str | None = None
     # The quantiles on the last axis of the output; None for a point forecast.
     quantiles: tuple[float, ...] | None = None
@@ -76,10 +76,10 @@ class Carried:
     def of(cls, dataset: WindowDataset, quantiles: Any = None, period: int | None = None) -> Self:
         """Return what a model for a dataset carries."""
         _checks.instance("dataset", dataset, WindowDataset)
-        frequency = None if isinstance(dataset.frequency, list) else dataset.frequency
         windows = cast(WindowedSeries, dataset.windows)
         columns = columns_of(windows, dataset.columns)
-        return cls(windows, columns, frequency, quantiles, period=period, ranges=_ranges(dataset))
+        ranges = _ranges(dataset)
+        return cls(windows, columns, dataset.frequency, quantiles, period=period, ranges=ranges)
 
     def disagreement(self, other: "Carried") -> str | None:
         """Return both values of the first setting that differs, in words; None if none does."""
@@ -253,7 +253,7 @@ def checked_spans(
     name: str, spans: Any, kind: Any = int, most: int = MOST_SPANS, longest: int = _LONGEST_KEY
 ) -> Any:
     """Return spans or ranges from a config, which may be untrusted, or raise an error."""
-    if spans is None or isinstance(spans, str):  # Files up to 0.2 have a digest.
+    if spans is None:
         return None
     valid = isinstance(spans, dict) and len(spans) <= most
     for key, span in spans.items() if valid else ():

@@ -150,11 +150,10 @@ class WindowDataset(keras.utils.PyDataset):
         return self._source.panel.columns.by_part()
 
     @property
-    def frequency(self) -> str | list[str | None] | None:
+    def frequency(self) -> str | None:
         """The step from one timestamp to the next, such as ``"1 day"`` or ``"month end"``.
 
-        It is None without timestamps, and for a series that is too short or has no regular step. If
-        the series of a panel differ, it is a list with the step of each.
+        It is None without timestamps, and if no series has two rows.
         """
         return self._source.panel.frequency
 

@@ -13,20 +13,20 @@ from keras_ts.windows.arithmetic.cycles import holidays_at
 from keras_ts.windows.arithmetic.geometry import (
     WindowRanges,
     fold_edges,
-    layout,
     only_where,
     run_positions,
     windowed_any,
     windows_reading,
 )
 from keras_ts.windows.arithmetic.labels import collapsed, made_columns
+from keras_ts.windows.origins import windows_of
 from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.spec import WindowSpec
 
 
 def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
     """Return all windows of the panel, except those that ``spec.missing`` leaves out."""
-    ranges = layout(panel.offsets, panel.gaps, spec.geometry)
+    ranges = windows_of(panel, spec)
     if not spec.handling.filters or panel.values.dtype.kind != "f" or panel.checked:
         return ranges
     return without_missing(panel, spec, ranges, inputs=not spec.handling.inputs)
@@ -47,7 +47,7 @@ def without_missing(
     ahead = replace(every, sequence=False)
 
     def complete(first: IntArray, count: IntArray) -> Any:
-        rows = geometry.stride * (count - 1) + geometry.span
+        rows = ranges.step * (count - 1) + geometry.span
         values = panel.rows(first, first + rows)
         starts = len(values) - geometry.span + 1
         finite = np.isfinite(values.reshape(len(values), -1)[:, columns.targets])
@@ -66,7 +66,7 @@ def without_missing(
             unknown = missing_rows(values, columns.ahead)
             unknown = unknown & finite.any(axis=1) if partial else unknown
             fits &= ~windows_reading(nothing, unknown, ahead, starts)
-        return (fits & some)[run_positions(np.cumsum(rows) - rows, count, geometry.stride)]
+        return (fits & some)[run_positions(np.cumsum(rows) - rows, count, ranges.step)]
 
     return only_where(ranges, geometry.span, complete)
 
@@ -75,6 +75,8 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
         return
+    if spec.origins is not None and all_windows(panel, replace(spec, origins=None)).total:
+        raise ValueError(f"origins={spec.origins!r} leaves no window.")
     longest, span = int(panel.lengths.max(initial=0)), spec.geometry.span
     needed = span + spec.geometry.first_start
     if longest >= needed:

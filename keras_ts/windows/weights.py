@@ -125,16 +125,12 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
     moving = scales > 0
     if not moving.any():
         return np.ones(len(scales), np.float32)
-    with np.errstate(over="ignore"):  # A scale near 0 overflows; its weight is capped below.
+    with np.errstate(over="ignore"):  # A scale near 0 overflows; its weight is capped.
         weights = 1 / np.where(moving, scales, np.median(scales[moving]))
-    weights = np.minimum(weights, _HEAVIEST * np.median(weights[moving]))
-    limits = np.finfo(np.float32)
-    unfit = (weights > limits.max) | (weights < limits.tiny)
-    if unfit.any():
-        series = int(unfit.argmax())
-        lagged = "one position to the next" if lag == 1 else f"a position to the one {lag} later"
+        weights = np.minimum(weights, _HEAVIEST * np.median(weights[moving])).astype(np.float32)
+    if not np.isfinite(weights).all():
         raise ValueError(
-            f"weighting={weighting!r}: {panel.series(series)} moves by {scales[series]:.2g} from "
-            f"{lagged}, of which float32 holds no inverse. Convert the series to other units."
+            f"weighting={weighting!r}: a weight is not finite, since the changes of the series are "
+            f"as small as {scales[moving].min():.2g}. Convert the series to other units."
         )
-    return weights.astype(np.float32)
+    return weights

@@ -21,8 +21,8 @@ class WindowedSeries(WindowSpec):
     """How to cut one series, or a panel of them, into windows for training and forecasting.
 
     Positions are 0-based. A window that starts at ``s`` reads the inputs ``s + sampling_rate * k``
-    for ``k = 0 .. window - 1``; the last of them is its *origin*. Windows start at
-    ``0, stride, 2 * stride, ...`` and never cross from one series of a panel into another.
+    for ``k = 0 .. window - 1``; the last of them is its *origin*. Windows never cross from one
+    series of a panel into another.
 
     Example:
 
@@ -34,18 +34,13 @@ class WindowedSeries(WindowSpec):
     >>> y.tolist()
     [[3.0, 4.0], [4.0, 5.0]]
 
-    A year of daily values, of which the last tenth is held out without leakage:
-
-    >>> daily = np.sin(np.arange(365.0))
-    >>> train, validation = WindowedSeries(28, shuffle=True, seed=1).split(daily, 0.9)
-    >>> train.num_windows, validation.num_windows
-    (300, 37)
-
     Args:
         window: Number of inputs in a window, in steps of ``sampling_rate`` positions.
         horizon: Number of targets per origin, in positions. Defaults to 1.
         gap: Positions left out between the origin and the first target. Defaults to 0.
-        stride: Positions between the starts of neighbouring windows. Defaults to 1.
+        stride: Positions between neighbouring windows. Windows start at ``0, stride, ...``; with
+            timestamps, an origin is kept if its number of steps since 1970-01-01 is a multiple of
+            ``stride``. Defaults to 1.
         sampling_rate: Positions between neighbouring inputs of a window. Defaults to 1.
         targets: ``"vector"``: the targets follow the origin. ``"sequence"``: every input has
             targets that follow it. Defaults to ``"vector"``.
@@ -54,77 +49,66 @@ class WindowedSeries(WindowSpec):
         future_columns: Columns known ahead of time, such as holidays or a plan.
         static_columns: Columns that never change within a series.
         categories: For each column of text among the future and static columns, its categories.
-            Each becomes a column of 0 and 1, named like ``type=a``, in place of the column of text.
-            Defaults to None: they are read from the series and sorted, and ``unseen`` says what
-            ``split`` and ``folds`` do with a category that the training part lacks. The dataset's
-            ``windows`` hold those that were read.
+            Each becomes a column of 0 and 1, named like ``type=a``. Defaults to None: those of the
+            training part.
         calendar: Cycles with a phase known ahead, one or a list: ``"hour"``, ``"day"``,
             ``"week"`` or ``"year"`` by the clock of ``time_column``; or a number greater than 1, a
-            period in positions. A cycle becomes two columns, sine and cosine, after all others in
-            ``past`` and in ``future``; ``calendar_features`` has the formulas. Numbers count steps
-            of the series' own frequency since 1970-01-01, or without timestamps rows from its first
-            value. ``"holidays:DE"`` (of a part of a country ``"holidays:DE-BY"``, of an exchange
-            ``"holidays:NYSE"``) stands for the holidays of a place, by the local date: each that
-            falls on a row of the training part becomes two columns of 0 and 1, for the day and for
-            its eve (in series of weekdays, the weekday before). Defaults to None.
+            period in steps of the frequency, counted from 1970-01-01. A cycle becomes two columns,
+            sine and cosine, after all others in ``past`` and in ``future``. ``"holidays:DE"``
+            (``"holidays:DE-BY"``, ``"holidays:NYSE"``) stands for the holidays of a place: each
+            that falls on a row of the training part becomes two columns of 0 and 1, for the day and
+            for its eve. Defaults to None.
         id_column: In a long data frame, the column with the id of each row's series.
-        time_column: In a data frame, the column of timestamps. Gaps are measured by each series'
-            own regular step.
+        time_column: In a data frame, the column of timestamps, which must have one frequency. A
+            gap is a step that leaves out rows.
         missing: ``"raise"`` an error if a value is not finite or time has a gap, ``"drop"`` the
-            windows that touch one, or ``"keep"`` them. ``"mask"`` is for models that mask missing
-            inputs, as built presets do: it keeps windows with missing inputs, and drops those with
-            missing targets or columns known ahead, or with a target that has no value among the
-            inputs. ``"mask_targets"`` also keeps windows with some, but not all, targets missing:
-            these are NaN, which the losses and metrics of keras_ts leave out, and columns known
-            ahead may be missing at steps where all targets are. With either, a gap in time is read
-            as rows without a value. All but ``"drop"`` refuse an infinite value. A memory map is
-            checked as it is read. Defaults to ``"raise"``.
-        min_inputs: Number of inputs that must be rows of the series. The window may begin before
-            the series, and its other inputs are then missing. Starts stay multiples of ``stride``,
-            counted from the first row. It needs ``missing="mask"`` or ``"mask_targets"``. With 0, a
-            window may have no input in its series: its origin is then the position before the first
-            row, and a preset's model forecasts a series without a row. Defaults to None: all
-            inputs.
+            windows that touch one, or ``"keep"`` them. ``"mask"``, for models that mask missing
+            inputs, as built presets do, keeps windows with missing inputs, and drops those with
+            missing targets or columns known ahead. ``"mask_targets"`` also keeps windows with some,
+            but not all, targets missing: the losses and metrics of keras_ts leave them out. With
+            either, a gap in time is read as rows without a value. All but ``"drop"`` refuse an
+            infinite value. Defaults to ``"raise"``.
+        min_inputs: Number of inputs that must be rows of the series; the window may begin before
+            it, and its other inputs are then missing. It needs ``missing="mask"`` or
+            ``"mask_targets"``. With 0, the origin may be the position before the first row.
+            Defaults to None: all inputs.
         weighting: ``"inverse_scale"`` to weigh each window by the inverse of the mean absolute step
-            of its series' target, so that the ``"mae"`` loss is a scaled error and large series do
-            not drown small ones; or a period ``p``, for differences of values ``p`` positions apart
-            in place of steps. Only the training part is read. (Of several targets, each target's
-            step is divided by its median in the panel before they are averaged. A constant series
-            gets the weight of the median series, and no weight is more than 100 times the median
-            weight.) Defaults to None: no weights.
+            of its series' target in the training part, so that large series do not drown small
+            ones; or a period ``p``, for differences of values ``p`` positions apart. No weight is
+            more than 100 times the median weight. Defaults to None: no weights.
         batch_size: Windows in a batch. Defaults to 32.
         shuffle: True for a new uniform permutation of all windows in each epoch. Defaults to
             False, time order.
         seed: Integer that fixes the shuffle. Defaults to None: drawn at ``build`` from
             Python's ``random``, which ``keras.utils.set_random_seed`` seeds.
-        remainder: ``"keep"`` a last batch that is not full, ``"drop"`` it, or ``"pad"`` it: fill
-            it up with windows of weight 0, so that all batches have one shape and JAX compiles one
-            step. The other windows of that batch weigh more, so that its loss stays the same; plain
-            ``metrics`` count the padding, and ``predict`` returns its rows too, which ``align``
-            drops. Defaults to ``"keep"``.
+        remainder: ``"keep"`` a last batch that is not full, ``"drop"`` it, or ``"pad"`` it with
+            windows of weight 0, so that all batches have one shape; the other windows of that batch
+            weigh more. Plain ``metrics`` count the padding, and ``predict`` returns its rows, which
+            ``align`` drops. Defaults to ``"keep"``.
         unseen: ``"raise"`` an error that names a category that the training part lacks, or
-            ``"mean"``: warn, and read it as the mean of the categories of the training part, or of
-            all given ``categories`` (each of their columns holds one over their number). Defaults
-            to ``"raise"``; ``windows_for`` of a preset chooses ``"mean"`` unless ``categories`` are
-            given.
-        holidays: For each place that ``calendar`` names, its holidays as the dataset's ``windows``
-            hold them, for the years of the data and ten more; a row of another year is refused.
-            Defaults to None: read from the package ``holidays`` when a series is cut.
+            ``"mean"``: warn, and read it as the mean of the known categories. Defaults to
+            ``"raise"``.
+        origins: The local times at which windows have their origins: a time of day such as
+            ``"06:00"``, a weekday such as ``"MON"``, or ``"month end"``. ``"first row"`` counts
+            ``stride`` from each series' first row instead of from 1970. Defaults to None: all that
+            ``stride`` leaves.
+        holidays: For each place that ``calendar`` names, its holidays, for the years of the data
+            and ten more; a row of another year is refused. Defaults to None: read from the package
+            ``holidays`` when a series is cut.
 
     Input shape:
         A series of shape ``(time,)`` or ``(time, columns)``, a list of them, or a pandas
         or polars data frame.
 
     Output shape:
-        Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``,
-        with an axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and one for
-        the columns unless ``target_columns`` is a single name or the series is ``(time,)``. With
-        future columns, static columns or a calendar the inputs are a dict of ``past`` (all columns
-        but the static ones, the calendar last), ``future`` (the columns known ahead, in the same
-        order, at the targets' positions) and ``static``. ``WindowDataset.columns`` names them all.
+        Inputs ``(batch, window)`` or ``(batch, window, columns)``; targets ``(batch,)``, with an
+        axis for ``window`` in sequences, one for ``horizon`` if it is not 1, and one for the
+        columns unless ``target_columns`` is a single name or the series is ``(time,)``. With future
+        columns, static columns or a calendar the inputs are a dict of ``past`` (all columns but the
+        static ones), ``future`` (the columns known ahead, at the targets' positions) and
+        ``static``.
 
     Raises:
-        TypeError: An argument is of the wrong type.
         ValueError: An argument is out of range, or two of them disagree.
     """
 

@@ -55,7 +55,7 @@ def cases(draw):
         "target_columns": {"default": None, "single": called(target), "list": [called(target)]}[
             wanted
         ],
-        "calendar": draw(st.sampled_from([None, 7, [7, 3.5]])),
+        "calendar": draw(st.sampled_from([None, 7, [7, 3.5]])) if named else None,
         "targets": draw(st.sampled_from(["vector", "sequence"])),
     }
     time_column = "day" if named else None
@@ -77,13 +77,10 @@ def test_every_dataset_agrees_with_its_own_windows_and_survives_json(case):
     assert carried.disagreement(Carried(dataset.windows)) is None
 
 
-def test_a_plain_series_and_a_panel_of_two_frequencies():
+def test_a_plain_series_and_a_table_of_days():
     assert Carried.of(WindowedSeries(3).build(np.arange(9.0))).columns.past == (0,)
-    panel = WindowedSeries(3, time_column="day").build([frame(), frame(freq="h")])
-    assert panel.frequency == ["1 day", "1 hour"]
-    assert Carried.of(panel).frequency is None
-    panel = WindowedSeries(3, time_column="day").build([frame(), frame()])
-    assert Carried.of(panel).frequency == "1 day"
+    days = WindowedSeries(3, time_column="day").build(frame())
+    assert Carried.of(days).frequency == "1 day"
 
 
 def test_numpy_values_become_plain():
@@ -251,7 +248,6 @@ def test_categories_that_only_one_side_knows_do_not_differ():
         ({"shop": None}, "must be a list of texts"),
         ({"a": ["x"]}, "not in static_columns or future_columns"),
         ({"shop": [str(n) for n in range(1025)]}, "at most 1,024 categories"),
-        ({"shop": ["x" * 1001]}, "at most 1,000 characters"),
     ],
 )
 def test_categories_of_an_untrusted_config_are_checked(categories, says):
@@ -327,7 +323,6 @@ def test_of_very_many_series_some_are_kept():
     for other, expected in [([5, 9], True), ([6, 9], False), ([0, 2], False), ([0, 3], True)]:
         assert overlap({"a": [3, 5]}, {"a": other}) is expected
     assert not overlap({"a": [3, 5]}, {"b": [3, 5]})
-    assert checked_spans("x", "a digest of 0.2") is None
 
 
 @pytest.mark.parametrize(

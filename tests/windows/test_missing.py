@@ -45,7 +45,7 @@ def test_a_window_without_a_target(missing):
 def test_gaps_in_time(missing):
     gaps = HANDLING[missing].gaps
     if gaps == "refuse":
-        with pytest.raises(ValueError, match="irregular step"):
+        with pytest.raises(ValueError, match="leave out rows"):
             windows_of(missing, np.arange(11.0))
     else:
         x, y = windows_of(missing, np.arange(11.0))

@@ -28,14 +28,13 @@ def forecasts(train, validation):
 def parts_of(dataset):
     """Return the inputs by part, and the targets ``(windows, steps, targets)``."""
     x, y = dataset.to_numpy()
-    windows, columns = dataset.windows, dataset.columns
+    windows = dataset.windows
     parts = dict(x) if isinstance(x, dict) else {"past": x}
     past = parts["past"].reshape(len(y), windows.window, -1)
-    read = len(columns["past"]) - 2 * len(windows.calendar or ())
-    parts["absent"] = np.isnan(past[..., :read])
+    parts["absent"] = np.isnan(past)
     if windows.missing == "mask_targets":
         past = filled(past)
-    parts["past"] = past[..., :read]
+    parts["past"] = past
     parts.setdefault("future", np.empty((len(y), windows.horizon, 0)))
     parts.setdefault("static", np.empty((len(y), 0)))
     y = y[:, -1] if windows.targets == "sequence" else y
@@ -100,9 +99,8 @@ def by_hand(train, validation, panel, told=True):
 def cases(draw):
     """Draw windows, a number of series and a seed."""
     future = draw(st.sampled_from([None, (2,), (1, 2)]))
-    calendar = draw(st.sampled_from([None, (7,)]))
     sequence = draw(st.booleans())
-    near = sequence and (future or calendar)
+    near = sequence and future
     targets = [0, (0, 1), None] if future != (1, 2) else [0, None]
     windows = WindowedSeries(
         window=draw(st.integers(3, 6)),
@@ -114,7 +112,6 @@ def cases(draw):
         target_columns=draw(st.sampled_from(targets)),
         future_columns=future,
         static_columns=draw(st.sampled_from([None, (3,)])),
-        calendar=calendar,
         missing=draw(st.sampled_from(["raise", "mask_targets"])),
     )
     return windows, draw(st.integers(1, 3)), draw(st.integers(0, 99))

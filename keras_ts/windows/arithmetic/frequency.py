@@ -8,22 +8,20 @@
 | days of a time zone's clock, of 23 to 25 hours | "day" | local days |
 | whole numbers | None | units |
 
-A rule numbers days (month ends 1, 2, 3, ...) and returns the day of a number. A series follows a
+A rule numbers days (month ends 1, 2, 3, ...) and returns the day of a number. A panel follows a
 rule if each of its days comes back from its number. A missing row is then a skipped number, and the
 numbers after the last one give the days to forecast. ``RULES`` holds all that is known of a rule.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from re import fullmatch
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from keras_ts._checks import shown
-from keras_ts._typing import Array, BoolArray, IntArray
+from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.cycles import WEEKS, month_of
-from keras_ts.windows.arithmetic.geometry import per_row
 
 _DAY, _MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
 # The day of the month, counted from 0, that stands for the last day of every month.
@@ -51,12 +49,14 @@ def _day_of_month(number: IntArray, mark: Any) -> Array:
     return np.minimum(month.astype("datetime64[D]") + mark * _DAY, last)
 
 
-def _latest_day(day: Array, offsets: IntArray) -> IntArray:
-    """Return each series' latest day of the month, or ``_LAST`` if all its days are month ends."""
-    month, of_month = month_of(day)
-    last = (month + _MONTH).astype(day.dtype) == day + _DAY
-    latest = np.maximum.reduceat(of_month, offsets[:-1])
-    return np.where(np.logical_and.reduceat(last, offsets[:-1]), _LAST, latest)
+def _latest_day(blocks: Iterable[Array]) -> int:
+    """Return the latest day of the month in blocks of days, or ``_LAST`` if all are month ends."""
+    latest, ends = 0, True
+    for day in blocks:
+        month, of_month = month_of(day)
+        latest = max(latest, int(of_month.max()))
+        ends = ends and bool(((month + _MONTH).astype(day.dtype) == day + _DAY).all())
+    return _LAST if ends else latest
 
 
 def _month_name(step: int, mark: int) -> str:
@@ -70,7 +70,7 @@ def _plural(number: int, noun: str) -> str:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule by which the dates of a series follow each other, by the clock of its time zone."""
+    """A rule by which dates follow each other, by the clock of their time zone."""
 
     hours: int  # Least hours from a day of the rule to the next, also where the clock is changed.
     number: Callable[[Array], IntArray]  # Returns the numbers of days.
@@ -78,8 +78,8 @@ class Rule:
     name: Callable[[int, int], str]  # Returns the name of a step from its length and mark.
     pattern: str  # Matches such names; the group ``every`` is the length.
     words: str = ""  # How the days in column {} are numbered; "" if as for a fixed step.
-    # Returns the mark (a day of the month, else 0) of each series from days and offsets.
-    mark: Callable[[Array, IntArray], IntArray] = lambda day, offsets: 0 * offsets[1:]
+    # Returns the mark, a day of the month or 0, from blocks of days.
+    mark: Callable[[Iterable[Array]], int] = lambda blocks: 0
     preferred: bool = False  # True to replace an earlier rule that leaves equally few gaps.
     zoned: bool = False  # True to try the rule only if there is a time zone.
     season: tuple[int, str] | None = None  # The number of steps in a season, and why, in words.
@@ -115,7 +115,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class Frequency:
-    """The regular step of one series, inferred from its timestamps."""
+    """The regular step of a panel."""
 
     step: int  # Ticks of the rule (or, without one, units of time) in one step.
     rule: str | None = None  # Name of one of ``RULES``, or None for steps of time and numbers.
@@ -123,17 +123,6 @@ class Frequency:
     mark: int = 0  # The day of the month from 0; 30 is every month's last.
     time_of_day: int = 0  # Time of day of a rule's days, in the timestamps' unit.
     zoned: bool = False  # True if there is a time zone.
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return a frequency from its ``asdict`` in JSON, also with the keys of a store of 0.2."""
-        read = dict(config)
-        read["mark"] = sum(read.pop("marks", [read.get("mark", 0)]))
-        local = read.pop("local", None)
-        made = cls(**read)
-        if made.rule not in (None, *RULES) or local not in (None, made.local):
-            raise ValueError(f"its series have steps by the rule {made.rule!r}, which was removed")
-        return made
 
     @property
     def local(self) -> bool:
@@ -151,38 +140,38 @@ class Frequency:
     def _nanoseconds(self) -> int:
         return int(self.step) * _NANOSECONDS[_UNITS[self.unit]]
 
+    def ticks(self, times: Array) -> Array:
+        """Return the numbers of days by the rule; without one, the times as integers."""
+        # The times are local ones if the frequency is ``local``.
+        if self.rule is not None:
+            return RULES[self.rule].number(times.astype("datetime64[D]"))
+        return times if times.dtype.kind == "u" else times.astype(np.int64, copy=False)
+
     def numbers(self, utc: Array, shown: Array) -> Array:
         """Return the number of steps from 1970-01-01, or 0, to each time; floats have fractions."""
         if utc.dtype.kind == "f" or self.step >= 1 << 63:
             return utc.astype(np.float64) / self.step
-        ticks = self._ticks(shown if self.local else utc)
+        ticks = self.ticks(shown if self.local else utc)
         return ticks // ticks.dtype.type(self.step)
 
     def after(self, times: Array, steps: IntArray) -> Array:
-        """Return the timestamps that lie ``steps`` steps after ``times`` of the series."""
+        """Return the timestamps that lie ``steps`` steps after ``times``."""
         ahead = steps * self.step
         if self.rule is None:
             kind = f"timedelta64[{self.unit}]" if self.unit else f"{times.dtype.kind}8"
             return times + ahead.astype(kind)
-        day = RULES[self.rule].day(self._ticks(times) + ahead, self.mark)
+        day = RULES[self.rule].day(self.ticks(times) + ahead, self.mark)
         # Days past the range of the unit wrap around; NumPy's own conversion might raise.
         unit: Any = np.datetime_data(times.dtype)[0]
         of_day = np.timedelta64(1, "D") // np.timedelta64(1, unit)
         midnight = (day.astype(np.int64) * of_day).view(times.dtype)
         return midnight + np.array(self.time_of_day, f"m8[{self.unit}]")
 
-    def apart(self, times: Array) -> tuple[IntArray, BoolArray]:
-        """Return the steps from each timestamp to the next, and True where they are whole."""
-        # The timestamps increase, so that differences are exact modulo 2**64. They are local times
-        # if the frequency is ``local``.
-        ticks = np.diff(self._ticks(times).view(np.uint64))
-        counts, rest = np.divmod(ticks, np.uint64(self.step))
-        return np.minimum(counts, _MOST).astype(np.int64), (rest == 0) & (counts > 0)
-
-    def _ticks(self, times: Array) -> Array:
-        if self.rule is not None:
-            return RULES[self.rule].number(times.astype("datetime64[D]"))
-        return times if times.dtype.kind == "u" else times.astype(np.int64)
+    def between(self, earlier: Array, later: Array) -> IntArray:
+        """Return the number of steps from earlier to later times of the same series."""
+        # Differences of increasing times are exact modulo 2**64.
+        ticks = self.ticks(later).view(np.uint64) - self.ticks(earlier).view(np.uint64)
+        return np.minimum(ticks // np.uint64(self.step), _MOST).astype(np.int64)
 
     def __str__(self) -> str:
         if self.rule is not None:
@@ -199,27 +188,11 @@ def same_steps(text: str, other: str) -> bool:
     return text.removesuffix(_IN_UTC) == other.removesuffix(_IN_UTC)
 
 
-def check_name(text: str) -> None:
-    """Refuse the name of a frequency that an earlier version took and this one does not."""
-    units = "|".join(_NANOSECONDS)
-    fixed = rf"\d+ ({units})s?|\d+ days?{_IN_UTC}|steps of \d+(e\+\d+)?"
-    patterns = (fixed, *(rule.pattern for rule in RULES.values()))
-    if not any(fullmatch(pattern, text) for pattern in patterns):
-        raise ValueError(
-            f"The model was trained on steps of {shown(text)}, which keras_ts no longer takes as "
-            "a frequency: it takes fixed steps of time, whole numbers, and the rules "
-            f"{', '.join(RULES)}. Resample the data to one of them, and train again."
-        )
-
-
-def numbering(frequency: str | None, column: str | None) -> str:
-    """Return in words how rows are numbered, with a column of timestamps or without one."""
-    if column is None:
-        return "the rows of the series before this one, from its first row with a value on"
+def numbering(frequency: str | None, column: str) -> str:
+    """Return in words how the rows of a column of timestamps are numbered."""
     if frequency is None:
         return f"the steps of the series' own frequency from 1970-01-01 00:00 to {column}"
     name = frequency.removesuffix(_IN_UTC)
-    check_name(name)
     unit = name.partition(" ")[2].removesuffix("s")
     if name.startswith("steps of "):
         return f"{column} / {name.removeprefix('steps of ')}, rounded down if {column} is whole"
@@ -230,58 +203,3 @@ def numbering(frequency: str | None, column: str | None) -> str:
     words, every = next((words, found["every"] or "1") for words, found in matches if found)
     days = words.format(column)
     return days if every == "1" else f"({days}) / {every}, rounded down"
-
-
-@dataclass(frozen=True, eq=False)
-class Frequencies:
-    """The frequency of each series of a panel, None for a series without one."""
-
-    # The distinct frequencies, in the order in which series have them.
-    kinds: tuple[Frequency, ...]
-    # ``(series,)``, the place of each series' frequency in ``kinds``; -1 for none.
-    codes: IntArray
-
-    @classmethod
-    def of(cls, kinds: Sequence[Frequency], codes: IntArray) -> Self:
-        """Return the frequencies of series, without unused or repeated ``kinds``."""
-        used, first = np.unique(codes, return_index=True)
-        places: dict[Frequency, int] = {}
-        moved = np.full(len(kinds) + 1, -1)
-        for code in used[np.argsort(first)].tolist():
-            if code >= 0:
-                moved[code] = places.setdefault(kinds[code], len(places))
-        return cls(tuple(places), moved[codes])
-
-    @classmethod
-    def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return the frequencies of the series of all parts, in the order of the parts."""
-        kinds, codes = list[Frequency](), [np.empty(0, np.int64)]
-        for part in parts:
-            codes.append(np.where(part.codes < 0, -1, part.codes + len(kinds)))
-            kinds += part.kinds
-        return cls.of(kinds, np.concatenate(codes))
-
-    def per_series(self, of: Callable[[Frequency], Any], none: Any) -> Array:
-        """Apply a function to the frequency of each series; a series without one gets ``none``."""
-        return np.array([*map(of, self.kinds), none])[self.codes]
-
-    def rows(self, offsets: IntArray) -> Iterator[tuple[Frequency, Any]]:
-        """Yield each frequency, and a slice or mask of the rows of its series."""
-        for code, frequency in enumerate(self.kinds):
-            series = self.codes == code
-            yield frequency, slice(None) if series.all() else per_row(series, offsets)
-
-    def usual(self, lengths: IntArray) -> Frequency:
-        """Return the frequency of the longest series with 24-hour days in UTC, else with any."""
-        in_utc = self.per_series(lambda frequency: frequency.in_utc, False)
-        rank = np.where(self.codes < 0, -1, lengths + in_utc * (lengths.max() + 1))
-        return self.kinds[self.codes[int(rank.argmax())]]
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def __getitem__(self, series: int) -> Frequency | None:
-        return (*self.kinds, None)[self.codes[series]]
-
-    def __iter__(self) -> Iterator[Frequency | None]:
-        return map((*self.kinds, None).__getitem__, self.codes.tolist())

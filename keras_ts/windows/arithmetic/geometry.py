@@ -5,7 +5,7 @@ windows start in a few ranges ``first, first + stride, ...``. A range takes thre
 many windows it holds, so a thousand million windows fit in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
@@ -130,8 +130,16 @@ def distinct(ordered: IntArray) -> IntArray:
     return ordered[np.append(True, np.diff(ordered) > 0)]
 
 
-def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRanges:
-    """Return all windows of a panel that cross neither the end of a series nor a gap."""
+def layout(
+    offsets: IntArray,
+    gaps: IntArray,
+    geometry: Geometry,
+    number: Callable[[IntArray], IntArray] | None = None,
+) -> WindowRanges:
+    """Return all windows of a panel that cross neither the end of a series nor a gap.
+
+    With ``number``, which numbers the steps to rows, origins are multiples of the stride.
+    """
     # Windows that begin before a series have flat starts within the series before it, or below 0.
     # Still starts are distinct, and increase from each series to the next: a window ends in its
     # series, and begins before it by less than its span.
@@ -139,11 +147,30 @@ def layout(offsets: IntArray, gaps: IntArray, geometry: Geometry) -> WindowRange
     low, high = cuts[:-1], cuts[1:]
     series = np.searchsorted(offsets, low, side="right") - 1
     begin = offsets[series]
-    # After a gap, starts stay multiples of the stride, counted from the first row.
-    first = begin - (begin - low) // geometry.stride * geometry.stride
-    first[low == begin] += geometry.first_start
+    if number is None:
+        # After a gap, starts stay multiples of the stride, counted from the first row.
+        first = begin - (begin - low) // geometry.stride * geometry.stride
+        first[low == begin] += geometry.first_start
+    else:
+        first = low - np.where(low == begin, geometry.before, 0)
+        first += (low - first - geometry.reach + 1 - number(low)) % geometry.stride
     count = (high - geometry.span - first) // geometry.stride + 1
     return WindowRanges._nonempty(first, count, series, geometry.stride)
+
+
+def runs_of(ranges: WindowRanges, starts: IntArray) -> WindowRanges:
+    """Return the windows of ranges with step 1 that have some flat starts, in increasing order."""
+    number = np.searchsorted(ranges.first, starts, side="right") - 1
+    last = ranges.first + ranges.count - 1
+    kept = (number >= 0) & (starts <= last[number]) if len(last) else np.zeros(len(starts), bool)
+    starts, number = starts[kept], number[kept]
+    # The most common distance makes the fewest runs.
+    same, apart = np.diff(number) == 0, np.diff(starts)
+    distances, counts = np.unique(apart[same], return_counts=True)
+    step = int(distances[counts.argmax()]) if len(counts) else 1
+    edges = np.append(0, np.flatnonzero(~same | (apart != step)) + 1)[: len(starts)]
+    count = np.diff(np.append(edges, len(starts)))
+    return WindowRanges(starts[edges], count, ranges.series[number[edges]], step)
 
 
 def run_positions(first: IntArray, count: IntArray, step: int = 1) -> IntArray:

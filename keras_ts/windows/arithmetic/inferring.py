@@ -1,33 +1,31 @@
-"""Infers the frequency of each series from its timestamps, and finds its gaps: pure NumPy.
+"""Infers the one frequency of a panel from its timestamps, and finds its gaps: pure NumPy.
 
-The usual step of a series is its most frequent one; all other steps are gaps. Steps are counted in
-units of time or by a rule of the calendar (local days, months, days of a working week), whichever
-gives the series the fewest gaps. A series has a frequency if more than half of its steps are the
-usual one, and less than a fifth of its rows follow a step that is no multiple of the usual one.
-Otherwise third Fridays, most of which are 28 days apart, would have the frequency of 28 days. If
-two ways to count give equally few gaps, months are preferred to days, and local days to 24 hours:
-the last rows of a series should get the frequency of all its rows, even if they span no change of
-the clock, or only months of 31 days.
+The usual step is the most frequent one of all series; every other step must be a multiple of it,
+and is a gap. Steps are counted in units of time or by a rule of the calendar (local days, months,
+days of a working week), whichever leaves the fewest gaps. If several leave equally few, months are
+preferred to days, and local days to 24 hours: the last rows of a series should get the frequency of
+all its rows, even if they span no change of the clock, or only months of 31 days.
 """
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequency import RULES, Frequencies, Frequency, Rule
-from keras_ts.windows.arithmetic.geometry import (
-    concatenated_offsets,
-    distinct,
-    in_blocks,
-    per_row,
-    run_positions,
-)
-from keras_ts.windows.arithmetic.labels import distinct_rows
+from keras_ts._typing import Array, IntArray
+from keras_ts.windows.arithmetic.frequency import RULES, Frequency
+from keras_ts.windows.arithmetic.geometry import distinct, in_blocks
 
-# Series are read in blocks of this many rows, to reuse memory.
+# Series are read in blocks of this many rows, so that memory is bounded.
 _BLOCK = 1 << 19
-_NAMES: tuple[str | None, ...] = (None, *RULES)
-# A rule, and True to prefer it over an earlier one that leaves equally few gaps.
-_Way = tuple[str | None, bool]
+
+
+class Inferred(NamedTuple):
+    """The frequency of a panel; without one, the rows that end two steps that disagree."""
+
+    frequency: Frequency | None
+    disagreeing: tuple[int, int] | None = None  # None if no series has two rows.
 
 
 def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
@@ -42,188 +40,147 @@ def disorder(times: Array, offsets: IntArray) -> tuple[str, int] | None:
 
 
 def inferred(
-    times: Array, offsets: IntArray, local_times: Array | None = None, ways: tuple[_Way, ...] = ()
-) -> tuple[IntArray, Frequencies]:
-    """Return the positions before which there is a gap, and the frequency of each series."""
-    # Timestamps or whole numbers increase within each series. ``ways`` are tried after ``RULES``.
-    if times.dtype.kind == "f":
-        times = times.astype(np.int64)
-    zoned = local_times is not None
-    rules = [(name, rule.preferred) for name, rule in RULES.items() if zoned or not rule.zoned]
-    ways = (*rules, *ways)
-    gaps, parts = [np.empty(0, np.int64)], list[Frequencies]()
+    times: Array, offsets: IntArray, local_times: Array | None = None, like: str | None = None
+) -> Inferred:
+    """Return the frequency of series in order; ``like`` names one that is taken if it fits."""
+    # Few rows may fit several frequencies: those from Monday to Friday are one day apart, and one
+    # weekday. Then the frequency that a model was trained on decides.
+    offsets, zoned = distinct(offsets), local_times is not None
+    clock = times if local_times is None else local_times
+    unit = np.datetime_data(times.dtype)[0] if times.dtype.kind == "M" else ""
+    fixed = Frequency(1, None, unit, zoned=zoned)
+    steps, counts = _counted(fixed, times, offsets)
+    if not len(steps):
+        return Inferred(None)
+    usual = int(steps[counts.argmax()])
+    found = [_with_usual_step(fixed, steps, counts, offsets)]
+    for name, rule in RULES.items() if unit else ():
+        too_short = np.array(usual, f"m8[{unit}]") < np.timedelta64(rule.hours, "h")
+        if too_short or (rule.zoned and not zoned):
+            continue
+        mark = rule.mark(clock[rows].astype("M8[D]") for rows, _ in _blocks(offsets))
+        of_day = min(int(_of_day(clock[rows]).min().astype(int)) for rows, _ in _blocks(offsets))
+        tried = Frequency(1, name, unit, mark, of_day, zoned)
+        if all(_follows(tried, clock[rows], times[rows], at) for rows, at in _blocks(offsets)):
+            found.append(_with_usual_step(tried, *_counted(tried, clock, offsets), offsets))
+    fewest = min(gaps for gaps, _ in found)
+    if fewest == np.inf:
+        return Inferred(None, _disagreeing(fixed, times, offsets, usual))
+    tied = [frequency for gaps, frequency in found if gaps == fewest]
+    preferred = [one for one in tied if one.rule is not None and RULES[one.rule].preferred]
+    best = next((one for one in tied if str(one) == like), (preferred[-1:] or tied)[0])
+    if fewest:
+        clock = clock if best.local else times
+        sparse = _sparse_series(best, clock, offsets)
+        if sparse is not None:
+            row, _ = _disagreeing(replace(best, step=1), clock, offsets, best.step)
+            return Inferred(None, (row, sparse + 1))
+    return Inferred(best)
+
+
+def gaps_in(frequency: Frequency, times: Array, offsets: IntArray) -> IntArray:
+    """Return the positions that follow more than one step, by the frequency's own clock."""
+    found = [np.empty(0, np.int64)]
+    for rows, inner in _blocks(distinct(offsets)):
+        steps = _steps(frequency, times[rows], inner)
+        found.append(rows.start + np.flatnonzero(steps > frequency.step))
+    return np.concatenate(found)
+
+
+def _blocks(offsets: IntArray) -> Iterator[tuple[slice, IntArray]]:
+    """Yield the rows of neighbouring series, and where each begins among them."""
     for series in in_blocks(np.diff(offsets), _BLOCK):
         inner = offsets[series.start : series.stop + 1]
-        rows = slice(int(inner[0]), int(inner[-1]))
-        local = None if local_times is None else local_times[rows]
-        uneven, part = _of_block(times[rows], inner - inner[0], local, ways)
-        gaps.append(rows.start + np.flatnonzero(uneven))
-        parts.append(part)
-    return np.concatenate(gaps), Frequencies.joined(parts)
+        yield slice(int(inner[0]), int(inner[-1])), inner - inner[0]
 
 
-def refitted(
-    times: Array,
-    offsets: IntArray,
-    local_times: Array | None,
-    frequencies: Frequencies,
-    like: Frequency | str,
-) -> Frequencies:
-    """Return the frequencies, replaced by ``like`` for each series that it fits as well."""
-    # Several frequencies may fit a short series: rows from Monday to Friday are one day apart, and
-    # one weekday. Other series, or the rows that a model was trained on, decide between them.
-    if times.dtype.kind != "M":
-        return frequencies
-    name = str(like)
-    for rule in (like.rule,) if isinstance(like, Frequency) else _NAMES:
-        others = frequencies.per_series(lambda frequency: str(frequency) != name, False)
-        kinds, codes = list(frequencies.kinds), frequencies.codes.copy()
-        for block in in_blocks(np.diff(offsets), _BLOCK):
-            series = block.start + np.flatnonzero(others[block])
-            inner = concatenated_offsets(np.diff(offsets)[series])
-            rows = run_positions(offsets[series], np.diff(inner))
-            local = None if local_times is None else local_times[rows]
-            _, again = inferred(times[rows], inner, local, ((rule, True),))
-            fits = again.per_series(lambda frequency: str(frequency) == name, False)
-            codes[series[fits]] = len(kinds) + again.codes[fits]
-            kinds += again.kinds
-        frequencies = Frequencies.of(kinds, codes)
-    return frequencies
-
-
-def _of_block(
-    times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
-) -> tuple[BoolArray, Frequencies]:
-    """Return flags of the gaps, and the frequency of each series."""
-    starts = distinct(offsets)  # Without empty series.
-    uneven, steps, odd, chosen = _fewest_gaps(times, starts, local_times, ways)
-    lengths = np.diff(starts)
-    regular = (2 * _per_series(~uneven, starts) > lengths + 1) & (5 * odd < lengths)
-    kinds: list[Frequency] = []
-    codes, filled = np.full(len(offsets) - 1, -1), np.flatnonzero(np.diff(offsets))
-    for number in np.unique(chosen[regular]).tolist():
-        of_rule = regular & (chosen == number)
-        rows = slice(None) if of_rule.all() else per_row(of_rule, starts)
-        inner, rule = concatenated_offsets(np.diff(starts)[of_rule]), _NAMES[number]
-        clock = times[rows] if rule is None or local_times is None else local_times[rows]
-        made, places = _of_one_rule(clock, inner, steps[of_rule], rule, local_times is not None)
-        codes[filled[of_rule]] = len(kinds) + places
-        kinds += made
-    return uneven, Frequencies.of(kinds, codes)
-
-
-def _of_one_rule(
-    clock: Array, offsets: IntArray, steps: Array, rule: str | None, zoned: bool
-) -> tuple[list[Frequency], IntArray]:
-    """Return the distinct frequencies of series of one rule, and each series' place among them."""
-    unit = np.datetime_data(clock.dtype)[0] if clock.dtype.kind == "M" else ""
-    marks = of_day = np.zeros(len(steps), np.int64)
-    if rule is not None:
-        day = clock.astype("datetime64[D]")
-        marks = RULES[rule].mark(day, offsets)
-        of_day = np.minimum.reduceat(clock - day.astype(clock.dtype), offsets[:-1]).astype(np.int64)
-    columns = [steps, marks, of_day]
-    first, places = distinct_rows(columns)
-    rows = zip(*(column[first].tolist() for column in columns), strict=True)
-    return [Frequency(step, rule, unit, mark, time, zoned) for step, mark, time in rows], places
-
-
-def _fewest_gaps(
-    times: Array, offsets: IntArray, local_times: Array | None, ways: tuple[_Way, ...]
-) -> tuple[BoolArray, Array, IntArray, IntArray]:
-    """Return flags of gaps; by series the usual step, the number of odd steps, and the rule."""
-    # Odd steps are no multiple of the usual one. A rule is a place in ``_NAMES``.
-    uneven, usual, odd = _uneven(times, offsets)
-    steps, chosen = usual.copy(), np.zeros(len(usual), np.int64)
-    if times.dtype.kind != "M":
-        return uneven, steps, odd, chosen
-    fewest = _per_series(uneven, offsets)
-    passed = usual.view(np.diff(times).dtype)
-    clock = times if local_times is None else local_times
-    for name, first in ways:
-        tried = first | (fewest > 0)
-        if name is not None:
-            tried &= passed >= np.timedelta64(RULES[name].hours, "h")
-        if not tried.any():
-            continue
-        inner = concatenated_offsets(np.diff(offsets)[tried])
-        rows = slice(None) if tried.all() else per_row(tried, offsets)
-        ticks, holds = times[rows], np.ones(len(inner) - 1, bool)
-        if name is not None:
-            ticks, holds = _in_days(RULES[name], clock[rows], times[rows], inner)
-        flags, step, off = _uneven(ticks, inner)
-        left = _per_series(flags, inner)
-        better = holds & ((left <= fewest[tried]) if first else (left < fewest[tried]))
-        series = np.flatnonzero(tried)[better]
-        fewest[series], steps[series], odd[series] = left[better], step[better], off[better]
-        chosen[series] = _NAMES.index(name)
-        uneven[rows] = np.where(per_row(better, inner), flags, uneven[rows])
-    if local_times is not None and (fewest[chosen == 0] > 0).any():
-        # A series with fewer gaps in local time has no fixed step, even if only one change of the
-        # clock shows that: all its steps count as odd. But if a step is no longer than the change
-        # of the clock, a row may be missing there.
-        passed, shown = np.diff(times), np.diff(local_times)
-        left = _per_series(_uneven(local_times, offsets)[0], offsets)
-        holds = np.append(True, shown > np.abs(shown - passed))
-        holds[offsets[:-1]] = True
-        by_clock = (left < fewest) & np.logical_and.reduceat(holds, offsets[:-1])
-        odd[by_clock & (chosen == 0)] = len(times)
-    return uneven, steps, odd, chosen
-
-
-def _in_days(rule: Rule, clock: Array, utc: Array, offsets: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of every row's day, and True for each series that follows the rule."""
-    # All its rows must have the same time of day. If the clock is put forward at midnight, that day
-    # begins later by the skipped time.
-    day = clock.astype("datetime64[D]")
-    of_day = clock - day.astype(clock.dtype)
-    late = of_day - per_row(np.minimum.reduceat(of_day, offsets[:-1]), offsets)
-    at_time = late == np.timedelta64(0)
-    forward = np.diff(clock) - np.diff(utc)
-    forward[offsets[1:-1] - 1] = 0
-    at_time[1:] |= late[1:] == forward
-    number = rule.number(day)
-    holds = at_time & (rule.day(number, per_row(rule.mark(day, offsets), offsets)) == day)
-    return number, np.logical_and.reduceat(holds, offsets[:-1])
-
-
-def _uneven(ticks: Array, offsets: IntArray) -> tuple[BoolArray, Array, IntArray]:
-    """Return flags of gaps; by series, the usual step and how many steps are no multiple of it."""
+def _steps(frequency: Frequency, times: Array, offsets: IntArray) -> Array:
+    """Return the ticks from the row before to each row; 0 for the first row of a series."""
     # Ticks increase, so that differences are exact modulo 2**64.
-    ticks = ticks.view(np.uint64)
+    ticks = frequency.ticks(times).view(np.uint64)
     steps = np.zeros_like(ticks)
     np.subtract(ticks[1:], ticks[:-1], out=steps[1:])
-    usual = _most_frequent(steps, offsets)
-    uneven = steps != per_row(usual, offsets)
-    uneven[offsets[:-1]] = False
-    rows = np.flatnonzero(uneven)
-    series = np.searchsorted(offsets, rows, side="right") - 1
-    odd = steps[rows] % np.maximum(usual[series], np.uint64(1)) != 0
-    return uneven, usual, np.bincount(series[odd], minlength=len(usual))
+    steps[offsets[:-1]] = 0
+    return steps
 
 
-def _most_frequent(steps: Array, offsets: IntArray) -> Array:
-    """Return the most frequent step of each series; of several equally frequent, the shortest."""
-    starts, lengths = offsets[:-1], np.diff(offsets)
-    usual = steps[starts + lengths // 2]
-    equal = steps == per_row(usual, offsets)
-    equal[starts] = False
-    # A step is the most frequent if more than half of all steps equal it. The step in the middle of
-    # the series usually is, and then nothing is sorted.
-    unsure = per_row(2 * _per_series(equal, offsets) < lengths, offsets)
-    unsure[starts] = False
-    series, steps = np.repeat(np.arange(len(lengths)), lengths)[unsure], steps[unsure]
-    order = np.lexsort((steps, series))
-    series, steps = series[order], steps[order]
-    changed = (np.diff(series, prepend=-1) != 0) | (np.diff(steps, prepend=steps[:1]) != 0)
-    runs = np.flatnonzero(changed)
-    often = np.diff(runs, append=len(steps))
-    # The last assignment to a series wins: its most frequent step, or the shortest of several.
-    runs = runs[::-1][np.argsort(often[::-1], kind="stable")]
-    usual[series[runs]] = steps[runs]
-    return usual
+def _counted(frequency: Frequency, times: Array, offsets: IntArray) -> tuple[Array, IntArray]:
+    """Return the distinct steps in ticks, increasing, and how often each occurs."""
+    distinct_steps, counts = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    for rows, inner in _blocks(offsets):
+        steps = _steps(frequency, times[rows], inner)
+        # Most steps equal the one in the middle, and only the others are sorted.
+        middle = steps[len(steps) // 2 :][:1]
+        rest = steps[steps != middle]
+        others, number = np.unique(rest, return_counts=True)
+        distinct_steps += [middle, others]
+        counts += [np.array([len(steps) - len(rest)]), number]
+    steps, places = np.unique(np.concatenate(distinct_steps), return_inverse=True)
+    number = np.bincount(places, np.concatenate(counts)).astype(np.int64)
+    return steps[steps > 0], number[steps > 0]
 
 
-def _per_series(flags: BoolArray, offsets: IntArray) -> IntArray:
-    """Return the number of flagged rows of each series."""
-    return np.add.reduceat(flags, offsets[:-1], dtype=np.int64)
+def _with_usual_step(
+    frequency: Frequency, steps: Array, counts: IntArray, offsets: IntArray
+) -> tuple[float, Frequency]:
+    """Return the number of gaps, infinite if steps disagree, and the frequency with its step."""
+    # All steps are multiples of the usual one. If not most steps are the usual one, at least half
+    # of the rows are there: otherwise a few rows far apart would have some frequency by chance.
+    usual, total = steps[counts.argmax()], counts.sum()
+    places = (steps // usual).astype(np.float64) @ counts + len(offsets) - 1
+    often = 2 * counts.max() > total or 2 * offsets[-1] >= places
+    regular = often and not (steps % usual).any()
+    gaps = float(total - counts.max()) if regular else np.inf
+    return gaps, replace(frequency, step=int(usual))
+
+
+def _follows(frequency: Frequency, clock: Array, utc: Array, offsets: IntArray) -> bool:
+    """Return True if series follow a rule: its days, each once, at its time of day."""
+    # If the clock is put forward at midnight, that day begins later by the skipped time.
+    late = _of_day(clock) - np.array(frequency.time_of_day, f"m8[{frequency.unit}]")
+    forward = np.diff(clock) - np.diff(utc)
+    forward[offsets[1:-1] - 1] = 0
+    at_time = late == np.timedelta64(0)
+    at_time[1:] |= late[1:] == forward
+    ticks = frequency.ticks(clock)
+    days = RULES[str(frequency.rule)].day(ticks, frequency.mark)
+    once = np.diff(ticks) > 0
+    once[offsets[1:-1] - 1] = True
+    holds = at_time.all() and once.all() and (days == clock.astype("datetime64[D]")).all()
+    return bool(holds)
+
+
+def _of_day(clock: Array) -> Array:
+    return clock - clock.astype("datetime64[D]").astype(clock.dtype)
+
+
+def _sparse_series(frequency: Frequency, times: Array, offsets: IntArray) -> int | None:
+    """Return the begin of the first series whose own step is longer, or None."""
+    # None of its steps is one step, and it has less than half of its rows: a series of weeks in a
+    # panel of days. Two rows alone may be any number of steps apart.
+    for rows, inner in _blocks(offsets):
+        steps, begins = _steps(frequency, times[rows], inner), inner[:-1]
+        single = np.logical_or.reduceat(steps == frequency.step, begins)
+        places = np.add.reduceat((steps // np.uint64(frequency.step)).astype(float), begins) + 1
+        lengths = np.diff(inner)
+        sparse = ~single & (lengths > 2) & (2 * lengths < places)
+        if sparse.any():
+            return rows.start + int(begins[sparse.argmax()])
+    return None
+
+
+def _disagreeing(
+    frequency: Frequency, times: Array, offsets: IntArray, usual: int
+) -> tuple[int, int]:
+    """Return the first rows that end a step of ``usual`` ticks, and another one."""
+    row = other = multiple = -1
+    for rows, inner in _blocks(offsets):
+        steps = _steps(frequency, times[rows], inner)
+        same, longer = steps == np.uint64(usual), (steps != 0) & (steps != np.uint64(usual))
+        odd = steps % np.uint64(usual) != 0
+        firsts = [
+            first if first >= 0 or not flags.any() else rows.start + int(flags.argmax())
+            for first, flags in ((row, same), (other, odd), (multiple, longer))
+        ]
+        row, other, multiple = firsts
+    return row, other if other >= 0 else multiple

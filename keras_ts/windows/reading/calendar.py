@@ -1,4 +1,4 @@
-"""Calendar cycles as columns that are known ahead, made from timestamps or row numbers.
+"""Calendar cycles as columns that are known ahead, made from timestamps.
 
 The holidays of a country or an exchange are read once, as windows are cut, from the package
 ``holidays``.
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_ts._typing import Array, IntArray
+from keras_ts import _checks
+from keras_ts._typing import Array
 from keras_ts.windows.arithmetic.cycles import (
     YEARS_AHEAD,
     Cycle,
@@ -20,11 +21,11 @@ from keras_ts.windows.arithmetic.cycles import (
     place_of,
     waves,
 )
-from keras_ts.windows.arithmetic.frequency import RULES, Frequencies
+from keras_ts.windows.arithmetic.frequency import RULES
 from keras_ts.windows.arithmetic.geometry import per_row
 from keras_ts.windows.arithmetic.inferring import disorder
-from keras_ts.windows.reading.flat_series import FlatSeries, rows_in_front
-from keras_ts.windows.reading.irregular import refuse_without
+from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.reading.irregular import refuse_irregular
 from keras_ts.windows.reading.timestamps import read_timestamps
 from keras_ts.windows.spec import WindowSpec, checked_cycles
 
@@ -87,7 +88,9 @@ def calendar_features(timestamps: Any, cycles: Cycle | Sequence[Cycle]) -> Array
             "frequency. Sort them, and pass one series at a time."
         )
     panel = FlatSeries(clock.times, clock.offsets, True, clock=clock)
-    return _columns(panel, entries).astype(np.float32)
+    if not all(map(by_clock, entries)):
+        refuse_irregular(panel, None)
+    return _columns(panel, entries, f"cycles={list(entries)}").astype(np.float32)
 
 
 def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
@@ -100,7 +103,12 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             "frames into a keras_ts.scale.PanelStore, which holds a calendar."
         )
     dated = clock is not None and clock.times.dtype.kind == "M"
-    if clock is not None and dated:
+    if clock is None or not (dated or not any(map(by_clock, entries))):
+        raise ValueError(
+            f"calendar={list(entries)} needs timestamps: pass a data frame, and name its "
+            "time_column, of dates for all cycles but numbers."
+        )
+    if dated:
         spec = _with_holidays(spec, panel, clock.shown)
         _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
@@ -111,15 +119,11 @@ def with_calendar(panel: FlatSeries, spec: WindowSpec) -> FlatSeries:
             f"calendar={list(entries)} makes a column {twice!r}, and the series has one of that "
             "name. Rename the column, or leave out one of the two."
         )
-    named = [entry for entry in entries if by_clock(entry)]
-    if named and not dated:
-        raise ValueError(
-            f"calendar={list(entries)}: {named[0]!r} needs timestamps. Pass a data frame and name "
-            "its time_column of dates, or give a number, a period in steps."
-        )
     values = panel.values[:, None] if panel.values.ndim == 1 else panel.values
     kind = np.result_type(values, np.float32)
-    values = np.concatenate([values, _columns(panel, spec.cycles, spec)], axis=1, dtype=kind)
+    values = np.concatenate(
+        [values, _columns(panel, spec.cycles, f"calendar={list(entries)}")], axis=1, dtype=kind
+    )
     columns = panel.columns.with_calendar(names)
     return replace(panel, values=values, columns=columns, holidays=spec.holidays)
 
@@ -138,57 +142,28 @@ def _refuse_long_steps(panel: FlatSeries, clock: Array, spec: WindowSpec) -> Non
         )
 
 
-def _columns(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None = None) -> Array:
-    """Return the two columns of each cycle at every row of a panel."""
-    numbers = None if all(map(by_clock, cycles)) else _numbers(panel, cycles, spec)
-    return waves(cycles, None if panel.clock is None else panel.clock.shown, numbers)
+def _columns(panel: FlatSeries, cycles: Sequence[Any], calendar: str) -> Array:
+    """Return the two columns of each cycle at every row of a panel with timestamps."""
+    clock: Any = panel.clock
+    numbers = None
+    if not all(map(by_clock, cycles)):
+        numbers = np.zeros(len(clock.times), np.int64)
+        if len(numbers):
+            refuse_uncounted(panel, calendar)
+            numbers = clock.numbers
+    return waves(cycles, clock.shown, numbers)
 
 
-def _numbers(panel: FlatSeries, cycles: Sequence[Any], spec: WindowSpec | None) -> Array:
-    """Return each row's number: steps since 1970, or rows since the first with a value."""
-    clock, calendar = panel.clock, f"{'calendar' if spec else 'cycles'}={list(cycles)}"
-    if clock is None:
-        rows = np.arange(len(panel.values))
-        return rows - per_row(panel.offsets[:-1] + checked_front(panel, calendar), panel.offsets)
-    found = panel.own_frequencies
-    refuse_uncounted(panel, found, np.flatnonzero(panel.lengths), calendar, spec)
-    return clock.numbers(found)
-
-
-def refuse_uncounted(
-    panel: FlatSeries, found: Frequencies, series: IntArray, calendar: str, spec: WindowSpec | None
-) -> None:
-    """Refuse a calendar of numbers if a series has no frequency, or days of 24 hours in UTC."""
-    bad = series[found.per_series(lambda frequency: frequency.in_utc, True)[series]]
-    if not len(bad):
-        return
-    number = int(bad[0])
-    if found[number] is None:
-        cure = 'Use "hour", "day", "week" or "year", or mend the timestamps. '
-        refuse_without(panel, number, f"{calendar} counts steps of", spec, cure)
-    column = "timestamps" if spec is None else f"time_column={spec.time_column!r}"
-    raise ValueError(
-        f"{calendar} counts days by the clock of the time zone, and rows of "
-        f'{panel.series(number)} are whole days apart only in UTC. Use "day", "week" or "year"; or '
-        f"pass {column} in UTC: dt.tz_convert in pandas, dt.convert_time_zone in polars."
-    )
-
-
-def checked_front(panel: FlatSeries, calendar: str, cure: str = "") -> IntArray:
-    """Return the number of rows before each series' first value, or refuse series that differ."""
-    # A row without a value may be padding, which does not count, or a gap in data, which does.
-    front = rows_in_front(panel)
-    filled = np.flatnonzero(front < panel.lengths)
-    others = filled[front[filled] != front[filled[:1]]]
-    if len(others):
-        first, other = int(filled[0]), int(others[0])
+def refuse_uncounted(panel: FlatSeries, calendar: str) -> None:
+    """Refuse a calendar of numbers without a frequency, or for days of 24 hours in UTC."""
+    frequency = None if panel.clock is None else panel.clock.frequency
+    if frequency is None:
+        raise ValueError(f"{calendar} goes by a frequency, and no series has two rows to tell it.")
+    if frequency.in_utc:
         raise ValueError(
-            f"{calendar} counts rows from the first with a value, and {panel.series(first)} has "
-            f"{front[first]} before that row, but {panel.series(other)} has {front[other]}. Begin "
-            "all series with a value, or with equally many rows without one; or pass a data frame "
-            f"and name its time_column.{cure}"
+            f"{calendar} counts days by the clock of the time zone, and rows are whole days apart "
+            'only in UTC. Use "day", "week" or "year", or convert the timestamps to UTC.'
         )
-    return front
 
 
 def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowSpec:
@@ -201,9 +176,9 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
     if not len(days):
         return spec
     first, last = (int(day.astype("datetime64[Y]").astype(int)) + 1970 for day in days[[0, -1]])
-    kinds = panel.own_frequencies.kinds
-    weeks = {RULES[kind.rule].week if kind.rule else "" for kind in kinds}
-    week_mark = {week: True for week in weeks if week and len(weeks) == 1}
+    frequency = None if panel.clock is None else panel.clock.frequency
+    week = RULES[frequency.rule].week if frequency is not None and frequency.rule else ""
+    week_mark = {week: True} if week else {}
     for place in places:
         dates = _dates(place, first, last + YEARS_AHEAD)
         met = {name: of for name, of in dates.items() if np.isin(of, days.astype(str)).any()}
@@ -220,13 +195,7 @@ def _with_holidays(spec: WindowSpec, panel: FlatSeries, clock: Array) -> WindowS
 
 def _dates(place: str, first: int, last: int) -> dict[str, tuple[str, ...]]:
     """Return each holiday's days, also of the year after ``last``, whose January 1st has an eve."""
-    try:
-        import holidays
-    except ImportError:
-        raise ImportError(
-            f"calendar={place!r} needs the package holidays where windows are cut for training: "
-            'pip install "keras-ts[holidays]".'
-        ) from None
+    holidays = _checks.needed("holidays", f"calendar={place!r}")
     code, part = place_of("calendar", place)
     read: Any = holidays.country_holidays
     if len(code) > 2 or not code.isalpha():

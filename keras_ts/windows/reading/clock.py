@@ -1,4 +1,4 @@
-"""``Clock``: the timestamps of a panel, and their time zones.
+"""``Clock``: the timestamps of a panel, and their time zone.
 
 Timestamps with a time zone are NumPy's here, in UTC. Users get them with their UTC offset. When a
 clock is put back it shows an hour twice, and ``split`` needs the offset to know which one is meant.
@@ -8,16 +8,16 @@ differ: pytz, and so pandas 2, has no summer time after 2037, polars none after 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timezone, tzinfo
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.frequency import Frequencies
-from keras_ts.windows.arithmetic.inferring import inferred, refitted
+from keras_ts.windows.arithmetic.frequency import Frequency
+from keras_ts.windows.arithmetic.inferring import Inferred, gaps_in, inferred
 
 _DAY = np.timedelta64(1, "D")
 # Python covers the years 1 to 9999, and local time is less than a day from UTC.
@@ -90,97 +90,84 @@ def as_written(stamp: Any) -> str:
 class Clock:
     """The timestamps of a panel."""
 
-    times: Array  # Timestamp or number of every flat position; in UTC if there are time zones.
+    times: Array  # Timestamp or number of every flat position; in UTC if there is a time zone.
     offsets: IntArray  # Flat start of each series, and the end of the last.
-    # The same timestamps by the clocks of their time zones, or None.
-    local_times: Array | None = None
-    zones: tuple[Zone, ...] = ()  # The time zones: one for all series, one per series, or none.
-    # Name of the frequency that a model was trained on, or None. Every series that fits it gets it.
+    local_times: Array | None = None  # The same timestamps by the clock of their zone, or None.
+    zone: Zone | None = None
+    # Name of the frequency that a model was trained on, or None. A panel that fits it gets it.
     expected: str | None = None
-    # The frequencies by which missing rows are filled in; None: inferred from the timestamps.
-    filled_by: Frequencies | None = None
-    library: str = "pandas"  # The library of the column, by its name in narwhals.
+    known: Frequency | None = None  # The frequency if it needs not be inferred.
 
     def stamps(self, flat: IntArray, times: Array | None = None) -> Array:
         """Return the timestamps of flat positions, or ``times``; in a zone, with UTC offsets."""
         times = self.times[flat] if times is None else times
-        if not self.zones:
+        if self.zone is None:
             return times
-        stamps = np.empty(len(flat), dtype=object)
-        series = np.searchsorted(self.offsets, flat, side="right") - 1
-        for zone, of_zone in self._by_zone():
-            rows = of_zone[series]
-            # Each timestamp is converted once, since making Python objects is slow.
-            moments, places = np.unique(times[rows], return_inverse=True)
-            stamps[rows] = zone.stamps(moments)[places]
-        return stamps
+        # Each timestamp is converted once, since making Python objects is slow.
+        moments, places = np.unique(times, return_inverse=True)
+        return self.zone.stamps(moments)[places]
 
     def written(self, position: int) -> str:
         """Return the timestamp at a flat position as people write it."""
         return as_written(self.stamps(np.array([position]))[0])
 
     @cached_property
-    def inferred(self) -> tuple[IntArray, Frequencies]:
-        """The positions that break the regular step, and the frequency of each series."""
-        return inferred(self.times, self.offsets, self.local_times)
+    def inferred(self) -> Inferred:
+        """The frequency, or the rows that end two steps that disagree."""
+        return inferred(self.times, self.offsets, self.local_times, self.expected)
+
+    @property
+    def frequency(self) -> Frequency | None:
+        """The one frequency of the panel, None if no series has two rows or steps disagree."""
+        return self.known or self.inferred.frequency
+
+    def expecting(self, name: str | None) -> Self:
+        """Return a clock whose frequency is the one of this name if the rows fit it."""
+        fits = name is None or str(self.frequency) == name
+        return self if fits or self.known is not None else replace(self, expected=name)
 
     @cached_property
-    def frequencies(self) -> Frequencies:
-        """The frequency of each series, None for one that is too short or not regular."""
-        return self.fitted(self.inferred[1]) if self.filled_by is None else self.filled_by
+    def gaps(self) -> IntArray:
+        """The flat positions that follow a gap in time."""
+        if self.frequency is None:
+            return np.empty(0, np.int64)
+        return gaps_in(self.frequency, self.counted, self.offsets)
 
-    def fitted(self, found: Frequencies) -> Frequencies:
-        """Return frequencies that agree across series, from those of each series by itself."""
-        # A short series may fit several frequencies. If it fits ``like``, it gets that one: the
-        # expected frequency, or that of the longest series. Series of 24-hour days in UTC come
-        # before longer ones: a change of the clock has shown that their days are not local.
-        names = [str(kind) for kind in found.kinds]
-        if not names or names == [self.expected or names[0]]:
-            return found
-        like = self.expected or found.usual(np.diff(self.offsets))
-        return refitted(self.times, self.offsets, self.local_times, found, like)
+    def steps_to(self, rows: IntArray) -> IntArray:
+        """Return the number of steps to each of some rows from the row before it."""
+        assert self.frequency is not None
+        return self.frequency.between(self.counted[rows - 1], self.counted[rows])
+
+    @property
+    def counted(self) -> Array:
+        """The times by the clock that counts the steps of the frequency."""
+        local = self.frequency is not None and self.frequency.local
+        return self.shown if local else self.times
 
     @property
     def shown(self) -> Array:
         """The local time of every flat position."""
         return self.times if self.local_times is None else self.local_times
 
-    def numbers(self, frequencies: Frequencies) -> Array:
-        """Return each row's number: the steps of its series since 1970-01-01, or since 0."""
-        parts = [
-            (rows, frequency.numbers(self.times[rows], self.shown[rows]))
-            for frequency, rows in frequencies.rows(self.offsets)
-        ]
-        kind = np.result_type(*[numbers for _, numbers in parts]) if parts else np.int64
-        made = np.empty(len(self.times), kind)
-        for rows, numbers in parts:
-            made[rows] = numbers
-        return made
+    @property
+    def numbers(self) -> Array:
+        """Each row's number: the steps of the frequency since 1970-01-01, or since 0."""
+        assert self.frequency is not None
+        return self.frequency.numbers(self.times, self.shown)
 
-    def after(
-        self, rows: IntArray, steps: IntArray, frequencies: Frequencies
-    ) -> tuple[Array, Array]:
+    def after(self, rows: IntArray, steps: IntArray) -> tuple[Array, Array]:
         """Return the timestamps ``steps`` after those of ``rows``, in UTC and in local time."""
         # A time that time zones do not cover becomes NaT. A local time that the clock
         # skips is put forward by the skipped hour; of one that occurs twice, the first is taken.
-        series = np.searchsorted(self.offsets, rows, side="right") - 1
-        made, local = self.times[rows], np.zeros(len(rows), bool)
-        codes = frequencies.codes[series]
-        for code, frequency in enumerate(frequencies.kinds):
-            has_it = codes == code
-            times = self.shown if frequency.local else self.times
-            made[has_it] = frequency.after(times[rows[has_it]], steps[has_it])
-            local[has_it] = frequency.local
-        if not self.zones:
+        assert self.frequency is not None
+        made = self.frequency.after(self.counted[rows], steps)
+        if self.zone is None:
             return made, made
         utc, shown = np.full_like(made, "NaT"), np.full_like(made, "NaT")
         covered = in_zones(made)
-        for zone, of_zone in self._by_zone():
-            in_zone = covered & of_zone[series]
-            by_clock = in_zone & local
-            utc[in_zone] = made[in_zone]
-            utc[by_clock] = zone.readings(made[by_clock])[0]
-            shown[in_zone] = zone.shown(utc[in_zone])
+        made = made[covered]
+        utc[covered] = self.zone.readings(made)[0] if self.frequency.local else made
+        shown[covered] = self.zone.shown(utc[covered])
         return utc, shown
 
     def border(self, at: Any) -> IntArray:
@@ -194,11 +181,10 @@ class Clock:
                 f"at={at!r} is not a timestamp that can be read: {error}. Write it as 2024-05-31 "
                 "or 2024-05-31T18:00."
             ) from None
-        if aware and not self.zones:
+        if aware and self.zone is None:
             raise TypeError(
                 f"at={at!r} has a time zone, and the time column has none. Pass at without a zone, "
-                "or give the column its zone: dt.tz_localize in pandas, dt.replace_time_zone in "
-                "polars."
+                "or give the column its zone."
             )
         if self.local_times is None or aware:
             places = self._places(self.times, moment)
@@ -233,26 +219,19 @@ class Clock:
         return first - self.offsets[:-1]
 
     def _refuse_ambiguous(self, moment: np.datetime64, at: Any) -> None:
-        """Raise if a time zone's clock shows ``moment`` twice, with rows in between."""
+        """Raise if the zone's clock shows ``moment`` twice, with rows in between."""
         moments: Array = np.array([moment])
-        if not in_zones(moments)[0]:
+        if self.zone is None or not in_zones(moments)[0]:
             return
         moments = moments.astype(np.promote_types(moments.dtype, "M8[us]"))
-        for zone, series in self._by_zone():
-            readings = np.concatenate(zone.readings(moments))
-            first, second = (self._places(self.times, reading)[series] for reading in readings)
-            if (first < second).any():
-                once, again = zone.stamps(readings)
-                raise ValueError(
-                    f"at={at!r} is shown twice by the clock of {zone.info}, which is put back: at "
-                    f"{once} and at {again}. Pass one of them, with its offset."
-                )
-
-    def _by_zone(self) -> list[tuple[Zone, BoolArray]]:
-        """Return each time zone, with flags of the series that have it."""
-        numbers = np.array([self.zones.index(zone) for zone in self.zones])
-        every = np.zeros(len(self.offsets) - 1, dtype=bool)
-        return [(self.zones[number], (numbers == number) | every) for number in np.unique(numbers)]
+        readings = np.concatenate(self.zone.readings(moments))
+        first, second = (self._places(self.times, reading) for reading in readings)
+        if (first < second).any():
+            once, again = self.zone.stamps(readings)
+            raise ValueError(
+                f"at={at!r} is shown twice by the clock of {self.zone.info}, which is put back: at "
+                f"{once} and at {again}. Pass one of them, with its offset."
+            )
 
 
 def _moment(at: Any) -> tuple[np.datetime64, bool]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.windows.arithmetic.cycles import Holidays
-from keras_ts.windows.arithmetic.frequency import Frequencies
 from keras_ts.windows.arithmetic.geometry import run_positions
 from keras_ts.windows.arithmetic.labels import Categories, collapsed
 from keras_ts.windows.reading.clock import Clock
@@ -51,24 +50,10 @@ class FlatSeries:
         return np.diff(np.searchsorted(self.given, self.offsets))
 
     @property
-    def frequency(self) -> str | list[str | None] | None:
-        """The step between timestamps by its name; None without one; a list if series differ."""
-        if self.clock is None:
-            return None
-        names: list[str | None] = self.clock.frequencies.per_series(str, None).tolist()
-        return names[0] if len(set(names)) == 1 else names
-
-    @property
-    def own_frequencies(self) -> Frequencies:
-        """The frequency of each series; a series of one row gets the most common frequency."""
-        if self.clock is None:
-            return Frequencies((), np.full(len(self.lengths), -1))
-        frequencies = self.clock.frequencies
-        if not frequencies.kinds:
-            return frequencies
-        usual = int(np.bincount(frequencies.codes[frequencies.codes >= 0]).argmax())
-        single = (frequencies.codes < 0) & (self.lengths == 1)
-        return Frequencies.of(frequencies.kinds, np.where(single, usual, frequencies.codes))
+    def frequency(self) -> str | None:
+        """The step between timestamps by its name; None without one."""
+        frequency = None if self.clock is None else self.clock.frequency
+        return None if frequency is None else str(frequency)
 
     def times_at(self, flat: IntArray, series: IntArray) -> Array:
         """Return the times at flat positions of series; a position may lie before its series."""
@@ -77,9 +62,9 @@ class FlatSeries:
         first = self.offsets[series]
         times = self.clock.times[np.maximum(flat, first)]
         early = flat < first
-        if early.any():
+        if early.any() and self.clock.frequency is not None:
             back = np.full(int(early.sum()), -1)
-            times[early] = self.clock.after(first[early], back, self.own_frequencies)[0]
+            times[early] = self.clock.after(first[early], back)[0]
         return times
 
     @property
@@ -212,16 +197,3 @@ def missing_rows(
         values = values[:, list(columns)]
     bad: BoolArray = np.isinf(values) if infinite else ~np.isfinite(values)
     return bad if bad.ndim == 1 else np.logical_or.reduce(bad, axis=1)
-
-
-def rows_in_front(panel: FlatSeries) -> IntArray:
-    """Return the number of rows before the first value of each series; all rows if it has none."""
-    # Columns known ahead do not count: they may have values where no other column has.
-    columns, front = list(panel.columns.own), np.zeros(len(panel.lengths), np.int64)
-    searched = np.flatnonzero(panel.lengths)
-    while len(searched) and columns:
-        values = panel.values[panel.offsets[searched] + front[searched]].reshape(len(searched), -1)
-        searched = searched[~np.isfinite(values[:, columns]).any(axis=1)]
-        front[searched] += 1
-        searched = searched[front[searched] < panel.lengths[searched]]
-    return front

@@ -1,9 +1,9 @@
 """Opens pandas and polars frames through narwhals, and reads their columns as arrays."""
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +13,6 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.windows.arithmetic.labels import made_columns, one_hot, places_of
 from keras_ts.windows.reading.timestamps import is_period, received
 from keras_ts.windows.spec import WindowSpec
-
-_NUMBER = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 
 class NotNumbersError(TypeError):
@@ -26,12 +24,9 @@ class NotNumbersError(TypeError):
 
 
 def is_frame(series: Any) -> bool:
-    """Return True for a frame or a list of frames, False for arrays."""
-    items = series if isinstance(series, list | tuple) and series else (series,)
+    """Return True for a frame, False for arrays."""
     # The type is checked, since asking a lazy frame would compute its columns, and warn.
-    return all(
-        hasattr(type(item), "columns") and not isinstance(item, np.ndarray) for item in items
-    )
+    return hasattr(type(series), "columns") and not isinstance(series, np.ndarray)
 
 
 def open_frame(frame: Any) -> Any:
@@ -82,14 +77,13 @@ def _numbers(column: Any, spec: WindowSpec | None) -> Array:
     """Return a column of numbers as an array, or refuse another one."""
     import narwhals as nw
 
-    if column.dtype == nw.Decimal:
-        column = column.cast(nw.Float64)
+    column = _with_floats(column)
     if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
         temporal = column.dtype.is_temporal() or is_period(column)
-        what, cure = received(column), "Drop it, encode it, or name it in time_column."
+        cure = "Drop it, encode it, or name it in time_column."
         targets = () if spec is None else spec.target_columns
         if not temporal and column.name in (targets if isinstance(targets, tuple) else [targets]):
-            what, cure = _of_target(column)
+            cure = "Convert its texts to numbers: see docs/data/frames.md."
         elif not temporal:
             cure = (
                 "Drop it; name it in id_column if it tells series apart; or name it in "
@@ -97,7 +91,7 @@ def _numbers(column: Any, spec: WindowSpec | None) -> Array:
                 "change."
             )
         raise NotNumbersError(
-            f"column {column.name!r} must hold numbers. Received {what}. {cure}",
+            f"column {column.name!r} must hold numbers. Received {received(column)}. {cure}",
             column.name,
             "time_column" if temporal else "id_column",
         )
@@ -106,22 +100,15 @@ def _numbers(column: Any, spec: WindowSpec | None) -> Array:
     return column.to_numpy()
 
 
-def _of_target(column: Any) -> tuple[str, str]:
-    """Return a text target's type and first text that is no number, and how to read numbers."""
-    values = column.drop_nulls().to_list()
-    odd = (value for value in values if not _NUMBER.fullmatch(str(value)))
-    first = next(odd, values[0] if values else None)
-    texts = f"frame[{column.name!r}]"
-    numbers = f"pd.to_numeric({texts}, errors='coerce')"
-    decimal, thousands = "decimal=','", "read_csv(..., thousands=',')"
-    if column.implementation.is_polars():
-        numbers = f"{texts}.cast(pl.Float64, strict=False)"
-        decimal = "decimal_comma=True"
-        thousands = f"{texts}.str.replace_all(',', '').cast(pl.Float64)"
-    return f"{column.dtype}, such as {first!r}", (
-        f"Read decimal commas by read_csv(..., {decimal}), commas of thousands by {thousands}. "
-        f"Any other text becomes a missing value by {numbers}."
-    )
+def _with_floats(column: Any) -> Any:
+    """Return a column of decimals as floats, and any other one as it is."""
+    import narwhals as nw
+
+    # narwhals has no name for the decimals of an object column, nor for those of 256 bits.
+    unnamed = column.dtype in (nw.Object, nw.Unknown)
+    first = column.drop_nulls().head(1).to_list() if unnamed else []
+    decimals = column.dtype == nw.Decimal or (first and isinstance(first[0], Decimal))
+    return column.cast(nw.Float64) if decimals else column
 
 
 def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
@@ -201,7 +188,7 @@ class Text(NamedTuple):
         """Read a narwhals column."""
         import narwhals as nw
 
-        labels, codes = distinct_values(column)
+        labels, codes = distinct_values(_with_floats(column))
         of_text = column.dtype in (nw.String, nw.Categorical, nw.Enum)
         of_text = of_text and all(isinstance(label, str) for label in labels)
         return cls(column.name, column.dtype, labels, codes, of_text)
@@ -236,25 +223,25 @@ class Text(NamedTuple):
 
 
 def with_categories(
-    read: Sequence[Callable[[str], Text]], names: Sequence[str], others: Sequence[str], spec: Any
+    read: Callable[[str], Text], names: Sequence[str], others: Sequence[str], spec: Any
 ) -> Any:
     """Return ``spec`` with the sorted categories of each text column known ahead or static."""
     categories = {column: tuple(texts) for column, texts in (spec.categories or {}).items()}
     for name in named_ahead(spec, names):
-        columns = [of_table(name) for of_table in read]
-        of_text = any(column.of_text for column in columns)
-        # A frame in which the column has no value does not decide.
-        of_text &= all(column.of_text or not column.labels for column in columns)
-        if name not in categories and of_text:
-            labels = {label for column in columns for label in column.labels}
-            if not labels:
+        column = read(name)
+        if name not in categories and column.of_text:
+            if not column.labels:
                 raise ValueError(
                     f"column {name!r} has no text in any row, so it has no categories. Fill it in, "
                     "or leave the column out."
                 )
-            categories[name] = tuple(sorted(labels))
-        if name in categories and name in spec.per_series:
-            _refuse_missing(columns, name)
+            categories[name] = tuple(sorted(column.labels))
+        missing = column.codes < 0
+        if name in categories and name in spec.per_series and missing.any():
+            raise ValueError(
+                f"static_columns={name!r} holds {int(missing.sum())} missing texts, the first in "
+                f"row {int(missing.argmax())}. Fill them, or leave the column out."
+            )
     made = [name for column, texts in categories.items() for name in made_columns(column, texts)]
     others = [name for name in (*others, *made) if name not in categories]
     twice = next((name for name in made if others.count(name) > 1), None)
@@ -270,14 +257,3 @@ def named_ahead(spec: WindowSpec, names: Sequence[str]) -> list[str]:
     """Return the columns that may hold text: those known ahead, and the static ones."""
     ahead = {*spec.per_series, *spec.planned}
     return [name for name in names if name in ahead]
-
-
-def _refuse_missing(columns: list[Text], name: str) -> None:
-    for number, column in enumerate(columns):
-        missing = column.codes < 0
-        if missing.any():
-            where = f" of series[{number}]" if len(columns) > 1 else ""
-            raise ValueError(
-                f"static_columns={name!r} holds {int(missing.sum())} missing texts, the first in "
-                f"row {int(missing.argmax())}{where}. Fill them, or leave the column out."
-            )

@@ -10,13 +10,12 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import IntArray
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.arithmetic.labels import collapsed, made_columns
 from keras_ts.windows.reading.calendar import with_calendar
 from keras_ts.windows.reading.clock import as_written
 from keras_ts.windows.reading.flat_series import FlatSeries, check_values
 from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.irregular import advice
+from keras_ts.windows.reading.irregular import refuse_irregular
 from keras_ts.windows.reading.read_once import Arrays, Frames
 from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.spec import COLUMN_SETTINGS, OF_THE_TABLE, Column, WindowSpec
@@ -65,7 +64,7 @@ class Panel:
 
     Args:
         table: Anything that ``WindowedSeries.build`` takes: a pandas or polars frame, an array, a
-            list of either, or a ``PanelStore``.
+            list of arrays, or a ``PanelStore``.
         target_columns: The column to forecast, or a list of them, as for ``WindowedSeries``.
             Defaults to None: every column that is neither future nor static.
         future_columns: Columns known ahead of time. Defaults to None: none.
@@ -79,7 +78,8 @@ class Panel:
     Raises:
         TypeError: A column does not hold what its role needs, or an argument is of another type.
         ValueError: The table lacks a column, or a column has two roles; an id or a timestamp is
-            missing; a series has two rows at one time; or a static column changes.
+            missing; a series has two rows at one time; the series have no one frequency; or a
+            static column changes.
     """
 
     _source: Frames | Arrays | StoredPanel
@@ -117,12 +117,10 @@ class Panel:
                 missing="mask" if settings.filled else "keep",
             )
         elif is_frame(table):
-            listed = isinstance(table, list | tuple)
-            frames = table if listed else [table]
-            copies = [open_frame(frame).clone().to_native() for frame in frames]
-            table = Frames(copies if listed else copies[0], spec, in_order=False)
+            table = Frames(open_frame(table).clone().to_native(), spec, in_order=False)
         self._spec, self._source = spec, source_of(table, spec)
         self._flat: FlatSeries = self._source.read(spec)
+        refuse_irregular(self._flat, spec.time_column)
 
     @property
     def table(self) -> Any:
@@ -130,12 +128,8 @@ class Panel:
         source, rows = self._source, self._flat.row_order
         if not isinstance(source, Frames):
             return given_of(self)
-        begins = concatenated_offsets([len(table) for table in source.tables])
-        copies = [
-            (table.clone() if rows is None else table[rows[begin:end] - begin]).to_native()
-            for table, begin, end in zip(source.tables, begins, begins[1:], strict=False)
-        ]
-        return copies if source.listed else copies[0]
+        table = source.table
+        return (table.clone() if rows is None else table[rows]).to_native()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -177,13 +171,13 @@ class Panel:
         return tuple(clock.stamps(np.array(ends)))
 
     @property
-    def frequency(self) -> str | list[str | None] | None:
+    def frequency(self) -> str | None:
         """The step from one timestamp to the next, as of a ``WindowDataset``."""
         return self._flat.frequency
 
     @cached_property
     def gaps(self) -> int:
-        """Number of steps between timestamps that leave out rows or are irregular."""
+        """Number of steps between timestamps that leave out rows."""
         if self._flat.clock is None or self._flat.given is not None:
             return 0
         return len(self._source.read(replace(self._spec, missing="drop")).gaps)
@@ -264,11 +258,8 @@ class Panel:
         lines, flat = [], self._flat
         if (span := self.span) is not None:
             lines.append(("span", " to ".join(map(as_written, span))))
-            names = self.frequency if isinstance(self.frequency, list) else [self.frequency]
-            gaps = f"; {self.gaps:,} steps leave out rows or are irregular" if self.gaps else ""
-            lines.append(("frequency", _listed([str(n or "none") for n in names]) + gaps))
-            if (cure := advice(flat, self._spec)) is not None:
-                lines.append(("no frequency", cure))
+            gaps = f"; {self.gaps:,} steps leave out rows" if self.gaps else ""
+            lines.append(("frequency", (self.frequency or "none") + gaps))
         missing = [f"{count:,} of {name}" for name, count in self.missing.items()]
         lines.append(("missing values", ", ".join(missing) or "none"))
         if flat.columns.plain:
@@ -345,6 +336,8 @@ def read_panel(series: Any, spec: WindowSpec, check: bool = True) -> FlatSeries:
     source = source_of(series, spec)
     flat: FlatSeries = source.read(spec)
     stored = isinstance(source, StoredPanel)
+    if check:
+        refuse_irregular(flat, spec.time_column)
     # The values of a memory map are checked as batches read them, or here if windows are left out
     # for missing values.
     if check and (stored or spec.handling.filters or not flat.on_disk):

@@ -4,7 +4,7 @@ import copy
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -20,38 +20,37 @@ from keras_ts.windows.reading.frames import (
     Text,
     beside,
     blocks_of,
+    is_frame,
     numbered_ids,
     open_frame,
     with_categories,
 )
-from keras_ts.windows.reading.irregular import refuse_disorder, refuse_gaps
-from keras_ts.windows.reading.regular import on_common_grid, with_missing_rows
+from keras_ts.windows.reading.irregular import (
+    refuse_disorder,
+    refuse_gaps,
+    refuse_irregular,
+)
+from keras_ts.windows.reading.regular import with_missing_rows
 from keras_ts.windows.reading.timestamps import read_clock
 from keras_ts.windows.roles import Columns
 from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
 
 
 class Frames:
-    """One frame, or a list with the same columns; ids, times and texts are read only once."""
+    """A frame; its ids, times and texts are read only once."""
 
-    def __init__(self, frames: Any, spec: WindowSpec, in_order: bool = True) -> None:
-        """Open the frames; ``in_order=False`` sorts the rows of each series by time."""
-        self.given, self.listed = frames, isinstance(frames, list | tuple)
-        if self.listed and spec.id_column is not None:
-            raise ValueError(
-                f"id_column={spec.id_column!r} needs one long frame. Received a list of "
-                f"{len(frames)} frames: leave out id_column, or concatenate them."
-            )
-        self.tables = [open_frame(frame) for frame in (frames if self.listed else [frames])]
-        self.columns = _column_names(self.tables, spec)
+    def __init__(self, frame: Any, spec: WindowSpec, in_order: bool = True) -> None:
+        """Open the frame; ``in_order=False`` sorts the rows of each series by time."""
+        self.given, self.table = frame, open_frame(frame)
+        self.columns = _column_names(self.table, spec)
         self._spec, self._in_order = spec, in_order
         keys = (spec.id_column, spec.time_column)
         self.features = tuple(name for name in self.columns if name not in keys)
-        self._texts: dict[tuple[int, str], Text] = {}
+        self._texts: dict[str, Text] = {}
         self._read_before: dict[Any, FlatSeries] = {}
 
     def selected(self, features: Sequence[str]) -> Self:
-        """Return the same frames with some of their columns, in the given order."""
+        """Return the same frame with some of its columns, in the given order."""
         if tuple(features) == self.features:
             return self
         part = copy.copy(self)
@@ -62,9 +61,8 @@ class Frames:
     def read(self, spec: WindowSpec) -> FlatSeries:
         """Return the series, with the roles of columns and gaps treated as ``spec`` says."""
         features = self.features
-        texts = [partial(self._text, number) for number in range(len(self.tables))]
         unseen = spec.unseen if spec.categories else None
-        spec = with_categories(texts, features, self.columns, spec)
+        spec = with_categories(self._text, features, self.columns, spec)
         columns = Columns.of(spec, expanded(features, spec.categories))
         of_texts = tuple((spec.categories or {}).items())
         key = features, of_texts, tuple(columns.static), unseen
@@ -76,14 +74,15 @@ class Frames:
         flat = replace(flat, columns=columns, categories=spec.categories)
         if flat.clock is None or spec.handling.gaps == "ignore":
             return flat
+        refuse_irregular(flat, spec.time_column)
+        flat = replace(flat, gaps=flat.clock.gaps)
         if spec.handling.gaps == "refuse":
-            refuse_gaps(flat, flat.clock.inferred[0], spec)
-        flat = replace(flat, gaps=flat.clock.inferred[0])
+            refuse_gaps(flat, flat.gaps, spec)
         if spec.handling.gaps != "fill":
             return flat
         filled = self._read_before.get((key, True))
         if filled is None:
-            filled = with_missing_rows(on_common_grid(flat), spec)
+            filled = with_missing_rows(flat, spec)
             filled = replace(filled, checked=flat.checked and filled.given is None)
             self._read_before[key, True] = filled
         return replace(filled, columns=columns)
@@ -92,23 +91,18 @@ class Frames:
         """Read the series; refuse unfit values, ids and times, but do not look for gaps in time."""
         static = collapsed(columns.static, spec.categories)
         varying = [name for name in features if name not in static]
-        read = []
-        for number, table in enumerate(self.tables):
-            what = f"series[{number}]" if self.listed else "series"
-            text = partial(self._text, number)
-            blocks = blocks_of(table, features, spec, what, text)
-            read.append(dict(zip(features, blocks, strict=True)))
-        dtype = np.result_type(*(block.dtype for blocks in read for block in blocks.values()))
+        read = blocks_of(self.table, features, spec, "series", self._text)
+        blocks = dict(zip(features, read, strict=True))
+        dtype = np.result_type(*(block.dtype for block in read))
         row_order, offsets, labels = self._series
 
         def laid_out(names: list[str], dtype: Any) -> Array:
-            joined = [beside([blocks[name] for name in names], dtype) for blocks in read]
-            made = joined[0] if len(joined) == 1 else np.concatenate(joined)
+            made = beside([blocks[name] for name in names], dtype)
             return made if row_order is None else made[row_order]
 
         never_changing = None
         if static:
-            kind = np.result_type(*(blocks[name].dtype for blocks in read for name in static))
+            kind = np.result_type(*(blocks[name].dtype for name in static))
             made = expanded(static, spec.categories)
             _, never_changing = static_parted(
                 laid_out(static, kind), made, columns, offsets, spec.categories
@@ -118,7 +112,7 @@ class Frames:
         flat = FlatSeries(
             laid_out(varying, dtype),
             offsets,
-            single=not self.listed and labels is None,
+            single=labels is None,
             columns=columns,
             static=never_changing,
             clock=self._clock,
@@ -130,29 +124,26 @@ class Frames:
             refuse_disorder(flat, spec)
         return replace(flat, checked=not any(bad.any() for _, bad in lacking_rows(flat)))
 
-    def _text(self, number: int, name: str) -> Text:
-        """Return a column of a frame with its values numbered."""
-        if (number, name) not in self._texts:
-            self._texts[number, name] = Text.of(self.tables[number][name])
-        return self._texts[number, name]
+    def _text(self, name: str) -> Text:
+        """Return a column with its values numbered."""
+        if name not in self._texts:
+            self._texts[name] = Text.of(self.table[name])
+        return self._texts[name]
 
     @cached_property
     def _given_clock(self) -> Clock | None:
-        """The timestamps in the order of the frames' rows."""
-        if self._spec.time_column is None:
-            return None
-        offsets = concatenated_offsets([len(table) for table in self.tables])
-        return read_clock(self.tables, self._spec.time_column, offsets)
+        """The timestamps in the order of the frame's rows."""
+        column = self._spec.time_column
+        return None if column is None else read_clock(self.table, column)
 
     @cached_property
     def _series(self) -> "_Series":
         """Where the rows of each series are."""
         clock = self._given_clock
         if self._spec.id_column is None:
-            offsets = concatenated_offsets([len(table) for table in self.tables])
-            series = _Series(None, offsets, None)
+            series = _Series(None, np.array([0, len(self.table)]), None)
         else:
-            series = _Series.of_ids(self.tables[0][self._spec.id_column])
+            series = _Series.of_ids(self.table[self._spec.id_column])
         if self._in_order or clock is None:
             return series
         times = clock.times if series.row_order is None else clock.times[series.row_order]
@@ -191,8 +182,8 @@ class _Series(NamedTuple):
             missing = _missing(column)
             count = int(missing.sum())
             raise ValueError(
-                f"id_column={column.name!r} has {count} missing value{'s' * (count > 1)}, the "
-                f"first in row {int(missing.argmax())}. Fill in the ids, or drop such rows."
+                f"id_column={column.name!r} has {count} missing values, the first in row "
+                f"{int(missing.argmax())}. Fill in the ids, or drop such rows."
             )
         lengths = np.bincount(codes, minlength=len(labels))
         rows = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
@@ -204,26 +195,21 @@ def _missing(ids: Any) -> BoolArray:
     return missing | np.isnan(ids.to_numpy()) if ids.dtype.is_float() else missing
 
 
-def _column_names(tables: list[Any], spec: WindowSpec) -> list[str]:
-    """Return the names of the columns that all tables share, or raise an error."""
-    names = list(tables[0].columns)
+def _column_names(table: Any, spec: WindowSpec) -> list[str]:
+    """Return the names of a table's columns, or raise an error."""
+    names = list(table.columns)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(
-            f"Columns of a frame must have names that are strings. Received: {names}. "
-            "Rename them, frame.columns = map(str, frame.columns), or pass frame.to_numpy()."
+            f"Columns of a frame must have names that are strings. Received: {names}. Rename them, "
+            "or pass an array."
         )
-    for number, table in enumerate(tables):
-        if table.columns != names:
-            raise ValueError(
-                "All frames of a panel must have the same columns. Received "
-                f"{names} and, in series[{number}], {list(table.columns)}."
-            )
     for argument in ("id_column", "time_column"):
         column = getattr(spec, argument)
         if column is not None and column not in names:
-            index = getattr(getattr(tables[0].to_native(), "index", None), "names", ())
-            hint = " It is the index: pass frame.reset_index()." if column in index else ""
-            raise ValueError(f"{argument}={column!r} is not in the frame: {names}.{hint}")
+            raise ValueError(
+                f"{argument}={column!r} is not in the frame: {names}. An index must become a "
+                "column first."
+            )
     return names
 
 
@@ -238,6 +224,11 @@ class Arrays:
                     f"{argument}={getattr(spec, argument)!r} needs a pandas or polars frame, or a "
                     f"keras_ts.scale.PanelStore. Received: {type(arrays).__name__}."
                 )
+        if isinstance(arrays, list | tuple) and any(map(is_frame, arrays)):
+            raise TypeError(
+                "series is a list of frames. Concatenate them into one, with a column that tells "
+                "its series apart, and name that in id_column."
+            )
         self.given = arrays
         self.single = not isinstance(arrays, list | tuple) or not all(
             hasattr(item, "__array__") and np.ndim(item) > 0 for item in arrays
@@ -275,8 +266,8 @@ class Arrays:
 def _one_array(values: Any, what: str) -> Array:
     if isinstance(values, str | os.PathLike):
         raise TypeError(
-            f"{what} must hold numbers. Received the string {values!r}. Read a file first, for "
-            "example with pandas.read_csv, or write it into a keras_ts.scale.PanelStore."
+            f"{what} must hold numbers. Received the string {values!r}. Read a file first, or "
+            "write it into a keras_ts.scale.PanelStore."
         )
     try:
         array = _checks.numeric(values, what)
@@ -284,8 +275,7 @@ def _one_array(values: Any, what: str) -> Array:
             array = array.astype(array.dtype.newbyteorder("="))
     except ValueError:
         raise ValueError(
-            f"{what} is a list of rows of different lengths. For a panel pass a list of "
-            "arrays: [np.asarray(row) for row in series]."
+            f"{what} is a list of rows of different lengths. For a panel pass a list of arrays."
         ) from None
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ValueError(

@@ -1,24 +1,23 @@
 """Opens a panel that ``keras_ts.scale.PanelStore`` wrote into a folder, as memory maps.
 
-Values and timestamps stay on disk. The ids of the series, where each begins, its static columns and
-its frequency are in memory.
+Values and timestamps stay on disk. The ids of the series, where each begins, and its static columns
+are in memory.
 """
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._files import path_text
+from keras_ts._files import beside, locked_folder, path_text, put_back
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.frequency import Frequencies, Frequency
-from keras_ts.windows.arithmetic.geometry import PickledByFields, concatenated_offsets
+from keras_ts.windows.arithmetic.frequency import Frequency
+from keras_ts.windows.arithmetic.geometry import PickledByFields
 from keras_ts.windows.arithmetic.labels import Categories, expanded
 from keras_ts.windows.reading.clock import Clock, Zone
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -30,14 +29,13 @@ from keras_ts.windows.spec import WindowSpec
 # This file is written last: without it, a folder holds no store.
 SETTINGS = "store.json"
 # Increased when the layout of a store changes, so that other layouts are not misread.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
 class StoredSettings:
     """What a store's files hold, and the settings that they were written with."""
 
-    files: str  # First part of the names of the files of rows.
     rows: int  # Number of rows, with those that filled gaps.
     dtype: str  # The values' dtype.
     names: tuple[str, ...]  # The columns of the source except those of ids and timestamps.
@@ -48,14 +46,13 @@ class StoredSettings:
     time_column: str | None
     times: str | None  # The timestamps' dtype, or None.
     zone: str | None  # Name of their time zone, or None.
-    kinds: tuple[Frequency, ...]  # The frequencies that the series have.
+    frequency: Frequency | None  # The frequency of the timestamps, or None.
     complete: bool  # True if all values are finite.
     filled: bool  # True if gaps in time, if any, were filled with missing rows.
     gappy: bool  # True if the source had gaps in time.
     # New whenever a store is written, so that another store in the same folder is noticed.
     token: str
-    # Size and checksum of each file but this one; None in stores of keras_ts 0.2.
-    checksums: dict[str, list[int]] | None = None
+    sizes: dict[str, int] = field(default_factory=dict)  # Size of each file but this one.
 
     @property
     def varying(self) -> list[str]:
@@ -72,13 +69,13 @@ class StoredSettings:
     def from_json(cls, text: str) -> "StoredSettings":
         """Return the settings that ``as_json`` wrote."""
         read = json.loads(text)
-        if read.pop("format") not in (1, FORMAT):
-            raise ValueError("another version of keras_ts wrote it")
+        if read.pop("format") != FORMAT:
+            raise ValueError("Another version of keras_ts wrote this store. Write it again.")
         for name in ("names", "static", "calendar"):
             read[name] = tuple(read[name])
         if read["categories"] is not None:
             read["categories"] = {name: tuple(of) for name, of in read["categories"].items()}
-        read["kinds"] = tuple(map(Frequency.from_config, read["kinds"]))
+        read["frequency"] = read["frequency"] and Frequency(**read["frequency"])
         return cls(**read)
 
 
@@ -91,26 +88,23 @@ class StoredPanel(PickledByFields):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         object.__setattr__(self, "folder", str(Path(path_text("folder", folder)).absolute()))
         path = Path(self.folder)
+        if beside(place := path.resolve(), "old").exists():
+            with locked_folder(place.parent):
+                put_back(place)
         if not path.is_dir():
             raise FileNotFoundError(f"folder={self.folder!r}: there is no such folder.")
         if not (path / SETTINGS).is_file():
             raise ValueError(
                 f"folder={self.folder!r} holds no whole store: it has no {SETTINGS}, which is "
-                "written last. If PanelStore.write was interrupted, call it again."
+                "written last."
             )
-        try:
-            self.settings  # noqa: B018 - read now, so that a broken file is refused here
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{str(path / SETTINGS)!r} cannot be read: {error}. Write the store again."
-            ) from None
-        for name, (size, _) in (self.settings.checksums or {}).items():
+        for name, size in self.settings.sizes.items():
             found = (path / name).stat().st_size if (path / name).exists() else 0
             if found != size:
-                raise broken(path / name, f"it has {found:,} bytes, and {size:,} were written")
-        offsets, *_ = map(self._array, ("offsets", "gaps", "static", "frequencies"))
-        if len(self.keys) != len(offsets) - 1 or offsets[-1] != self.settings.rows:
-            raise broken(path / "offsets.npy", "it has other series or rows than its store")
+                raise ValueError(
+                    f"{str(path / name)!r} has {found:,} bytes, and {size:,} were written. Write "
+                    "the store again."
+                )
 
     @cached_property
     def settings(self) -> StoredSettings:
@@ -120,11 +114,7 @@ class StoredPanel(PickledByFields):
     @cached_property
     def keys(self) -> Any:
         """A polars frame with the id and the first timestamp of each series."""
-        path, polars = Path(self.folder) / "keys.arrow", opened_polars()
-        try:
-            return polars.read_ipc(path)
-        except (OSError, polars.exceptions.PolarsError) as error:
-            raise broken(path, error) from None
+        return opened_polars().read_ipc(Path(self.folder) / "keys.arrow")
 
     @cached_property
     def labels(self) -> tuple[Any, ...]:
@@ -151,16 +141,14 @@ class StoredPanel(PickledByFields):
         if columns.static:
             made = expanded(settings.static, settings.categories)
             static = self._array("static")[:, [made.index(name) for name in columns.static]]
-        gaps, clock, fills = self._array("gaps"), self._clock, spec.handling.gaps == "fill"
-        if clock is not None:
-            clock = replace(clock, filled_by=self._frequencies(2 if fills else 1))
+        gaps = self._array("gaps")
         panel = FlatSeries(
             values,
             self._array("offsets"),
             single=False,
             columns=columns,
             static=static,
-            clock=clock,
+            clock=self._clock,
             labels=self.labels,
             gaps=gaps,
             given=self._rows("given", "<i8") if settings.filled and settings.gappy else None,
@@ -181,78 +169,32 @@ class StoredPanel(PickledByFields):
                 "PanelStore(folder)."
             )
 
-    def frequencies(self, expected: str | None) -> Frequencies:
-        """Return each series' frequency; without filled gaps, ``expected`` if a series fits it."""
-        if expected is None or self.settings.filled:
-            return self._frequencies(2 if self.settings.filled else 1)
-        assert self._clock is not None
-        return replace(self._clock, expected=expected).fitted(self._frequencies(0))
-
-    def _frequencies(self, which: int) -> Frequencies:
-        """Return each series' frequency: alone (0), fitted to others (1), or on their grid (2)."""
-        return Frequencies.of(self.settings.kinds, self._array("frequencies")[which])
-
     @cached_property
     def _clock(self) -> Clock | None:
         settings = self.settings
         if settings.times is None:
             return None
-        times, offsets = self._rows("times", settings.times), self._array("offsets")
+        clock = Clock(
+            self._rows("times", settings.times), self._array("offsets"), known=settings.frequency
+        )
         if settings.zone is None:
-            return Clock(times, offsets)
+            return clock
         local = self._rows("local_times", settings.times)
-        return Clock(times, offsets, local, (Zone(settings.zone, "polars"),))
+        return replace(clock, local_times=local, zone=Zone(settings.zone, "polars"))
 
     def _rows(self, name: str, dtype: str, width: int = 0) -> Array:
-        path, rows = Path(self.folder) / f"{self.settings.files}.{name}", self.settings.rows
+        path, rows = Path(self.folder) / f"rows.{name}", self.settings.rows
         shape = (rows, width) if width else (rows,)
-        try:
-            return np.memmap(path, np.dtype(dtype), "r", shape=None if name == "given" else shape)
-        except (OSError, ValueError) as error:
-            raise broken(path, error) from None
+        return np.memmap(path, np.dtype(dtype), "r", shape=None if name == "given" else shape)
 
     def _array(self, name: str) -> Array:
-        path = Path(self.folder) / f"{name}.npy"
-        try:
-            return np.load(path)
-        except (OSError, ValueError, EOFError, TokenError) as error:
-            raise broken(path, error) from None
-
-
-def broken(path: Path, error: Exception | str) -> ValueError:
-    """Return the error for a file that no longer holds what was written."""
-    return ValueError(f"{str(path)!r} is broken: {error}. Write the store again.")
+        return np.load(Path(self.folder) / f"{name}.npy")
 
 
 def opened_polars() -> Any:
     """Return the module polars, or raise an error that says how to install it."""
     _checks.needed("pyarrow", "A PanelStore")  # polars reads Arrow and pandas with it.
     return _checks.needed("polars", "A PanelStore")
-
-
-def part_of_panel(panel: FlatSeries, series: slice) -> FlatSeries:
-    """Return neighbouring series of a panel, in memory."""
-    rows = slice(int(panel.offsets[series.start]), int(panel.offsets[series.stop]))
-    inside = slice(*np.searchsorted(panel.gaps, [rows.start, rows.stop]))
-    offsets, clock = concatenated_offsets(panel.lengths[series]), panel.clock
-    if clock is not None:
-        local, found = clock.local_times, clock.filled_by
-        clock = replace(
-            clock,
-            times=np.array(clock.times[rows]),
-            offsets=offsets,
-            local_times=None if local is None else np.array(local[rows]),
-            filled_by=None if found is None else Frequencies.of(found.kinds, found.codes[series]),
-        )
-    return replace(
-        panel,
-        values=np.array(panel.values[rows]),
-        offsets=offsets,
-        clock=clock,
-        gaps=panel.gaps[inside] - rows.start,
-        labels=None if panel.labels is None else panel.labels[series],
-        static=None if panel.static is None else panel.static[series],
-    )
 
 
 def _check(spec: WindowSpec, settings: StoredSettings) -> None:

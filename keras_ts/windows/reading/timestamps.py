@@ -1,44 +1,25 @@
 """Reads time columns of frames through narwhals: as NumPy's times in UTC, and in local time."""
 
-import re
 from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts._typing import Array, IntArray
+from keras_ts._typing import Array
 from keras_ts.windows.reading.clock import Clock, Zone, in_zones
 
 # The times of a column (in UTC if it has a time zone), and its time zone.
 _Column = tuple[Array, Zone | None]
 
-# The end of a time with an offset from UTC, such as 2024-05-31 02:00:00+01:00.
-_OFFSET = re.compile(r":\d\d(\.\d+)? ?[+-]\d\d:?\d\d$")
+
+def read_clock(table: Any, name: str) -> Clock:
+    """Read the time column of a narwhals frame, as of one series."""
+    return _clock(*_read(table[name], f"time_column={name!r}"))
 
 
-def read_clock(tables: list[Any], name: str, offsets: IntArray) -> Clock:
-    """Read the time columns of one narwhals frame or several, laid end to end."""
-    columns = [
-        _read(table[name], f"time_column={name!r}", f" of series[{i}]" * (len(tables) > 1))
-        for i, table in enumerate(tables)
-    ]
-    for kinds in (
-        {"dates" if times.dtype.kind == "M" else "numbers" for times, _ in columns},
-        {"a time zone" if zone else "no time zone" for _, zone in columns},
-    ):
-        if len(kinds) > 1:
-            raise TypeError(
-                f"time_column={name!r} must be of one kind in all frames of a panel. Received "
-                f"{' and '.join(sorted(kinds))}."
-            )
-    return _clock(columns, offsets, tables[0].implementation.value)
-
-
-def _clock(columns: list[_Column], offsets: IntArray, library: str) -> Clock:
-    times = np.concatenate([times for times, _ in columns])
-    local = [zone.shown(times) for times, zone in columns if zone is not None]
-    zones = tuple(zone for _, zone in columns if zone is not None)
-    return Clock(times, offsets, np.concatenate(local) if local else None, zones, library=library)
+def _clock(times: Array, zone: Zone | None) -> Clock:
+    local = None if zone is None else zone.shown(times)
+    return Clock(times, np.array([0, len(times)]), local, zone)
 
 
 def read_timestamps(timestamps: Any) -> Clock:
@@ -47,8 +28,7 @@ def read_timestamps(timestamps: Any) -> Clock:
     times, zone = (_dates(timestamps), None) if plain else _of_frame(timestamps)
     if times.dtype.kind != "M":
         raise TypeError(f"timestamps must hold dates. Received {times.dtype}.")
-    library = type(timestamps).__module__.split(".")[0]
-    return _clock([(times, zone)], np.array([0, len(times)]), library)
+    return _clock(times, zone)
 
 
 def as_column(column: Any, times: Array) -> Any:
@@ -83,10 +63,9 @@ def _dates(timestamps: Any) -> Array:
     if read.dtype.kind != "M" or read.ndim != 1:
         raise TypeError(
             "timestamps must be an array of datetime64 of shape (timestamps,), or a column of "
-            f"pandas or polars. Received {read.dtype} of shape {read.shape}. Convert it with "
-            "numpy.asarray(timestamps, 'datetime64[us]'), or with pandas.to_datetime."
+            f"pandas or polars. Received {read.dtype} of shape {read.shape}."
         )
-    _refuse_missing(np.isnat(read), "timestamps", "")
+    _refuse_missing(np.isnat(read), "timestamps")
     unit = np.datetime_data(read.dtype)[0]
     return read.astype(f"M8[{'D' if unit in ('Y', 'M', 'W') else unit}]")
 
@@ -99,16 +78,16 @@ def _of_frame(timestamps: Any) -> _Column:
         column = nw.from_native(timestamps, series_only=True)
     except TypeError:
         return _dates(timestamps), None
-    return _read(column, "timestamps", "")
+    return _read(column, "timestamps")
 
 
-def _read(column: Any, name: str, where: str) -> _Column:
-    """Read a column; errors begin with ``name``, and ``where`` says in which frame it is."""
+def _read(column: Any, name: str) -> _Column:
+    """Read a column; errors begin with ``name``."""
     import narwhals as nw
 
     if column.null_count():
-        _refuse_missing(column.is_null().to_numpy(), name, where)
-    read = _aware(column, name, where)
+        _refuse_missing(column.is_null().to_numpy(), name)
+    read = _aware(column, name)
     if read is not None:
         return read
     if column.dtype == nw.Decimal:
@@ -116,21 +95,19 @@ def _read(column: Any, name: str, where: str) -> _Column:
     if not (column.dtype.is_numeric() or column.dtype in (nw.Datetime, nw.Date)):
         raise TypeError(
             f"{name} must hold dates, timestamps or numbers. Received {received(column)}. "
-            + _cure(column)
+            "Parse it first."
         )
     times = column.to_numpy()
     if column.dtype == nw.Date:
         return times.astype("datetime64[D]"), None
     if times.dtype.kind == "f":
-        _refuse_missing(~np.isfinite(times), name, where)
+        _refuse_missing(~np.isfinite(times), name)
         odd = (times != np.rint(times)) | (np.abs(times) > 1 << 53)
         if odd.any():
             row = int(odd.argmax())
             raise ValueError(
                 f"{name} must hold whole numbers, or dates; floats of at most 2**53. Received "
-                f"{times[row]} in row {row}{where}. Number the steps with (column / step).round(). "
-                "Or turn seconds since 1970 into dates with pandas.to_datetime(..., unit='s') or "
-                "polars.from_epoch."
+                f"{times[row]} in row {row}. Number the steps, or turn seconds into dates."
             )
     elif times.dtype.kind in "iu" and (times.dtype != np.uint64 or times.max(initial=0) >> 63 == 0):
         times = times.astype(np.int64)  # Differences of small or unsigned integers wrap around.
@@ -149,24 +126,7 @@ def is_period(column: Any) -> bool:
     return str(getattr(column.to_native(), "dtype", "")).startswith("period[")
 
 
-def _cure(column: Any) -> str:
-    import narwhals as nw
-
-    if is_period(column):
-        return "Take the timestamp at which each period begins, with dt.to_timestamp()."
-    if column.dtype in (nw.Duration, nw.Time, nw.Boolean):
-        return "Name a column that increases from row to row."
-    first = column.drop_nulls().head(1).to_list()
-    if first and _OFFSET.search(str(first[0])):
-        # Without utc=True, pandas refuses offsets that change in summer, or gives objects.
-        return (
-            "Parse it first, in UTC, and name its zone: pandas.to_datetime(column, utc=True)"
-            ".dt.tz_convert('Europe/Paris')."
-        )
-    return "Parse it first, for example with pandas.to_datetime."
-
-
-def _aware(column: Any, name: str, where: str) -> _Column | None:
+def _aware(column: Any, name: str) -> _Column | None:
     """Return the timestamps of a column with a time zone, or None for a column without."""
     # narwhals misses some zones of pandas, such as America/New_York, so pandas is asked directly.
     import narwhals as nw
@@ -187,15 +147,15 @@ def _aware(column: Any, name: str, where: str) -> _Column | None:
     if outside.any():
         row = int(outside.argmax())
         raise ValueError(
-            f"{name} has a time zone, and holds {utc[row]} UTC in row {row}{where}. Time zones "
+            f"{name} has a time zone, and holds {utc[row]} UTC in row {row}. Time zones "
             "cover 0001-01-02 to 9999-12-30: drop such rows, or pass the times without their zone."
         )
     return utc, zone
 
 
-def _refuse_missing(missing: Array, name: str, where: str) -> None:
+def _refuse_missing(missing: Array, name: str) -> None:
     if count := int(missing.sum()):
         raise ValueError(
-            f"{name} has {count} missing or infinite timestamp{'s' * (count > 1)}, the first in "
-            f"row {int(missing.argmax())}{where}. Fill in the time, or drop such rows."
+            f"{name} has {count} missing or infinite timestamps, the first in "
+            f"row {int(missing.argmax())}. Fill in the time, or drop such rows."
         )

@@ -9,10 +9,10 @@ from keras_ts.evaluation.arithmetic.coverage import ranked
 from keras_ts.windows.arithmetic.following import (
     Followed,
     Scores,
-    gaps_of,
     kept_levels,
     moved,
     shares_missed,
+    unmoved,
 )
 
 
@@ -34,7 +34,7 @@ def followed(held_out, new, asked=0.8):
     """
     scores, horizon = kept(held_out), held_out.shape[1]
     new = new.reshape(*new.shape[:2], -1)
-    levels = scores.unmoved([asked])
+    levels = unmoved([asked])
     width = margins(held_out, asked)
     held, widths = np.empty(new.shape[:2]), np.empty(new.shape[:2])
     for origin, score in enumerate(new):
@@ -59,7 +59,7 @@ def errors(generator, origins, horizon, series, size):
 @pytest.mark.parametrize("asked", [0.5, 0.8, 0.9, 0.95])
 def test_levels_that_have_not_moved_give_the_margins_of_calibrate(count, asked):
     scores = np.random.default_rng(count).exponential(size=(count, 3))
-    got = kept(scores).margins(kept(scores).unmoved([asked]))
+    got = kept(scores).margins(unmoved([asked]))
     np.testing.assert_array_equal(got[0, 0, :, 0], margins(scores, asked).astype(np.float32))
 
 
@@ -163,19 +163,13 @@ def test_shares_missed_are_those_of_a_plain_loop():
         np.testing.assert_equal(got[origin, coverage, step, target], expected)
 
 
-def test_gaps_count_from_the_origin_before():
-    assert gaps_of(np.array([10, 12, 19]), []) == [1, 2, 7]
-    assert gaps_of(np.array([8, 12]), [7, 10]) == [1, 2]
-    assert gaps_of(np.array([3]), [7]) == [1]
-
-
 def test_configs_survive_json():
     scores = kept(np.random.default_rng(0).exponential(size=(60, 5)))
     config = json.loads(json.dumps(scores.get_config(), allow_nan=False))
     again = Scores.from_config(config)
     np.testing.assert_array_equal(again.quantiles, scores.quantiles)
     assert again.count == 60
-    levels = Followed(np.full((2, 5, 1), 0.1 + 0.2), (-3, 0, 19000), "2026-11-01", "Europe/Berlin")
+    levels = Followed(np.full((2, 5, 1), 0.1 + 0.2), (-3, 19000), "2026-11-01")
     config = json.loads(json.dumps(levels.get_config(), allow_nan=False))
     assert Followed.from_config(config, scores, 2).get_config() == levels.get_config()
 

@@ -3,7 +3,7 @@
 Needs no framework, so that ``mutants.py`` can run it in a bare interpreter.
 """
 
-from dataclasses import FrozenInstanceError, asdict
+from dataclasses import FrozenInstanceError
 from datetime import datetime
 from itertools import pairwise
 
@@ -12,13 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.frequency import (
-    RULES,
-    Frequencies,
-    Frequency,
-    check_name,
-    numbering,
-)
+from keras_ts.windows.arithmetic.frequency import RULES, Frequency, numbering
 from regular_series import (
     DAY,
     HOUR,
@@ -28,8 +22,8 @@ from regular_series import (
     STARTS,
     array,
     following,
-    frequencies,
     frequency_of,
+    frequency_of_array,
     is_last,
     numbered,
     on_a_clock,
@@ -44,7 +38,7 @@ EPOCH = datetime(1970, 1, 1)
 @given(STARTS, st.sampled_from(["s", "ms", "us", "ns"]), st.integers(25, 35))
 def test_series_are_continued_and_numbered_without_a_zone(kind, start, unit, rows):
     moments = array(REGULAR[kind](start, 50), unit)
-    [found] = frequencies(moments[:rows], np.array([0, rows]))
+    found = frequency_of_array(moments[:rows])
     assert str(found) == NAMES[kind]
     assert found.local is False
     ahead = following(found, moments[rows - 1], 50 - rows)
@@ -53,7 +47,7 @@ def test_series_are_continued_and_numbered_without_a_zone(kind, start, unit, row
     numbers = numbered(found, moments)
     assert (np.diff(numbers) == 1).all()
     # The last rows alone give the same numbers.
-    [tail] = frequencies(moments[rows - 20 : rows], np.array([0, 20]))
+    tail = frequency_of_array(moments[rows - 20 : rows])
     assert tail == found
     assert hash(tail) == hash(found)
 
@@ -124,7 +118,7 @@ def test_a_month_without_that_day_ends_earlier():
 def test_names_of_steps_in_time(step, unit, name):
     """Saved models hold them: ``same_steps`` has to take an old name for a new one."""
     times = np.datetime64(10**6, unit) + np.arange(5) * np.timedelta64(step, unit)
-    [found] = frequencies(times, np.array([0, 5]))
+    found = frequency_of_array(times)
     assert str(found) == name
 
 
@@ -152,7 +146,7 @@ def test_days_begin_at_midnight_unless_told():
 )  # fmt: skip
 def test_numbers(dtype, first, step, rows):
     times = (first + step * np.arange(rows + 5)).astype(dtype)
-    [found] = frequencies(times[:rows], np.array([0, rows]))
+    found = frequency_of_array(times[:rows])
     assert found.step == step
     ahead = following(found, times[rows - 1], 5)
     np.testing.assert_array_equal(ahead, times[rows:])
@@ -164,18 +158,18 @@ def test_numbers(dtype, first, step, rows):
 
 def test_the_largest_numbers():
     unsigned = np.uint64(2**64 - 24) + np.arange(24, dtype="u8")
-    [found] = frequencies(unsigned, np.array([0, 24]))
+    found = frequency_of_array(unsigned)
     assert numbered(found, unsigned).tolist() == unsigned.tolist()
     far = np.array([-(2**63), 0])
-    [found] = frequencies(far, np.array([0, 2]))
+    found = frequency_of_array(far)
     assert found.step == 2**63
     assert numbered(found, far).tolist() == [-1, 0]
     ends = np.array([-(2**63), 2**63 - 1])
-    [found] = frequencies(ends, np.array([0, 2]))
+    found = frequency_of_array(ends)
     assert found.step == 2**64 - 1
     np.testing.assert_allclose(numbered(found, ends), [-0.5, 0.5])
     steps = np.array([0, 2**63 - 1])
-    [found] = frequencies(steps, np.array([0, 2]))
+    found = frequency_of_array(steps)
     assert numbered(found, steps).tolist() == [0, 1]
     # Integers that fit are divided as integers.
     assert numbered(found, np.array([2**62])).tolist() == [0]
@@ -216,27 +210,9 @@ def test_numbers_in_words_are_those_that_are_computed(kind):
 
 
 def test_numbers_in_words_without_dates():
-    assert numbering("1 day", None).startswith("the rows of the series before this one")
     assert numbering(None, "t").startswith("the steps of the series' own frequency from 1970")
     assert numbering("steps of 2", "t") == "t / 2, rounded down if t is whole"
     assert numbering("2 weekdays", "t").endswith("before t) / 2, rounded down")
-    with pytest.raises(ValueError, match="steps of 'third Friday', which keras_ts no longer"):
-        numbering("third Friday", "t")
-
-
-@pytest.mark.parametrize("kind", NAMES)
-def test_names_of_the_five_kinds(kind):
-    check_name(NAMES[kind])
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["third Friday of the month", "last weekday of the month", "days 1 and 15 of the month",
-     "6 hours by the local clock", "steps of 0.25", "month end in UTC", "1 fortnight", ""],
-)  # fmt: skip
-def test_names_of_other_kinds(name):
-    with pytest.raises(ValueError, match="no longer takes as a frequency"):
-        check_name(name)
 
 
 # The rules.
@@ -266,7 +242,7 @@ def test_days_are_numbered_from_1970_and_found_again(name, mark, days):
     before = sum(day < EPOCH for day in days)
     assert numbers.tolist() == list(range(-before, len(days) - before))
     assert rule.day(numbers, mark).tolist() == own.tolist()
-    assert rule.mark(own, np.array([0, len(days)])).tolist() == [mark]
+    assert rule.mark([own[:9], own[9:]]) == mark
     # No other day is the day of its number, and numbers never fall.
     every = array(EVERY_DAY, "D")
     assert every[rule.day(rule.number(every), mark) == every].tolist() == own.tolist()
@@ -275,12 +251,13 @@ def test_days_are_numbered_from_1970_and_found_again(name, mark, days):
     assert rule.hours <= min(after - day for day, after in pairwise(days)) / HOUR - 4
 
 
-def test_a_series_without_long_months_may_end_them():
-    """Other series of the panel do not change that."""
-    parts = {30: ["2023-02-28", "2023-04-30"], 29: ["2023-02-27", "2023-04-30"],
-             27: ["2024-02-28", "2024-03-28"]}  # fmt: skip
-    days = np.array([day for part in parts.values() for day in part], "M8[D]")
-    assert RULES["day of month"].mark(days, np.arange(0, 7, 2)).tolist() == [*parts]
+@pytest.mark.parametrize(
+    ("mark", "days"),
+    [(30, ["2023-02-28", "2023-04-30"]), (29, ["2023-02-27", "2023-04-30"]),
+     (27, ["2024-02-28", "2024-03-28"])],
+)  # fmt: skip
+def test_a_series_without_long_months_may_end_them(mark, days):
+    assert RULES["day of month"].mark([np.array([day], "M8[D]") for day in days]) == mark
 
 
 @pytest.mark.parametrize("item", [*RULES.values(), Frequency(1)])
@@ -290,90 +267,21 @@ def test_rules_do_not_change(item):
         item.hours = item.step = 1
 
 
-# The frequencies of a panel.
-
-FEW = [Frequency(1), Frequency(2), Frequency(1), Frequency(2, "day"), Frequency(7)]
-
-
-@given(st.lists(st.integers(-1, len(FEW) - 1)))
-def test_each_series_has_its_own_and_equal_kinds_are_one(codes):
-    wanted = [FEW[code] if code >= 0 else None for code in codes]
-    own = Frequencies.of(FEW, np.array(codes, np.int64))
-    assert len(own) == len(codes)
-    assert [*own] == [own[number] for number in range(len(codes))] == wanted
-    assert list(own.kinds) == [one for one in dict.fromkeys(wanted) if one is not None]
-    names = own.per_series(str, None).tolist()
-    assert names == [None if one is None else str(one) for one in wanted]
-    assert own.codes.dtype == np.int64
-
-
-def test_a_store_of_0_2_keeps_its_frequencies():
-    """They had their marks in a list, and the clock that counts them."""
-    old = {"step": 1, "rule": "day of month", "local": True, "unit": "us", "marks": [30],
-           "time_of_day": 0, "zoned": True}  # fmt: skip
-    read = Frequency.from_config(old)
-    assert read == Frequency(1, "day of month", "us", 30, 0, True)
-    assert Frequency.from_config(asdict(read)) == read
-    plain = {**old, "rule": None, "local": False, "marks": []}
-    assert Frequency.from_config(plain) == Frequency(1, unit="us", zoned=True)
-    for change in ({"rule": "third"}, {"local": False}, {"rule": None, "marks": []}):
-        with pytest.raises(ValueError, match="which was removed"):
-            Frequency.from_config({**old, **change})
-
-
 @pytest.mark.parametrize(
-    "rule", ["first weekday", "last weekday", "numbered weekday", "twice a month"]
-)
-def test_a_rule_of_0_2_that_went_is_not_read_as_another(rule):
-    """Stores hold these names, and marks, which are added up: a new rule needs another name."""
-    old = {"step": 1, "rule": rule, "local": True, "unit": "us", "marks": [3, 17], "zoned": True}
-    with pytest.raises(ValueError, match=f"by the rule '{rule}', which was removed"):
-        Frequency.from_config(old)
-
-
-@pytest.mark.parametrize(
-    ("frequency", "times", "steps", "whole"),
+    ("frequency", "times", "steps"),
     [
-        (
-            Frequency(2, unit="D"),
-            "2024-01-01 2024-01-03 2024-01-04 2024-01-10",
-            [1, 0, 3],
-            [1, 0, 1],
-        ),
-        (Frequency(1, unit="D"), "2024-01-01 2024-01-01 2024-01-09", [0, 8], [0, 1]),
-        (Frequency(1, "weekday", "D"), "2024-01-05 2024-01-08 2024-01-10", [1, 2], [1, 1]),
-        (Frequency(1, "day of month", "D"), "2024-01-01 2024-02-01 2024-05-01", [1, 3], [1, 1]),
+        (Frequency(2, unit="D"), "2024-01-01 2024-01-03 2024-01-09", [1, 3]),
+        (Frequency(1, "weekday", "D"), "2024-01-05 2024-01-08 2024-01-10", [1, 2]),
+        (Frequency(1, "day of month", "D"), "2024-01-01 2024-02-01 2024-05-01", [1, 3]),
     ],
 )
-def test_steps_between_rows_are_counted_and_whole_or_not(frequency, times, steps, whole):
-    counts, fits = frequency.apart(np.array(times.split(), "datetime64[D]"))
-    assert counts.tolist() == steps
-    assert fits.tolist() == [bool(one) for one in whole]
+def test_steps_between_rows_are_counted(frequency, times, steps):
+    days = np.array(times.split(), "datetime64[D]")
+    assert frequency.between(days[:-1], days[1:]).tolist() == steps
 
 
 def test_steps_between_rows_have_a_bound_that_sums_of_them_keep():
     for last in (1 << 40, (1 << 63) - 1):
-        counts, _ = Frequency(1).apart(np.array([0, last]))
-        assert counts.tolist() == [1 << 40]
-    assert Frequency(1).apart(np.array([5, (1 << 63) + 5], np.uint64))[0].tolist() == [1 << 40]
-
-
-def test_rows_of_each_frequency_are_those_of_its_series():
-    day, week = Frequency(1, unit="D"), Frequency(7, unit="D")
-    offsets = np.array([0, 2, 5, 9])
-    mixed = Frequencies.of([day, week], np.array([0, 1, 0]))
-    found = [(kind, np.arange(9)[rows].tolist()) for kind, rows in mixed.rows(offsets)]
-    assert found == [(day, [0, 1, 5, 6, 7, 8]), (week, [2, 3, 4])]
-    [(kind, rows)] = Frequencies.of([day], np.zeros(3, int)).rows(offsets)
-    assert (kind, rows) == (day, slice(None))
-
-
-def test_the_usual_frequency_is_that_of_the_longest_series_or_of_days_in_utc():
-    day, week, hour = Frequency(1, unit="D"), Frequency(7, unit="D"), Frequency(1, unit="h")
-    in_utc = Frequency(1, unit="D", zoned=True)
-    lengths = np.array([3, 9, 5, 20])
-    assert Frequencies.of([day, week, hour], np.array([0, 1, 2, -1])).usual(lengths) == week
-    assert Frequencies.of([in_utc, week, hour], np.array([0, 1, 2, -1])).usual(lengths) == in_utc
-    assert (
-        Frequencies.of([hour, week], np.array([0, 1, 1, -1])).usual(np.array([9, 3, 5, 1])) == hour
-    )
+        assert Frequency(1).between(np.array([0]), np.array([last])).tolist() == [1 << 40]
+    apart = np.array([5, (1 << 63) + 5], np.uint64)
+    assert Frequency(1).between(apart[:1], apart[1:]).tolist() == [1 << 40]

@@ -56,8 +56,7 @@ def test_any_stretch_of_an_epoch_is_what_its_windows_say(windows, more, data):
 
 
 @pytest.mark.parametrize("settings", [
-    {}, {"future_columns": 1}, {"static_columns": 2}, {"calendar": 7},
-    {"future_columns": 1, "static_columns": 2, "calendar": [7, 30.5]},
+    {}, {"future_columns": 1}, {"static_columns": 2}, {"future_columns": 1, "static_columns": 2},
 ])  # fmt: skip
 @pytest.mark.parametrize("targets", ["vector", "sequence"])
 @pytest.mark.parametrize("panel", [False, True])

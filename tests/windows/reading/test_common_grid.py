@@ -1,19 +1,10 @@
-"""Series of a panel share the grid that most of its rows have, where their timestamps lie on it."""
-
-from collections import Counter
-from itertools import pairwise
+"""Series of a panel share one grid of days, whatever days some of them are closed."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from keras_ts import RecurrentPreset, WindowedSeries, forecast
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
-from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.regular import on_common_grid
 
 DAYS = pd.date_range("2024-01-01", periods=140)
 WEEK = np.array([10.0, 20, 30, 40, 50, 90, 80])
@@ -75,23 +66,6 @@ def test_a_stray_row_on_a_weekend_is_named():
     assert settings.build(with_saturdays(0)).frequency == "1 weekday"
 
 
-@pytest.mark.parametrize("step", ["h", "7D"])
-def test_hours_and_weeks_keep_their_own_steps_beside_days(step):
-    other = store("B", pd.date_range("2024-01-01", periods=40, freq=step))
-    dataset = windows(missing="mask").build(pd.concat([store("A", DAYS), other]))
-    assert len(set(dataset.frequency)) == 2
-    assert dataset.num_windows == 140 - 20 + 40 - 20
-    assert np.isfinite(dataset.to_numpy()[0]).all()
-
-
-def test_a_series_keeps_its_own_time_of_day():
-    late = OPEN["from Monday to Friday"] + pd.Timedelta(hours=6)
-    dataset = windows(missing="mask_targets").build(pd.concat([store("A", DAYS), store("B", late)]))
-    assert dataset.frequency == "1 day"
-    hours = pd.DatetimeIndex(dataset.origins).hour
-    assert sorted(set(hours)) == [0, 6]
-
-
 def test_a_forecast_goes_on_day_by_day():
     table = pd.concat([store("A", DAYS), store("B", OPEN["from Monday to Friday"])])
     model = RecurrentPreset(units=(2,), window_norm="last").build(
@@ -102,57 +76,3 @@ def test_a_forecast_goes_on_day_by_day():
     friday = by_hand(store("B", OPEN["from Monday to Friday"]), DAYS[:-2])
     filled = forecast(model, pd.concat([store("A", DAYS), friday]))
     pd.testing.assert_frame_equal(ahead, filled)
-
-
-def on_common_grid_by_a_loop(panel):
-    """Return the frequency of each series, and the gaps, as by the rule of the docstring."""
-    clock, own, spans = panel.clock, [*panel.clock.frequencies], [*pairwise(panel.offsets.tolist())]
-    rows = Counter()
-    for frequency, (begin, end) in zip(own, spans, strict=True):
-        if frequency is not None:
-            rows[frequency] += end - begin
-    best, most, common = {}, -1, None
-    for frequency, count in rows.most_common(3):
-        joined = {}
-        for number, (begin, end) in enumerate(spans):
-            if own[number] != frequency and end - begin > 1:
-                times = clock.times[begin:end]
-                steps, whole = frequency.apart(times)
-                if whole.all() and 2 * len(times) >= steps.sum() + 1:
-                    again = frequency.after(np.repeat(times[:1], len(steps)), np.cumsum(steps))
-                    if (again == times[1:]).all():
-                        joined[number], count = steps, count + end - begin
-        if count > most:
-            best, most, common = joined, count, frequency
-    gaps = [gap for gap in panel.gaps.tolist()
-            if not any(spans[n][0] <= gap < spans[n][1] for n in best)]  # fmt: skip
-    for number, steps in best.items():
-        gaps += [spans[number][0] + 1 + at for at in np.flatnonzero(steps > 1).tolist()]
-    return [common if number in best else seen for number, seen in enumerate(own)], sorted(gaps)
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["D", "B", "2D", "7D", "h", "12h", "MS", "ME"]),
-            st.integers(0, 20),
-            st.integers(0, 12),
-            st.sets(st.integers(1, 18), max_size=3),
-        ),
-        min_size=1,
-        max_size=6,
-    )
-)
-def test_equals_a_loop_over_the_series(series):  # fmt: skip
-    parts = []
-    for freq, rows, begin, holes in series:
-        times = pd.date_range(f"2024-01-{1 + begin:02}", periods=rows, freq=freq)
-        parts.append(np.delete(times.to_numpy("M8[us]"), [hole for hole in holes if hole < rows]))
-    offsets = concatenated_offsets([len(times) for times in parts])
-    times = np.concatenate(parts)
-    clock = Clock(times, offsets)
-    panel = FlatSeries(np.zeros(len(times)), offsets, False, clock=clock, gaps=clock.inferred[0])
-    frequencies, positions = on_common_grid_by_a_loop(panel)
-    shared = on_common_grid(panel)
-    assert [*shared.clock.frequencies] == frequencies
-    assert shared.gaps.tolist() == positions

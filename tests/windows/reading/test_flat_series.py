@@ -6,16 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_ts import WindowedSeries
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets
 from keras_ts.windows.reading.clock import Clock
 from keras_ts.windows.reading.flat_series import (
     FlatSeries,
     check_values,
     missing_rows,
-    rows_in_front,
 )
-from keras_ts.windows.reading.panel import read_panel
 from keras_ts.windows.spec import HANDLING
 
 OFFSETS = np.array([0, 3, 3, 8])
@@ -89,14 +85,6 @@ def test_pandas_series_of_ids_are_labels():
     assert FlatSeries(np.zeros(8), OFFSETS, False, labels=labels).series(1) == "series 'south'"
 
 
-@given(st.lists(st.lists(st.sampled_from([1.0, np.nan]), max_size=9), min_size=1))
-def test_rows_in_front_are_those_before_the_first_value(series):
-    values = np.array([value for own in series for value in own], float)
-    panel = FlatSeries(values, concatenated_offsets([len(own) for own in series]), single=False)
-    wanted = [own.index(1.0) if 1.0 in own else len(own) for own in series]
-    assert rows_in_front(panel).tolist() == wanted
-
-
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(-3, 7)), min_size=1), st.booleans())
 def test_runs_are_read_one_after_another_with_nan_before_their_series(runs, columns):
     values = np.arange(16, dtype=np.float32).reshape(8, 2)
@@ -109,20 +97,3 @@ def test_runs_are_read_one_after_another_with_nan_before_their_series(runs, colu
     ]
     wanted = [np.full_like(panel.values[0], np.nan) if i is None else panel.values[i] for i in rows]
     np.testing.assert_array_equal(panel.rows(begin, stop), wanted)
-
-
-def panel_of(**times):
-    parts = [pd.DataFrame({"id": name, "t": t, "y": 1.0}) for name, t in times.items()]
-    windows = WindowedSeries(2, id_column="id", time_column="t", missing="keep")
-    return read_panel(pd.concat(parts), windows)
-
-
-def test_a_single_row_has_the_frequency_of_most():
-    days, months = pd.date_range("2024", periods=5), pd.date_range("2024", periods=5, freq="MS")
-    panel = panel_of(a=months, b=days[:1], c=days, d=days[1:], e=days[[0, 1, 3]][[0, 2]])
-    assert [str(f) for f in panel.own_frequencies] == [
-        "month start", "1 day", "1 day", "1 day", "3 days",
-    ]  # fmt: skip
-    arrays = read_panel([np.ones(3), np.ones(1)], WindowedSeries(2))
-    assert [*arrays.own_frequencies] == [None, None]
-    assert [*panel_of(a=days[:1], b=days[:1]).own_frequencies] == [None, None]

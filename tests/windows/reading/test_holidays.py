@@ -11,7 +11,7 @@ import pytest
 
 from keras_ts import WindowedSeries, calendar_features
 from keras_ts.exporting import description
-from keras_ts.windows.arithmetic import cycles, frequency, inferring
+from keras_ts.windows.arithmetic import cycles, frequency
 from keras_ts.windows.carried import Carried
 
 country = pytest.importorskip("holidays").country_holidays
@@ -135,7 +135,6 @@ def test_another_working_week_is_a_row_of_each_table(monkeypatch):
     monkeypatch.setitem(cycles.WEEKS, "workdays", "1111001")
     rule = frequency._of_week("workdays", "Sundays to Thursdays from 1970-01-01 on, before {}")
     monkeypatch.setitem(frequency.RULES, "workday", rule)
-    monkeypatch.setattr(inferring, "_NAMES", (None, *frequency.RULES))
     table = TABLE[~DAYS.day_of_week.isin([4, 5])]
     train = replace(WINDOWS, calendar=PLACE).build(table)
     assert train.frequency == "1 workday"
@@ -154,19 +153,15 @@ def test_another_working_week_is_a_row_of_each_table(monkeypatch):
 
 
 def test_settings_say_what_an_eve_is():
-    """Those of a file that told nothing of weekdays, and those of series that differ."""
+    """A file may tell nothing of weekdays."""
     train, _ = WINDOWS.split(WEEKDAYS, "2021-01-01")
     known = train.windows.holidays[PLACE]
     old = replace(
         train.windows, holidays={PLACE: {name: known[name] for name in ("years", "days")}}
     )
-    both = pd.concat([WEEKDAYS.assign(shop=0), TABLE.assign(shop=1)])
-    mixed = replace(WINDOWS, id_column="shop").build(both)
-    easter = f"{PLACE}=Easter Monday eve"
-    for dataset, rows in ((old.build(WEEKDAYS), WEEKDAYS), (mixed, WEEKDAYS)):
-        of_weekdays = dataset.to_numpy()[0]["future"][: len(rows) - 9, 0]
-        assert not of_weekdays[:, dataset.columns["future"].index(easter)].any()
-    assert "weekdays" not in mixed.windows.holidays[PLACE]
+    dataset, easter = old.build(WEEKDAYS), f"{PLACE}=Easter Monday eve"
+    of_weekdays = dataset.to_numpy()[0]["future"][:, 0]
+    assert not of_weekdays[:, dataset.columns["future"].index(easter)].any()
     differ = Carried(old).disagreement(Carried.of(train))
     assert "weekdays" in differ
 
@@ -177,7 +172,7 @@ def test_a_config_needs_no_package(parts, monkeypatch):
     assert windows == parts[0].windows
     again = windows.build(pl.from_pandas(TABLE)).to_numpy()[0]["future"]
     np.testing.assert_array_equal(again[-363:], parts[1].to_numpy()[0]["future"])
-    with pytest.raises(ImportError, match=r"pip install .keras-ts\[holidays\]"):
+    with pytest.raises(ImportError, match="pip install holidays"):
         WINDOWS.build(TABLE)
 
 
@@ -224,7 +219,7 @@ def test_days_are_those_of_the_local_clock():
         (lambda: calendar_features(DAYS, [PLACE]), "names holidays. Only the windows of a"),
         (
             lambda: WindowedSeries(3, calendar=PLACE).build(np.arange(9.0)),
-            "'holidays:DE-BY' needs timestamps",
+            "holidays:DE-BY.* needs timestamps",
         ),
     ],
 )

@@ -1,7 +1,6 @@
 """A panel is read as its table is, wherever one is taken, and needs no names of columns again."""
 
 import pickle
-import re
 
 import keras
 import numpy as np
@@ -227,17 +226,6 @@ def test_a_column_of_an_array_may_be_counted_from_its_end():
         WindowedSeries(3, target_columns=1).build(panel)
 
 
-def test_a_list_of_frames_is_a_panel():
-    table = frame("polars")
-    parts = [table.filter(pl.col("shop") == shop).drop("shop") for shop in ("shop 0", "shop 1")]
-    roles = {name: column for name, column in ROLES.items() if name != "id_column"}
-    panel = Panel([part.reverse() for part in parts], **roles)
-    equal(WindowedSeries(3).build(panel), WindowedSeries(3, **roles).build(parts))
-    assert [part.equals(again) for part, again in zip(parts, panel.table, strict=True)] == [
-        True
-    ] * 2
-
-
 def test_a_later_change_of_the_frame_changes_nothing():
     table = frame("pandas")
     panel, expected = Panel(table, **ROLES), WindowedSeries(3, **ROLES).build(table)
@@ -269,7 +257,7 @@ def test_a_store_is_a_panel_and_takes_one(tmp_path):
     order = np.random.default_rng(0).permutation(len(table))
     store = PanelStore.write(Panel(table[order], **ROLES), tmp_path / "panel", windows)
     named = WindowedSeries(3, missing="mask", **ROLES)
-    other = PanelStore.write([table], tmp_path / "table", named)
+    other = PanelStore.write(table, tmp_path / "table", named)
     equal(named.build(store), named.build(other))
     panel = Panel(store, target_columns="units", future_columns="event")
     equal(windows.build(panel), named.build(store))
@@ -298,7 +286,7 @@ def test_it_prints_what_to_know_first():
     assert repr(panel).split("\n") == [
         f"Panel of 2 series and {len(table)} rows, {rows.min()} to {rows.max()} each",
         "span            2024-01-01 to 2024-01-30",
-        f"frequency       1 day; {panel.gaps} steps leave out rows or are irregular",
+        f"frequency       1 day; {panel.gaps} steps leave out rows",
         "missing values  2 of units, 1 of event",
         f"zeros           {zeros:.1f} % of units",
         "target_columns  units",
@@ -313,23 +301,6 @@ def test_it_prints_what_to_know_first():
     assert panel.span == (np.datetime64("2024-01-01"), np.datetime64("2024-01-30"))
     assert panel.roles["static"] == ["type"]
     assert "<th>span</th><td>2024-01-01 to 2024-01-30</td>" in panel._repr_html_()
-
-
-def test_a_series_without_a_frequency_is_printed_with_the_cure_that_its_error_names():
-    """A series of one row has none either, and needs no cure."""
-    days = pd.date_range("2024-01-01", periods=40)
-    table = pd.DataFrame({"id": "even", "day": days, "units": 1.0})
-    jitter = table.assign(id="odd", day=days + pd.to_timedelta(np.arange(40) * 5 % 7, "h"))
-    roles = {"id_column": "id", "time_column": "day"}
-    told = repr(Panel(pd.concat([table, table.head(1).assign(id="new"), jitter]), **roles))
-    assert "frequency       1 day, none; 12 steps" in told
-    cure = "frame['day'] = frame['day'].dt.round('D')."
-    assert re.search(rf"no frequency    series 'odd': 29 hours from .* {re.escape(cure)}\n", told)
-    with pytest.raises(ValueError, match=re.escape(cure)):
-        WindowedSeries(3, **roles).build(jitter)
-    assert "no frequency" not in repr(Panel(table.head(1), **roles))
-    mended = jitter.assign(day=jitter["day"].dt.round("D"))
-    assert "no frequency" not in repr(Panel(mended, **roles))
 
 
 def test_html_shows_names_as_they_are():

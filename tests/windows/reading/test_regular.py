@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
@@ -80,11 +80,11 @@ def test_equals_rows_inserted_by_hand(times, data):
     if not isinstance(times[0], pd.Timestamp):
         calendar = calendar and [5]
     windows = WindowedSeries.from_config({**WINDOWS.get_config(), "calendar": calendar})
-    whole = read_panel(blank, windows).clock.frequencies
+    whole = read_panel(blank, windows).clock.frequency
     counting = {**windows.get_config(), "missing": "keep", "calendar": None}
-    own = read_panel(gapped, WindowedSeries.from_config(counting)).clock.frequencies
+    own = read_panel(gapped, WindowedSeries.from_config(counting), check=False).clock.frequency
     # Few rows with many holes may have another frequency: no program can know what is missing.
-    assume([str(frequency) for frequency in own] == [str(frequency) for frequency in whole])
+    assume(str(own) == str(whole))
     if data.draw(st.booleans()):
         gapped = gapped.sort_values("t", kind="stable")
         blank = blank.sort_values("t", kind="stable")
@@ -108,14 +108,11 @@ def test_equals_rows_inserted_by_hand(times, data):
             same(part.to_numpy()[1], other.to_numpy()[1])
 
 
-def test_polars_and_lists_of_frames():
+def test_polars_frames():
     days = pd.date_range("2024-01-01", periods=ROWS)
     parts = [without(table(days, number), [4, 5, 9 + number])[0] for number in range(2)]
     whole = [without(table(days, number), [4, 5, 9 + number])[1] for number in range(2)]
-    listed = WindowedSeries.from_config({**WINDOWS.get_config(), "id_column": None})
-    parts_alone = [part.drop(columns="id") for part in parts]
     want = WINDOWS.build(pd.concat(whole)).to_numpy()
-    same(listed.build(parts_alone).to_numpy(), want)
     frame = pd.concat(parts)
     polars = pl.DataFrame({name: frame[name].to_list() for name in frame})
     same(WINDOWS.build(polars).to_numpy(), want)
@@ -144,20 +141,10 @@ def test_the_dtype_holds_nan(kind, wanted):
     ("times", "says"),
     [
         (
-            [*pd.date_range("2024-01-01", periods=9), pd.Timestamp("2024-01-11 05:00")],
-            "1 irregular step, the first from 2024-01-09.* to 2024-01-11T05.* in series 's0': the "
-            "frequency is '1 day', and this step is no whole multiple.*correct the timestamp",
-        ),
-        (
-            pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-04", "2024-01-09", "2024-01-25"]),
-            "3 irregular steps.*but 2 days from 2024-01-02 to 2024-01-04, and no step is",
-        ),
-        (
             [*pd.date_range("2024-01-01", periods=50, freq="min"), pd.Timestamp("2054-01-01")],
             "a gap from 2024-01-01T00:49.* to 2054-01-01.* in series 's0', whose steps are "
             "'1 minute': 15,779,470 rows would be missing, beside 51 that are given. At most 10",
         ),
-        ([*2.0 * np.arange(9), 17], "1 irregular .*from 16.0 to 17.0 in series 's0': the freq"),
         ([0, 1, 2, 3, 2**62], "rows would be missing"),
     ],
 )
@@ -179,8 +166,11 @@ def test_the_last_rows_alone(holes, rows):
     frame = pd.concat([table(times, 0), table(times, 1)], ignore_index=True)
     gapped, _ = without(frame, sorted(holes))
     settings = {**WINDOWS.get_config(), "missing": "drop"}
-    panel = read_panel(gapped, WindowedSeries.from_config(settings))
-    assume(panel.clock.frequencies[0] is not None and str(panel.clock.frequencies[0]) == "1 day")
+    try:
+        panel = read_panel(gapped, WindowedSeries.from_config(settings))
+    except ValueError:  # One series has rows of days, and the other few of them.
+        reject()
+    assume(panel.frequency == "1 day")
     whole = read_panel(gapped, WINDOWS)
     last = with_missing_last_rows(panel, rows)
     assert not len(last.gaps) or last is panel
@@ -195,12 +185,3 @@ def test_the_last_rows_alone(holes, rows):
         )
         same(mine, wanted)
     assert isinstance(last, FlatSeries)
-
-
-def test_a_wrong_timestamp_among_the_last_rows_stays_a_gap():
-    times = [*pd.date_range("2024-01-01", periods=9), pd.Timestamp("2024-01-11 05:00")]
-    settings = {**WINDOWS.get_config(), "missing": "drop"}
-    panel = read_panel(table(times, 0), WindowedSeries.from_config(settings))
-    last = with_missing_last_rows(panel, 4)
-    assert last.gaps.tolist() == [3]
-    assert with_missing_last_rows(panel, 1) is panel
