@@ -13,7 +13,6 @@ from keras_ts import losses as losses
 from keras_ts import metrics as metrics
 from keras_ts._registration import CLASSES
 from keras_ts._version import __version__
-from keras_ts.checks.export import check_export
 from keras_ts.checks.leakage import check_leakage
 from keras_ts.checks.reload import check_reload
 from keras_ts.conversion.migrate import migrate_lambdas
@@ -32,7 +31,7 @@ from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
 from keras_ts.plotting.curves import plot_history, plot_series
-from keras_ts.plotting.forecast import plot_forecast
+from keras_ts.plotting.plot_forecast import plot_forecast
 from keras_ts.presets.catalog import (
     choose_preset,
     from_preset,
@@ -56,7 +55,7 @@ from keras_ts.windows.windowed_series import WindowedSeries
 __all__ = [
     "ExpandSeries", "ExponentialLRSweep", "Panel", "Recipe", "RecurrentPreset", "Rollout",
     "ScaleOutput", "WindowDataset", "WindowedInput", "WindowedSeries",
-    "__version__", "aggregate", "backtest", "calendar_features", "calibrate", "check_export",
+    "__version__", "aggregate", "backtest", "calendar_features", "calibrate",
     "check_leakage", "check_reload", "choose_preset", "compare", "course_series", "export_model",
     "find_learning_rate", "fine_tune", "follow", "forecast", "from_preset", "importance",
     "load_model", "load_windows", "migrate_lambdas", "plot_backtest", "plot_forecast",

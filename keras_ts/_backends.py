@@ -93,17 +93,6 @@ def set_generator_states(states: list[Array]) -> None:
         torch.cuda.set_rng_state(torch.from_numpy(state), device)
 
 
-def seed_generators(seed: int) -> None:
-    """Set the seed of PyTorch's generators."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
-
-
-def tracer_warnings() -> list[type[Warning]]:
-    """Return the class of the warnings that PyTorch gives while it traces a model, in a list."""
-    return [sys.modules["torch"].jit.TracerWarning] if is_backend("torch") else []
-
-
 def runner(model: keras.Model) -> Run:
     """Return a function that runs a model in any thread, on one device of this process."""
     if not is_backend("jax"):

@@ -24,18 +24,6 @@ def check_model(model: Any, built: bool = False) -> keras.Model:
     return model
 
 
-def check_graph(model: Any) -> keras.Model:
-    """Return a built Sequential or functional model; raise an error for anything else."""
-    if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
-        unbuilt = isinstance(model, keras.Sequential)
-        raise TypeError(
-            "model must be a built Sequential or functional model. "
-            f"Received: {type(model).__name__}"
-            + (" that is not built: give it an Input." if unbuilt else ".")
-        )
-    return model
-
-
 def has_own_step(model: keras.Model) -> bool:
     """Return True if a model overrides the methods by which Keras computes its loss."""
     steps = ("train_step", "test_step", "compute_loss")

@@ -89,17 +89,16 @@ class FitLine(keras.callbacks.Callback):
             self._bar.update(done, list((logs or {}).items()), finalize=finalize)
 
 
-def say(text: str, where: str = "stdout") -> None:
-    """Print a line, unless ``quiet`` is in force or Keras's logging is off."""
-    if not _QUIET.get() and keras.config.is_interactive_logging_enabled():
-        getattr(sys, where).write(f"{text}\n")
-
-
 @contextlib.contextmanager
 def told(text: str) -> Iterator[None]:
     """Print to stderr what is being done, once it takes more than some seconds."""
+
+    def tell() -> None:
+        if not _QUIET.get() and keras.config.is_interactive_logging_enabled():
+            sys.stderr.write(f"{text}\n")
+
     # The timer's thread would have a context of its own, which is not quiet.
-    timer = threading.Timer(PATIENCE_SECONDS, contextvars.copy_context().run, [say, text, "stderr"])
+    timer = threading.Timer(PATIENCE_SECONDS, contextvars.copy_context().run, [tell])
     timer.daemon = True
     timer.start()
     try:

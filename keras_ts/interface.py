@@ -13,12 +13,11 @@ from keras_ts._models import check_model
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval
 from keras_ts.layers.mask_missing import MaskMissing
-from keras_ts.layers.normalize_window import NormalizeWindow
 from keras_ts.layers.plumbing import CarryForward
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.windows.arithmetic.frequency import check_name, same_steps
+from keras_ts.windows.arithmetic.frequency import same_steps
 from keras_ts.windows.carried import Carried, Spans, joined
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.reading.flat_series import FlatSeries
@@ -143,11 +142,6 @@ class Interface:
         return ("any" if "any" in features else "targets") if features else None
 
     @property
-    def normalizes(self) -> bool:
-        """True if the model normalizes windows: squares of large values may then overflow."""
-        return bool(layers_within(self.model, NormalizeWindow))
-
-    @property
     def takes_missing(self) -> bool:
         """True if the model's inputs may have missing values."""
         return self.masked is not None or (
@@ -225,19 +219,15 @@ class Interface:
         """Refuse data whose timestamps have another frequency than the training data."""
         if self.frequency is None or panel.clock is None:
             return
-        check_name(self.frequency)
-        frequencies = panel.clock.frequencies
-        for code, frequency in enumerate(frequencies.kinds):
-            if not same_steps(str(frequency), self.frequency):
-                number = int((frequencies.codes == code).argmax())
-                off = day_off(panel.clock, self.frequency)
-                raise ValueError(
-                    f"The model was trained on steps of {_checks.shown(self.frequency)}, and the "
-                    f"steps of {panel.series(number)} are {str(frequency)!r} by "
-                    f"time_column={self.windows.time_column!r}. Forecast from data of the "
-                    "frequency that the model was trained on"
-                    f"{off and f'; the first row on another day is of {off}'}."
-                )
+        frequency = panel.frequency
+        if frequency is not None and not same_steps(frequency, self.frequency):
+            off = day_off(panel.clock, self.frequency)
+            raise ValueError(
+                f"The model was trained on steps of {_checks.shown(self.frequency)}, and those of "
+                f"time_column={self.windows.time_column!r} are {frequency!r}. Forecast from data "
+                "of the frequency that the model was trained on"
+                f"{off and f'; the first row on another day is of {off}'}."
+            )
 
 
 def _from_the_end(layer: Any) -> Iterator[Any]:

@@ -160,10 +160,9 @@ class MaskedLoss(_WindowLoss):
         all along a window.
 
     Raises:
-        TypeError: ``loss`` is no text, Keras loss or function.
-        ValueError: Keras knows no loss of this name; ``loss`` already leaves out missing targets,
-            is no mean over the last axis, is not 0 where targets equal outputs, or has a reduction
-            of its own; or the shapes of targets, outputs, weights and mask do not fit each other.
+        ValueError: ``loss`` is no loss that Keras knows; already leaves out missing targets, is no
+            mean over the last axis, is not 0 where targets equal outputs, or has a reduction of its
+            own; or the shapes of targets, outputs, weights and mask do not fit each other.
     """
 
     def __init__(
@@ -266,11 +265,6 @@ def _function_of(loss: Any) -> Callable[[Any, Any], Any]:
                 f"{type(known).__name__} with reduction={known.reduction!r}."
             )
         return known.call
-    if not callable(known) or isinstance(known, type | keras.Layer):
-        raise TypeError(
-            "loss must be a loss by its Keras name, a Keras loss or a function. Received: "
-            f"loss={_checks.shown(loss)}."
-        )
     return cast(Callable[[Any, Any], Any], known)
 
 

@@ -57,8 +57,6 @@ class Bounded(SeriesLayer):
         super().__init__(**kwargs)
         self.minimum = self._bound("minimum", minimum)
         self.maximum = self._bound("maximum", maximum)
-        if self.minimum is None and self.maximum is None:
-            raise ValueError("Bounded needs minimum, maximum or both. Received neither.")
         if None not in (self.minimum, self.maximum) and not self.minimum < self.maximum:  # type: ignore[operator]
             raise ValueError(
                 "minimum must be below maximum. Received: "

@@ -5,7 +5,6 @@ absolute step, so one model serves series of any size. ``calibrate`` puts the la
 """
 
 import json
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -19,7 +18,7 @@ from keras_ts._registration import registered
 from keras_ts._typing import Array
 from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.plumbing import selected
-from keras_ts.windows.arithmetic.following import Followed, Scores
+from keras_ts.windows.arithmetic.following import Followed, Scores, unmoved
 from keras_ts.windows.arithmetic.paths import ErrorPaths
 from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.carried import checked_spans
@@ -39,13 +38,10 @@ class ConformalInterval(SeriesLayer):
     - Around a point, an interval is ``point - margin * scale`` to ``point + margin * scale``: split
       conformal prediction (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, "Distribution-Free
       Predictive Inference for Regression", JASA 2018).
-    - Around quantiles, the margin moves the pair of quantiles that belongs to a coverage, outwards
-      or inwards: conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
+    - Around quantiles, the margin moves the pair of quantiles that belongs to a coverage:
+      conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019).
 
     The scale of a window is the mean absolute step of the target within it, but at least ``floor``.
-    Steps to or from a value that is not finite are left out. A window of 0 or 1 inputs has no step:
-    if ``inputs`` begins with 0 or 1, its scale is the mean absolute value of its forecast, but at
-    least ``floor``.
 
     Example:
 
@@ -63,29 +59,21 @@ class ConformalInterval(SeriesLayer):
             list of shares.
         quantiles: Levels of the quantiles on the last axis of the forecasts, among them the
             two of each coverage: 0.1 and 0.9 for 0.8. Defaults to None: forecasts are points.
-        targets: Index of the target in the last axis of the window, or a list of indices if
-            forecasts have an axis for targets. Defaults to None: the window is
-            ``(batch, window)``, or has one column.
+        targets: Index of the target in the last axis of the window, or a list of indices.
+            Defaults to None: the window has one column.
         sequence: True if forecasts have an axis for the steps of the window. Defaults to False.
-        calibrated_on: The range of the held-out targets by which ``calibrate`` set the margins.
-            ``compare`` warns of windows in this range. Defaults to None.
-        keep_others: True to also return the levels of ``quantiles`` that belong to no coverage,
-            clipped to the bounds of the intervals. Defaults to False: leave them out.
-        compiled_with: ``get_compile_config()`` of the calibrated model, with which ``fine_tune``
-            trains it further. Defaults to None: unknown.
-        halves: Shares of values within the first interval, in the first and in the last half of
-            the windows that set the margins, if the two differ by more than chance; ``compare``
-            reports them. Defaults to None: they do not differ.
+        calibrated_on: The range of the targets by which ``calibrate`` set the margins.
+        keep_others: True to also return the levels of ``quantiles`` that belong to no coverage.
+            Defaults to False: leave them out.
+        compiled_with: How the calibrated model was compiled, for ``fine_tune``.
+        halves: Shares of values within the first interval, in the first and in the last half of the
+            windows that set the margins, if the two differ by more than chance.
         paths: Ranks of errors, from ``calibrate(..., joint=True)``; ``forecast`` draws sample paths
             from them. Defaults to None: no sample paths.
         inputs: Least number of inputs of each class of windows, increasing; each class has separate
-            margins: ``[4, 8, 16, 20]`` for 4 to 7, 8 to 15, 16 to 19, and 20. An input counts for
-            the targets that have a value at it. Windows of fewer inputs belong to the first class.
-            Defaults to None: all windows have the same margins.
-        scores: Quantiles of the errors that set the margins, from ``calibrate``; ``follow`` reads
-            new margins from them. Defaults to None: unknown.
-        followed: The levels of ``scores`` from which margins are read since ``follow`` moved them,
-            and the origins that moved them. Defaults to None: no margin has moved.
+            margins: ``[4, 8]`` for 4 to 7, and 8 or more. Defaults to None: one class.
+        scores: Quantiles of the errors that set the margins; ``follow`` reads new ones from them.
+        followed: The levels of ``scores`` to which ``follow`` moved the margins, and the origins.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -95,13 +83,10 @@ class ConformalInterval(SeriesLayer):
 
     Output shape:
         The shape of the forecasts, but with a last axis of ``2 * len(coverage) + 1`` in place of
-        any axis of quantiles: lower bounds, point or median, upper bounds, increasing. With
-        ``keep_others``, its length is ``len(quantiles)``. Float32 under a half-precision policy.
+        any axis of quantiles (with ``keep_others``, ``len(quantiles)``), increasing.
 
     Raises:
-        TypeError: An argument is of the wrong type.
-        ValueError: An argument is out of range, ``quantiles`` lack those of a coverage, or the
-            inputs do not fit the settings.
+        ValueError: An argument is out of range, or ``quantiles`` lack those of a coverage.
     """
 
     _settings = (
@@ -217,12 +202,7 @@ class ConformalInterval(SeriesLayer):
     ) -> tuple[Array, Array]:
         """Return which margins have moved, and their new values, in the shape of the weight."""
         margins = scores.margins(levels)
-        if margins.size != math.prod(shape):
-            raise ValueError(
-                f"scores must be of the layer's margins, {shape}. Received scores of "
-                f"{scores.quantiles.shape[:-1]}, by sets, classes, steps and targets."
-            )
-        moved = np.broadcast_to((levels != scores.unmoved(self.coverage))[:, None], margins.shape)
+        moved = np.broadcast_to((levels != unmoved(self.coverage))[:, None], margins.shape)
         return moved.reshape(shape), margins.reshape(shape)
 
     def _with_others(self, forecasts: Any, bounds: list[Any]) -> list[Any]:
@@ -303,7 +283,6 @@ class ConformalInterval(SeriesLayer):
         """Return the layer's settings."""
         given = None if self.given_quantiles is None else list(self.given_quantiles)
         config = {**super().get_config(), "quantiles": given}
-        # Left out if None, as in files from before these settings.
         if self.inputs is not None:
             config["inputs"] = list(self.inputs)
         for name in ("paths", "scores", "followed"):

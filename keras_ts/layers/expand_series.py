@@ -40,10 +40,6 @@ class ExpandSeries(keras.layers.Layer):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = _checks.integer("axis", axis, -3)
-        if self.axis > 2:
-            raise ValueError(
-                f"axis must lie between -3 and 2: the output has three axes. Received: axis={axis}."
-            )
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:

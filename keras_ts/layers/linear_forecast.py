@@ -56,11 +56,6 @@ class LinearForecast(SeriesLayer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights."""
-        if len(input_shape) != 3 or None in input_shape[1:]:
-            raise ValueError(
-                "LinearForecast takes windows (batch, time, features) of a fixed length. Received "
-                f"shape {tuple(input_shape)}."
-            )
         _, length, features = input_shape
         self.kernel = self._weight("kernel", (features, length, self.steps))
         super().build(input_shape)

@@ -48,7 +48,10 @@ OF_PERIODS = ("seasonal",)  # They take ``period``.
 class NormalizeWindow(SeriesLayer):
     """Normalizes each window by its own location and scale.
 
-    In a model of your own, ``RestoreWindow`` undoes it at the output:
+    In a model of your own, ``RestoreWindow`` undoes it at the output. A masked step enters no
+    statistic.
+
+    Example:
 
     >>> import keras, numpy as np
     >>> from keras_ts.layers import NormalizeWindow, RestoreWindow
@@ -56,39 +59,28 @@ class NormalizeWindow(SeriesLayer):
     >>> normal, location, scale = NormalizeWindow("last")(windows)
     >>> output = keras.layers.Dense(1)(keras.layers.GRU(4)(normal))
     >>> model = keras.Model(windows, RestoreWindow()([output, location, scale]))
-
-    Example:
-
     >>> normal, location, scale = NormalizeWindow("mean")(np.array([[[1.0], [2.0], [6.0]]]))
     >>> np.asarray(normal).ravel().tolist(), np.asarray(location).ravel().tolist()
     ([-2.0, -1.0, 3.0], [3.0])
-
-    A masked step enters no statistic:
-
-    >>> mask = np.array([[True, True, False]])
-    >>> _, location, _ = NormalizeWindow("mean")(np.array([[[1.0], [2.0], [6.0]]]), mask=mask)
-    >>> np.asarray(location).ravel().tolist()
-    [1.5]
 
     Args:
         statistic: The location and the scale of a window. ``"last"``: the last value, and the
             standard deviation. ``"mean"``: the mean, and 1. ``"standard"``: the mean, and the
             standard deviation. ``"seasonal"``: as for ``"last"``, after the season is subtracted,
             which is each phase's mean departure from level and slope, shrunk where it looks like
-            noise. The location of each phase is that last value plus the season of the phase.
+            noise.
         period: Steps in a season, for ``"seasonal"``: the window is a whole number of periods, two
-            or more. A period of 1 is no season, and windows then have any length. Defaults to None.
+            or more. Defaults to None.
         causal: True if each step uses only itself and earlier steps, for a net that forecasts at
             every step. ``"last"`` then subtracts the value one step earlier, and the location is
-            each step's own value, by which the forecast made there is restored. Defaults to False.
+            each step's own value. Defaults to False.
         epsilon: Number added to the variance, in squared units of the series, so that a constant
             window is not divided by 0. Defaults to 1e-6.
-        masked: True if masked steps are missing values: ``"seasonal"`` then counts phases up to the
-            window's last step, masked or not. NaN counts as missing, too: it enters no statistic of
-            its feature, and becomes 0. False if masked steps are padding: phases are counted up to
-            the last step not masked. Padding in front makes no difference. Defaults to False.
-        multiplicative: True for a season in proportion to the level, for ``"seasonal"``. In a
-            window with a negative value, the season is additive all the same. Defaults to False.
+        masked: True if masked steps are missing values, and NaN too: ``"seasonal"`` then counts
+            phases up to the window's last step. False if they are padding: phases are counted up to
+            the last step not masked. Defaults to False.
+        multiplicative: True for a season in proportion to the level, for ``"seasonal"``, in windows
+            without a negative value. Defaults to False.
         **kwargs: Arguments of ``keras.layers.Layer``, such as ``name`` and ``dtype``.
 
     Input shape:
@@ -98,16 +90,12 @@ class NormalizeWindow(SeriesLayer):
         Three arrays: the normalized windows, in the shape of the input, 0 at masked steps; and
         location and scale, each ``(batch, 1, features)``, or ``(batch, time, features)`` if causal.
         For ``"seasonal"`` the location is ``(batch, period, features)``, from the phase after the
-        window on. Where all steps (if causal, all so far) are masked, location is 0 and scale 1.
-        With ``multiplicative``, a fourth array, the inverse level: one over the mean level of the
-        window, or 0 if the season is additive; ``location`` then has the season at the mean level.
-        Under a half-precision policy all are float32.
+        window on. With ``multiplicative``, a fourth array: one over the mean level of the window,
+        or 0 if the season is additive. Under a half-precision policy all are float32.
 
     Raises:
-        TypeError: An argument is of the wrong type.
         ValueError: ``statistic`` is unknown, ``period``, ``causal`` or ``multiplicative`` does not
-            go with it, the window is not whole periods, or ``epsilon`` is not positive or does not
-            fit the dtype.
+            go with it, or the window is not whole periods.
     """
 
     _settings = ("statistic", "period", "causal", "epsilon", "masked", "multiplicative")

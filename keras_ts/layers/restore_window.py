@@ -31,9 +31,9 @@ class RestoreWindow(SeriesLayer):
 
     Args:
         feature: Index of the feature by whose statistics all outputs are restored, or a list with
-            an index for each output. Defaults to None, for windows of one feature. In files from
-            before 0.3, None for several features restores each output by the feature at its index
-            if there are as many features as outputs, otherwise all by the first.
+            an index for each output. Defaults to None, for windows of one feature. In a saved
+            model, None for several features restores each output by the feature at its index if
+            there are as many features as outputs, otherwise all by the first.
         period: Steps in a season, if ``NormalizeWindow("seasonal")`` made the location: each output
             uses the phase of its step. Defaults to None.
         gap: Steps between a window and its first output, with ``period``. Defaults to 0.

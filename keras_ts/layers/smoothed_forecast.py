@@ -130,7 +130,6 @@ class SmoothedForecast(SeriesLayer):
 
     def build(self, input_shape: Any) -> None:
         """Make the weights of the dense layers."""
-        _check_shapes(input_shape, self.unit)
         features = input_shape[0][-1]
         size = self._evidence_size(features, input_shape[1][-1])
         levels, trends = len(_LEVELS) + len(_LINES), 1 + len(_LINES) * len(_DAMPINGS)
@@ -221,23 +220,6 @@ class SmoothedForecast(SeriesLayer):
         return (
             keras.KerasTensor((batch, self.steps, features), dtype=dtype),
             keras.KerasTensor((batch, size), dtype=dtype),
-        )
-
-
-def _check_shapes(shapes: Any, unit: Any) -> None:
-    """Refuse inputs that are not windows, the state of a net and, with unit, scales."""
-    ranks = [3, 2] if unit is None else [3, 2, 3]
-    listed = isinstance(shapes, list | tuple) and all(isinstance(x, list | tuple) for x in shapes)
-    if not listed or [len(shape) for shape in shapes[: len(ranks)]] != ranks:
-        scales = "" if unit is None else ", and for unit their scales (batch, 1, features)"
-        raise ValueError(
-            "SmoothedForecast takes a list: windows (batch, time, features), the state of a net "
-            f"for them (batch, units){scales}. Received shapes: {shapes}."
-        )
-    if isinstance(unit, list) and len(unit) != shapes[0][-1]:
-        raise ValueError(
-            f"unit must be a number, or a list with one for each of {shapes[0][-1]} features. "
-            f"Received: unit={unit}."
         )
 
 

@@ -266,9 +266,9 @@ def _by_frequency(panel: FlatSeries) -> tuple[int, str]:
     clock = panel.clock
     if clock is None:
         return 1, ", and without time_column= or period= no season is known"
-    if not clock.frequencies.kinds or clock.times.dtype.kind != "M":
+    frequency = clock.frequency
+    if frequency is None or clock.times.dtype.kind != "M":
         return 1, ", and the timestamps have no frequency that suggests a season"
-    frequency = clock.frequencies.kinds[0]
     rule = RULES.get(str(frequency.rule))
     if rule is not None and rule.season is not None:
         period, origin = rule.season

@@ -68,13 +68,6 @@ def gated_fit(
     return model
 
 
-def rehearsal_updates(preset: Any, train: WindowDataset, epochs: int) -> int:
-    """Return the batches of the rehearsal before a fit; 0 if there is none."""
-    if not is_gated(preset, train, None):
-        return 0
-    return _rehearsed(epochs) * preset.recipe.steps_for(len(_parts(train)[0]))
-
-
 def _rehearsed(epochs: int) -> int:
     """Return the epochs of the rehearsal for a fit of this number of epochs."""
     return max(round(_EPOCHS * epochs), 1)

@@ -6,7 +6,7 @@ settings.
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, TypedDict
 
 import keras
 
@@ -81,17 +81,6 @@ class PresetSettings(_checks.Settings):
     maximum: float | None = None
     dropout: float = 0.0
     recipe: Recipe | None = None
-
-    def __new__(cls, *args: Any, **settings: Any) -> Self:
-        """Refuse unknown settings, and say where arguments of ``build`` and recipes belong."""
-        names = [setting.name for setting in fields(cls)]
-        if unknown := [name for name in settings if name not in names]:
-            raise TypeError(
-                f"RecurrentPreset takes {', '.join(names)}. Received: {', '.join(unknown)}. "
-                "Arguments of build are window, outputs, target, core (a net of your own) and "
-                "dataset, which has horizon and columns. Loss, rate and epochs are in recipe."
-            )
-        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         _checks.choice("kind", self.kind, ("sequence_to_vector", "sequence_to_sequence"))

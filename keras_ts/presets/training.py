@@ -157,13 +157,6 @@ def members_of(model: keras.Model) -> list[keras.Model]:
     return [layer for name, layer in layers.items() if name.startswith(_MEMBER)]
 
 
-def unfitted(preset: Any, train: WindowDataset, core: Any, count: int) -> keras.Model:
-    """Return the model that ``fitted`` returns, before its training."""
-    if count == 1:
-        return preset.build(train, core=core)
-    return mean_of([free(preset).build(train, core=core) for _ in range(count)], preset)
-
-
 def fitted(
     preset: Any,
     train: WindowDataset,
@@ -187,8 +180,6 @@ def fitted(
             f"same net: {cause}"
         )
     callbacks = fit_arguments.pop("callbacks", None)
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        raise TypeError("callbacks must be a list: a CallbackList belongs to one model.")
     callbacks = keras.tree.flatten(callbacks or [])
     if any(isinstance(each, keras.callbacks.BackupAndRestore) for each in callbacks):
         raise ValueError(

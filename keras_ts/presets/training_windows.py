@@ -91,15 +91,15 @@ def training_windows(
     chosen |= settings
     if "missing" not in settings and not panel.columns.planned:
         _warn_empty_days_off(panel, settings.get("time_column"))
-    for frequency in () if panel.clock is None else panel.clock.frequencies.kinds:
-        rule = RULES.get(str(frequency.rule))
-        if period == 7 and rule is not None and rule.week and frequency.step == 1:
-            warnings.warn(
-                f"period=7 counts rows, and a week of {rule.week}, the steps of time_column="
-                f"{settings.get('time_column')!r}, has {WEEKS[rule.week].count('1')}. Pass that "
-                "number for a season of a week.",
-                stacklevel=3,
-            )
+    frequency = None if panel.clock is None else panel.clock.frequency
+    rule = None if frequency is None else RULES.get(str(frequency.rule))
+    if period == 7 and rule is not None and rule.week and str(frequency).startswith("1 "):
+        warnings.warn(
+            f"period=7 counts rows, and a week of {rule.week}, the steps of time_column="
+            f"{settings.get('time_column')!r}, has {WEEKS[rule.week].count('1')}. Pass that "
+            "number for a season of a week.",
+            stacklevel=3,
+        )
     ahead = _checks.integer("gap", chosen.get("gap", 0), 0) + chosen["horizon"]
     longest = int(rows.max(initial=0))
     rate = _checks.integer("sampling_rate", chosen.get("sampling_rate", 1), 1)
@@ -120,8 +120,8 @@ def training_windows(
         before = rows[rows > ahead] - ahead
         median = int(np.median(before)) if len(before) else 0
         beside_origins = (median - min(period, median // 2)) // rate + 1
-        shortest = min(_FEWEST_PERIODS * period + 1, int(panel.lengths.min()))
-        fewest = max(min(_inputs_in(shortest, rate), beside_origins), _FEWEST_INPUTS)
+        fewest = min(_inputs_in(_FEWEST_PERIODS * period + 1, rate), beside_origins)
+        fewest = min(max(fewest, _FEWEST_INPUTS), _inputs_in(int(panel.lengths.min()), rate))
         longest_past = _inputs_in(longest - ahead, rate)
         most = min(_checks.integer("window", chosen["window"], 1), longest_past)
         chosen.setdefault("min_inputs", max(min(fewest, most), 1))
@@ -159,7 +159,7 @@ def _warn_empty_days_off(panel: FlatSeries, time_column: Any) -> None:
     clock = panel.clock
     if clock is None or panel.checked or panel.on_disk:
         return
-    if {str(kind) for kind in clock.frequencies.kinds} != {"1 day"}:
+    if str(clock.frequency) != "1 day":
         return
     given = slice(None) if panel.given is None else panel.given
     days = clock.shown[given].astype("datetime64[D]")
@@ -170,16 +170,11 @@ def _warn_empty_days_off(panel: FlatSeries, time_column: Any) -> None:
         few = len(np.unique(days[off])) < _FEWEST_DAYS_OFF
         if few or not empty[off].all() or 2 * empty[~off].sum() >= len(empty[~off]):
             continue
-        name, monday = _checks.shown(time_column), int(clock.library == "polars")
-        weekdays = [day + monday for day, on in enumerate(mask) if on == "1"]
-        rows = f"[frame[{name}].dt.day_of_week.isin({weekdays})]"
-        if clock.library == "polars":
-            rows = f".filter(pl.col({name}).dt.weekday().is_in({weekdays}))"
         warnings.warn(
             f"time_column={time_column!r} has {off.sum():,} rows on a {days_off(week)}, and "
             "none has a value of a target. So the step is a day, and these days are forecast, too. "
-            f"If they have no values by rule, drop these rows: frame = frame{rows}. Then the step "
-            f"is a {week.removesuffix('s')}, and a week has {len(weekdays)}. To forecast them, "
+            "If they have no values by rule, drop these rows: then the step is a "
+            f"{week.removesuffix('s')}, and a week has {mask.count('1')}. To forecast them, "
             'pass missing="mask_targets".',
             stacklevel=4,
         )

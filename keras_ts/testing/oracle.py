@@ -27,7 +27,7 @@ def reference_windows(series: Any, windows: WindowedSeries) -> tuple[Any, Array]
 
     Raises:
         ValueError: There is no window, a value is missing and ``missing`` does not allow that, or
-            the settings name columns of ids or times.
+            the settings name columns of ids or times, or a calendar.
     """
     cut = list(each_window(series, windows))
     if not cut:
@@ -42,11 +42,9 @@ def each_window(
     series: Any, w: WindowedSeries, at: int | None = None, context: bool = True
 ) -> Iterator[tuple[Any, Array, str]]:
     """Yield ``(x, y, part)`` for every window: ``part`` of a split at ``at``, or "train"."""
-    for name in ("id_column", "time_column"):
+    for name in ("id_column", "time_column", "calendar"):
         if value := getattr(w, name):
             raise ValueError(f"The reference takes only plain arrays. Received: {name}={value!r}.")
-    cycles = w.cycles
-    fronts: set[int] = set()
     panel = isinstance(series, list | tuple) and all(getattr(part, "ndim", 0) for part in series)
     for array in series if panel else [series]:
         values = np.asarray(array)
@@ -63,13 +61,6 @@ def each_window(
         rest: Any = [c for c in range(width) if c not in static and c not in future]
         chosen: Any = rest if w.target_columns is None else w.target_columns
         targets = values if values.ndim == 1 else table[:, chosen]
-        filled = [p for p in range(len(values)) if np.isfinite(table[p, rest]).any() or not rest]
-        first = filled[0] if filled else 0
-        fronts.update(filled[:1])
-        if cycles and len(fronts) > 1:
-            raise ValueError(
-                "calendar counts rows from the first value, which all series must have in one row."
-            )
         span = w.sampling_rate * (w.window - 1) + 1 + w.gap + w.horizon
         least = w.window if w.min_inputs is None else w.min_inputs
         for start in range(-w.stride * span, len(values) - span + 1, w.stride):
@@ -79,15 +70,11 @@ def each_window(
             origins = inputs if w.targets == "sequence" else inputs[-1:]
             ahead = [[p + w.gap + 1 + h for h in range(w.horizon)] for p in origins]
             x: Any = np.array([_row(values, p) for p in inputs])
-            if cycles or future or static:
+            if future or static:
                 past: Any = [c for c in range(width) if c not in static]
-                x = {"past": [[*_row(table, p)[past], *_phases(p, first, cycles)] for p in inputs]}
-                if cycles or future:
-                    phases = [_phases(p, first, cycles) for p in ahead[-1]]
-                    x["future"] = [
-                        [*table[p, future], *waves]
-                        for p, waves in zip(ahead[-1], phases, strict=True)
-                    ]
+                x = {"past": [_row(table, p)[past] for p in inputs]}
+                if future:
+                    x["future"] = [table[p, future] for p in ahead[-1]]
                 if static:
                     x["static"] = table[0, static]
                 x = {name: np.array(part) for name, part in x.items()}
@@ -116,15 +103,6 @@ def each_window(
 def _row(values: Array, position: int) -> Any:
     """Return a row of a series, or a row of NaN for a position before it."""
     return values[position] if position >= 0 else np.full(values.shape[1:], np.nan)
-
-
-def _phases(position: int, first: int, cycles: Any) -> list[float]:
-    """Return sine and cosine of each cycle, counted from row ``first``; NaN before the series."""
-    angles = [
-        2 * math.pi * ((position - first) % cycle) / cycle if position >= 0 else math.nan
-        for cycle in cycles
-    ]
-    return [wave(angle) for angle in angles for wave in (math.sin, math.cos)]
 
 
 def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead: Any) -> bool:

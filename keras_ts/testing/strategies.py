@@ -14,7 +14,7 @@ Strategy = st.SearchStrategy
 # Only functions written for these settings pass with them: they turn inputs into a dict, add
 # weights, change the order, or add windows that begin before a series.
 _NAMED_ONLY = {
-    "shuffle", "remainder", "calendar", "future_columns", "static_columns", "min_inputs",
+    "shuffle", "remainder", "future_columns", "static_columns", "min_inputs",
 }  # fmt: skip
 
 
@@ -99,9 +99,9 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
         *vary: Names of arguments of ``WindowedSeries``; the others keep their defaults. ``window``
             always varies, up to 4; ``horizon``, ``stride`` and ``sampling_rate`` up to 3, ``gap``
             up to 2. For larger ones, pass ``st.builds(WindowedSeries, st.integers(1, 30))``
-            instead. These vary only if named: ``future_columns``, ``static_columns`` and
-            ``calendar``, which turn inputs into a dict; ``remainder``, which adds weights;
-            ``shuffle``; and ``min_inputs``, with which windows begin before their series (under
+            instead. These vary only if named: ``future_columns`` and ``static_columns``, which
+            turn inputs into a dict; ``remainder``, which adds weights; ``shuffle``; and
+            ``min_inputs``, with which windows begin before their series (under
             ``missing="mask"``, or ``"mask_targets"`` for sequences). Without names, all others
             vary.
         columns: Number of columns from which ``target_columns`` chooses. Defaults to None: a series
@@ -121,7 +121,6 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
         "batch_size": st.just(32) | st.integers(1, 7),
         "shuffle": st.booleans(),
         "remainder": st.sampled_from(["keep", "drop", "pad"]),
-        "calendar": st.none() | st.lists(st.integers(2, 5), min_size=1, max_size=2, unique=True),
         "future_columns": st.none() if columns is None else st.none() | some,
         "static_columns": st.none() if columns is None else st.none() | some,
         "min_inputs": st.none() | st.integers(0, 4),

@@ -65,7 +65,6 @@ def test_integers_become_float():
 @pytest.mark.parametrize(
     ("bounds", "says"),
     [
-        ({}, "needs minimum, maximum or both"),
         ({"minimum": 1, "maximum": 1}, r"minimum must be below maximum.*minimum=1.0, maximum=1.0"),
         ({"minimum": 2, "maximum": 1}, "minimum must be below maximum"),
         ({"minimum": float("nan")}, "minimum must be finite"),

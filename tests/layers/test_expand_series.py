@@ -57,7 +57,7 @@ def test_expand_series_refuses_what_is_not_batch_and_time(shape):
         ExpandSeries().compute_output_shape(shape)
 
 
-@pytest.mark.parametrize("axis", [3, -4, 1.5, "1", None, True])
+@pytest.mark.parametrize("axis", [-4, 1.5, "1", None, True])
 def test_expand_series_refuses_other_axes(axis):
     with pytest.raises((TypeError, ValueError), match="axis"):
         ExpandSeries(axis)

@@ -45,12 +45,6 @@ def test_the_symbolic_output_is_the_eager_one(policy):
     assert keras.backend.standardize_dtype(eager.dtype) == symbolic.dtype == "float32"
 
 
-@pytest.mark.parametrize("shape", [(None, 1), (5,), (5, None)])
-def test_windows_of_any_length_are_refused(shape):
-    with pytest.raises(ValueError, match="of a fixed length"):
-        LinearForecast(2)(keras.Input(shape))
-
-
 def test_bad_settings_and_masks_are_refused():
     with pytest.raises(ValueError, match="steps"):
         LinearForecast(0)

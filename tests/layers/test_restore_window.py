@@ -24,7 +24,7 @@ def test_several_features_need_a_name(outputs):
         restored(outputs)
 
 
-def test_a_file_of_before_goes_by_each_outputs_own_feature_or_by_the_first():
+def test_a_saved_layer_without_one_goes_by_each_outputs_own_feature_or_by_the_first():
     assert restored([[1.0, 1.0, 1.0]], config=True) == [[11.0, 22.0, 33.0]]
     assert restored([[1.0, 2.0]], config=True) == [[11.0, 12.0]]
 
@@ -60,13 +60,6 @@ def test_it_undoes_the_normalization():
 def test_a_feature_that_is_not_there():
     with pytest.raises(ValueError, match=r"one of 3 features\. Received: feature=3"):
         restored([[1.0]], feature=3)
-
-
-def test_a_config_from_before_period_and_gap_were_reserved():
-    config = RestoreWindow(1).get_config()
-    assert config.pop("period") is None
-    assert config.pop("gap") == 0
-    assert RestoreWindow.from_config(config).feature == 1
 
 
 def test_a_list_names_the_feature_of_each_output():

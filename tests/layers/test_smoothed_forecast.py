@@ -209,24 +209,7 @@ def test_bad_settings_are_refused():
         SmoothedForecast(1, masked=1)
 
 
-@pytest.mark.parametrize(
-    ("unit", "shapes", "message"),
-    [
-        (None, [(2, 5), (2, 3)], r"takes a list: windows \(batch, time, features\)"),
-        (None, [(2, 5, 1), (2, 5, 3)], r"the state of a net for them \(batch, units\)"),
-        (None, [(2, 5, 1)], "SmoothedForecast takes a list"),
-        (1.0, [(2, 5, 1), (2, 3)], r"for unit their scales \(batch, 1, features\)"),
-        ([1.0, 2.0, 3.0], [(2, 5, 2), (2, 3), (2, 1, 2)], "one for each of 2 features"),
-    ],
-)
-def test_inputs_that_do_not_fit_are_refused(unit, shapes, message):
-    with pytest.raises(ValueError, match=message):
-        SmoothedForecast(2, unit=unit)([np.ones(shape, "float32") for shape in shapes])
-
-
-def test_a_single_input_and_a_mask_of_another_shape_are_refused():
+def test_a_mask_of_another_shape_is_refused():
     windows, state = np.ones((2, 5, 1), "float32"), np.ones((2, 3), "float32")
-    with pytest.raises(ValueError, match="SmoothedForecast takes a list"):
-        SmoothedForecast(2)(windows)
     with pytest.raises(ValueError, match=r"mask must be \(batch, time\)"):
         SmoothedForecast(2)([windows, state], mask=[np.ones((2, 1), bool), None])

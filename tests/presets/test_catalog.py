@@ -114,8 +114,3 @@ def test_named_presets_go_through_json(name):
     preset = from_preset(name, **({"maximum": 9.0} if name == "linear" else {"dropout": 0.1}))
     config = json.loads(json.dumps(preset.get_config(), allow_nan=False))
     assert RecurrentPreset.from_config(config) == preset
-
-
-def test_an_argument_that_no_preset_has_is_named():
-    with pytest.raises(TypeError, match=r"Received: horizon, lr, window\. Arguments of build"):
-        from_preset("smooth_gru", horizon=14, lr=0.1, window=20)

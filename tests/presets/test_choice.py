@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import timed
 from keras_ts import choose_preset, course_series
 from keras_ts.presets.catalog import suggested_period
 from keras_ts.windows.arithmetic.frequency import RULES
@@ -77,7 +78,8 @@ def test_many_steps_without_a_calendar_come_with_a_warning():
     assert "give it a calendar, such as a cycle of 7 rows" in choose_preset(series, 24).reason
     assert "a cycle of 365 rows" in choose_preset(series, 1, period=365).reason
     # The second hint is for those who gave a period and no calendar.
-    assert "calendar" not in choose_preset(series, 24, period=365, calendar=[365]).reason
+    table, settings = timed(series, calendar=[365])
+    assert "calendar" not in choose_preset(table, 24, period=365, **settings).reason
 
 
 def test_what_is_given_goes_before():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import called, run_fresh
+from helpers import called, run_fresh, timed
 from keras_ts import (
     RecurrentPreset,
     WindowedInput,
@@ -81,6 +81,8 @@ def dataset_for(case):
     if case["columns"] == "plain":
         series = generator.normal(size=30)
         series[holes] = np.nan
+        if case["calendar"]:
+            series, setting = timed(series, **setting)
         return WindowedSeries(6, case["horizon"], **setting).build(series)
     series = [generator.normal(size=(length, 5)) for length in (20, 25)]
     for number, values in enumerate(series):
@@ -91,8 +93,10 @@ def dataset_for(case):
     if case["covariates"] in ("static", "both"):
         setting["static_columns"] = [4]
     columns = {"table": 1, "target": [1], "targets": [2, 0], "all": None}[case["columns"]]
-    windows = WindowedSeries(6, case["horizon"], target_columns=columns, **setting)
-    return windows.build(series)
+    setting["target_columns"] = columns
+    if case["calendar"]:
+        series, setting = timed(series, **setting)
+    return WindowedSeries(6, case["horizon"], **setting).build(series)
 
 
 def check_fits(case):

@@ -153,24 +153,17 @@ def test_masked_windows_train_without_a_missing_target(targets):
 
 @pytest.mark.filterwarnings("ignore:.* fewer than the 24 rows of a window")
 @pytest.mark.parametrize("columns", [None, 2])
-@pytest.mark.parametrize("calendar", [None, [12]])
-def test_a_series_shorter_than_a_window_is_forecast_as_with_missing_rows_in_front(
-    columns, calendar
-):
+def test_a_series_shorter_than_a_window_is_forecast_as_with_missing_rows_in_front(columns):
     generator = np.random.default_rng(0)
     panel = [50 + generator.normal(size=n if columns is None else (n, columns)) for n in (60, 9, 1)]
-    windows = WindowedSeries(
-        24, 3, missing="mask", calendar=calendar, target_columns=columns and [0]
-    )
+    windows = WindowedSeries(24, 3, missing="mask", target_columns=columns and [0])
     model = from_preset("smooth_gru", units=(3,)).build(windows.build(panel))
     padded = []
     for series in panel:
         rows = np.full((max(24 - len(series), 0), *series.shape[1:]), np.nan)
         padded.append(np.concatenate([rows, series]))
-    start = calendar and [0, 0, 0]
-    before = calendar and [-min(len(series) - 24, 0) for series in panel]
-    got = forecast(model, panel, start=calendar and before)
-    np.testing.assert_allclose(got, forecast(model, padded, start=start), rtol=1e-5)
+    got = forecast(model, panel)
+    np.testing.assert_allclose(got, forecast(model, padded), rtol=1e-5)
     assert np.isfinite(got).all()
 
 

@@ -112,11 +112,6 @@ def test_each_member_is_trained_further_as_it_would_be_alone():
             "has no seed",
         ),
         (
-            lambda: fitted(callbacks=keras.callbacks.CallbackList([])),
-            TypeError,
-            "belongs to one model",
-        ),
-        (
             lambda: fitted(callbacks=[keras.callbacks.BackupAndRestore("nowhere")]),
             ValueError,
             "would load one into the next",

@@ -57,8 +57,6 @@ def test_every_combination_builds_and_clones(kind, cell, bidirectional, features
         ({"units": (4, 0)}, r"units\[1\] must be >= 1"),
         ({"units": "44"}, r"units\[0\] must be an integer"),
         ({"features": 0}, "features must be >= 1"),
-        ({"window": 20}, "Arguments of build are window, outputs, target"),
-        ({"outputs": 2, "lr": 0.1}, "Received: outputs, lr"),
         ({"output_scale": 0}, "scale must not be 0"),
         ({"window_norm": "max"}, "window_norm must be one of 'last', 'mean', 'standard'"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),

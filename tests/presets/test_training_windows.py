@@ -58,7 +58,8 @@ def test_columns_known_ahead_mask_targets():
 def test_the_youngest_series_is_forecast_too():
     preset = from_preset("seasonal_gru", period=MONTHS)
     assert preset.windows_for(panel(100, 15, 150), 6).min_inputs == 15
-    assert preset.windows_for(panel(100, 2, 150), 6).min_inputs == 4
+    for youngest, inputs in ((4, 4), (3, 3), (1, 1)):
+        assert preset.windows_for(panel(100, youngest, 150), 6).min_inputs == inputs
 
 
 def test_split_is_that_of_the_windows_it_chooses():

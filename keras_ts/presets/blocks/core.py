@@ -13,7 +13,6 @@ In sequence to sequence, each step but the last has its target within the window
 later steps could copy them, and its loss would fall to 0 without a forecast, so it is refused.
 """
 
-import functools
 import inspect
 import weakref
 from typing import Any
@@ -69,11 +68,11 @@ def custom(needs: Requirements, core: Any, columns: Any) -> Any:
         core = _as_model(core, columns)
     _check_unused(core)
     columns, mask = _without_mask(columns)
-    state = _attempted(functools.partial(_called, core, mask=mask), columns)
+    state = _called(core, columns, mask)
     _check_state(state, columns, kind)
     if columns.shape[1] is not None:
         # A layer that was built for other columns fails only once it runs.
-        _attempted(core, keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
+        core(keras.ops.zeros((1, *columns.shape[1:]), columns.dtype))
     if kind == "sequence_to_sequence":
         check_causal(core, columns)
     _used.update(_layers_of(core))
@@ -119,9 +118,6 @@ def _layer_or_function(core: Any) -> Any:
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
-    if len(required) > 1 or any(p.kind is p.KEYWORD_ONLY for p in required):
-        names = ", ".join(parameter.name for parameter in required)
-        raise TypeError(f"{_TAKES}Received a function that needs the arguments {names}.")
     if required:
         return core
     layer = core()
@@ -141,23 +137,7 @@ def takes_mask(layer: keras.layers.Layer) -> bool:
 def _as_model(function: Any, columns: Any) -> keras.Model:
     """Return the model that a function from a tensor describes."""
     inputs = keras.Input(columns.shape[1:], dtype=columns.dtype)
-    outputs = _attempted(function, inputs)
-    if not isinstance(outputs, keras.KerasTensor):
-        raise TypeError(
-            f"{_TAKES}Received a function that returns {_checks.shown(outputs)} for a tensor."
-        )
-    return keras.Model(inputs, outputs, name="core")
-
-
-def _attempted(core: Any, columns: Any) -> Any:
-    """Return a core's output for a tensor, or raise an error that names the tensor's shape."""
-    try:
-        return core(columns)
-    except Exception as error:
-        raise ValueError(
-            f"core failed on a tensor of shape {tuple(columns.shape)}, (batch, steps, columns): "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    return keras.Model(inputs, function(inputs), name="core")
 
 
 def _layers_of(core: keras.layers.Layer) -> list[keras.layers.Layer]:
@@ -179,35 +159,17 @@ def _check_unused(core: keras.layers.Layer) -> None:
 
 def _check_state(state: Any, columns: Any, kind: str) -> None:
     """Refuse outputs of a core in another shape than the next layers take."""
-    steps, sequence = columns.shape[1], kind == "sequence_to_sequence"
-    expected = "(batch, steps, features)" if sequence else "(batch, features)"
-    if not isinstance(state, keras.KerasTensor):
-        raise ValueError(
-            f"core must return one tensor {expected}. Received: {type(state).__name__} of "
-            f"{len(keras.tree.flatten(state))} tensors."
-        )
-    shape = tuple(state.shape)
-    hint = None
-    if len(shape) == 3 and not sequence:
-        hint = (
-            "Let it pool the steps, with keras.layers.GlobalAveragePooling1D, or take the last "
-            "one, x[:, -1]; for a recurrent layer return_sequences=False."
-        )
-    elif len(shape) == 2 and sequence:
-        hint = (
-            f"kind={kind!r} forecasts at every step: leave out the pooling; for a recurrent layer "
-            "set return_sequences=True."
-        )
-    elif len(shape) != 2 + sequence:
-        hint = "Let it flatten or pool the other axes."
-    elif shape[-1] is None:
-        hint = "The number of features must be known: end in a layer such as keras.layers.Dense."
-    elif sequence and None not in (steps, shape[1]) and shape[1] != steps:
-        hint = (
-            f"It must keep all {steps} steps: for a convolution set padding='causal' and strides=1."
-        )
-    if hint:
-        raise ValueError(f"core must return {expected}. Received: shape {shape}. {hint}")
+    sequence, shape = kind == "sequence_to_sequence", tuple(getattr(state, "shape", ()))
+    whole = not sequence or len({*shape[1:2], columns.shape[1]} - {None}) < 2
+    if len(shape) == 2 + sequence and shape[-1] is not None and whole:
+        return
+    expected, cure = "(batch, features)", "Pool the steps, or take the last one: x[:, -1]."
+    if sequence:
+        expected = f"(batch, {columns.shape[1]}, features)"
+        cure = "Keep all steps: return_sequences=True, or padding='causal' and strides=1."
+    raise ValueError(
+        f"core must return one tensor {expected} for kind={kind!r}. Received shape {shape}. {cure}"
+    )
 
 
 def check_causal(core: keras.layers.Layer, columns: Any) -> None:
@@ -248,8 +210,6 @@ def _seen_ahead(
     outputs, precision = _outputs(core, same, dtype)
     largest = np.abs(outputs).max()
     tolerance = _ROUNDING * precision * largest
-    if not np.isfinite(largest):
-        raise ValueError("core returns NaN or infinity for a window of normal random numbers.")
     if np.abs(_outputs(core, same, dtype)[0] - outputs).max() > tolerance:
         raise ValueError(
             "core returns different outputs for the same window. Outside of training it must "

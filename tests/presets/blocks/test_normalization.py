@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import called
+from helpers import called, timed
 from keras_ts import (
     RecurrentPreset,
     WindowedSeries,
@@ -60,13 +60,16 @@ def built(request):
     how, preset = KINDS[request.param]
     generator = np.random.default_rng(0)
     panel = [table(generator, shop=number) for number in range(SHOPS)]
+    if "calendar" in how:
+        panel, how = timed(panel, **how)
     dataset = WindowedSeries(WINDOW, 2, missing="mask", batch_size=8, **how).build(panel)
     settings = {"cell": "gru", "units": (3,), "window_norm": "last", **preset}
     names, model = dataset.columns, RecurrentPreset(**settings).build(dataset)
     x = dataset[0][0]
     x = {part: values.copy() for part, values in (x if isinstance(x, dict) else {"": x}).items()}
     targets = [names["past"].index(name) for name in names["target"]]
-    numbers = [i for i, name in enumerate(names["past"]) if not isinstance(name, str)]
+    waves = ("_sin", "_cos")
+    numbers = [i for i, name in enumerate(names["past"]) if not str(name).endswith(waves)]
     others = [i for i in numbers if i not in targets]
     return randomized(model), x, targets, others, dataset
 
