@@ -13,10 +13,6 @@ import pytest
 
 # Folders and files below ``tests/``, or the first letters of names in them.
 BACKEND_FREE = [
-    "checks/test_farthest.py",
-    "checks/test_leakage_report.py",
-    "checks/test_plausible.py",
-    "command/test_scores.py",
     "command/test_table.py",
     "evaluation/arithmetic/",
     "evaluation/forecasters/test_baselines.py",
@@ -30,7 +26,6 @@ BACKEND_FREE = [
     "plotting/test_series.py",
     "plotting/test_training.py",
     "presets/test_choice.py",
-    "scale/writing/",
     "scores/test_metrics.py",
     "sweep/test_smoothing.py",
     "sweep/test_suggestion.py",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
@@ -28,6 +29,25 @@ def run_fresh(code, *arguments, status=0, **environment):
     result = forks.run(code, arguments, environment)
     assert result.returncode == status, result.stderr[-3000:]
     return result.stdout
+
+
+def timed(series, **settings):
+    """Return arrays as a frame whose times are the numbers of rows, and settings that name them."""
+    listed = isinstance(series, list)
+    parts = []
+    for number, values in enumerate(series if listed else [series]):
+        columns = values.reshape(len(values), -1)
+        frame = pd.DataFrame(columns, columns=[str(n) for n in range(columns.shape[1])])
+        parts.append(frame.assign(row=np.arange(len(frame)), **{"id": number} if listed else {}))
+        if values.ndim == 1:
+            settings.setdefault("target_columns", 0)
+    for name in settings:
+        if name.endswith("_columns") and settings[name] is not None:
+            columns = settings[name]
+            listed_columns = isinstance(columns, list | tuple)
+            settings[name] = [*map(str, columns)] if listed_columns else str(columns)
+    settings |= {"time_column": "row", "id_column": "id" if listed else None}
+    return pd.concat(parts, ignore_index=True), settings
 
 
 def called(model, x):

@@ -57,12 +57,12 @@ QUICK = {
         "presets/blocks/test_normalization.py::test_outputs_come_back_in_the_units_of_their_own_columns",
     ],
     "sweep": [
-        "sweep/test_session.py::test_schedule",
+        "sweep/test_callback.py::test_settings_that_make_no_sweep",
         "sweep/test_smoothing.py",
         "sweep/test_suggestion.py::test_suggestions_do_not_mind_shift_and_scale",
         "sweep/test_session.py::test_also_where_the_fit_is_interrupted[KeyboardInterrupt",
     ],
-    "saving": ["saving/test_golden.py::test_keras_files[0.2.0-last", "saving/test_save.py"],
+    "saving": ["saving/test_golden.py::test_keras_files[0.3.0-last", "saving/test_save.py"],
     "forecasting": [
         "forecasting/test_future.py",
         "forecasting/test_frames.py",
@@ -87,10 +87,9 @@ QUICK = {
         "conversion/test_migrate.py::test_refuses",
     ],
     "scale": [
-        "scale/test_batch.py",
-        "scale/writing/test_sorting.py",
-        "scale/test_store.py::test_windows_are_those_of_the_sorted_frame",
-        "scale/test_store.py::test_a_killed_write_begins_again[keras_ts.scale.store",
+        "scale/test_failing.py",
+        "scale/test_writing.py::test_windows_are_those_of_the_sorted_frame",
+        "scale/test_store.py::test_a_killed_write_leaves_one_whole_store[4",
     ],
     "command": ["command/test_run.py::test_mistakes_are_one_line_and_status_2[absent"],
     "testing": ["test_testing.py::test_our_own_windows_pass", "test_testing.py::test_off_by_one"],

@@ -58,7 +58,7 @@ def test_the_generators_of_devices_come_back_where_they_were_started(started, co
     monkeypatch.setitem(sys.modules, "torch", torch)
     states = _backends.generator_states()
     assert len(states) == count
-    _backends.seed_generators(9)
+    torch.manual_seed(9)
     _backends.set_generator_states(states)
     assert [state.item() for state in torch.states] == [0, *([1, 2] if started else [9, 9])]
     fewer = Generators(started, devices=1)
@@ -70,7 +70,6 @@ def test_the_generators_of_devices_come_back_where_they_were_started(started, co
 def test_without_pytorch_there_is_nothing_to_keep(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert _backends.generator_states() == []
-    _backends.seed_generators(9)
     _backends.set_generator_states([np.zeros(1)])
     assert "torch" not in sys.modules
 
@@ -82,7 +81,7 @@ def test_a_sweep_puts_back_the_generators_of_devices(monkeypatch):
     torch = Generators(started=True)
     monkeypatch.setitem(sys.modules, "torch", torch)
     x = np.random.default_rng(0).normal(size=(64, 3))
-    find_learning_rate(model, x, x[:, :1], steps=4, repeats=2, verbose=0)
+    find_learning_rate(model, x, x[:, :1], steps=4, verbose=0)
     assert [state.item() for state in torch.states] == [0, 1, 2]
 
 

@@ -77,7 +77,7 @@ def test_a_forecast_without_a_mask_for_a_hole_is_refused():
 def test_data_of_another_frequency_are_refused():
     model = adding(PANEL.build(PAST))
     hours = sales(25, freq="h")
-    with pytest.raises(ValueError, match="steps of '1 day', and the steps of series 'north' are "):
+    with pytest.raises(ValueError, match=r"steps of '1 day', and those of .* are '1 hour'"):
         forecast(model, hours, future=FUTURE)
 
 

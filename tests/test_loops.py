@@ -17,11 +17,10 @@ PACKAGE = str(Path(keras_ts.__file__).parent)
 TABLE = {"target_columns": "y", "id_column": "id", "time_column": "t"}
 
 
-def panel(holes=False, hours=False):
-    """Return a polars frame of series of days, or days and hours in turn, maybe with holes."""
+def panel(holes=False):
+    """Return a polars frame of series of days, maybe with holes."""
     rng = np.random.default_rng(0)
-    steps = np.where(np.arange(SERIES) % 2 & hours, 1, 24)[:, None] * np.arange(ROWS)
-    times = (np.datetime64("2024-03-01", "us") + steps.astype("m8[h]")).ravel()
+    times = np.tile(np.datetime64("2024-03-01", "us") + np.arange(ROWS).astype("m8[D]"), SERIES)
     y = rng.normal(size=SERIES * ROWS).cumsum()
     y[rng.random(len(y)) < 0.02 * holes] = np.nan
     frame = pl.DataFrame({"id": np.repeat(np.arange(SERIES), ROWS), "t": times, "y": y})
@@ -65,8 +64,8 @@ def forecasted(frame):
 CASES = {
     "build": (build, {}),
     "drop": (lambda frame: build(frame, missing="drop"), {"holes": True}),
-    "mask": (lambda frame: build(frame, missing="mask"), {"holes": True, "hours": True}),
-    "calendar": (lambda frame: build(frame, calendar=["week", 7]), {"hours": True}),
+    "mask": (lambda frame: build(frame, missing="mask"), {"holes": True}),
+    "calendar": (lambda frame: build(frame, calendar=["week", 7]), {}),
     "early": (
         lambda frame: build(frame, missing="mask_targets", min_inputs=2, stride=2),
         {"holes": True},
@@ -75,7 +74,7 @@ CASES = {
     "folds": (folds, {"holes": True}),
     "align": (align, {}),
     "compare": (judged, {}),
-    "forecast": (forecasted, {"holes": True, "hours": True}),
+    "forecast": (forecasted, {"holes": True}),
 }
 
 

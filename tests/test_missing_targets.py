@@ -129,7 +129,7 @@ def test_losses_that_cannot_be_masked_are_refused(loss, message):
 
 @pytest.mark.parametrize("loss", [None, 3, keras.losses.Huber, keras.layers.Dense(1)])
 def test_what_is_no_loss_is_refused(loss):
-    with pytest.raises(TypeError, match="loss must be a loss by its Keras name"):
+    with pytest.raises(ValueError, match="loss must take targets and outputs of one shape"):
         MaskedLoss(loss)
 
 

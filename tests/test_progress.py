@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import BACKEND
 from keras_ts import (
     Recipe,
     RecurrentPreset,
@@ -16,7 +15,6 @@ from keras_ts import (
     backtest,
     calibrate,
     compare,
-    export_model,
     find_learning_rate,
     fine_tune,
 )
@@ -53,12 +51,9 @@ def trained(parts):
     return model
 
 
-@pytest.mark.filterwarnings("ignore")  # Of the converters.
 @pytest.mark.parametrize(("patience", "verbose"), [(0.0, 1), (0.0, 0), (600.0, 1)])
-def test_fine_tune_and_export_model_say_what_they_do(
-    trained, parts, tmp_path, monkeypatch, capsys, patience, verbose
-):
-    """At once, if nobody is patient, and unless told not to; the size is always told."""
+def test_fine_tune_says_what_it_does(trained, parts, monkeypatch, capsys, patience, verbose):
+    """At once, if nobody is patient, and unless told not to."""
     monkeypatch.setattr(_progress, "_renews", lambda: True)
     monkeypatch.setattr(_progress, "PATIENCE_SECONDS", patience)
     said = verbose == 1 and not patience
@@ -66,14 +61,6 @@ def test_fine_tune_and_export_model_say_what_they_do(
     told = capsys.readouterr()
     line = f"Training further on train: 2 epochs of {len(parts[0])} batches ...\n"
     assert (line in told.err, "6/6" in told.out) == (said, said)
-    if BACKEND == "tensorflow":  # The others need TensorFlow or a converter beside them.
-        export_model(trained, tmp_path / "model", "tf_saved_model", verbose=verbose)
-        told = capsys.readouterr()
-        line = f"traces the model and converts it to tf_saved_model, for {tmp_path}/model"
-        assert (line in told.err) == said
-        size = sum(f.stat().st_size for f in (tmp_path / "model").rglob("*") if f.is_file())
-        wrote = f"Wrote {tmp_path}/model, {size / 1000:.1f} kB.\n"
-        assert told.out == wrote * verbose
 
 
 def test_nothing_is_said_where_keras_is_quiet(impatient, monkeypatch, capsys):

@@ -83,7 +83,9 @@ def every_day(model: keras.Model, table: pd.DataFrame, folder: Path) -> bool:
         choice.preset, table["units"], 7, n_splits=3, epochs=2, core=None, callbacks=[stop]
     )
     reloaded = keras_ts.check_reload(model, table["units"].to_numpy())
-    keras_ts.export_model(model, folder / "model.onnx", format="onnx", verbose=0)
+    keras_ts.export_model(
+        model, folder / "model.onnx", format="onnx", check=table["units"].to_numpy()
+    )
     ahead = BatchForecaster(str(folder / "model.keras"), steps=14)(table)
     windows = keras_ts.load_windows(folder / "model.keras")
     return reloaded.ok and windows is not None and len(ahead) > 0 and bool(report.verdicts)
