@@ -26,10 +26,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import pandas as pd
 
 from keras_ts import WindowedSeries, compare, course_series, from_preset
 
 SHOWN = ("naive", "linear regression", "seasonal naive")
+# How ``numbered`` names its columns.
+NUMBERED = {"time_column": "row", "target_columns": "value"}
+
+
+def numbered(values):
+    """Return a table whose times are the numbers of the rows, for a calendar of numbers."""
+    return pd.DataFrame({"row": np.arange(len(values)), "value": values})
 
 
 def co2():
@@ -76,6 +84,8 @@ class Task:
         # A recipe without a share of the series leaves the length of a window to the task.
         window = None if preset.recipe.window_share else self.window
         settings = {"window": window, "calendar": self.calendar, "seed": seed}
+        if self.calendar is not None:
+            series, settings = numbered(series), settings | NUMBERED
         return preset.windows_for(series, self.horizon, at=at, **settings).split(series, at=at)
 
 
@@ -109,10 +119,16 @@ def limit(name, calendar):
     """Return the error on the course's series of a net that has learned its curve from others."""
     keras.utils.set_random_seed(0)
     preset = from_preset(name, recipe=replace(from_preset(name).recipe, epochs=15))
-    windows = WindowedSeries(20, calendar=calendar, batch_size=128, shuffle=True, seed=0)
-    train = windows.build([course_series(seed=seed)[:1000] for seed in range(1000, 1150)])
-    model = preset.fit(train, verbose=0)
-    x, y = windows.split(course_series(), at=1000)[1].to_numpy()
+    series = [course_series(seed=seed)[:1000] for seed in range(1000, 1150)]
+    settings, held_out = {}, course_series()
+    if calendar is not None:
+        series = pd.concat(numbered(values).assign(id=n) for n, values in enumerate(series))
+        settings, held_out = {"id_column": "id", **NUMBERED}, numbered(held_out).assign(id=0)
+    windows = WindowedSeries(
+        20, calendar=calendar, batch_size=128, shuffle=True, seed=0, **settings
+    )
+    model = preset.fit(windows.build(series), verbose=0)
+    x, y = windows.split(held_out, at=1000)[1].to_numpy()
     return np.abs(model.predict(x, batch_size=512, verbose=0).reshape(y.shape) - y).mean()
 
 

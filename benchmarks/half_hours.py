@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import pandas as pd
 
 from keras_ts import compare, from_preset
 
@@ -55,8 +56,10 @@ def fitted(series, at, horizon, most_steps, seed):
     keras.utils.set_random_seed(seed)
     preset = from_preset("smooth_gru")
     preset = replace(preset, recipe=replace(preset.recipe, most_steps=most_steps))
-    windows = preset.windows_for(series, horizon, at=at, calendar=(DAY, WEEK), seed=seed)
-    train, held_out = windows.split(series, at=at)
+    table = pd.DataFrame({"row": np.arange(len(series)), "value": series})
+    settings = {"time_column": "row", "target_columns": "value", "calendar": (DAY, WEEK)}
+    windows = preset.windows_for(table, horizon, at=at, seed=seed, **settings)
+    train, held_out = windows.split(table, at=at)
     times = [time.perf_counter()]
     begun = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: times.append(time.perf_counter())

@@ -19,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import pandas as pd
 
 from keras_ts import WindowedSeries, calibrate, from_preset
 
@@ -64,11 +65,11 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{keras.backend.backend()}, Keras {keras.__version__}, {arguments.epochs} epochs")
     for name, values, window, horizon, settings in series():
-        windows = WindowedSeries(
-            window, horizon, shuffle=True, seed=0, target_columns=[0] if settings else None,
-            **settings,
-        )  # fmt: skip
-        parts = windows.split(values[:, None] if settings else values, at=[0.6, 0.8])
+        if settings:
+            values = pd.DataFrame({"row": np.arange(len(values)), "value": values})
+            settings |= {"time_column": "row", "target_columns": ["value"]}
+        windows = WindowedSeries(window, horizon, shuffle=True, seed=0, **settings)
+        parts = windows.split(values, at=[0.6, 0.8])
         for seed in range(arguments.seeds):
             options = {"epochs": arguments.epochs, "seed": seed, "dropout": arguments.dropout}
             quantiles = trained(parts, LEVELS, **options)

@@ -52,18 +52,26 @@ def read(name, fold):
     return values, at
 
 
+def with_calendar(values, calendar):
+    """Return a series, as a table if it has a calendar, and the settings of its windows."""
+    if calendar is None:
+        return values, {}
+    return accuracy.numbered(values), {"calendar": calendar, **accuracy.NUMBERED}
+
+
 def ours(values, at, horizon, calendar, period, seeds):
     """Return the errors by seed and the coverage of calibrated bands."""
     errors, begin = [], time.perf_counter()
     for seed in seeds:
         keras.utils.set_random_seed(seed)
         preset = from_preset("smooth_gru")
-        windows = preset.windows_for(values, horizon, at=at, calendar=calendar, seed=seed)
-        train, held_out = windows.split(values, at=at)
+        series, settings = with_calendar(values, calendar)
+        windows = preset.windows_for(series, horizon, at=at, seed=seed, **settings)
+        train, held_out = windows.split(series, at=at)
         model = preset.fit(train, verbose=0)
         errors.append(compare(model, train, held_out, period=period).table["mae"][0])
     seconds = (time.perf_counter() - begin) / len(seeds)
-    train, calibration, held_out = windows.split(values, at=[int(0.8 * at), at])
+    train, calibration, held_out = windows.split(series, at=[int(0.8 * at), at])
     keras.utils.set_random_seed(seeds[0])
     banded = calibrate(preset.fit(train, verbose=0), calibration, 0.8)
     x, y = held_out.to_numpy()
@@ -93,9 +101,10 @@ def followed(y, bands, layer):
 
 def linear(values, at, horizon, calendar, period, seeds):
     """Return the error of the linear regression and of the seasonal naive forecast."""
-    windows = from_preset("smooth_gru").windows_for(values, horizon, at=at, calendar=calendar)
+    series, settings = with_calendar(values, calendar)
+    windows = from_preset("smooth_gru").windows_for(series, horizon, at=at, **settings)
     begin = time.perf_counter()
-    table = compare(None, *windows.split(values, at=at), period=period).table
+    table = compare(None, *windows.split(series, at=at), period=period).table
     errors = dict(zip(table["name"], table["mae"], strict=True))
     seconds = time.perf_counter() - begin
     naive = errors.get("seasonal naive", np.nan)

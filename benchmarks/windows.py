@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_ts import WindowedSeries
@@ -180,11 +181,13 @@ def covariates():
     line("", "bare NumPy", "dataset[i]")
     for window, horizon, columns, batch in ((20, 1, 3, 128), (28, 7, 8, 1024), (168, 24, 8, 128)):
         series = series_of(100_000, columns)
-        settings = {"target_columns": 0, "future_columns": 1, "calendar": [7, 365.25]}
+        settings = {"target_columns": "0", "future_columns": "1", "calendar": [7, 365.25]}
+        table = pd.DataFrame(series, columns=[str(n) for n in range(columns)])
+        table["row"] = np.arange(len(table))
         windows = WindowedSeries(
-            window, horizon, batch_size=batch, shuffle=True, seed=1, **settings
+            window, horizon, time_column="row", batch_size=batch, shuffle=True, seed=1, **settings
         )
-        dataset = windows.build(series)
+        dataset = windows.build(table)
         values = np.concatenate([series, np.zeros((len(series), 4), "float32")], axis=1)
         ahead = np.ascontiguousarray(values[window:, [1, *range(columns, columns + 4)]])
         views = [
