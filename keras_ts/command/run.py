@@ -66,16 +66,14 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--target", metavar="NAME", required=True, help="the column to forecast")
     add("--horizon", type=int, metavar="N", required=True, help="rows to forecast")
     add("--time", metavar="NAME", help="the column of dates (default: none)")
-    form = 'how dates are written, such as "%%d/%%m/%%Y" (default: as in 2024-05-31)'
-    add("--date-format", metavar="CODES", default="ISO8601", help=form)
+    add("--date-format", metavar="CODES", default="ISO8601", help='such as "%%d/%%m/%%Y"')
     add("--id", metavar="NAME", help="the column that tells series apart (default: none)")
     add("--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead")
     add("--plan", type=Path, metavar="FILE", help="the rows to forecast (default: in FILE itself)")
     add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")
     add("--sep", default=",", help='what separates columns (default: ",")')
     add("--decimal", default=".", help='the decimal point (default: ".")')
-    cycles = "hour, day, week, year, holidays:PLACE, or a period in rows"
-    add("--calendar", metavar="CYCLE", nargs="+", type=_cycle, help=cycles)
+    add("--calendar", metavar="CYCLE", nargs="+", type=_cycle, help="day, year, holidays:DE, ...")
     add("--period", type=int, metavar="N", help="rows in a season (default: by the frequency)")
     add("--minimum", type=float, metavar="X", help="no forecast is smaller: 0 for sales")
     add("--maximum", type=float, metavar="X", help="no forecast is larger")
@@ -109,8 +107,7 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
     groups = values.groupby(ids, sort=False, dropna=False)
     begun, ended = groups.ffill().notna(), groups.bfill().notna()
     if arguments.time is not None:
-        times = table[arguments.time]
-        ended = ~(times > times[values.notna()].max())
+        ended = ~(table[arguments.time] > table.loc[values.notna(), arguments.time].max())
     series, plan = table[begun & ended], table[begun & ~ended][ahead]
     count = series[arguments.id].nunique() if arguments.id else 1
     use = "the plan that the forecast follows" if arguments.future else "left out"
@@ -170,6 +167,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     baselines = default_baselines(period)
     if preset.cell == "linear":  # The linear regression is the model itself.
         baselines = [each for each in baselines if not isinstance(each, LinearRegression)]
+        _say("The preset is a linear regression, so the baseline of that name is left out.")
     out.mkdir(parents=True, exist_ok=True)
     # Mistakes in the plan and the period are found before the training.
     forecast(preset.build(train), panel, future=plan, incomplete="nan")
@@ -218,15 +216,15 @@ def _preset(arguments: argparse.Namespace, panel: Panel, season: int) -> Recurre
 
 def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
     """Return where the parts to calibrate on and to judge on begin: common dates, or positions."""
-    rows = np.arange(int(panel.lengths.max()))
-    if arguments.time is not None:
-        rows = np.unique(panel.table[arguments.time].to_numpy())
+    dated = arguments.time is not None
+    times = panel.table[arguments.time].to_numpy() if dated else np.arange(panel.lengths.max())
+    rows = np.unique(times)
     judged = max(round(_JUDGED * len(rows)), arguments.horizon)
     calibrated = max(round(_CALIBRATED * len(rows)), arguments.horizon)
     if judged + calibrated + arguments.horizon >= len(rows):
         raise ValueError(f"--horizon {arguments.horizon} leaves too few of {len(rows)} rows.")
     borders = [-(judged + calibrated), -judged]
-    return [rows[border] for border in borders] if arguments.time is not None else borders
+    return [rows[border] for border in borders] if dated else borders
 
 
 def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:

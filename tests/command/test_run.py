@@ -162,5 +162,6 @@ def test_a_linear_model_is_not_judged_beside_itself(folder, capsys, tmp_path, pr
     printed = capsys.readouterr().out
     assert ("\nlinear regression " in printed) == (not left_out)
     assert "\nseasonal naive " in printed
+    assert ("baseline of that name is left out" in printed) == bool(left_out)
     assert "both forecast the same" not in printed
     assert "leave it out of baselines=" not in printed

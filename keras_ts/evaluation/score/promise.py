@@ -134,8 +134,8 @@ def judged(
     first = np.flatnonzero(used & (origin == origin[used].min()))
     since = time(int(first[rows.columns["step"][first].argmin()]))
     return tuple(measure.name for measure in moved), (
-        f"{said}From the forecast that begins with {since} on, this differs from what the model's "
-        f"scorecard promised: {'; '.join(map(str, moved))}.{without}"
+        f"{said}In these forecasts, the first of which begins with {since}, this differs from what "
+        f"the model's scorecard promised: {'; '.join(map(str, moved))}.{without}"
     )
 
 

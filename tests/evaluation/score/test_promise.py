@@ -72,7 +72,7 @@ def test_what_moved_is_named(actual, signs, half, moved):
     norms = np.tile([5.0, 1.0], (210, 1, 1))
     found, sentence = judged(promise, rows, norms, "row {}".format)
     assert found == moved
-    assert ("From the forecast that begins with row 0 on" in sentence) == bool(moved)
+    assert ("the first of which begins with row 0" in sentence) == bool(moved)
     for name in moved:
         assert re.search(f"the {name} is (higher|lower), [-.\\d]+ instead of", sentence)
 
