@@ -45,7 +45,7 @@ def test_what_moved_is_called(file, halved_from, moved):
     assert moved <= set(report.moved)
     assert report.promised == ("changed" if moved else "as promised")
     said = str(report).splitlines()[-1]
-    assert ("forecast that begins with 2023-02-05 on" in said) == bool(moved)
+    assert ("the first of which begins with 2023-02-05," in said) == bool(moved)
     assert all(f"the {name} is " in said for name in moved)
 
 
