@@ -156,7 +156,7 @@ def workers(session: nox.Session) -> None:
     for script in sorted(Path("examples/workers").glob("*.py")):
         session.run("python", script, env=env)
     for backend in ("jax", "torch"):
-        tests = "tests/windows/feeding/test_workers.py"
+        tests = "tests/windows/test_workers.py"
         session.run("pytest", "-m", "slow", tests, env=env | {"KERAS_BACKEND": backend})
 
 

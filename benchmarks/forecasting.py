@@ -21,7 +21,7 @@ import pandas as pd
 
 from keras_ts import WindowedSeries, forecast, from_preset
 from keras_ts.forecasting.loop import Rounds, compiled_loop, predict
-from keras_ts.windows.reading.panel import read_panel
+from keras_ts.panel.panel import read_panel
 
 STEPS, TURNS = 30, 5
 WINDOWS = WindowedSeries(20)

@@ -28,7 +28,7 @@ import keras
 import numpy as np
 
 from keras_ts import calibrate, compare, course_series, from_preset
-from keras_ts.windows.arithmetic.following import moved
+from keras_ts.layers.following import moved
 
 # For each series: the calendar, the period, and where the held-out part begins.
 SERIES = {

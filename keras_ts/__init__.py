@@ -30,6 +30,8 @@ from keras_ts.forecasting.aggregate import aggregate
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.forecasting.rollout import Rollout
 from keras_ts.layers import ExpandSeries, ScaleOutput, WindowedInput
+from keras_ts.panel.calendar import calendar_features
+from keras_ts.panel.panel import Panel
 from keras_ts.plotting.curves import plot_history, plot_series
 from keras_ts.plotting.plot_forecast import plot_forecast
 from keras_ts.presets.catalog import (
@@ -48,8 +50,6 @@ from keras_ts.sweep.callback import ExponentialLRSweep
 from keras_ts.sweep.find import find_learning_rate
 from keras_ts.windows.compat import timeseries_dataset_from_array, windowed_dataset
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.calendar import calendar_features
-from keras_ts.windows.reading.panel import Panel
 from keras_ts.windows.windowed_series import WindowedSeries
 
 __all__ = [

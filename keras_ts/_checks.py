@@ -11,7 +11,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import Field, asdict, fields
 from itertools import pairwise
 from typing import Any, Self
 
@@ -212,11 +212,17 @@ def json_text(name: str, value: Any) -> str:
     return text
 
 
+def in_order(settings: Any) -> list[Field[Any]]:
+    """Return the fields of settings or their class, those that may be positional first."""
+    # An inherited field that must be named stands before them in ``fields``.
+    return sorted(fields(settings), key=lambda field: bool(field.kw_only))
+
+
 class Settings:
     """The base of dataclasses of settings: prints the call that makes one, and fits JSON."""
 
     def __repr__(self) -> str:
-        values = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]  # type: ignore[arg-type]
+        values = [(each.name, getattr(self, each.name), each.default) for each in in_order(self)]
         changed = [
             f"{name}={_SHORT.repr1(value, 2) if isinstance(value, dict | tuple) else repr(value)}"
             for name, value, default in values
@@ -226,7 +232,8 @@ class Settings:
 
     def get_config(self) -> dict[str, Any]:
         """Return the settings as plain Python values that JSON takes."""
-        return {name: _plain(value) for name, value in asdict(self).items()}  # type: ignore[call-overload]
+        values = asdict(self)  # type: ignore[call-overload]
+        return {each.name: _plain(values[each.name]) for each in in_order(self)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -17,12 +17,12 @@ from keras_ts.layers.plumbing import CarryForward
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
-from keras_ts.windows.arithmetic.frequency import same_steps
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.frequency import same_steps
+from keras_ts.panel.regular import day_off
+from keras_ts.panel.roles import Columns
 from keras_ts.windows.carried import Carried, Spans, joined
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.regular import day_off
-from keras_ts.windows.roles import Columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # Under this attribute a model without a ``WindowedInput`` keeps what it carries.
@@ -192,7 +192,7 @@ class Interface:
                     )
         if not self.inputs:  # A subclassed model has no shapes.
             return
-        fed = columns.input_shapes(self.windows.geometry, self.windows.horizon)
+        fed = columns.input_shapes(self.windows.geometry.reach, self.windows.horizon)
         # ``input_shapes`` counts all rows; the model gets every ``sampling_rate``-th of them.
         fed["past"] = (self.windows.window, *fed["past"][1:])
         if set(self.inputs) != set(fed):

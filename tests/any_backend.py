@@ -20,7 +20,7 @@ ROOMS = [
     "presets",
     "scale",
     "scores",
-    "windows/reading",
+    "panel",
 ]
 # What of them runs on every backend. First, of files of ``keras_ts/`` that do more than ask.
 ELSEWHERE = {
@@ -41,12 +41,12 @@ ELSEWHERE = {
 # Then where what a test expects depends on the backend, and how its models read windows.
 BY_BACKEND = [
     "evaluation/score/test_follow.py",
-    "presets/initial_fit/test_regression.py",
+    "presets/regression/test_model.py",
     "presets/test_bounds.py",
     "presets/test_missing_targets.py",
     "presets/test_recipe.py",
     "presets/test_training_windows.py",
-    "windows/reading/test_calendar.py",
+    "panel/test_calendar.py",
     # Every preset by its name.
     "presets/test_catalog.py",
 ]

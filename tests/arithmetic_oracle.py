@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.geometry import Geometry
+from keras_ts.windows.geometry import Geometry
 
 geometries = st.builds(
     Geometry,

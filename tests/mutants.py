@@ -1,7 +1,7 @@
 """Breaks the arithmetic of windows in one place at a time, to see if the tests notice.
 
 ``python tests/mutants.py geometry`` puts one wrong operator, number, comparison or decorator
-after another into ``keras_ts/windows/arithmetic/geometry.py`` and runs ``test_geometry.py`` on
+after another into ``keras_ts/windows/geometry.py`` and runs ``test_geometry.py`` on
 each, and on its survivors the other tests that use the module. They need no framework, and run in
 a fork and in memory: no file changes. Every survivor is printed; below 90 % killed the exit code is
 1. Cosmic Ray makes the mutants; its own runner starts Python anew for each, which takes most of the
@@ -32,8 +32,38 @@ import pytest
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
-FOLDER = Path("keras_ts/windows/arithmetic")
-TESTS = sorted(Path("tests/windows/arithmetic").glob("test_*.py"))
+# The arithmetic that has tests without a framework.
+MODULES = {
+    path.stem: path
+    for path in map(
+        Path,
+        [
+            "keras_ts/layers/error_paths.py",
+            "keras_ts/layers/error_tails.py",
+            "keras_ts/layers/following.py",
+            "keras_ts/panel/cycles.py",
+            "keras_ts/panel/frequency.py",
+            "keras_ts/panel/inferring.py",
+            "keras_ts/panel/labels.py",
+            "keras_ts/presets/event_days.py",
+            "keras_ts/presets/regression/ridge.py",
+            "keras_ts/presets/season.py",
+            "keras_ts/presets/share.py",
+            "keras_ts/windows/gather.py",
+            "keras_ts/windows/geometry.py",
+            "keras_ts/windows/sampler.py",
+            "keras_ts/windows/scale.py",
+        ],
+    )
+}
+# Their tests, by room, and others that read them alone.
+TESTS = [
+    *(Path("tests", *path.parts[1:-1], f"test_{name}.py") for name, path in MODULES.items()),
+    *(
+        Path(f"tests/windows/test_{name}.py")
+        for name in ("early", "moments", "rows", "short", "shuffle")
+    ),
+]
 # The tests left out take longest, and kill no mutant that frozen orders in other tests miss.
 LEFT_OUT = "not uniform and not every_small_size"
 OPTIONS = ["-o", "addopts=", "--import-mode=importlib", "--noconftest", "-p", "no:cacheprovider"]
@@ -105,7 +135,7 @@ def without_annotations(code: str) -> str:
 
 def noticed(path: Path, code: str) -> bool:
     """Return True if a test fails with ``code`` in place of a module."""
-    own = TESTS[0].with_stem(f"test_{path.stem}")
+    own = TESTS[list(MODULES).index(path.stem)]
     others = [test for test in TESTS if test != own and path.stem in modules_behind(test)]
     # Few examples kill most.
     ways = [([own], 6), ([own], 50), (others, 50)]
@@ -118,9 +148,10 @@ def modules_behind(test: Path) -> set[str]:
     found: set[str] = set()
     files = [test]
     while files:
-        named = set(re.findall(r"windows\.arithmetic\.(\w+)", files.pop().read_text())) - found
+        imported = re.findall(r"keras_ts\.[a-z.]+\.(\w+)", files.pop().read_text())
+        named = set(imported) & set(MODULES) - found
         found |= named
-        files += [FOLDER / f"{name}.py" for name in named]
+        files += [MODULES[name] for name in named]
     return found
 
 
@@ -183,7 +214,7 @@ def main(modules: list[str]) -> bool:
     """Print the survivors and the share killed; return True if it is enough in every module."""
     enough = True
     for name in modules:
-        path = Path(FOLDER, name).with_suffix(".py")
+        path = MODULES[name]
         code = path.read_text()
         if noticed(path, code):
             raise SystemExit(f"The tests fail on {path} as it is.")
@@ -203,4 +234,4 @@ def main(modules: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(not main(sys.argv[1:] or sorted(path.stem for path in FOLDER.glob("[!_]*.py"))))
+    sys.exit(not main(sys.argv[1:] or sorted(MODULES)))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from hypothesis import strategies as st
 
-from keras_ts.windows.arithmetic.inferring import inferred
+from keras_ts.panel.inferring import inferred
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

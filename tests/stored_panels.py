@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
-from keras_ts.windows.spec import HANDLING
+from keras_ts.panel.settings import HANDLING
 
 WINDOWS = WindowedSeries(3, 2, target_columns="y", id_column="id", time_column="t")
 

@@ -87,7 +87,7 @@ def test_they_are_of_files_that_compute_with_no_tensor(file):
         "layers/bounded.py",
         "losses.py",
         "sweep/session.py",
-        "windows/feeding/workers.py",
+        "windows/workers.py",
     ],
 )
 def test_files_that_do_are_told(file):

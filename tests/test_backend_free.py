@@ -56,5 +56,5 @@ def test_others_may(call):
 def test_they_are_marked(request):
     """As far as they are run now, beside others."""
     for item in request.session.items:
-        if item.nodeid.startswith("tests/windows/arithmetic"):
+        if item.nodeid.startswith("tests/windows/test_geometry"):
             assert item.get_closest_marker("backend_free")

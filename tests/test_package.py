@@ -24,9 +24,10 @@ from keras_ts.evaluation.forecasters.baselines import Baseline, default_baseline
 from keras_ts.exporting import formats
 from keras_ts.layers import plumbing
 from keras_ts.layers.normalize_window import STATISTICS
+from keras_ts.panel.settings import HANDLING
 from keras_ts.presets.settings import CELLS, PresetOverrides, PresetSettings
 from keras_ts.sweep import callback, suggestion
-from keras_ts.windows.spec import HANDLING, WindowSettings, WindowSpec
+from keras_ts.windows.spec import WindowSettings, WindowSpec
 from registered import REGISTERED
 
 IMPORT = """
@@ -280,7 +281,7 @@ def test_imports_run_one_way():
         ("keras_ts.presets.recipe", "from keras_ts.saving import load", "beside it"),
         ("keras_ts.windows.spec", "import keras_ts.windows.dataset", "above"),
         (
-            "keras_ts.windows.reading.flat_series",
+            "keras_ts.panel.flat_series",
             "from keras_ts.windows.split import parts",
             "above",
         ),
@@ -297,8 +298,8 @@ def test_the_test_of_imports_can_fail(module, statement, says):
 
 
 MIRRORED = [
-    "checks", "conversion", "evaluation", "exporting", "layers", "saving", "scale", "scores",
-    "sweep", "windows",
+    "checks", "conversion", "evaluation", "exporting", "layers", "panel", "saving", "scale",
+    "scores", "sweep", "windows",
 ]  # fmt: skip
 
 
@@ -316,8 +317,8 @@ def test_tests_mirror_the_code():
     ]
     assert len(modules) > 60
     assert untested(modules, tests) == []
-    tests.remove(Path("windows/reading/test_flat_series.py"))
-    assert untested(modules, tests) == ["windows/reading/test_flat_series.py"]
+    tests.remove(Path("panel/test_flat_series.py"))
+    assert untested(modules, tests) == ["panel/test_flat_series.py"]
 
 
 def absent(tables):

@@ -9,8 +9,8 @@ from hypothesis.errors import NoSuchExample
 
 from helpers import course_dataset, only_tensorflow
 from keras_ts import WindowedSeries
+from keras_ts.panel.settings import HANDLING
 from keras_ts.testing import check_windowing, panels, reference_windows, series, windowed_series
-from keras_ts.windows.spec import HANDLING
 
 COLUMNS = [None, 1, 2]
 EVERY = ("horizon", "gap", "stride", "sampling_rate", "targets", "target_columns", "batch_size")

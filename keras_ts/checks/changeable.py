@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
-from keras_ts.windows.arithmetic.geometry import concatenated_offsets, layout
-from keras_ts.windows.reading.flat_series import missing_rows
-from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.panel import read_panel
-from keras_ts.windows.spec import COLUMN_SETTINGS, WindowSpec
+from keras_ts.panel.flat_series import missing_rows
+from keras_ts.panel.frames import is_frame, open_frame
+from keras_ts.panel.panel import read_panel
+from keras_ts.panel.rows import concatenated_offsets
+from keras_ts.panel.settings import COLUMN_SETTINGS
+from keras_ts.windows.geometry import layout
+from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import all_windows
 
 # A maximum moves when values are raised, a minimum when they are lowered. If a pipeline clips

@@ -11,8 +11,8 @@ from keras_ts import _backends, _models
 from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import KINDS, ChangeableSeries
 from keras_ts.interface import Interface
-from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.panel import table_of, with_columns
+from keras_ts.panel.clock import as_written
+from keras_ts.panel.panel import table_of, with_columns
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # How many origins are tried besides the first, and how many stretches of missing values.

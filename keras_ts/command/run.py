@@ -16,12 +16,12 @@ from keras_ts.evaluation.calibrate import calibrate
 from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.forecasters.baselines import LinearRegression, default_baselines
 from keras_ts.forecasting.forecast import forecast
+from keras_ts.panel.panel import Panel
 from keras_ts.plotting.curves import plot_history
 from keras_ts.plotting.plot_forecast import plot_forecast
 from keras_ts.presets.catalog import choose_preset, from_preset, preset_names, suggested_period
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.saving.save import save_model
-from keras_ts.windows.reading.panel import Panel
 
 _ABOUT = """Forecast the series of a CSV file.
 

@@ -26,13 +26,13 @@ from keras_ts.evaluation.tuning import NOT_COMPILED, settings_of, trained_furthe
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.bounded import Bounded
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
-from keras_ts.presets.initial_fit.regression import keep_spread
-from keras_ts.windows.arithmetic.following import Followed, Scores, kept_levels
-from keras_ts.windows.arithmetic.paths import ErrorPaths, kept_paths, key_of
-from keras_ts.windows.arithmetic.short import class_of
+from keras_ts.layers.error_paths import ErrorPaths, kept_paths, key_of
+from keras_ts.layers.following import Followed, Scores, kept_levels
+from keras_ts.panel.roles import as_x, parts_of
+from keras_ts.presets.regression.model import keep_spread
 from keras_ts.windows.carried import joined
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.roles import as_x, parts_of
+from keras_ts.windows.gather import class_of
 
 # The coverages of a model that forecasts a point.
 _SHARES = (0.8, 0.95)

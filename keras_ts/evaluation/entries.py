@@ -23,11 +23,11 @@ from keras_ts.evaluation.judged import JudgedWindows, common_windows, spans_of
 from keras_ts.evaluation.judgement import lacking, steps_of
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
+from keras_ts.layers.following import Followed
+from keras_ts.panel.labels import places_of
+from keras_ts.presets.regression.direct import too_many
 from keras_ts.scores.report import percent, whole_percent
-from keras_ts.windows.arithmetic.following import Followed
-from keras_ts.windows.arithmetic.labels import places_of
 from keras_ts.windows.carried import Spans, overlap
-from keras_ts.windows.regression import too_many
 
 # The settings that train and validation must share.
 _ALIKE = ("window", "horizon", "gap", "sampling_rate", "targets")

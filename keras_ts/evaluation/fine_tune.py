@@ -14,7 +14,7 @@ from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.tuning import CURE, NOT_COMPILED, settings_of, trained_further
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.conformal_interval import ConformalInterval, checked_coverage
-from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.panel.labels import places_of
 from keras_ts.windows.dataset import WindowDataset
 
 

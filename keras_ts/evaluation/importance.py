@@ -21,14 +21,14 @@ from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.evaluation.judgement import measure_of, where_present
 from keras_ts.evaluation.judging import single_time_note
 from keras_ts.interface import Interface
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.labels import collapsed, expanded, label_column
+from keras_ts.panel.roles import as_x, parts_of
 from keras_ts.plotting.errors import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, number
-from keras_ts.windows.arithmetic.labels import collapsed, expanded, label_column
 from keras_ts.windows.blocks import Block, finite
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.roles import as_x, parts_of
 
 # The verdicts if shuffling changes no input, and if it changes no forecast.
 _UNCHANGED = ("never changes in validation", "no forecast depends on it")

@@ -16,9 +16,9 @@ from keras_ts._quantiles import crossing
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.layers.plumbing import LevelByStatic
-from keras_ts.windows.arithmetic.regression import leverages
-from keras_ts.windows.arithmetic.scale import known_steps, window_scales
-from keras_ts.windows.arithmetic.short import class_of
+from keras_ts.presets.regression.ridge import leverages
+from keras_ts.windows.gather import class_of
+from keras_ts.windows.scale import known_steps, window_scales
 
 # Windows are classed by their number of inputs. A class with fewer windows than this gets longer
 # windows, cut short.

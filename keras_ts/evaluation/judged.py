@@ -16,17 +16,17 @@ from keras_ts._dtypes import with_exact_integers
 from keras_ts._models import predict
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.labels import Rows, collapsed, places_of
 from keras_ts.saving.config import short
 from keras_ts.scores.schema import task_of
-from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
-from keras_ts.windows.arithmetic.short import classes_of
 from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.carried import Spans
 from keras_ts.windows.dataset import WindowDataset, in_time_order, of_source
-from keras_ts.windows.feeding.source import shapes_of
-from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.regular import mean_steps
+from keras_ts.windows.gather import classes_of
+from keras_ts.windows.source import shapes_of
 from keras_ts.windows.split import Part
+from keras_ts.windows.weights import mean_steps
 
 # Without timestamps, ``spans_of`` recognizes a series by this many of its first rows.
 _FIRST_ROWS = 8

@@ -22,9 +22,9 @@ from keras_ts.scores.metrics import (
     point_losses,
     quantile_losses,
 )
-from keras_ts.windows.arithmetic.scale import known_steps
-from keras_ts.windows.arithmetic.short import class_of
 from keras_ts.windows.blocks import Block, finite, totals
+from keras_ts.windows.gather import class_of
+from keras_ts.windows.scale import known_steps
 
 # A user's metric: from actual values, forecasts and scales to one loss for each target.
 Metric = Callable[[Array, Array, Array], Array]

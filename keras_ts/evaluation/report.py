@@ -16,6 +16,7 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
 from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
+from keras_ts.panel.labels import label_column
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import METRICS, heading, is_rooted
@@ -30,7 +31,6 @@ from keras_ts.scores.report import (
     printed,
 )
 from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
-from keras_ts.windows.arithmetic.labels import label_column
 
 # Of the targets on which a model does not beat the best baseline, this many get a sentence each.
 _MOST_LOST = 10

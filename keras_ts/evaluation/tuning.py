@@ -20,7 +20,7 @@ from keras_ts.evaluation.judged import JudgedWindows, spans_of
 from keras_ts.interface import Interface, remember, remembered
 from keras_ts.layers.windowed_input import WindowedInput
 from keras_ts.presets.gate import blend, blended
-from keras_ts.presets.initial_fit.regression import solved_again
+from keras_ts.presets.regression.model import solved_again
 from keras_ts.presets.training import CUT_SHORT, mean_of, members_of
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.saving.load import masks_passed_on, pass_masks_on, unwarned_of_masks

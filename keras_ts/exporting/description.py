@@ -11,9 +11,9 @@ from keras_ts._backends import versions
 from keras_ts._quantiles import output_names
 from keras_ts.forecasting.history import needed_rows
 from keras_ts.forecasting.rollout import Forecaster, Rollout, forecaster_of
-from keras_ts.windows.arithmetic.cycles import Holiday, cycle_names, formula
-from keras_ts.windows.arithmetic.frequency import numbering
-from keras_ts.windows.arithmetic.labels import made_columns
+from keras_ts.panel.cycles import Holiday, cycle_names, formula
+from keras_ts.panel.frequency import numbering
+from keras_ts.panel.labels import made_columns
 
 # The key of the description in every format's metadata, and the version of its form.
 KEY, VERSION = "keras_ts", 1

@@ -10,8 +10,8 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.labels import distinct_rows
-from keras_ts.windows.reading.frames import numbered_ids, open_frame
+from keras_ts.panel.frames import numbered_ids, open_frame
+from keras_ts.panel.labels import distinct_rows
 
 _ORIGIN = "origin"  # The column that tells apart several forecasts of one series.
 

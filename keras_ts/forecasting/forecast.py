@@ -29,11 +29,11 @@ from keras_ts.forecasting.uneven import (
     silent_at_the_end,
 )
 from keras_ts.interface import Interface
+from keras_ts.panel.flat_series import missing_rows
+from keras_ts.panel.frames import is_frame
+from keras_ts.panel.panel import given_of, with_columns
+from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.flat_series import missing_rows
-from keras_ts.windows.reading.frames import is_frame
-from keras_ts.windows.reading.panel import given_of, with_columns
-from keras_ts.windows.reading.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -160,7 +160,7 @@ class Prepared:
         """Yield some series at a time, with the inputs in the model's precision by role."""
         columns, interface = self.history.columns, self.history.interface
         dtype = at_least_float32(interface.model)
-        roles = columns.input_shapes(interface.windows.geometry, self.plan.rounds.steps)
+        roles = columns.input_shapes(interface.windows.geometry.reach, self.plan.rounds.steps)
         for part, inputs in self.plan.parts():
             yield part, {role: _cast(inputs[role], dtype, role, part) for role in roles}
 

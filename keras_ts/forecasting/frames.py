@@ -8,12 +8,12 @@ from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
-from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.frames import is_frame, open_frame
-from keras_ts.windows.reading.panel import Panel, source_of, table_of, with_columns
-from keras_ts.windows.reading.read_once import Frames
-from keras_ts.windows.reading.stored import StoredPanel
-from keras_ts.windows.reading.timestamps import as_column, read_clock
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.frames import is_frame, open_frame
+from keras_ts.panel.panel import Panel, source_of, table_of, with_columns
+from keras_ts.panel.stored import StoredPanel
+from keras_ts.panel.tables import Frames
+from keras_ts.panel.timestamps import as_column, read_clock
 from keras_ts.windows.spec import WindowSpec
 
 

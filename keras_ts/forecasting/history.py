@@ -13,15 +13,14 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.cycles import by_clock, waves
-from keras_ts.windows.arithmetic.labels import collapsed, expanded
-from keras_ts.windows.reading.calendar import refuse_uncounted
-from keras_ts.windows.reading.flat_series import FlatSeries, column_at
-from keras_ts.windows.reading.irregular import refuse_irregular
-from keras_ts.windows.reading.panel import read_panel
-from keras_ts.windows.reading.regular import with_missing_last_rows
-from keras_ts.windows.reading.stored import StoredPanel
-from keras_ts.windows.roles import Columns
+from keras_ts.panel.calendar import refuse_uncounted
+from keras_ts.panel.cycles import by_clock, waves
+from keras_ts.panel.flat_series import FlatSeries, column_at
+from keras_ts.panel.labels import collapsed, expanded
+from keras_ts.panel.panel import read_panel
+from keras_ts.panel.regular import refuse_irregular, with_missing_last_rows
+from keras_ts.panel.roles import Columns
+from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # Series are read in parts of at most ``_MOST_VALUES`` values, but of at least ``_WHOLE_BATCHES``

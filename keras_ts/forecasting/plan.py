@@ -16,11 +16,11 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import selected
 from keras_ts.forecasting.history import Following, History, calendar_of
 from keras_ts.forecasting.loop import Rounds
-from keras_ts.windows.arithmetic.labels import Rows, collapsed, places_of
-from keras_ts.windows.reading.clock import as_written
-from keras_ts.windows.reading.flat_series import lacking_rows
-from keras_ts.windows.reading.frames import is_frame, matrix, numbered_ids, open_frame
-from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.panel.clock import as_written
+from keras_ts.panel.flat_series import lacking_rows
+from keras_ts.panel.frames import is_frame, matrix, numbered_ids, open_frame
+from keras_ts.panel.labels import Rows, collapsed, places_of
+from keras_ts.panel.timestamps import read_clock
 
 _GROWN = 10  # Series grow: targets may lie this many times as far outside as other columns.
 

@@ -11,10 +11,10 @@ from keras_ts._models import check_model
 from keras_ts._registration import registered
 from keras_ts.forecasting.loop import Loop, Rounds, loop_inputs
 from keras_ts.interface import Interface, remember
+from keras_ts.panel.roles import PLAIN, Columns
+from keras_ts.panel.settings import COLUMN_SETTINGS
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.roles import PLAIN, Columns
-from keras_ts.windows.spec import COLUMN_SETTINGS
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -84,7 +84,7 @@ class Rollout(keras.Model):
         columns = _columns(interface)
         interface.check_columns(columns)
         rounds = Rounds.of(interface, columns, steps)
-        inputs = loop_inputs(model, columns.input_shapes(settings.geometry, steps))
+        inputs = loop_inputs(model, columns.input_shapes(settings.geometry.reach, steps))
         super().__init__(inputs, Loop(model, rounds, steps, unrolled=False)(inputs), name=name)
         # The model's scorecard is left out, since it judges one horizon.
         carried = cast(Carried, interface.carried).with_quantiles(interface.quantiles)

@@ -10,9 +10,9 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.windows.arithmetic.labels import distinct_rows
-from keras_ts.windows.arithmetic.paths import ErrorPaths, key_of
-from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.layers.error_paths import ErrorPaths, key_of
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.labels import distinct_rows
 
 
 @dataclass(frozen=True)

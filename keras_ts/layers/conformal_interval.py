@@ -17,11 +17,11 @@ from keras_ts._quantiles import outer_levels, pair_of
 from keras_ts._registration import registered
 from keras_ts._typing import Array
 from keras_ts.layers.base import SeriesLayer
+from keras_ts.layers.error_paths import ErrorPaths
+from keras_ts.layers.following import Followed, Scores, unmoved
 from keras_ts.layers.plumbing import selected
-from keras_ts.windows.arithmetic.following import Followed, Scores, unmoved
-from keras_ts.windows.arithmetic.paths import ErrorPaths
-from keras_ts.windows.arithmetic.scale import known_steps, window_scales
 from keras_ts.windows.carried import checked_spans
+from keras_ts.windows.scale import known_steps, window_scales
 
 # A config with more coverages or classes is broken or malicious.
 _MOST_COVERAGES, _MOST_CLASSES = 100, 64

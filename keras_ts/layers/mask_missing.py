@@ -11,7 +11,7 @@ from keras import ops
 from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
-from keras_ts.windows.arithmetic.scale import parted
+from keras_ts.windows.scale import parted
 
 
 @registered

@@ -17,7 +17,7 @@ from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.season import season
-from keras_ts.windows.arithmetic.scale import parted
+from keras_ts.windows.scale import parted
 
 # Sorts masked steps behind all others.
 _BEHIND_ALL = 2**31 - 1

@@ -15,7 +15,7 @@ from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts.layers.base import SeriesLayer
 from keras_ts.layers.normalize_window import present_steps, zero_unless
-from keras_ts.windows.arithmetic.scale import known_steps, parted
+from keras_ts.windows.scale import known_steps, parted
 
 
 @registered

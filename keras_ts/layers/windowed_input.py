@@ -10,9 +10,9 @@ import keras
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts.panel.settings import Column
 from keras_ts.windows.carried import Carried, columns_of, windows_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 

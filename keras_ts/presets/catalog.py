@@ -20,12 +20,12 @@ import keras
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.frequency import RULES
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.recipe import Recipe
 from keras_ts.presets.settings import BuildSettings, PresetOverrides
 from keras_ts.presets.training_windows import check_settings, read_table
-from keras_ts.windows.arithmetic.frequency import RULES
-from keras_ts.windows.reading.flat_series import FlatSeries
 from keras_ts.windows.spec import WindowSettings
 
 _SWEEP = Recipe("huber", "sgd", 1e-8, 128, 100, momentum=0.9, steps_per_decade=20, window=20)

@@ -13,7 +13,7 @@ from keras_ts import _checks
 from keras_ts._registration import registered
 from keras_ts._typing import FitArguments
 from keras_ts.presets.gate import gated_fit, is_gated
-from keras_ts.presets.initial_fit.regression import solved
+from keras_ts.presets.regression.model import solved
 from keras_ts.presets.requirements import required_alone, required_by
 from keras_ts.presets.settings import PresetSettings
 from keras_ts.presets.training import begun, fitted, warn_beyond_bounds

@@ -22,12 +22,12 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
-from keras_ts.presets.initial_fit.regression import ridge_of, solved
+from keras_ts.presets.regression.model import ridge_of, solved
 from keras_ts.presets.requirements import required_by
 from keras_ts.presets.settings import PresetSettings
+from keras_ts.presets.share import best_share, better_line, error_sums
 from keras_ts.presets.training import begun, fitted, free, of_one_series, side_by_side
 from keras_ts.presets.wiring import within_bounds
-from keras_ts.windows.arithmetic.share import best_share, better_line, error_sums
 from keras_ts.windows.blocks import Block, WindowBlocks
 from keras_ts.windows.dataset import WindowDataset, in_stretches, in_time_order, of_source
 

@@ -15,12 +15,12 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.panel.cycles import Holiday
+from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.windows.arithmetic.cycles import Holiday
-from keras_ts.windows.arithmetic.scale import mean_absolute_steps, merged, moments
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.feeding.source import WindowSource
-from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.windows.scale import mean_absolute_steps, merged, moments
+from keras_ts.windows.source import WindowSource
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import without_missing
 

@@ -19,14 +19,14 @@ from keras_ts._models import build_optimizer
 from keras_ts._progress import FitLine
 from keras_ts._typing import FitArguments
 from keras_ts.interface import Interface
+from keras_ts.panel.rows import in_pieces
 from keras_ts.presets.initial_fit.events import fit_events
 from keras_ts.presets.initial_fit.parts import fit_level, fit_linear, fit_spread
 from keras_ts.presets.requirements import Requirements
 from keras_ts.presets.training_windows import with_short_pasts
 from keras_ts.presets.wiring import wire, within_bounds
-from keras_ts.windows.arithmetic.geometry import in_pieces
-from keras_ts.windows.arithmetic.scale import merged
 from keras_ts.windows.dataset import EpochOrder, WindowDataset, in_stretches, in_time_order
+from keras_ts.windows.scale import merged
 
 # The share of windows that lose their oldest inputs in an epoch, so that the net learns young
 # series, too; chosen on generated stores.

@@ -2,23 +2,23 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from keras_ts import _checks
 from keras_ts.layers.normalize_window import check_whole_periods
+from keras_ts.panel.cycles import WEEKS, days_off
+from keras_ts.panel.flat_series import FlatSeries, lacking_rows
+from keras_ts.panel.frequency import RULES
+from keras_ts.panel.panel import Panel, read_panel, source_of
+from keras_ts.panel.settings import HANDLING, OF_THE_TABLE
+from keras_ts.presets.season import season_beyond
 from keras_ts.presets.settings import PresetSettings
-from keras_ts.windows.arithmetic.cycles import WEEKS
-from keras_ts.windows.arithmetic.events import days_off
-from keras_ts.windows.arithmetic.frequency import RULES
-from keras_ts.windows.arithmetic.season import season_beyond
-from keras_ts.windows.arithmetic.short import ShortPasts
 from keras_ts.windows.dataset import WindowDataset, of_source
-from keras_ts.windows.reading.flat_series import FlatSeries, lacking_rows
-from keras_ts.windows.reading.panel import Panel, read_panel, source_of
-from keras_ts.windows.spec import HANDLING, OF_THE_TABLE, WindowSpec
+from keras_ts.windows.gather import ShortPasts
+from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -32,7 +32,10 @@ _FEWEST_DAYS_OFF = 8
 
 def check_settings(names: Iterable[str]) -> None:
     """Refuse a name that ``windows_for`` does not take."""
-    known = ["at", *(each.name for each in fields(WindowedSeries) if each.name != "targets")]
+    known = [
+        "at",
+        *(each.name for each in _checks.in_order(WindowedSeries) if each.name != "targets"),
+    ]
     if unknown := [name for name in names if name not in known]:
         raise TypeError(
             f"windows_for takes {', '.join(known)}; every other column is past. Received: "

@@ -48,10 +48,10 @@ from keras_ts.layers.plumbing import (
 from keras_ts.layers.scale_output import ScaleOutput
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
+from keras_ts.panel.roles import as_x
 from keras_ts.presets.blocks.core import custom, recurrent
 from keras_ts.presets.blocks.normalization import normalized, restored_feature, standardization
 from keras_ts.presets.requirements import Requirements
-from keras_ts.windows.roles import as_x
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface, carried_by
 from keras_ts.layers.calendar_events import CalendarEvents
 from keras_ts.layers.conformal_interval import ConformalInterval
+from keras_ts.layers.following import Followed
 from keras_ts.saving import archive
 from keras_ts.saving.config import entries, short, title
 from keras_ts.saving.load import HDF5, carried_in, located_file, look_through
 from keras_ts.scores.card import MARKER, Scorecard
 from keras_ts.scores.schema import LONGEST_TEXT, checked, differences, printable, task_of
-from keras_ts.windows.arithmetic.following import Followed
 from keras_ts.windows.carried import Carried
 
 CARD = "README.md"

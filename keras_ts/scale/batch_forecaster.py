@@ -19,8 +19,8 @@ from keras_ts.forecasting.forecast import Prepared
 from keras_ts.forecasting.frames import rows_of_a_series
 from keras_ts.forecasting.samples import Sampling
 from keras_ts.interface import Interface
+from keras_ts.panel.frames import open_frame
 from keras_ts.saving.load import load_model, located
-from keras_ts.windows.reading.frames import open_frame
 from keras_ts.windows.windowed_series import WindowedSeries
 
 

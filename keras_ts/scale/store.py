@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_ts._files import beside, locked_folder, path_text, put_back, swap
+from keras_ts.panel.cycles import is_place
+from keras_ts.panel.panel import table_of, with_columns
+from keras_ts.panel.stored import SETTINGS, StoredPanel, opened_polars
 from keras_ts.scale.writing import write_columns
-from keras_ts.windows.arithmetic.cycles import is_place
-from keras_ts.windows.reading.panel import table_of, with_columns
-from keras_ts.windows.reading.stored import SETTINGS, StoredPanel, opened_polars
 from keras_ts.windows.windowed_series import WindowedSeries
 
 

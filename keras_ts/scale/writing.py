@@ -16,14 +16,13 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.windows.reading.calendar import with_calendar
-from keras_ts.windows.reading.flat_series import FlatSeries, check_values, missing_rows
-from keras_ts.windows.reading.frames import matrix, named_ahead, open_frame
-from keras_ts.windows.reading.irregular import refuse_gaps, refuse_irregular
-from keras_ts.windows.reading.panel import read_panel
-from keras_ts.windows.reading.read_once import Frames
-from keras_ts.windows.reading.regular import with_missing_rows
-from keras_ts.windows.reading.stored import SETTINGS, StoredSettings, opened_polars
+from keras_ts.panel.calendar import with_calendar
+from keras_ts.panel.flat_series import FlatSeries, check_values, missing_rows
+from keras_ts.panel.frames import matrix, named_ahead, open_frame
+from keras_ts.panel.panel import read_panel
+from keras_ts.panel.regular import refuse_gaps, refuse_irregular, with_missing_rows
+from keras_ts.panel.stored import SETTINGS, StoredSettings, opened_polars
+from keras_ts.panel.tables import Frames
 from keras_ts.windows.spec import WindowSpec
 
 # Rough bytes of the rows in a block of whole series, and in a batch that leaves DuckDB.

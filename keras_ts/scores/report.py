@@ -11,9 +11,9 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
+from keras_ts.panel.clock import as_written
+from keras_ts.panel.labels import distinct_rows, label_column
 from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
-from keras_ts.windows.arithmetic.labels import distinct_rows, label_column
-from keras_ts.windows.reading.clock import as_written
 
 # ``one_decimal`` writes numbers from here on with a power of ten.
 _HUGE = 1e6

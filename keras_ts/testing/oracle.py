@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.windows.spec import HANDLING
+from keras_ts.panel.settings import HANDLING
 from keras_ts.windows.windowed_series import WindowedSeries
 
 
@@ -124,6 +124,6 @@ def _some_targets(table: Array, targets: Array, future: Any, inputs: Any, ahead:
 
 def shown_settings(windows: WindowedSeries) -> str:
     """Return ``windows`` as code, without settings that are the defaults."""
-    settings = [(f.name, getattr(windows, f.name), f.default) for f in fields(windows)]
+    settings = [(f.name, getattr(windows, f.name), f.default) for f in _checks.in_order(windows)]
     shown = [f"{name}={value!r}" for name, value, default in settings if value != default]
     return f"WindowedSeries({', '.join(shown)})"

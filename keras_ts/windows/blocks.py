@@ -13,10 +13,10 @@ from typing import Any, Self
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.geometry import WindowRanges
-from keras_ts.windows.arithmetic.scale import moments_by_series
-from keras_ts.windows.feeding.source import WindowSource
-from keras_ts.windows.roles import Inputs
+from keras_ts.panel.roles import Inputs
+from keras_ts.windows.geometry import WindowRanges
+from keras_ts.windows.scale import moments_by_series
+from keras_ts.windows.source import WindowSource
 
 # The most numbers in the inputs of a block, and the most windows in it: memory stays bounded.
 _NUMBERS, _WINDOWS = 1 << 23, 1 << 16

@@ -11,11 +11,11 @@ from typing import Any, Self, cast
 import numpy as np
 
 from keras_ts import _checks
-from keras_ts.windows.arithmetic.frequency import same_steps
-from keras_ts.windows.arithmetic.labels import collapsed, expanded
+from keras_ts.panel.frequency import same_steps
+from keras_ts.panel.labels import collapsed, expanded
+from keras_ts.panel.roles import PARTS, Columns, named_columns
+from keras_ts.panel.settings import Column
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.roles import PARTS, Columns, named_columns
-from keras_ts.windows.spec import Column
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # The settings in which windows that a user passes may differ from the model's.
@@ -84,7 +84,7 @@ class Carried:
     def disagreement(self, other: "Carried") -> str | None:
         """Return both values of the first setting that differs, in words; None if none does."""
         # Columns, frequency or quantiles that one of the two lacks are not compared.
-        for name in (setting.name for setting in fields(self.windows)):
+        for name in self.windows.get_config():
             ours, theirs = getattr(self.windows, name), getattr(other.windows, name)
             if name in ("categories", "holidays"):
                 # A column or a place that only one of the two knows does not differ.

@@ -15,11 +15,11 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.gather import StridedWindows
-from keras_ts.windows.arithmetic.geometry import WindowRanges
-from keras_ts.windows.arithmetic.sampler import BatchSampler
+from keras_ts.windows import pipelines
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.feeding import pipelines
+from keras_ts.windows.gather import StridedWindows
+from keras_ts.windows.geometry import WindowRanges
+from keras_ts.windows.sampler import BatchSampler
 from keras_ts.windows.windowed_series import WindowedSeries
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
-from keras_ts.windows.arithmetic.geometry import part_of
+from keras_ts.panel.panel import Panel, read_panel, source_of, with_columns
+from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import Panel, read_panel, source_of, with_columns
-from keras_ts.windows.reading.stored import StoredPanel
+from keras_ts.windows.geometry import part_of
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import (
     FoldParts,

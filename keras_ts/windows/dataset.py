@@ -28,15 +28,15 @@ import keras
 from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array
-from keras_ts.windows.arithmetic.geometry import WindowRanges
-from keras_ts.windows.arithmetic.sampler import BatchSampler
-from keras_ts.windows.feeding.pipelines import to_grain, to_tf
-from keras_ts.windows.feeding.source import WindowSource, checked_state, run_state
-from keras_ts.windows.feeding.workers import check_share, cut
-from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.windows.geometry import WindowRanges
+from keras_ts.windows.pipelines import to_grain, to_tf
+from keras_ts.windows.sampler import BatchSampler
+from keras_ts.windows.source import WindowSource, checked_state, run_state
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 from keras_ts.windows.weights import WindowWeights
+from keras_ts.windows.workers import check_share, cut
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import BoolArray, IntArray
-from keras_ts.windows.arithmetic.geometry import WindowRanges, layout, runs_of
-from keras_ts.windows.reading.clock import Clock
-from keras_ts.windows.reading.flat_series import FlatSeries
+from keras_ts.panel.clock import Clock
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.windows.geometry import WindowRanges, layout, runs_of
 from keras_ts.windows.spec import FIRST_ROW, WEEKDAYS, WindowSpec
 
 # The number of timestamps that are compared at once, since they may be on disk.

@@ -9,18 +9,18 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.cycles import holidays_at
-from keras_ts.windows.arithmetic.geometry import (
+from keras_ts.panel.cycles import holidays_at
+from keras_ts.panel.flat_series import FlatSeries, missing_rows
+from keras_ts.panel.labels import collapsed, made_columns
+from keras_ts.panel.rows import run_positions
+from keras_ts.windows.geometry import (
     WindowRanges,
     fold_edges,
     only_where,
-    run_positions,
     windowed_any,
     windows_reading,
 )
-from keras_ts.windows.arithmetic.labels import collapsed, made_columns
 from keras_ts.windows.origins import windows_of
-from keras_ts.windows.reading.flat_series import FlatSeries, missing_rows
 from keras_ts.windows.spec import WindowSpec
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.windows.arithmetic.gather import Gather
-from keras_ts.windows.arithmetic.geometry import Geometry, WindowRanges
-from keras_ts.windows.reading.flat_series import FlatSeries
-from keras_ts.windows.reading.regular import mean_steps
+from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.regular import steps_before
+from keras_ts.windows.gather import Gather
+from keras_ts.windows.geometry import Geometry, WindowRanges
+from keras_ts.windows.scale import mean_absolute_steps
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import Part
 
@@ -134,3 +135,18 @@ def _inverse_scales(panel: FlatSeries, train: Part, weighting: Any) -> Array:
             f"as small as {scales[moving].min():.2g}. Convert the series to other units."
         )
     return weights
+
+
+def mean_steps(
+    panel: FlatSeries, rows: tuple[IntArray, IntArray], lag: int = 1, squares: bool = False
+) -> Array:
+    """Return the mean absolute change of targets over some rows, ``(series, targets)``."""
+    # A change is between values ``lag`` steps apart, also where rows are missing: if a shop has no
+    # rows on Sundays, values 7 steps apart still fall on the same weekday. With ``squares``, a last
+    # axis also holds the mean squared changes.
+    clock, places = panel.clock, None
+    if clock is not None and panel.given is None and len(clock.gaps):
+        # No pair of values ``lag`` apart spans a longer gap, so its length does not matter.
+        places = np.cumsum(np.minimum(steps_before(clock, clock.gaps), lag + 1))
+    columns = np.array(panel.columns.targets)
+    return mean_absolute_steps(panel.values, *rows, columns, lag, places, squares=squares)

@@ -9,9 +9,9 @@ from typing import Any
 
 from keras_ts import _checks
 from keras_ts._registration import registered
+from keras_ts.panel.panel import read_panel, with_columns
 from keras_ts.windows.cut import Cut, folds_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import read_panel, with_columns
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import FoldSizes, Part, all_windows, split_parts
 

@@ -10,7 +10,7 @@ from keras import ops
 from importance_tables import increases, model_of, sales, verdicts
 from keras_ts import WindowedSeries, compare, from_preset, importance
 from keras_ts.datasets import store_sales
-from keras_ts.windows.spec import HANDLING
+from keras_ts.panel.settings import HANDLING
 
 
 def test_columns_in_a_panel_come_from_the_same_series_and_static_ones_from_another():

@@ -7,7 +7,7 @@ import pytest
 
 from keras_ts import WindowedSeries, backtest, compare, importance, score
 from keras_ts.losses import MaskedLoss
-from keras_ts.windows.spec import HANDLING
+from keras_ts.panel.settings import HANDLING
 
 DAY = pd.Timedelta(days=1)
 

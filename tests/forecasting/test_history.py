@@ -12,7 +12,7 @@ from forecasting_models import PANEL, adding, after, sales, until
 from keras_ts import RecurrentPreset, WindowedSeries, forecast
 from keras_ts.forecasting.history import Following, History
 from keras_ts.interface import Interface
-from keras_ts.windows.reading.panel import read_panel
+from keras_ts.panel.panel import read_panel
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)
 

@@ -22,7 +22,7 @@ from keras_ts import (
 )
 from keras_ts.interface import Interface
 from keras_ts.layers import Bounded, ConformalInterval
-from keras_ts.windows.arithmetic.paths import key_of
+from keras_ts.layers.error_paths import key_of
 
 LEVELS = (0.1, 0.5, 0.9)
 WINDOWS = WindowedSeries(5, 3, target_columns="units", id_column="shop", time_column="day")

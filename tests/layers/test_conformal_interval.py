@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_ts.layers import ConformalInterval
-from keras_ts.windows.arithmetic.following import Scores
+from keras_ts.layers.following import Scores
 
 
 def bands(layer, margins, forecasts, past, floor=0.0):

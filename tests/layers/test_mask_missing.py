@@ -7,7 +7,7 @@ from keras.ops import convert_to_numpy as numpy
 
 from helpers import warned_of_masks
 from keras_ts.layers import MaskMissing, NormalizeWindow
-from keras_ts.windows.arithmetic.scale import parted, window_scales
+from keras_ts.windows.scale import parted, window_scales
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])

@@ -8,8 +8,8 @@ import pytest
 
 from helpers import timed
 from keras_ts import choose_preset, course_series
+from keras_ts.panel.frequency import RULES
 from keras_ts.presets.catalog import suggested_period
-from keras_ts.windows.arithmetic.frequency import RULES
 
 
 def panel(freq, series=3, rows=220):

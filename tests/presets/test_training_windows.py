@@ -9,8 +9,8 @@ import pytest
 
 from helpers import only_tensorflow
 from keras_ts import WindowedSeries, fine_tune, forecast, from_preset
+from keras_ts.panel import frames, tables
 from keras_ts.presets.recipe import Recipe
-from keras_ts.windows.reading import frames, read_once
 
 pytestmark = pytest.mark.usefixtures("untraced_models")
 
@@ -91,7 +91,7 @@ def test_split_reads_a_frame_once_and_sorts_no_rows(monkeypatch):
     settings |= {"target_columns": "units", "time_column": "day"}
     reads = []
     monkeypatch.setattr(
-        read_once, "blocks_of", lambda *call: reads.append(call) or frames.blocks_of(*call)
+        tables, "blocks_of", lambda *call: reads.append(call) or frames.blocks_of(*call)
     )
     train, _ = preset.split(table, 3, at=-9, **settings)
     assert len(reads) == 1

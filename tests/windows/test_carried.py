@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
+from keras_ts.panel.settings import HANDLING
 from keras_ts.windows.carried import MOST_SPANS, Carried, checked_spans, columns_of, joined, overlap
-from keras_ts.windows.spec import HANDLING
 
 COLUMNS = {"past": ["a", "b", "c"], "future": ["b"], "static": ["shop"], "target": ["c"]}
 WINDOWS = WindowedSeries(5, target_columns="c", future_columns="b", static_columns="shop")

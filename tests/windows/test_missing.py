@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from keras_ts import WindowedSeries, from_preset
-from keras_ts.windows.spec import HANDLING
+from keras_ts.panel.settings import HANDLING
 
 DAYS = pd.date_range("2024-01-01", periods=12).delete(9)
 

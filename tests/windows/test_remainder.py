@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from helpers import BACKEND, compiled, distinct, joined, only_tensorflow, window_settings
 from keras_ts import WindowedSeries
-from keras_ts.windows.feeding.workers import Workers
+from keras_ts.windows.workers import Workers
 
 
 def pair(windows, series, **arguments):

@@ -31,10 +31,10 @@ from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
 from keras_ts.presets.description import RecurrentPreset
+from keras_ts.presets.regression.direct import too_many
 from keras_ts.presets.training_windows import check_settings, training_windows
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.cut import folds_of
-from keras_ts.windows.regression import too_many
 from keras_ts.windows.split import FoldSizes, fold_parts
 from keras_ts.windows.windowed_series import WindowedSeries
 

@@ -14,8 +14,8 @@ from keras_ts._typing import Array
 from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.judged import JudgedWindows, rows_apart
 from keras_ts.interface import Interface
+from keras_ts.layers.following import Followed, moved, shares_missed, unmoved
 from keras_ts.presets.description import RecurrentPreset
-from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
 from keras_ts.windows.cut import Fold as FoldParts
 from keras_ts.windows.dataset import WindowDataset
 

@@ -14,11 +14,11 @@ from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.arithmetic.theta import theta
 from keras_ts.evaluation.judged import JudgedWindows
-from keras_ts.windows.arithmetic.geometry import in_blocks, run_positions
-from keras_ts.windows.arithmetic.labels import places_of
+from keras_ts.panel.labels import places_of
+from keras_ts.panel.rows import in_blocks, run_positions
+from keras_ts.presets.regression.direct import DirectRidge
 from keras_ts.windows.blocks import Block, filled
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.regression import DirectRidge
 
 # The most training windows on which ``Median`` chooses its forecast.
 _MOST_WINDOWS = 10_000

@@ -20,8 +20,8 @@ from keras_ts.evaluation.forecasters.table_windows import on_windows
 from keras_ts.evaluation.judged import JudgedWindows
 from keras_ts.forecasting.samples import Sampling, keys_of, paths_of
 from keras_ts.interface import Interface
-from keras_ts.windows.arithmetic.scale import window_scales
 from keras_ts.windows.blocks import Block, totals
+from keras_ts.windows.scale import window_scales
 
 # The names of the baselines of keras_ts, which no model may have.
 NAMES = [baseline.name for baseline in default_baselines(2, total=True)]

@@ -13,10 +13,10 @@ from keras_ts import _checks
 from keras_ts._quantiles import bound_of, level_columns
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged import NoVerdictError
-from keras_ts.windows.arithmetic.labels import distinct_rows
-from keras_ts.windows.reading.clock import Zone
-from keras_ts.windows.reading.frames import numbered, numbered_ids, open_frame
-from keras_ts.windows.reading.timestamps import read_clock
+from keras_ts.panel.clock import Zone
+from keras_ts.panel.frames import numbered, numbered_ids, open_frame
+from keras_ts.panel.labels import distinct_rows
+from keras_ts.panel.timestamps import read_clock
 
 # The usual names of columns: first those of keras_ts, then those of other libraries.
 _IDS, _TIMES = ("series", "unique_id"), ("target", "ds")

@@ -13,7 +13,7 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import SAMPLE, Fields, ForecastTable, Times
 from keras_ts.evaluation.judged import JudgedWindows
-from keras_ts.windows.arithmetic.labels import Rows, places_of
+from keras_ts.panel.labels import Rows, places_of
 
 
 class OnWindows(NamedTuple):

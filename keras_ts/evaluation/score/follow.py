@@ -13,7 +13,7 @@ from keras_ts.evaluation.calibrate import with_followed
 from keras_ts.evaluation.score.matched import Matched
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import ConformalInterval
-from keras_ts.windows.arithmetic.following import Followed, moved, shares_missed, unmoved
+from keras_ts.layers.following import Followed, moved, shares_missed, unmoved
 
 
 def follow(model: keras.Model, forecasts: Any, actual: Any) -> keras.Model:

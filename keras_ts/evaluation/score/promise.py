@@ -10,10 +10,10 @@ from keras_ts._typing import Array, BoolArray
 from keras_ts.evaluation.arithmetic import drift
 from keras_ts.evaluation.arithmetic.coverage import coverage_of
 from keras_ts.evaluation.arithmetic.verdict import FEWEST, Origins
+from keras_ts.panel.labels import distinct_rows
 from keras_ts.scores.card import Scorecard
 from keras_ts.scores.metrics import METRICS, POINT, heading
 from keras_ts.scores.report import Rows, grouped, whole_percent
-from keras_ts.windows.arithmetic.labels import distinct_rows
 
 # The n + 1-th error exceeds all n before with probability 1 / (n + 1): a range of errors from
 # fewer origins says little.

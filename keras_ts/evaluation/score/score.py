@@ -17,14 +17,14 @@ from keras_ts.evaluation.judging import season_of
 from keras_ts.evaluation.score.matched import Keys, Matched, Names
 from keras_ts.evaluation.score.promise import coverage, judged
 from keras_ts.forecasting.aggregate import Samples
+from keras_ts.panel.labels import distinct_rows, places_of
+from keras_ts.panel.panel import table_of
 from keras_ts.plotting.errors import plot_errors
 from keras_ts.saving.load import load_carried
 from keras_ts.saving.scorecard import scorecard
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, Rows, Table, grouped, printed, unscaled_note
-from keras_ts.windows.arithmetic.labels import distinct_rows, places_of
 from keras_ts.windows.dataset import WindowDataset
-from keras_ts.windows.reading.panel import table_of
 from keras_ts.windows.split import Part
 
 # The columns that identify a forecast, and the quantile levels of its total.

@@ -32,9 +32,8 @@ import numpy as np
 
 from keras_ts._typing import Array, IntArray
 from keras_ts.layers.calendar_events import MOST, CalendarEvents
-from keras_ts.presets.initial_fit.parts import chunks
-from keras_ts.windows.arithmetic.cycles import Columns, Holiday, dates_of_2024, points_of_dates
-from keras_ts.windows.arithmetic.events import (
+from keras_ts.panel.cycles import Columns, Holiday, dates_of_2024, points_of_dates
+from keras_ts.presets.event_days import (
     MovingEvent,
     date_names,
     medians,
@@ -46,9 +45,10 @@ from keras_ts.windows.arithmetic.events import (
     returning_by_step,
     working_dates,
 )
-from keras_ts.windows.arithmetic.regression import RidgeSums
-from keras_ts.windows.arithmetic.scale import moments
+from keras_ts.presets.initial_fit.parts import chunks
+from keras_ts.presets.regression.ridge import RidgeSums
 from keras_ts.windows.dataset import WindowDataset, in_time_order
+from keras_ts.windows.scale import moments
 
 # The regression clips errors at this many times their median size: errors of a series that begins
 # to sell are many times the size of its window.

@@ -26,11 +26,11 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.layers.linear_forecast import LinearForecast
 from keras_ts.layers.normalize_window import OF_UNIT_SCALE
 from keras_ts.layers.plumbing import LevelByStatic
+from keras_ts.panel.roles import Inputs
+from keras_ts.presets.regression.ridge import RidgeSums, shrunken
 from keras_ts.presets.requirements import Requirements, read_rows
-from keras_ts.windows.arithmetic.regression import RidgeSums, shrunken
-from keras_ts.windows.arithmetic.scale import moments_by_series
 from keras_ts.windows.dataset import WindowDataset, in_time_order
-from keras_ts.windows.roles import Inputs
+from keras_ts.windows.scale import moments_by_series
 
 # At most 65,536 windows are read: more would hardly change a few dozen weights, and take minutes
 # for a million series.

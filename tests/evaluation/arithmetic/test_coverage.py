@@ -15,7 +15,7 @@ from keras_ts.evaluation.arithmetic.coverage import (
     windows_needed,
 )
 from keras_ts.evaluation.arithmetic.verdict import Origins
-from keras_ts.windows.arithmetic.scale import window_scales
+from keras_ts.windows.scale import window_scales
 
 
 def margins(scores, coverage):

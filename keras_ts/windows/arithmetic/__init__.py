@@ -1,1 +1,0 @@
-"""Index and date arithmetic of windows: only NumPy, guarded by mutation tests."""

@@ -1,1 +1,0 @@
-"""Reads arrays and data frames into one shape, the ``FlatSeries``."""
