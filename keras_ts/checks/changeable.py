@@ -104,9 +104,9 @@ def _readable(items: list[Any], windows: WindowSpec) -> tuple[list[Any], WindowS
     width = np.size(items[0][:1])
     names: Any = range(-width, width)
     if is_frame(items[0]):
-        keys, types = (windows.id_column, windows.time_column), items[0].schema.items()
+        keys, types = windows.keys, items[0].schema.items()
         numbers = [name for name, kind in types if kind.is_numeric() or str(kind) == "Boolean"]
-        names = list(dict.fromkeys([*filter(None, keys), *numbers]))
+        names = list(dict.fromkeys([*keys, *numbers]))
         items = [item.select(names) for item in items]
     # ``predict`` may make columns that the windows name and the series lacks.
     roles: dict[str, Any] = dict.fromkeys(("categories", "calendar"))

@@ -67,7 +67,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--horizon", type=int, metavar="N", required=True, help="rows to forecast")
     add("--time", metavar="NAME", help="the column of dates (default: none)")
     add("--date-format", metavar="CODES", default="ISO8601", help='such as "%%d/%%m/%%Y"')
-    add("--id", metavar="NAME", help="the column that tells series apart (default: none)")
+    add("--id", metavar="NAME", nargs="+", default=[], help="the columns that name a series")
     add("--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead")
     add("--plan", type=Path, metavar="FILE", help="the rows to forecast (default: in FILE itself)")
     add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")
@@ -94,7 +94,7 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
     """Return the rows of the series, and those of the plan, which is None without --future."""
     import pandas as pd
 
-    keys = [name for name in (arguments.id, arguments.time) if name is not None]
+    keys = _keys(arguments)
     target, ahead = arguments.target, [*keys, *arguments.future]
     table = _of_file(arguments.file, [*ahead, target, *arguments.static], arguments)
     if arguments.plan is not None:
@@ -103,17 +103,21 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
         table = table.sort_values(keys, kind="stable")
     # A series begins at its first value. The plan begins after the last date with a value or,
     # without dates, after the last value of each series.
-    values, ids = table[target], table[arguments.id] if arguments.id else np.zeros(len(table))
+    values, ids = table[target], [table[name] for name in arguments.id] or np.zeros(len(table))
     groups = values.groupby(ids, sort=False, dropna=False)
     begun, ended = groups.ffill().notna(), groups.bfill().notna()
     if arguments.time is not None:
         ended = ~(table[arguments.time] > table.loc[values.notna(), arguments.time].max())
     series, plan = table[begun & ended], table[begun & ~ended][ahead]
-    count = series[arguments.id].nunique() if arguments.id else 1
+    count = len(series[arguments.id].drop_duplicates()) if arguments.id else 1
     use = "the plan that the forecast follows" if arguments.future else "left out"
     behind = f"; {len(plan):,} rows at the end have no value yet: {use}" if len(plan) else ""
     _say(f"{len(series):,} rows in {count} series{behind}.")
     return series.reset_index(drop=True), plan if arguments.future else None
+
+
+def _keys(arguments: argparse.Namespace) -> list[str]:
+    return [*arguments.id, *([] if arguments.time is None else [arguments.time])]
 
 
 def _of_file(file: Path, names: list[str], arguments: argparse.Namespace) -> Any:
@@ -121,7 +125,7 @@ def _of_file(file: Path, names: list[str], arguments: argparse.Namespace) -> Any
     import pandas as pd
 
     # Otherwise pandas would read the id 007 as a number.
-    texts = [name for name in (arguments.id, arguments.time) if name is not None]
+    texts = _keys(arguments)
     form = {"sep": arguments.sep, "decimal": arguments.decimal, "index_col": False}
     table = pd.read_csv(file, dtype=dict.fromkeys(texts, str), **form)
     if lacking := [name for name in names if name not in table]:
@@ -133,9 +137,9 @@ def _of_file(file: Path, names: list[str], arguments: argparse.Namespace) -> Any
     header = pd.read_csv(file, header=None, nrows=1, dtype=str, **form).loc[0].tolist()
     if twice := [name for name in names if header.count(name) > 1]:
         raise ValueError(f"{file} has several columns named {twice[0]}.")
-    if arguments.id is not None:
+    if arguments.id:
         # Nor is the id NA a missing one, as it would be beside numbers.
-        ids = pd.read_csv(file, usecols=[arguments.id], dtype=str, keep_default_na=False, **form)
+        ids = pd.read_csv(file, usecols=arguments.id, dtype=str, keep_default_na=False, **form)
         table[arguments.id] = ids[arguments.id].replace("", None)
     if arguments.time is not None:
         table[arguments.time] = pd.to_datetime(table[arguments.time], format=arguments.date_format)
@@ -151,7 +155,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
         target_columns=arguments.target,
         future_columns=arguments.future or None,
         static_columns=arguments.static or None,
-        id_column=arguments.id,
+        id_column=arguments.id or None,
         time_column=arguments.time,
     )
     season = arguments.period or suggested_period(panel, arguments.horizon)
@@ -180,7 +184,7 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     report = compare(model, train, held_out, period=period, baselines=baselines)
     _say(f"\nErrors over {arguments.horizon} steps, on rows that the model has not seen:\n{report}")
     report.plot(filepath=out / "verdict.png")
-    if arguments.id is not None:
+    if arguments.id:
         scores = report.scores(by="series").to_frame().sort_values("skill")
         scores = scores[scores["name"].isin(report.verdicts)]
         scores.to_csv(out / "scores.csv", index=False, float_format="%.6g")
@@ -230,12 +234,14 @@ def _borders(arguments: argparse.Namespace, panel: Panel) -> list[Any]:
 def _draw(arguments: argparse.Namespace, series: Any, ahead: Any) -> None:
     """Draw the forecasts of the first series, each in its own picture."""
     last, target = 6 * arguments.horizon, arguments.target
-    if arguments.id is None:
+    if not arguments.id:
         path = arguments.out / "forecast.png"
         plot_forecast(series, ahead, column=target, last=last, filepath=path)
         return
-    for number, label in enumerate(ahead[arguments.id].unique()[: arguments.pictures], start=1):
+    rows = ahead[arguments.id].drop_duplicates().head(arguments.pictures)
+    for number, ids in enumerate(rows.itertuples(index=False, name=None), start=1):
+        label = ids if len(ids) > 1 else ids[0]
         # An id may hold characters that the name of a file cannot.
-        name = re.sub(r"[\W_]+", "_", f"forecast_{number}_{label}")[:60].rstrip("_")
+        name = re.sub(r"[\W_]+", "_", f"forecast_{number}_{'_'.join(ids)}")[:60].rstrip("_")
         path = arguments.out / f"{name}.png"
         plot_forecast(series, ahead, column=target, ids=[label], last=last, filepath=path)

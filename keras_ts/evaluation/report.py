@@ -16,7 +16,7 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.arithmetic.skills import Skills, skills_on_targets, skills_over
 from keras_ts.evaluation.arithmetic.tally import Tally, class_coverages
 from keras_ts.evaluation.arithmetic.verdict import ENDS, Origins, Skill, skills_by_series
-from keras_ts.panel.labels import label_column
+from keras_ts.panel.labels import by_id_column, label_column
 from keras_ts.plotting.errors import draw_verdict
 from keras_ts.saving.scorecard import Weights
 from keras_ts.scores.metrics import METRICS, heading, is_rooted
@@ -148,7 +148,7 @@ class ComparisonReport(Report):
             keys = {by: label_column(tuple(self._targets))}
         return Table(
             name=np.repeat(self.table["name"], len(places)),
-            **{column: np.tile(values, len(tallies)) for column, values in keys.items()},
+            **{c: np.tile(values, len(tallies)) for c, values in by_id_column(keys).items()},
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()

@@ -10,7 +10,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._quantiles import output_names
 from keras_ts._typing import Array, BoolArray, IntArray
-from keras_ts.panel.frames import numbered_ids, open_frame
+from keras_ts.panel.frames import numbered_ids, numbered_series, open_frame, series_ids
 from keras_ts.panel.labels import distinct_rows
 
 _ORIGIN = "origin"  # The column that tells apart several forecasts of one series.
@@ -74,8 +74,8 @@ def aggregate(
     sides = {over} if isinstance(over, str) else set(over)
     levels = None if quantiles is None else _checks.levels("quantiles", quantiles, median=False)
     read = Samples.of(samples)
-    heads, values, ids = read.heads, read.values, [read.ids] * (read.ids is not None)
-    able = {"step"} & {*heads.columns} | {*["series"] * len(ids)}
+    heads, values, ids = read.heads, read.values, list(read.ids)
+    able = {"step"} & {*heads.columns} | {"series" for _ in ids}
     if not sides or not sides <= able:
         raise ValueError(
             f"over must be among {sorted(able)} for these samples. Received: {over!r}."
@@ -107,7 +107,11 @@ def aggregate(
 
     if column is not None:
         put(column, [names[number] for number in read.series[each]])
-    rest = [*ids * ("series" not in sides), _ORIGIN, *[read.times, "step"] * ("step" not in sides)]
+    rest = [
+        *(() if "series" in sides else ids),
+        _ORIGIN,
+        *[read.times, "step"] * ("step" not in sides),
+    ]
     for name in rest:
         if name in heads.columns:
             made[str(name)] = nw.maybe_reset_index(heads[name][each])
@@ -134,7 +138,7 @@ class Samples:
 
     heads: Any  # A narwhals frame of ids, times, steps and origins, as far as there are any.
     values: dict[str, Array]  # By target, ``(rows, samples)``.
-    ids: str | None  # The name of the column of ids.
+    ids: tuple[str, ...]  # The names of the columns of ids.
     times: str | None  # The name of the column of times.
     labels: list[Any]  # The id of each series.
     series: IntArray  # The number of each row's series.
@@ -152,7 +156,7 @@ class Samples:
         rest = [name for name in names[place + 1 :] if name != _ORIGIN]
         # A BatchForecaster adds a column of texts after the targets.
         targets = [name for name in rest if table[name].dtype.is_numeric()]
-        if place < 0 or not len(table) or not targets or len(others) > 2:
+        if place < 0 or not len(table) or not targets:
             raise ValueError(
                 "samples must be what forecast(..., num_samples=...) returned for a frame. "
                 f"Received the columns {_checks.shown(names)} and {len(table)} rows."
@@ -164,8 +168,8 @@ class Samples:
         heads = table.select(keys).gather_every(count)
         ids, times = _roles(heads, others)
         labels, series = [None], np.zeros(len(heads), np.int64)
-        if ids is not None:
-            labels, series = numbered_ids(heads[ids])
+        if ids:
+            labels, series = numbered_series(heads, ids)
         origins, steps, moments = (
             numbered_ids(heads[name])[1] if name in keys else np.zeros_like(series)
             for name in (_ORIGIN, "step", times or "step")
@@ -235,16 +239,16 @@ def _regular(table: Any, keys: list[str], count: int) -> bool:
     return all((first[name] == last[name]).all() for name in keys)
 
 
-def _roles(heads: Any, others: list[str]) -> tuple[str | None, str | None]:
-    """Return the column of ids and that of times, or None where there is none."""
-    names: list[Any] = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
-    if len(names) == 1 and "step" in heads.columns:
+def _roles(heads: Any, others: list[str]) -> tuple[tuple[str, ...], str | None]:
+    """Return the columns of ids and that of times, or None if there is none."""
+    names = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
+    timed = bool(names) and heads[names[-1]].dtype.is_temporal()
+    if names and not timed and "step" in heads.columns:
         # The rows of the first step have all ids, but not all times.
-        begun = heads.filter(heads["step"] == heads["step"].min())[names[0]]
-        column = heads[names[0]]
-        if column.dtype.is_temporal() or begun.n_unique() < column.n_unique():
-            names.insert(0, None)
-    return (*names, None, None)[:2]
+        begun = heads.filter(heads["step"] == heads["step"].min())
+        first, found = (len(table.select(names).unique()) for table in (begun, heads))
+        timed = first < found or (len(begun) == len(heads) and len(names) == 2)
+    return (tuple(names[:-1]), names[-1]) if timed else (tuple(names), None)
 
 
 def _groups(groups: Any, read: Samples) -> tuple[str, list[Any]]:
@@ -252,8 +256,8 @@ def _groups(groups: Any, read: Samples) -> tuple[str, list[Any]]:
     column = "group"
     if not isinstance(groups, Mapping):
         table = open_frame(groups)
-        (column,) = (name for name in table.columns if name != read.ids)
-        groups = dict(zip(table[read.ids].to_list(), table[column].to_list(), strict=True))
+        (column,) = (name for name in table.columns if name not in read.ids)
+        groups = dict(zip(series_ids(table, read.ids), table[column].to_list(), strict=True))
     if lacking := [label for label in read.labels if groups.get(label) is None]:
         raise ValueError(f"groups lacks the ids {_checks.shown(lacking)} of samples.")
     return column, [groups[label] for label in read.labels]

@@ -9,7 +9,7 @@ from keras_ts._quantiles import output_names
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.panel.flat_series import FlatSeries
-from keras_ts.panel.frames import is_frame, open_frame
+from keras_ts.panel.frames import is_frame, open_frame, series_ids
 from keras_ts.panel.panel import Panel, source_of, table_of, with_columns
 from keras_ts.panel.stored import StoredPanel
 from keras_ts.panel.tables import Frames
@@ -60,8 +60,7 @@ def selected(frame: Any, needed: list[str], windows: WindowSpec, what: str) -> A
     """Return a frame of the needed columns and of ids and timestamps, if there are any."""
     table = open_frame(frame)
     _refuse_lacking(table, needed, what)
-    keys = [windows.id_column, windows.time_column]
-    keys = [name for name in keys if name in table.columns and name not in needed]
+    keys = [name for name in windows.keys if name in table.columns and name not in needed]
     return table.select([*keys, *needed]).to_native()
 
 
@@ -100,9 +99,9 @@ def with_plan_alone(
 ) -> Any:  # fmt: skip
     """Return a forecast and, after it, rows of NaN for each series that only the plan has."""
     made, plan = open_frame(forecast), open_frame(future)
-    ids, times = windows.id_column, windows.time_column
-    known = set(made[ids].to_list())
-    rows: dict[Any, list[int]] = {name: [] for name in plan[ids].to_list() if name not in known}
+    times, named = windows.time_column, windows.id_columns
+    known = set(series_ids(made, named))
+    rows: dict[Any, list[int]] = {name: [] for name in series_ids(plan, named) if name not in known}
     if not rows:
         return forecast
     if times is not None:
@@ -112,7 +111,7 @@ def with_plan_alone(
                 f"{_checks.shown(list(rows))}. Add it, or leave these series out."
             )
         plan = plan.sort(times)
-    for row, name in enumerate(plan[ids].to_list()):
+    for row, name in enumerate(series_ids(plan, named)):
         if name in rows:
             rows[name].append(row)
     follows = np.ones(len(plan), bool)
@@ -124,9 +123,7 @@ def with_plan_alone(
     order = [row for found in rows.values() for row in found for _ in range(samples or 1)]
     parts = [rows_of_a_series(len(found), samples) for found in rows.values()]
     further: dict[str, Any] = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
-    for name in (ids, times):
-        if name is not None:
-            further[name] = plan[name][order].to_list()
+    further |= {name: plan[name][order].to_list() for name in windows.keys}
     empty = [float("nan")] * len(order)
     return _joined(made, {name: further.get(name, empty) for name in made.columns}, windows)
 
@@ -138,19 +135,21 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     given = table_of(series)
     if windows.id_column is None or not (is_frame(given) and is_frame(future)):
         return series
-    table, plan, ids = open_frame(given), open_frame(future), windows.id_column
-    if not {ids, windows.time_column} - {None} <= {*table.columns} or ids not in plan.columns:
+    table, plan, ids = open_frame(given), open_frame(future), windows.id_columns
+    if not {*windows.keys} <= {*table.columns} or not {*ids} <= {*plan.columns}:
         return series  # Whoever reads series and future raises the error.
-    known, static = set(table[ids].to_list()), windows.per_series
+    known, static = set(series_ids(table, ids)), windows.per_series
     first: dict[Any, int] = {}
-    for row, name in enumerate(plan[ids].to_list()):
+    for row, name in enumerate(series_ids(plan, ids)):
         if name not in known:
             first.setdefault(name, row)
-    if first and known and {isinstance(name, str) for name in (*known, *first)} == {True, False}:
-        raise TypeError(
-            f"id_column={ids!r} must be of one type in series and future. Received "
-            f"{table[ids].dtype} and {plan[ids].dtype}."
-        )
+    for name in ids:
+        texts = {isinstance(label, str) for of in (table, plan) for label in of[name].to_list()}
+        if first and known and len(texts) > 1:
+            raise TypeError(
+                f"id_column={name!r} must be of one type in series and future. Received "
+                f"{table[name].dtype} and {plan[name].dtype}."
+            )
     absent = {c: plan[c].is_null().to_list() for c in static if c in plan.columns}
     for name, row in list(first.items()):
         columns = [c for c in static if c not in absent or absent[c][row]]
@@ -166,7 +165,7 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
         return series
     import narwhals as nw
 
-    others = {ids, windows.time_column, *static, *windows.planned}
+    others = {*windows.keys, *static, *windows.planned}
     targets: Any = windows.target_columns or [c for c in table.columns if c not in others]
     targets = [targets] if isinstance(targets, str) else list(targets)
     rows = list(first.values())
@@ -175,7 +174,7 @@ def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: s
     last = 0 if windows.time_column is None else int(table[windows.time_column].arg_max())
     copies = table[[last] * len(rows)]
     made: dict[str, Any] = {name: copies[name].to_list() for name in table.columns}
-    made |= {name: plan[name][rows].to_list() for name in (ids, *static)}
+    made |= {name: plan[name][rows].to_list() for name in (*ids, *static)}
     made |= dict.fromkeys(targets, [float("nan")] * len(rows))
     return _joined(table.with_columns(nw.col(*targets).cast(nw.Float64)), made, windows)
 
@@ -193,7 +192,7 @@ def _joined(table: Any, columns: dict[str, Any], windows: WindowSpec) -> Any:
                 column.to_native().astype(table[name].to_native().dtype), series_only=True
             )
         # Ids of pandas are not cast: its ``concat`` widens integers and categories to hold new ids.
-        elif not pandas or name != windows.id_column:
+        elif not pandas or name not in windows.id_columns:
             column = column.cast(table[name].dtype)
         further[name] = column
     return nw.maybe_reset_index(nw.concat([table, nw.from_dict(further)])).to_native()
@@ -219,8 +218,7 @@ def _columns(
         values = np.moveaxis(values, -1, 2)
     targets = [str(name) for name in panel.columns.by_part()["target"]]
     names = [name for target in targets for name in output_names(target, quantiles)]
-    keys = [windows.id_column, windows.time_column]
-    taken = [*[name for name in keys if name is not None], *numbers, *names]
+    taken = [*windows.keys, *numbers, *names]
     twice = sorted({name for name in taken if taken.count(name) > 1})
     if twice:
         raise ValueError(
@@ -241,9 +239,9 @@ def _frame(
     import narwhals as nw
 
     made = []
-    if windows.id_column is not None:
+    if windows.id_columns:
         rows = np.repeat(first, columns["step"].shape[1])
-        made.append(nw.maybe_reset_index(table[windows.id_column][rows]))
+        made += [nw.maybe_reset_index(table[name][rows]) for name in windows.id_columns]
     if times is not None:
         made.append(as_column(table[windows.time_column], times.ravel()))
     made += [

@@ -18,7 +18,7 @@ from keras_ts.forecasting.history import Following, History, calendar_of
 from keras_ts.forecasting.loop import Rounds
 from keras_ts.panel.clock import as_written
 from keras_ts.panel.flat_series import lacking_rows
-from keras_ts.panel.frames import is_frame, matrix, numbered_ids, open_frame
+from keras_ts.panel.frames import is_frame, matrix, numbered_series, open_frame
 from keras_ts.panel.labels import Rows, collapsed, places_of
 from keras_ts.panel.timestamps import read_clock
 
@@ -246,14 +246,13 @@ class Plan:
         if not panel.single and windows.id_column is None:
             raise ValueError("future is a frame, and series a list of arrays: pass an array.")
         read = collapsed(names, windows.categories)
-        keys = [name for name in (windows.id_column, windows.time_column) if name is not None]
         columns = open_frame(future).columns
-        needed = [*keys, *read, *(name for name in windows.per_series if name in columns)]
+        needed = [*windows.keys, *read, *(name for name in windows.per_series if name in columns)]
         table = open_frame(selected(future, needed, windows, "future"))
         values = matrix(table, read, windows, "future").astype(np.float64)
         series = np.zeros(len(table), np.int64)
         if panel.labels is not None:
-            ids, series = _numbers_of(table[windows.id_column], history, incomplete)
+            ids, series = _numbers_of(table, history, incomplete)
             absent = history.chosen[~np.isin(history.chosen, series)]
             if len(absent):
                 raise ValueError(
@@ -333,16 +332,17 @@ class Plan:
         return np.where(flat < 0, -1, flat - series * rows), inside
 
 
-def _numbers_of(column: Any, history: History, incomplete: str) -> tuple[list[Any], IntArray]:
+def _numbers_of(table: Any, history: History, incomplete: str) -> tuple[list[Any], IntArray]:
     """Return the ids of a plan, and the number of each row's series, or -1 for an unknown id."""
-    ids, codes = numbered_ids(column)
+    ids, codes = numbered_series(table, history.windows.id_columns)
     places = places_of(ids, history.panel.labels or ())
     if incomplete == "raise" and (places < 0).any():
         alone = [label for label, place in zip(ids, places, strict=True) if place < 0]
         raise ValueError(
-            f"future has rows of {_checks.shown(alone)}, by id_column={column.name!r}, "
-            "and series has none to forecast from. Leave them out of future, add their rows to "
-            'series, or pass incomplete="nan". A model with min_inputs=0 forecasts them, too.'
+            f"future has rows of {_checks.shown(alone)}, by id_column="
+            f"{history.windows.id_column!r}, and series has none to forecast from. Leave them out "
+            'of future, add their rows to series, or pass incomplete="nan". A model with '
+            "min_inputs=0 forecasts them, too."
         )
     return ids, places[codes]
 
@@ -351,9 +351,8 @@ def _check_named(future: Any, history: History, incomplete: str) -> None:
     """Check a plan that has no column known ahead, and only names the series to forecast."""
     windows, table = history.windows, open_frame(future)
     static = [name for name in windows.per_series if name in table.columns]
-    ids = windows.id_column or ""
-    table = open_frame(selected(future, [ids, *static], windows, "future"))
-    series = _numbers_of(table[ids], history, incomplete)[1]
+    table = open_frame(selected(future, [*windows.id_columns, *static], windows, "future"))
+    series = _numbers_of(table, history, incomplete)[1]
     if static:
         history.check_static(matrix(table, static, windows, "future"), static, series)
 

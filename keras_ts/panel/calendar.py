@@ -112,7 +112,7 @@ def with_calendar(panel: FlatSeries, spec: TableSettings) -> FlatSeries:
         spec = _with_holidays(spec, panel, clock.shown)
         _refuse_long_steps(panel, clock.shown, spec)
     names = spec.calendar_columns
-    taken = {*panel.columns.names, spec.id_column, spec.time_column}
+    taken = {*panel.columns.names, *spec.keys}
     twice = next((name for name in names if name in taken), None)
     if twice is not None:
         raise ValueError(

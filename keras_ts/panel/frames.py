@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
-from keras_ts.panel.labels import made_columns, one_hot, places_of
+from keras_ts.panel.labels import SeriesId, distinct_rows, made_columns, one_hot, places_of
 from keras_ts.panel.settings import TableSettings
 from keras_ts.panel.timestamps import is_period, received
 
@@ -122,6 +122,29 @@ def numbered_ids(column: Any) -> tuple[list[Any], IntArray]:
         if (codes >= 0).all():
             return labels, codes
     return numbered(ids_of(column), f"id_column={column.name!r}")
+
+
+def numbered_series(table: Any, columns: Sequence[str]) -> tuple[list[Any], IntArray]:
+    """Return the ids of series in order of first occurrence, and the number of each row's id."""
+    read = [numbered_ids(table[name]) for name in columns]
+    return read[0] if len(read) == 1 else combined_ids(columns, read)
+
+
+def combined_ids(
+    columns: Sequence[str], read: Sequence[tuple[list[Any], IntArray]]
+) -> tuple[list[SeriesId], IntArray]:
+    """Return the ids that several columns name together, and the number of each row's id."""
+    first, numbers = distinct_rows([codes for _, codes in read])
+    parts = ([labels[code] for code in codes[first]] for labels, codes in read)
+    return [SeriesId(columns, ids) for ids in zip(*parts, strict=True)], numbers
+
+
+def series_ids(table: Any, columns: Sequence[str]) -> list[Any]:
+    """Return the id of the series of each row."""
+    read = [ids_of(table[name]) for name in columns]
+    return (
+        read[0] if len(read) == 1 else [SeriesId(columns, ids) for ids in zip(*read, strict=True)]
+    )
 
 
 def ids_of(column: Any) -> list[Any]:

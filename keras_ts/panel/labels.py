@@ -6,13 +6,34 @@ of 0 and 1.
 
 from collections.abc import Mapping, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from keras_ts._typing import Array, IntArray
 
 Categories = Mapping[str, Sequence[str]]
+
+
+class SeriesId(tuple[Any, ...]):
+    """The ids of a series in several columns: a tuple that is written ``shop=3, product=oats``."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, names: Sequence[str], ids: Sequence[Any]) -> Self:
+        """Return the ids in columns of these names."""
+        made = super().__new__(cls, ids)
+        made.names = tuple(names)
+        return made
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in zip(self.names, self, strict=True))
+
+    def __repr__(self) -> str:
+        return f"({self})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SeriesId, (self.names, tuple(self))
 
 
 def places_of(asked: Sequence[Any], labels: Sequence[Any]) -> IntArray:
@@ -71,9 +92,20 @@ def label_column(labels: tuple[Any, ...]) -> Array:
         back = array.tolist()
         if back == list(labels) and {*map(type, back)} == kinds:
             return array
-    array = np.empty(len(labels), dtype=object)
-    array[:] = labels
-    return array
+    return np.fromiter(labels, object, len(labels))
+
+
+def by_id_column(table: Mapping[str, Array]) -> dict[str, Array]:
+    """Return a table whose column ``series`` is parted into the columns that name a series."""
+    parted: dict[str, Array] = {}
+    for name, values in table.items():
+        first = values[0] if name == "series" and len(values) else None
+        if isinstance(first, SeriesId):
+            columns = zip(first.names, zip(*values, strict=True), strict=True)
+            parted |= {column: label_column(ids) for column, ids in columns}
+        else:
+            parted[name] = values
+    return parted
 
 
 def made_columns(column: str, categories: Sequence[str]) -> list[str]:

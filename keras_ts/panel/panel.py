@@ -71,8 +71,8 @@ class Panel:
         static_columns: Columns that never change within a series. Defaults to None: none.
         categories: For each column of text, its categories. Defaults to None: ``split`` and
             ``folds`` learn them from the training part.
-        id_column: In a long frame, the column with the id of each row's series. Defaults to None:
-            a single series.
+        id_column: In a long frame, the column with the id of each row's series, or a list of
+            columns that name a series together. Defaults to None: a single series.
         time_column: In a frame, the column of timestamps. Defaults to None: none.
 
     Raises:
@@ -92,7 +92,7 @@ class Panel:
         future_columns: Column | Sequence[Column] | None = None,
         static_columns: Column | Sequence[Column] | None = None,
         categories: Mapping[str, Sequence[str]] | None = None,
-        id_column: str | None = None,
+        id_column: str | Sequence[str] | None = None,
         time_column: str | None = None,
     ) -> None:
         spec = TableSettings(
@@ -214,7 +214,7 @@ class Panel:
     def _named(self, name: str, among: Sequence[Any] | None) -> Any:
         """Return a setting of the panel, with only the columns in ``among`` unless it is None."""
         columns = getattr(self._spec, name)
-        if among is None or columns is None or isinstance(columns, str | int):
+        if among is None or name == "id_column" or isinstance(columns, str | int | None):
             return columns
         if isinstance(columns, Mapping):
             return {column: texts for column, texts in columns.items() if column in among} or None
@@ -275,16 +275,17 @@ class Panel:
             for role, names in roles.items()
             if names
         ]
-        for role in ("id_column", "time_column"):
-            if (name := getattr(self._spec, role)) is not None:
-                ids = f": {_listed(self.ids)}" if role == "id_column" else ""
-                lines.append((role, f"{name}{ids}"))
+        if names := self._spec.id_columns:
+            lines.append(("id_column", f"{', '.join(names)}: {_listed(self.ids)}"))
+        if self._spec.time_column is not None:
+            lines.append(("time_column", self._spec.time_column))
         return lines
 
 
 def _listed(items: Sequence[Any]) -> str:
     """Return the distinct items as text; if there are many, the first ones and their number."""
-    distinct = list(dict.fromkeys(map(str, items)))
+    written = (f"({item})" if isinstance(item, tuple) else str(item) for item in items)
+    distinct = list(dict.fromkeys(written))
     more = f", ... {len(distinct):,} in all" if len(distinct) > _SHOWN + 1 else ""
     return ", ".join(distinct[: _SHOWN if more else None]) + more
 
@@ -298,8 +299,11 @@ def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) ->
         in_panel, in_spec = series._named(name, among), getattr(spec, name)
         if in_spec is None:
             taken |= {} if in_panel is None else {name: in_panel}
-        elif series._comparable(in_panel) != series._comparable(in_spec) and (
-            in_panel is not None or name in ("id_column", "time_column")
+        elif (
+            in_panel != in_spec
+            if name in ("id_column", "time_column")
+            else in_panel is not None
+            and series._comparable(in_panel) != series._comparable(in_spec)
         ):
             made = "without it" if in_panel is None else f"with {name}={_checks.shown(in_panel)}"
             raise ValueError(

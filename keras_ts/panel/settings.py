@@ -77,7 +77,7 @@ class TableSettings(_checks.Settings):
     # Not hashed, since a dict has no hash, but compared like all other settings.
     categories: Mapping[str, Sequence[str]] | None = field(default=None, hash=False)
     calendar: Cycle | Sequence[Cycle] | None = None
-    id_column: str | None = None
+    id_column: str | Sequence[str] | None = None
     time_column: str | None = None
     missing: Missing = "raise"
     unseen: Literal["raise", "mean"] = "raise"
@@ -93,15 +93,14 @@ class TableSettings(_checks.Settings):
         for name in COLUMN_SETTINGS[1:]:
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
-        listed: Any = self.id_column
-        if isinstance(listed, list | tuple):
-            raise TypeError(
-                "id_column must be a str or None: join several columns into one. Received: "
-                f"id_column={_checks.shown(listed)}."
-            )
-        for name in ("id_column", "time_column"):
-            _checks.instance(name, getattr(self, name), str | None)
-        _check_apart(checked, self.id_column, self.time_column)
+        ids = self.id_column
+        if isinstance(ids, list | tuple):
+            ids = _distinct("id_column", "column", list(ids))
+            checked["id_column"] = ids = ids if len(ids) > 1 else ids[0]
+        for name in ids if isinstance(ids, tuple) else (ids,):
+            _checks.instance("id_column", name, str | None)
+        _checks.instance("time_column", self.time_column, str | None)
+        _check_apart(checked, ids, self.time_column)
         if self.calendar is not None:
             checked["calendar"] = checked_cycles("calendar", self.calendar)
         if self.holidays is not None:
@@ -115,6 +114,17 @@ class TableSettings(_checks.Settings):
     def handling(self) -> Handling:
         """What ``missing`` allows."""
         return HANDLING[self.missing]
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """``id_column`` as a tuple; an empty one without it."""
+        ids = self.id_column
+        return tuple(ids) if isinstance(ids, list | tuple) else () if ids is None else (str(ids),)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of ids and of timestamps, as far as there are any."""
+        return (*self.id_columns, *([] if self.time_column is None else [self.time_column]))
 
     @property
     def planned(self) -> tuple[Any, ...]:
@@ -220,7 +230,7 @@ def _column(name: str, column: Any) -> Column:
     return _checks.integer(name, column, -(1 << 63))
 
 
-def _check_apart(checked: dict[str, Any], id_column: str | None, time_column: str | None) -> None:
+def _check_apart(checked: dict[str, Any], id_column: Any, time_column: str | None) -> None:
     """Refuse a column with two roles."""
     roles = {name: checked[name] for name in COLUMN_SETTINGS}
     roles |= {"id_column": id_column, "time_column": time_column}

@@ -18,7 +18,7 @@ from keras_ts._files import beside, locked_folder, path_text, put_back
 from keras_ts._typing import Array
 from keras_ts.panel.clock import Clock, Zone
 from keras_ts.panel.flat_series import FlatSeries
-from keras_ts.panel.frames import ids_of, open_frame
+from keras_ts.panel.frames import open_frame, series_ids
 from keras_ts.panel.frequency import Frequency
 from keras_ts.panel.labels import Categories, expanded
 from keras_ts.panel.regular import refuse_gaps
@@ -42,7 +42,7 @@ class StoredSettings:
     static: tuple[str, ...]  # The names of those that never change within a series.
     categories: Categories | None  # The categories of each column of text, or None.
     calendar: tuple[str | int | float, ...]  # The cycles that the last columns stand for.
-    id_column: str
+    id_column: str | tuple[str, ...]
     time_column: str | None
     times: str | None  # The timestamps' dtype, or None.
     zone: str | None  # Name of their time zone, or None.
@@ -75,6 +75,8 @@ class StoredSettings:
             read[name] = tuple(read[name])
         if read["categories"] is not None:
             read["categories"] = {name: tuple(of) for name, of in read["categories"].items()}
+        if isinstance(read["id_column"], list):
+            read["id_column"] = tuple(read["id_column"])
         read["frequency"] = read["frequency"] and Frequency(**read["frequency"])
         return cls(**read)
 
@@ -119,7 +121,8 @@ class StoredPanel(PickledByFields):
     @cached_property
     def labels(self) -> tuple[Any, ...]:
         """The ids of the series, in their order."""
-        return tuple(ids_of(open_frame(self.keys)[self.settings.id_column]))
+        ids = self.settings.id_column
+        return tuple(series_ids(open_frame(self.keys), (ids,) if isinstance(ids, str) else ids))
 
     def read(self, spec: TableSettings) -> FlatSeries:
         """Return the panel, with the roles of columns that ``spec`` gives them."""

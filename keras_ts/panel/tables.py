@@ -18,7 +18,7 @@ from keras_ts.panel.frames import (
     beside,
     blocks_of,
     is_frame,
-    numbered_ids,
+    numbered_series,
     open_frame,
     with_categories,
 )
@@ -44,8 +44,7 @@ class Frames:
         self.given, self.table = frame, open_frame(frame)
         self.columns = _column_names(self.table, spec)
         self._spec, self._in_order = spec, in_order
-        keys = (spec.id_column, spec.time_column)
-        self.features = tuple(name for name in self.columns if name not in keys)
+        self.features = tuple(name for name in self.columns if name not in spec.keys)
         self._texts: dict[str, Text] = {}
         self._read_before: dict[Any, FlatSeries] = {}
 
@@ -143,7 +142,7 @@ class Frames:
         if self._spec.id_column is None:
             series = _Series(None, np.array([0, len(self.table)]), None)
         else:
-            series = _Series.of_ids(self.table[self._spec.id_column])
+            series = _Series.of_ids(self.table, self._spec.id_columns)
         if self._in_order or clock is None:
             return series
         times = clock.times if series.row_order is None else clock.times[series.row_order]
@@ -173,18 +172,18 @@ class _Series(NamedTuple):
     labels: tuple[Any, ...] | None  # The ids of the series, or None.
 
     @classmethod
-    def of_ids(cls, column: Any) -> Self:
-        """Read a column of ids."""
-        labels, codes = numbered_ids(column)
+    def of_ids(cls, table: Any, columns: Sequence[str]) -> Self:
+        """Read the columns of ids."""
+        labels, codes = numbered_series(table, columns)
         first = np.zeros(len(labels), np.int64)
         first[codes[::-1]] = np.arange(len(codes))[::-1]
-        if _missing(column[first]).any():
-            missing = _missing(column)
-            count = int(missing.sum())
-            raise ValueError(
-                f"id_column={column.name!r} has {count} missing values, the first in row "
-                f"{int(missing.argmax())}. Fill in the ids, or drop such rows."
-            )
+        for column in (table[name] for name in columns):
+            if _missing(column[first]).any():
+                missing = _missing(column)
+                raise ValueError(
+                    f"id_column={column.name!r} has {missing.sum()} missing values, the first in "
+                    f"row {missing.argmax()}. Fill in the ids, or drop such rows."
+                )
         lengths = np.bincount(codes, minlength=len(labels))
         rows = None if (codes[1:] >= codes[:-1]).all() else np.argsort(codes, kind="stable")
         return cls(rows, concatenated_offsets(lengths), tuple(labels))
@@ -203,9 +202,9 @@ def _column_names(table: Any, spec: TableSettings) -> list[str]:
             f"Columns of a frame must have names that are strings. Received: {names}. Rename them, "
             "or pass an array."
         )
-    for argument in ("id_column", "time_column"):
-        column = getattr(spec, argument)
-        if column is not None and column not in names:
+    for column in spec.keys:
+        if column not in names:
+            argument = "time_column" if column == spec.time_column else "id_column"
             raise ValueError(
                 f"{argument}={column!r} is not in the frame: {names}. An index must become a "
                 "column first."

@@ -79,8 +79,8 @@ def plot_forecast(
         quantiles: Levels of the quantiles on the last axis of ``predictions``, for arrays; the one
             nearest to 0.5 is drawn as the forecast. Defaults to None: no quantiles.
         column: Name of the target to draw, for frames. Defaults to None: the first.
-        ids: The id of the series to draw, or a list of them, for frames. Defaults to None: the
-            first six.
+        ids: The id of the series to draw, or a list of them, for frames; a tuple if several
+            columns name a series. Defaults to None: the first six.
         last: Draw only this many of the last positions of each series. Defaults to None: all.
         ax: Axes to draw one series on. Defaults to None: a new figure with axes for each series.
         filepath: File to save the picture in. Defaults to None: no file.
@@ -142,24 +142,29 @@ def _of_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> list
             f"in both. Received: columns {_checks.shown(ahead.columns)} and "
             f"{_checks.shown(history.columns)}, and column={column!r}."
         )
-    id_column, time_column = [*keys, None, None][:2]
-    # A single key column holds times if no value stands twice.
-    if len(keys) == 1 and history[keys[0]].n_unique() == len(history):
-        id_column, time_column = None, keys[0]
+    id_columns, time_column = list(keys), None
+    # The last key column holds times if the keys of no two rows are equal.
+    if keys and (history[keys[-1]].dtype.is_temporal() or history.select(keys).is_unique().all()):
+        *id_columns, time_column = keys
     levels = level_columns(target, outputs, targets)
     sampled = outputs[0] == "sample" and ahead["sample"].dtype.is_integer()
-    labels = [None] if id_column is None else ahead[id_column].unique(maintain_order=True).to_list()
+    labels: list[Any] = [()]
+    if id_columns:
+        labels = ahead.select(id_columns).unique(maintain_order=True).rows()
+    if len(id_columns) == 1:
+        labels = [label for (label,) in labels]
     chosen = labels[:_MOST_SERIES]
     if ids is not None:
-        chosen = [ids] if isinstance(ids, str) or not np.iterable(ids) else list(ids)
+        one = str if len(id_columns) == 1 else str | tuple
+        chosen = [ids] if isinstance(ids, one) or not np.iterable(ids) else list(ids)
     if unknown := [label for label in chosen if label not in labels]:
         raise ValueError(f"ids must be ids in predictions. Received: {_checks.shown(unknown)}.")
     drawn = []
     for label in chosen:
         past, future = history, ahead
-        if id_column is not None:
-            past = history.filter(history[id_column] == label)
-            future = ahead.filter(ahead[id_column] == label)
+        named = dict(zip(id_columns, [label] if len(id_columns) == 1 else label, strict=True))
+        for name, value in named.items():
+            past, future = past.filter(past[name] == value), future.filter(future[name] == value)
         future, first = future.sort("step"), future.sort("step")
         if sampled:
             future = future.sort("step", "sample")
@@ -177,7 +182,10 @@ def _of_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> list
             bands, found = _bands(_FAN, fan), fan[:, _FAN.index(0.5)]
         elif levels:
             bands = _bands(list(levels), np.stack([_floats(future[n]) for n in levels.values()], 1))
-        drawn.append(_Drawn(label, values, moments, found, ahead_moments, bands, target))
+        title = label if len(named) == 1 else ", ".join(f"{n}={v}" for n, v in named.items())
+        drawn.append(
+            _Drawn(title if named else None, values, moments, found, ahead_moments, bands, target)
+        )
     return drawn
 
 

@@ -19,7 +19,7 @@ from keras_ts.forecasting.forecast import Prepared
 from keras_ts.forecasting.frames import rows_of_a_series
 from keras_ts.forecasting.samples import Sampling
 from keras_ts.interface import Interface
-from keras_ts.panel.frames import open_frame
+from keras_ts.panel.frames import numbered_series, open_frame
 from keras_ts.saving.load import load_model, located
 from keras_ts.windows.windowed_series import WindowedSeries
 
@@ -157,7 +157,7 @@ class _Batch:
         """Read a batch, with rows in any order."""
         import narwhals as nw
 
-        table, keys = open_frame(batch), [windows.id_column, windows.time_column]
+        table, keys = open_frame(batch), [*(windows.id_columns or (None,)), windows.time_column]
         lacking = [name for name in (*keys, plan_column or keys[0]) if name not in table.columns]
         if lacking:
             raise ValueError(
@@ -174,7 +174,8 @@ class _Batch:
             native = times.to_native().astype("datetime64[us]")
             table = table.with_columns(nw.from_native(native, series_only=True))
         table = table.sort(*keys)
-        begins = np.flatnonzero(table[windows.id_column].is_first_distinct().to_numpy())
+        numbers = numbered_series(table, windows.id_columns)[1]
+        begins = np.flatnonzero(np.diff(numbers, prepend=-1))
         return cls(table, windows, plan_column, dated, np.append(begins, len(table)))
 
     def parted(self, numbers: IntArray) -> tuple[Any, Any]:
@@ -209,8 +210,8 @@ class _Batch:
         # Ids come from the whole batch: pandas leaves a concatenated column of texts in chunks,
         # which Spark refuses.
         rows = np.repeat(self.offsets[:-1], count)
-        ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_column))
-        backend, table = table.implementation, table.drop(self.windows.id_column)
+        ids = nw.maybe_reset_index(self.table[rows].select(self.windows.id_columns))
+        backend, table = table.implementation, table.drop(self.windows.id_columns)
         if len(others):
             tiled = {name: np.tile(column, len(others)) for name, column in each.items()}
             empty = nw.from_dict(tiled, backend=backend)

@@ -18,7 +18,7 @@ from keras_ts import _checks
 from keras_ts._typing import Array
 from keras_ts.panel.calendar import with_calendar
 from keras_ts.panel.flat_series import FlatSeries, check_values, missing_rows
-from keras_ts.panel.frames import matrix, named_ahead, open_frame
+from keras_ts.panel.frames import matrix, named_ahead, open_frame, series_ids
 from keras_ts.panel.panel import read_panel
 from keras_ts.panel.regular import refuse_gaps, refuse_irregular, with_missing_rows
 from keras_ts.panel.stored import SETTINGS, StoredSettings, opened_polars
@@ -94,7 +94,7 @@ class _Rows:
     spec: WindowSpec  # The settings of the windows, with the categories of all columns of text.
     names: list[str]  # The columns except those of ids and timestamps.
     dtype: np.dtype[Any]  # The dtype of the values.
-    ids: Any  # The ids of the series, a sorted polars series.
+    ids: Any  # The ids of the series, a sorted polars frame.
 
     @classmethod
     def of(cls, source: Any, connection: Any, time_type: Any, spec: WindowSpec) -> "_Rows":
@@ -106,7 +106,7 @@ class _Rows:
             column = made = _quoted(name)
             if name == spec.time_column:
                 made = _quoted(_PLACE)
-            elif kind in (polars.Decimal, polars.Int128) and name != spec.id_column:
+            elif kind in (polars.Decimal, polars.Int128) and name not in spec.id_columns:
                 column += "::DOUBLE"
             elif kind == polars.String and name in named_ahead(spec, [name]):
                 texts = source.project(column).distinct().pl()[name]
@@ -115,18 +115,23 @@ class _Rows:
         if spec.time_column is None:
             columns.append(f"row_number() OVER () AS {_quoted(_PLACE)}")
         relation = source.project(", ".join(columns)).set_alias("rows")
-        key = _quoted(spec.id_column)
+        key = ", ".join(map(_quoted, spec.id_columns))
         number = f"row_number() OVER (ORDER BY {key}) - 1 AS {_quoted(_SERIES)}"
         source.project(key).distinct().project(f"{key}, {number}").create("ids")
         series = connection.table("ids")
-        ids = series.order(_quoted(_SERIES)).pl()[spec.id_column]
-        if not len(ids) or ids.null_count():
+        ids = series.order(_quoted(_SERIES)).pl().drop(_SERIES)
+        if not len(ids) or any(column.null_count() for column in ids):
             raise ValueError(f"source has no rows, or rows without an id in {spec.id_column!r}.")
         spec = replace(spec, categories={c: of for c, of in categories.items() if of} or None)
-        names = [name for name in empty.columns if name not in (spec.id_column, spec.time_column)]
+        names = [name for name in empty.columns if name not in spec.keys]
         # Other rows than the first may lack a value, so all values are floats.
         dtype = np.result_type(matrix(open_frame(relation.limit(1).pl()), names, spec), np.float32)
-        return cls(relation.join(series, spec.id_column), time_type, spec, names, dtype, ids)
+        return cls(relation.join(series, key), time_type, spec, names, dtype, ids)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The ids of the series."""
+        return tuple(series_ids(open_frame(self.ids), self.spec.id_columns))
 
     def frames(self, names: list[str]) -> Iterator[Any]:
         """Yield some columns in polars frames of whole series, sorted by id and time."""
@@ -144,7 +149,7 @@ class _Rows:
         yield self._named(held)
 
     def _named(self, rows: Any) -> Any:
-        frame = rows.drop(_SERIES, _PLACE).with_columns(self.ids[rows[_SERIES]])
+        frame = rows.drop(_SERIES, _PLACE).with_columns(*self.ids[rows[_SERIES]])
         if self.spec.time_column is None:
             return frame
         times = rows[_PLACE].cast(self.time_type or rows[_PLACE].dtype)
@@ -171,7 +176,7 @@ def _timeline(rows: _Rows, working: Path) -> FlatSeries:
         if (clock := part.clock) is not None:
             _append(working / "times", clock.times)
             _append(working / "shown", clock.shown)
-    panel = FlatSeries(np.empty(0), np.cumsum(lengths), single=False, labels=tuple(rows.ids))
+    panel = FlatSeries(np.empty(0), np.cumsum(lengths), single=False, labels=rows.labels)
     if clock is None:
         return panel
     times = np.memmap(working / "times", clock.times.dtype, "r")
@@ -223,7 +228,7 @@ def _write_rows(rows: _Rows, timeline: FlatSeries, folder: Path) -> StoredSettin
         static=spec.per_series,
         categories=spec.categories,
         calendar=spec.calendar_entries,
-        id_column=str(spec.id_column),
+        id_column=spec.id_column if isinstance(spec.id_column, str) else spec.id_columns,
         time_column=spec.time_column,
         times=None if clock is None else clock.times.dtype.str,
         zone=None if clock is None or clock.zone is None else str(clock.zone.info),

@@ -12,7 +12,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, IntArray
 from keras_ts.panel.clock import as_written
-from keras_ts.panel.labels import distinct_rows, label_column
+from keras_ts.panel.labels import by_id_column, distinct_rows, label_column
 from keras_ts.scores.metrics import METRICS, RATIOS, all_losses, of_sums
 
 # ``one_decimal`` writes numbers from here on with a power of ten.
@@ -201,7 +201,7 @@ class Rows(NamedTuple):
             if metric in RATIOS:
                 total, divisor = totals[RATIOS[metric]], total
             scores[metric] = of_sums(metric, total, divisor)
-        return scores
+        return Table(by_id_column(scores))
 
 
 def grouped(column: Array) -> tuple[Array, IntArray]:

@@ -122,10 +122,10 @@ def task_of(windows: WindowSpec, columns: Columns | None) -> dict[str, Any]:
         more = [f"and {len(names) - _MOST_NAMES} more"] * (len(names) > _MOST_NAMES)
         return [*map(_name, names[:_MOST_NAMES]), *more]
 
-    id_column, parts = windows.id_column, None if columns is None else columns.by_part()
+    parts = None if columns is None else columns.by_part()
     return {
         **{name: getattr(windows, name) for name in _COUNTS},
-        "id_column": None if id_column is None else _name(id_column),
+        "id_column": ", ".join(map(_name, windows.id_columns)) or None,
         "columns": parts and {part: names_of(names) for part, names in parts.items()},
     }
 

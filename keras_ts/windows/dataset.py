@@ -29,6 +29,7 @@ from keras_ts import _checks
 from keras_ts._dtypes import with_exact_integers
 from keras_ts._typing import Array
 from keras_ts.panel.flat_series import FlatSeries
+from keras_ts.panel.labels import by_id_column
 from keras_ts.windows.geometry import WindowRanges
 from keras_ts.windows.pipelines import to_grain, to_tf
 from keras_ts.windows.sampler import BatchSampler
@@ -334,7 +335,7 @@ class WindowDataset(keras.utils.PyDataset):
                 ``quantiles`` do not increase between 0 and 1, or lack 0.5.
         """
         levels = None if quantiles is None else _checks.levels("quantiles", quantiles)
-        return self._source.align(_checks.numeric(predictions, "predictions"), levels)
+        return by_id_column(self._source.align(_checks.numeric(predictions, "predictions"), levels))
 
     def to_numpy(self) -> Any:
         """Return all windows ``(x, y)`` in time order, with weights if there are any.

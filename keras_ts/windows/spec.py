@@ -31,7 +31,7 @@ class WindowSettings(TypedDict, total=False):
     static_columns: Column | Sequence[Column] | None
     categories: Mapping[str, Sequence[str]] | None
     calendar: Cycle | Sequence[Cycle] | None
-    id_column: str | None
+    id_column: str | Sequence[str] | None
     time_column: str | None
     missing: Missing
     min_inputs: int | None

@@ -58,7 +58,8 @@ class WindowedSeries(WindowSpec):
             (``"holidays:DE-BY"``, ``"holidays:NYSE"``) stands for the holidays of a place: each
             that falls on a row of the training part becomes two columns of 0 and 1, for the day and
             for its eve. Defaults to None.
-        id_column: In a long data frame, the column with the id of each row's series.
+        id_column: In a long data frame, the column with the id of each row's series, or a list of
+            columns that name a series together, such as ``["shop", "product"]``.
         time_column: In a data frame, the column of timestamps, which must have one frequency. A
             gap is a step that leaves out rows.
         missing: ``"raise"`` an error if a value is not finite or time has a gap, ``"drop"`` the

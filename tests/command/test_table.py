@@ -72,6 +72,14 @@ def test_rows_before_the_first_value_and_series_without_one_are_left_out(read):
     assert len(plan) == 4
 
 
+def test_several_columns_name_a_series(read, capsys):
+    """Ids stay text, so that ``007`` is no 7."""
+    kinds = SHOPS.assign(kind="NA")
+    series, _ = read(["--time", "day", "--id", "shop", "kind"], kinds)
+    assert "in 2 series" in capsys.readouterr().out
+    assert set(zip(series["shop"], series["kind"], strict=True)) == {("007", "NA"), ("NA", "NA")}
+
+
 def test_without_dates_each_series_has_a_plan_of_its_own(read):
     sold = [1, 2, None, 3, 4, 5, None, None]
     series, plan = read(["--future", "offer"], TABLE.assign(sold=sold))

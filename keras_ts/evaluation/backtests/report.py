@@ -14,6 +14,7 @@ from keras_ts.evaluation.arithmetic.coverage import Coverage
 from keras_ts.evaluation.backtests.training import Fold
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.evaluation.report import ComparisonReport
+from keras_ts.panel.labels import by_id_column
 from keras_ts.plotting.errors import plot_folds
 from keras_ts.scores.metrics import METRICS, heading
 from keras_ts.scores.report import Page, Report, Rows, Table, printed
@@ -202,4 +203,6 @@ def joined(
         predicted = np.concatenate(predictions).reshape(*rows.actual.shape, len(levels))
         rows = rows._replace(predicted=predicted, levels=levels)
     comparison, reason = (None, outcome) if isinstance(outcome, NoVerdictError) else (outcome, None)
-    return BacktestReport(columns, scales[..., 0], comparison, rows, total, reason, trained)
+    return BacktestReport(
+        by_id_column(columns), scales[..., 0], comparison, rows, total, reason, trained
+    )

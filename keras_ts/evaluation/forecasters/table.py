@@ -14,7 +14,7 @@ from keras_ts._quantiles import bound_of, level_columns
 from keras_ts._typing import Array, IntArray
 from keras_ts.evaluation.judged import NoVerdictError
 from keras_ts.panel.clock import Zone
-from keras_ts.panel.frames import numbered, numbered_ids, open_frame
+from keras_ts.panel.frames import combined_ids, numbered, numbered_ids, open_frame
 from keras_ts.panel.labels import distinct_rows
 from keras_ts.panel.timestamps import read_clock
 
@@ -28,7 +28,7 @@ _FOLD, SAMPLE = "fold", "sample"
 class Fields(NamedTuple):
     """The names of a table's columns by what they hold; None for a column that is not there."""
 
-    id: str | None
+    ids: tuple[str, ...]
     time: str | None
     origin: str | None
     step: str | None
@@ -41,7 +41,7 @@ class Fields(NamedTuple):
         name: str,
         columns: Sequence[str],
         targets: Sequence[str],
-        id_column: str | None,
+        id_columns: Sequence[str],
         time_column: str | None,
     ) -> "Fields":
         """Find the columns by their usual names and by those of the series."""
@@ -50,12 +50,14 @@ class Fields(NamedTuple):
             return next((name for name in names if name is not None and name in columns), None)
 
         keys = {
-            "id": first([id_column, *_IDS]),
             "time": first([time_column, *_TIMES]),
             "origin": first(_ORIGINS),
             "step": first([_STEP]),
         }
-        rest = [column for column in columns if column not in (*keys.values(), _FOLD)]
+        ids = tuple(id_columns)
+        if not ids or not {*ids} <= {*columns}:
+            ids = tuple(filter(None, [first(_IDS)])) if len(ids) < 2 else ()
+        rest = [column for column in columns if column not in (*ids, *keys.values(), _FOLD)]
         # In a table of statsforecast, which has a cutoff, the target's column has actual values.
         actual = {*_ACTUAL, *targets} if "cutoff" in columns else set(_ACTUAL) - set(targets)
         if "prediction" in rest:
@@ -78,7 +80,7 @@ class Fields(NamedTuple):
                 f"{name} must have the same quantiles for every target. Received: "
                 f"{_checks.shown(list(levels))}."
             )
-        return cls(**keys, values=values, levels=levels[0])
+        return cls(ids, **keys, values=values, levels=levels[0])
 
 
 def _with_levels(
@@ -135,6 +137,11 @@ class ForecastTable:
             self._table = open_frame(table)
         self.columns = list(self._table) if self._dict else list(self._table.columns)
 
+    def series(self, columns: Sequence[str]) -> tuple[list[Any], IntArray]:
+        """Return the ids of the series in order of first occurrence, and each row's place."""
+        read = [self.ids(name) for name in columns]
+        return read[0] if len(read) == 1 else combined_ids(columns, read)
+
     def ids(self, column: str) -> tuple[list[Any], IntArray]:
         """Return a column's ids in order of first occurrence, and each row's place among them."""
         values = self._table[column]
@@ -188,7 +195,7 @@ class ForecastTable:
     def paths(self, fields: Fields) -> IntArray:
         """Return the rows of each forecast's samples, ``(forecasts, samples)``, or refuse them."""
         samples = self.numbers(SAMPLE)[:, 0]
-        names = [name for name in (fields.id, fields.time, fields.origin, fields.step) if name]
+        names = [n for n in (*fields.ids, fields.time, fields.origin, fields.step) if n]
         codes = np.stack([self.ids(name)[1] for name in names])
         count, order = len(np.unique(samples)), np.lexsort([samples, *codes])
         if len(order) % count == 0:

@@ -29,7 +29,7 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     read, spec, panel = ForecastTable(name, table), judged.dataset.windows, judged.panel
     targets = [str(target) for target in panel.columns.by_part()["target"]]
     names = [column for column in read.columns if column != SAMPLE]
-    fields = Fields.of(name, names, targets, spec.id_column, spec.time_column)
+    fields = Fields.of(name, names, targets, spec.id_columns, spec.time_column)
     values = read.forecasts(fields)
     rows = np.arange(len(values))[:, None]
     if SAMPLE in read.columns:
@@ -81,9 +81,10 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
         _refuse_other_steps(name, steps, step + 1, usable)
     if not usable.any():
         ids = ""
-        if (series < 0).all() and fields.id is not None:
+        if (series < 0).all() and fields.ids:
+            first = read.series(fields.ids)[0][0]
             ids = (
-                f" It has ids such as {_checks.shown(read.ids(fields.id)[0][0])}, and the series "
+                f" It has ids such as {_checks.shown(first)}, and the series "
                 f"such as {_checks.shown(judged.labels[0])}."
             )
         raise ValueError(
@@ -139,7 +140,7 @@ def _refuse_actual(name: str, forecasts: Array, actual: Array) -> None:
 
 def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntArray:
     """Return the number of the series of each row, -1 for a series that is not judged."""
-    if fields.id is None:
+    if not fields.ids:
         if len(judged.labels) > 1:
             raise ValueError(
                 f"{read.name} must say which of {len(judged.labels)} series it forecasts, in a "
@@ -147,7 +148,7 @@ def _series(read: ForecastTable, fields: Fields, judged: JudgedWindows) -> IntAr
                 f"{_checks.shown(read.columns)}."
             )
         return np.zeros(len(read.numbers(fields.values[0][0])), np.int64)
-    ids, codes = read.ids(fields.id)
+    ids, codes = read.series(fields.ids)
     if len(judged.labels) == 1 and judged.panel.labels is None:
         return np.zeros(len(codes), np.int64)
     return places_of(ids, judged.labels)[codes]

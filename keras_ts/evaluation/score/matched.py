@@ -1,5 +1,6 @@
 """Matches forecasts with the rows that came since, for ``score`` and ``follow``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,12 +22,12 @@ from keras_ts.windows.spec import WindowSpec
 class Keys:
     """The series and the time of each row of a table."""
 
-    def __init__(self, table: ForecastTable, id_column: str | None, time_column: str) -> None:
+    def __init__(self, table: ForecastTable, ids: Sequence[str], time_column: str) -> None:
         self._table, self._times = table, table.times(time_column)
-        self._id_column = id_column
+        self._ids = tuple(ids)
         self.labels, self.series = [0], np.zeros(len(self._times.values), np.int64)
-        if id_column is not None:
-            self.labels, self.series = table.ids(id_column)
+        if ids:
+            self.labels, self.series = table.series(ids)
 
     def places_in(self, other: "Keys") -> IntArray:
         """Return, for each row, the row of another table with the same id and time, or -1."""
@@ -64,7 +65,7 @@ class Keys:
         if rows.twice is None:
             return
         first, second = rows.twice
-        if self._id_column is None:
+        if not self._ids:
             cure = (
                 "If it holds several series, forecasts and actual must have the same column of "
                 "ids; else keep one row for each time."
@@ -84,7 +85,7 @@ class Keys:
     def example(self, row: int = 0) -> str:
         """Return the id and the time of a row in words."""
         time = as_written(self._times.values[row])
-        return time if self._id_column is None else f"{self.labels[self.series[row]]!r} at {time}"
+        return time if not self._ids else f"{self.labels[self.series[row]]!r} at {time}"
 
     @property
     def zone(self) -> str | None:
@@ -182,10 +183,10 @@ class Keys:
         return FlatSeries(
             values[order],
             offsets,
-            single=self._id_column is None,
+            single=not self._ids,
             columns=replace(PLAIN, targets=tuple(range(values.shape[1]))),
             clock=_clock(self._times.values[order], offsets, self._times.zone),
-            labels=None if self._id_column is None else tuple(self.labels),
+            labels=tuple(self.labels) if self._ids else None,
         )
 
 
@@ -199,7 +200,7 @@ def _clock(
 class Names(NamedTuple):
     """The columns of ``actual``: ids and times, by which forecasts are matched, and targets."""
 
-    id: str | None
+    ids: tuple[str, ...]
     time: str
     targets: tuple[str, ...]
 
@@ -211,9 +212,8 @@ class Names(NamedTuple):
             chosen = windows.target_columns
             targets = chosen if isinstance(chosen, tuple) else (chosen,)
             if chosen is None:
-                named = (windows.id_column, windows.time_column)
-                targets = tuple(name for name in shared if name not in named)
-            return cls(windows.id_column, windows.time_column, tuple(map(str, targets)))
+                targets = tuple(name for name in shared if name not in windows.keys)
+            return cls(windows.id_columns, windows.time_column, tuple(map(str, targets)))
         if "step" in ahead.columns:
             # A table of ``forecast``: keys, the step, and then the targets.
             place = ahead.columns.index("step")
@@ -228,14 +228,14 @@ class Names(NamedTuple):
         dated = [name for name in keys if came.is_dated(name) or ahead.is_dated(name)]
         times = dated or [name for name in keys[-1:] if came.is_numeric(name)]
         ids = [name for name in keys if name not in times]
-        if len(times) != 1 or len(ids) > 1 or not targets:
+        if len(times) != 1 or (len(ids) > 1 and "step" not in ahead.columns) or not targets:
             raise ValueError(
                 "It is not clear by which columns forecasts and rows are matched: forecasts has "
                 f"{_checks.shown(ahead.columns)}, and actual {_checks.shown(came.columns)}. Name "
                 "the columns of ids, times and targets the same in both tables"
                 + (", or pass the model's file as filepath=." if windows is None else ".")
             )
-        return cls(ids[0] if ids else None, times[0], targets)
+        return cls(tuple(ids), times[0], targets)
 
 
 class Matched(NamedTuple):
@@ -265,11 +265,11 @@ class Matched(NamedTuple):
             ordered = map(str, carried.columns.by_part()["target"])
             shared = tuple(name for name in ordered if name in names.targets)
             names = names._replace(targets=shared or names.targets)
-        fields = Fields.of("forecasts", ahead.columns, names.targets, names.id, names.time)
-        keys = Keys(ahead, fields.id, fields.time or names.time)
+        fields = Fields.of("forecasts", ahead.columns, names.targets, names.ids, names.time)
+        keys = Keys(ahead, fields.ids, fields.time or names.time)
         if not len(keys.series):
             raise ValueError("forecasts is a table without a row: there is nothing to score.")
-        rows = Keys(came, names.id, names.time)
+        rows = Keys(came, names.ids, names.time)
         places = keys.places_in(rows)
         come = places >= 0
         if not come.any() and len(rows.series):

@@ -167,7 +167,7 @@ def score(
     matched = Matched.of(forecasts, actual, carried)
     names, keys, come = matched.names, matched.keys, matched.come
     values, origins, levels = matched.values, matched.origins, matched.fields.levels
-    labels = np.array(keys.labels, dtype=object)[keys.series]
+    labels = np.fromiter(keys.labels, object, len(keys.labels))[keys.series]
     forecast = matched.forecasts if samples is None else samples.of_targets(matched.fields.values)
     # A step without a forecast, such as a closed day, is left out.
     lacks = np.isnan(forecast).reshape(*values.shape, -1).any(axis=-1)
@@ -265,7 +265,7 @@ def _scales(
         panel, scales, part = windows.panel, windows.scales(period), Part(*windows.rows)
     else:
         table = ForecastTable("train", train)
-        keys = Keys(table, names.id, names.time)
+        keys = Keys(table, names.ids, names.time)
         keys.refuse_twice(np.zeros(len(keys.series), np.int64))
         panel = keys.panel(table.matrix(names.targets))
         scales, part = scales_of(panel, period), Part(panel.offsets[:-1], panel.offsets[1:])

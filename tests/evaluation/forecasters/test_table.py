@@ -14,52 +14,55 @@ from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
         # What forecast returns, with quantiles.
         (
             ["shop", "day", "step", "units_0.1", "units", "units_0.9"],
-            ("shop", "day", None, "step", (("units_0.1", "units", "units_0.9"),), (0.1, 0.5, 0.9)),
+            (
+                ("shop",), "day", None, "step",
+                (("units_0.1", "units", "units_0.9"),), (0.1, 0.5, 0.9),
+            ),
         ),
         # What align returns.
         (
             ["series", "origin", "step", "target", "actual", "prediction"],
-            ("series", "target", "origin", "step", (("prediction",),), None),
+            (("series",), "target", "origin", "step", (("prediction",),), None),
         ),
         # The rows of a backtest.
         (
             ["fold", "series", "origin", "step", "target", "actual", "prediction"],
-            ("series", "target", "origin", "step", (("prediction",),), None),
+            (("series",), "target", "origin", "step", (("prediction",),), None),
         ),
         # What cross_validation and forecast of statsforecast return.
         (
             ["unique_id", "ds", "cutoff", "y", "AutoETS", "AutoETS-lo-80", "AutoETS-hi-80"],
             (
-                "unique_id", "ds", "cutoff", None,
+                ("unique_id",), "ds", "cutoff", None,
                 (("AutoETS-lo-80", "AutoETS", "AutoETS-hi-80"),), (0.1, 0.5, 0.9),
             ),
         ),
-        (["unique_id", "ds", "Theta"], ("unique_id", "ds", None, None, (("Theta",),), None)),
+        (["unique_id", "ds", "Theta"], (("unique_id",), "ds", None, None, (("Theta",),), None)),
         # A column whose name only begins like a target's is no quantile.
         (
             ["shop", "day", "step", "units", "units_sold", "units_2"],
-            ("shop", "day", None, "step", (("units",),), None),
+            (("shop",), "day", None, "step", (("units",),), None),
         ),
     ],
 )  # fmt: skip
 def test_columns_are_found(columns, expected):
-    fields = Fields.of("it", columns, ["units"], "shop", "day")
+    fields = Fields.of("it", columns, ["units"], ["shop"], "day")
     assert tuple(fields) == expected
 
 
 def test_several_targets_have_the_same_quantiles():
-    fields = Fields.of("it", ["day", "b", "a", "b_0.1", "a_0.1"], ["a", "b"], None, "day")
+    fields = Fields.of("it", ["day", "b", "a", "b_0.1", "a_0.1"], ["a", "b"], (), "day")
     assert fields.values == (("a_0.1", "a"), ("b_0.1", "b"))
     assert fields.levels == (0.1, 0.5)
     with pytest.raises(ValueError, match="it must have the same quantiles for every target"):
-        Fields.of("it", ["day", "b", "a", "b_0.1"], ["a", "b"], None, "day")
+        Fields.of("it", ["day", "b", "a", "b_0.1"], ["a", "b"], (), "day")
     with pytest.raises(ValueError, match="not clear which column of it holds the forecasts"):
-        Fields.of("it", ["day", "a"], ["a", "b"], None, "day")
+        Fields.of("it", ["day", "a"], ["a", "b"], (), "day")
 
 
 def test_the_actual_values_of_statsforecast_are_no_forecasts():
     """Under target_col="units" it puts them into a column of the target's own name."""
-    fields = Fields.of("it", ["unique_id", "ds", "cutoff", "units", "ETS"], ["units"], None, None)
+    fields = Fields.of("it", ["unique_id", "ds", "cutoff", "units", "ETS"], ["units"], (), None)
     assert fields.values == (("ETS",),)
 
 

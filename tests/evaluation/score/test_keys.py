@@ -19,14 +19,14 @@ def table(rows):
 
 @given(ROWS, ROWS.map(lambda rows: list(dict.fromkeys(rows))))
 def test_rows_are_matched_as_by_a_loop(wanted, there):
-    places = Keys(table(wanted), "shop", "day").places_in(Keys(table(there), "shop", "day"))
+    places = Keys(table(wanted), ["shop"], "day").places_in(Keys(table(there), ["shop"], "day"))
     assert places.tolist() == [there.index(row) if row in there else -1 for row in wanted]
 
 
 def test_two_rows_of_one_id_and_time_are_refused():
-    twice = Keys(table([("a", 1), ("a", 2), ("a", 1)]), "shop", "day")
+    twice = Keys(table([("a", 1), ("a", 2), ("a", 1)]), ["shop"], "day")
     with pytest.raises(ValueError, match="it has two rows for 'a' at 1970-01-02"):
-        Keys(table([("a", 1)]), "shop", "day").places_in(twice)
+        Keys(table([("a", 1)]), ["shop"], "day").places_in(twice)
 
 
 @pytest.mark.parametrize("said", ["step", "origin", "both", "neither"])
@@ -42,8 +42,8 @@ def test_steps_and_origins_are_those_of_each_run(said):
     frame = pd.DataFrame(runs).sample(frac=1.0, random_state=1)
     dropped = {"step": ["origin"], "origin": ["step"], "both": [], "neither": ["step", "origin"]}
     read = ForecastTable("it", frame.drop(columns=dropped[said]).assign(units=1.0))
-    fields = Fields.of("it", read.columns, ["units"], "shop", "day")
-    keys = Keys(read, "shop", "day")
+    fields = Fields.of("it", read.columns, ["units"], ["shop"], "day")
+    keys = Keys(read, ["shop"], "day")
     origins = keys.origins(fields, keys)
     assert keys.steps(fields, origins, keys).tolist() == frame["step"].tolist()
     expected = np.unique(frame["origin"].to_numpy(), return_inverse=True)[1]
@@ -72,10 +72,10 @@ def test_steps_are_counted_by_the_frequency(times, lacking):
     origin, step = np.array(runs).T
     frame = pd.DataFrame({"day": times[origin + step], "step": step, "units": 1.0})
     read = ForecastTable("it", frame)
-    fields = Fields.of("it", read.columns, ["units"], None, "day")
+    fields = Fields.of("it", read.columns, ["units"], (), "day")
     came = pd.DataFrame({"day": np.delete(times, list(lacking)) if lacking else times})
-    rows = Keys(ForecastTable("rows", came), None, "day")
-    assert Keys(read, None, "day").origins(fields, rows).tolist() == (origin - 10).tolist()
+    rows = Keys(ForecastTable("rows", came), (), "day")
+    assert Keys(read, (), "day").origins(fields, rows).tolist() == (origin - 10).tolist()
 
 
 def test_a_model_of_weekdays_has_no_weekends():
@@ -83,8 +83,8 @@ def test_a_model_of_weekdays_has_no_weekends():
     days = pd.to_datetime(["2024-01-04", "2024-01-05", "2024-01-09", "2024-01-10"])
     frame = pd.DataFrame({"day": days, "step": [1, 2, 4, 5], "units": 1.0})
     read = ForecastTable("it", frame)
-    fields = Fields.of("it", read.columns, ["units"], None, "day")
-    keys = Keys(read, None, "day")
+    fields = Fields.of("it", read.columns, ["units"], (), "day")
+    keys = Keys(read, (), "day")
     assert keys.origins(fields, keys, "1 weekday").tolist() == [0] * 4
     assert len(set(keys.origins(fields, keys).tolist())) == 2
 
@@ -100,9 +100,9 @@ def test_steps_are_the_distances_from_origins(times, gap, lacking):
         "origin": times[origin], "day": times[origin + gap + step], "units": 1.0,
     })  # fmt: skip
     read = ForecastTable("it", frame)
-    fields = Fields.of("it", read.columns, ["units"], None, "day")
-    rows = Keys(ForecastTable("rows", pd.DataFrame({"day": times})), None, "day")
-    keys = Keys(read, None, "day")
+    fields = Fields.of("it", read.columns, ["units"], (), "day")
+    rows = Keys(ForecastTable("rows", pd.DataFrame({"day": times})), (), "day")
+    keys = Keys(read, (), "day")
     origins = keys.origins(fields, rows)
     assert keys.steps(fields, origins, rows, gap=gap).tolist() == step.tolist()
 
@@ -114,9 +114,9 @@ def test_steps_are_counted_at_the_frequency_of_all_series():
         for shop in "ab"
     ]
     read = ForecastTable("it", pd.concat(parts))
-    fields = Fields.of("it", read.columns, ["units"], "shop", "day")
+    fields = Fields.of("it", read.columns, ["units"], ["shop"], "day")
     came = pd.concat(pd.DataFrame({"shop": shop, "day": days}) for shop in "ba")
-    keys, rows = Keys(read, "shop", "day"), Keys(ForecastTable("rows", came), "shop", "day")
+    keys, rows = Keys(read, ["shop"], "day"), Keys(ForecastTable("rows", came), ["shop"], "day")
     origins = keys.origins(fields, rows)
     assert keys.steps(fields, origins, rows).tolist() == 2 * [2, 3, 4, 5]
 
@@ -126,7 +126,7 @@ def test_rows_are_counted_if_the_origin_is_none(origin):
     days = pd.date_range("2024-01-01", periods=9)
     named = days[3] if origin == 3 else origin
     read = ForecastTable("it", pd.DataFrame({"origin": named, "day": days[3:], "units": 1.0}))
-    fields = Fields.of("it", read.columns, ["units"], None, "day")
-    keys = Keys(read, None, "day")
+    fields = Fields.of("it", read.columns, ["units"], (), "day")
+    keys = Keys(read, (), "day")
     steps = keys.steps(fields, keys.origins(fields, keys), keys)
     assert steps.tolist() == [1, 2, 3, 4, 5, 6]

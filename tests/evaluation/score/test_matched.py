@@ -21,7 +21,7 @@ def came(values):
 
 def test_each_forecast_has_what_came_of_it():
     matched = Matched.of(forecasts(), came([5.0, 6.0, 7.0, 8.0, np.nan]), None)
-    assert matched.names == ("shop", "day", ("units",))
+    assert matched.names == (("shop",), "day", ("units",))
     assert matched.fields.levels == (0.1, 0.5)
     assert matched.come.tolist() == [True, True, False]
     np.testing.assert_array_equal(matched.values, [[8.0], [np.nan], [np.nan]])
