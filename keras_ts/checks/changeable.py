@@ -8,7 +8,7 @@ import numpy as np
 from keras_ts._typing import Array, IntArray
 from keras_ts.panel.flat_series import missing_rows
 from keras_ts.panel.frames import is_frame, open_frame
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.rows import concatenated_offsets
 from keras_ts.panel.settings import COLUMN_SETTINGS
 from keras_ts.windows.geometry import layout
@@ -32,7 +32,8 @@ class ChangeableSeries:
         self._table = tables if self._listed else tables[0]
         fills = self._windows.handling.gaps == "fill"
         keeping = replace(self._windows, missing="keep", min_inputs=None)
-        panel = read_panel(self._table, self._windows if fills else keeping, check=False)
+        spec = self._windows if fills else keeping
+        panel = Panel.of(self._table, spec).read(check=False)
         self.panel, number = panel, len(panel.values)
         series_of = np.repeat(np.arange(len(panel.lengths)), panel.lengths)
         places = np.arange(number) - panel.offsets[series_of]
@@ -54,7 +55,7 @@ class ChangeableSeries:
         # The windows if ``predict`` fills missing values, and if it does not.
         layouts = [layout(panel.offsets, panel.gaps, geometry)]
         if self._windows.handling.filters:
-            read = read_panel(self._table, self._windows)
+            read = Panel.of(self._table, self._windows).read()
             layouts += [layout(read.offsets, read.gaps, geometry), all_windows(read, self._windows)]
         ranges = next((ranges for ranges in layouts if shape[:1] == (ranges.total,)), None)
         steps = (geometry.window,) * geometry.sequence

@@ -12,7 +12,7 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.checks.changeable import KINDS, ChangeableSeries
 from keras_ts.interface import Interface
 from keras_ts.panel.clock import as_written
-from keras_ts.panel.panel import table_of, with_columns
+from keras_ts.panel.panel import Panel, table_of
 from keras_ts.windows.windowed_series import WindowedSeries
 
 # How many origins are tried besides the first, and how many stretches of missing values.
@@ -97,7 +97,7 @@ def check_leakage(
         ValueError: ``predict`` returns other predictions when it is called again or the same ones
             for every series, or does not return one for each window.
     """
-    windows = with_columns(windows, series)
+    windows = Panel.of(series, windows).settle(windows)
     changeable = ChangeableSeries(table_of(series), windows)
     run = _function(predict, windows)
     first = run(changeable.changed(np.inf))

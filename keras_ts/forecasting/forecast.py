@@ -31,7 +31,7 @@ from keras_ts.forecasting.uneven import (
 from keras_ts.interface import Interface
 from keras_ts.panel.flat_series import missing_rows
 from keras_ts.panel.frames import is_frame
-from keras_ts.panel.panel import given_of, with_columns
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -146,15 +146,16 @@ class Prepared:
         sampling: Sampling | None = None,
     ) -> Self:
         """Read and check the data of a forecast; a panel may have no series."""
+        panel = Panel.of(series, interface.windows)
         # A model that carries no names of columns takes those of the Panel.
         if interface.carried is not None and interface.columns is None:
-            windows = with_columns(interface.windows, series)
+            windows = panel.settle(interface.windows)
             interface = replace(interface, carried=interface.carried.of_windows(windows))
         steps = interface.windows.horizon if steps is None else steps
         interface.check_forecaster()
-        history = History.of(series, interface, incomplete)
+        history = History.of(panel, interface, incomplete)
         plan = Plan.of(future, history, steps, incomplete)
-        return cls(given_of(series), history, plan, incomplete, sampling)
+        return cls(panel.given, history, plan, incomplete, sampling)
 
     def parts(self) -> Iterator[tuple[History, dict[str, Array]]]:
         """Yield some series at a time, with the inputs in the model's precision by role."""

@@ -10,40 +10,35 @@ from keras_ts._typing import Array
 from keras_ts.interface import Interface
 from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.panel.frames import is_frame, open_frame, series_ids
-from keras_ts.panel.panel import Panel, source_of, table_of, with_columns
+from keras_ts.panel.panel import Panel, table_of
 from keras_ts.panel.stored import StoredPanel
-from keras_ts.panel.tables import Frames
 from keras_ts.panel.timestamps import as_column, read_clock
 from keras_ts.windows.spec import WindowSpec
 
 
-def matched(series: Any, interface: Interface) -> Any:
-    """Return a series with the model's columns, in their order; unchanged if it has no names."""
+def matched(panel: Panel, interface: Interface) -> Panel:
+    """Return a panel with the model's columns, in their order; unchanged if it has no names."""
     carried = interface.carried
     trained_on = None if carried is None or carried.columns is None else carried.read
     needed = _lone_target(interface) if trained_on is None else trained_on
-    if isinstance(series, Panel):
-        with_columns(interface.windows, series, among=needed)
-        series = source_of(series, interface.windows)
-    named = isinstance(series, Frames | StoredPanel) or is_frame(series)
-    if needed is None or not named or not all(isinstance(name, str) for name in needed):
-        return series
-    if isinstance(series, Frames):
-        _refuse_lacking(series.table, needed, "series")
-        return series.selected(needed)
-    if not isinstance(series, StoredPanel):
-        return selected(series, needed, interface.windows, "series")
-    if trained_on is None:
-        return series
+    panel.settle(interface.windows, among=needed)
+    if needed is None or not all(isinstance(name, str) for name in needed):
+        return panel
+    given = panel.given
+    if is_frame(given):
+        _refuse_lacking(open_frame(given), needed, "series")
+        return panel.only(needed)
+    if trained_on is None or not isinstance(given, StoredPanel):
+        return panel
     # The columns of a panel on disk cannot be reordered.
-    varying = [name for name in series.settings.names if name not in series.settings.static]
-    if sorted(needed) != sorted(series.settings.names) or needed[: len(varying)] != varying:
+    varying = [name for name in given.settings.names if name not in given.settings.static]
+    if sorted(needed) != sorted(given.settings.names) or needed[: len(varying)] != varying:
         raise ValueError(
-            f"The store has the columns {_checks.shown([*varying, *series.settings.static])}, and "
+            f"The store has the columns {_checks.shown([*varying, *given.settings.static])}, and "
             f"the model was trained on {_checks.shown(needed)}. Write a store of the model's "
             "columns, in their order."
         )
-    return series
+    return panel
 
 
 def _lone_target(interface: Interface) -> list[Any] | None:
@@ -131,7 +126,7 @@ def with_plan_alone(
 def with_new_series(series: Any, future: Any, windows: WindowSpec, incomplete: str) -> Any:
     """Return a table with one more row, without targets, for each series that only the plan has."""
     if isinstance(series, Panel):
-        with_columns(windows, series)
+        series.settle(windows)
     given = table_of(series)
     if windows.id_column is None or not (is_frame(given) and is_frame(future)):
         return series

@@ -17,7 +17,7 @@ from keras_ts.panel.calendar import refuse_uncounted
 from keras_ts.panel.cycles import by_clock, waves
 from keras_ts.panel.flat_series import FlatSeries, column_at
 from keras_ts.panel.labels import collapsed, expanded
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.regular import refuse_irregular, with_missing_last_rows
 from keras_ts.panel.roles import Columns
 from keras_ts.panel.stored import StoredPanel
@@ -39,7 +39,7 @@ class History:
     chosen: IntArray  # The numbers of the series that can be forecast.
 
     @classmethod
-    def of(cls, series: Any, interface: Interface, incomplete: str) -> Self:
+    def of(cls, series: Panel, interface: Interface, incomplete: str) -> Self:
         """Read series; refuse those that cannot be forecast or, for ``"nan"``, leave them out."""
         windows, given = interface.windows, _read(matched(series, interface), interface)
         interface.check_columns(given.columns.with_calendar(windows.calendar_columns))
@@ -275,15 +275,15 @@ def needed_rows(windows: WindowedSeries) -> int:
     return 1 if windows.handling.masked else windows.geometry.reach
 
 
-def _read(series: Any, interface: Interface) -> FlatSeries:
+def _read(series: Panel, interface: Interface) -> FlatSeries:
     """Read series with their missing values, and without a calendar."""
     windows = replace(interface.windows, missing="drop", min_inputs=None, calendar=None)
-    fill, stored = interface.windows.handling.gaps == "fill", isinstance(series, StoredPanel)
+    fill, stored = interface.windows.handling.gaps == "fill", isinstance(series.given, StoredPanel)
     if stored and fill:  # Gaps in time were filled as the store was written.
         windows = replace(windows, missing="mask")
     if not stored:  # The frequency of the model decides what a gap is.
         windows = replace(windows, missing="keep")
-    panel = read_panel(series, windows, check=False)
+    panel = series.read(windows, check=False)
     unknown = set(panel.categories or ()) - set(interface.windows.categories or ())
     if unknown:
         raise ValueError(

@@ -1,10 +1,11 @@
-"""``Panel``: a table that is read once. ``read_panel`` reads anything that can be windowed."""
+"""``Panel``: a table that is read once; ``Panel.of`` makes one of anything that has series."""
 
+import copy
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -105,7 +106,7 @@ class Panel:
             missing="keep",
         )
         if isinstance(table, Panel):
-            spec, table = with_columns(spec, table), table._source
+            spec, table = table.settle(spec), table._source
         if isinstance(table, StoredPanel):
             settings = table.settings
             spec = replace(
@@ -117,16 +118,72 @@ class Panel:
             )
         elif is_frame(table):
             table = Frames(open_frame(table).clone().to_native(), spec, in_order=False)
-        self._spec, self._source = spec, source_of(table, spec)
-        self._flat: FlatSeries = self._source.read(spec)
+        self._spec, self._source = spec, _source(table, spec)
         refuse_irregular(self._flat, spec.time_column)
+
+    @classmethod
+    def of(cls, series: Any, spec: TableSettings) -> "Panel":
+        """Return a ``Panel`` as it is, and one of anything else that has series, by settings."""
+        if isinstance(series, Panel):
+            return series
+        panel = cls.__new__(cls)
+        panel._spec, panel._source = spec, _source(series, spec)
+        return panel
+
+    @cached_property
+    def _flat(self) -> FlatSeries:
+        """The series, with the roles of the panel's own settings."""
+        return self._source.read(self._spec)
+
+    def read(self, spec: TableSettings | None = None, check: bool = True) -> FlatSeries:
+        """Read the series by settings; ``check=False`` lets missing and infinite values pass."""
+        spec = self.settle(spec or self._spec)
+        flat: FlatSeries = self._source.read(spec)
+        stored = isinstance(self._source, StoredPanel)
+        if check:
+            refuse_irregular(flat, spec.time_column)
+        # The values of a memory map are checked as batches read them, or here if windows are left
+        # out for missing values.
+        if check and (stored or spec.handling.filters or not flat.on_disk):
+            check_values(flat, spec.handling)
+        return flat if stored or spec.calendar is None else with_calendar(flat, spec)
+
+    def only(self, columns: Sequence[str]) -> "Panel":
+        """Return the same panel with some columns of its frame beside ids and times, in order."""
+        part = copy.copy(self)
+        part.__dict__.pop("_flat", None)
+        part._source = cast(Frames, self._source).selected(columns)
+        return part
+
+    def settle(self, spec: Spec, among: Sequence[Any] | None = None) -> Spec:
+        """Return settings with the panel's columns (in ``among`` if given); refuse other names."""
+        taken: dict[str, Any] = {}
+        for name in OF_THE_TABLE:
+            ours, theirs = self._named(name, among), getattr(spec, name)
+            if theirs is None:
+                taken |= {} if ours is None else {name: ours}
+            elif ours != theirs and (
+                name in ("id_column", "time_column")
+                or (ours is not None and self._comparable(ours) != self._comparable(theirs))
+            ):
+                made = "without it" if ours is None else f"with {name}={_checks.shown(ours)}"
+                raise ValueError(
+                    f"{name}={_checks.shown(theirs)} disagrees with the Panel, which was made "
+                    f"{made}. Leave {name} out, or make a Panel with it."
+                )
+        return replace(spec, **taken) if taken else spec
+
+    @property
+    def given(self) -> Any:
+        """The data that the panel was made of, as given."""
+        return self._source.given if isinstance(self._source, Frames | Arrays) else self._source
 
     @property
     def table(self) -> Any:
         """A copy of the table, sorted by series and time; arrays and stores as they are."""
         source, rows = self._source, self._flat.row_order
         if not isinstance(source, Frames):
-            return given_of(self)
+            return self.given
         table = source.table
         return (table.clone() if rows is None else table[rows]).to_native()
 
@@ -290,59 +347,13 @@ def _listed(items: Sequence[Any]) -> str:
     return ", ".join(distinct[: _SHOWN if more else None]) + more
 
 
-def with_columns(spec: Spec, series: Any, among: Sequence[Any] | None = None) -> Spec:
-    """Return settings with a panel's columns (in ``among`` if given); refuse different names."""
-    if not isinstance(series, Panel):
-        return spec
-    taken: dict[str, Any] = {}
-    for name in OF_THE_TABLE:
-        in_panel, in_spec = series._named(name, among), getattr(spec, name)
-        if in_spec is None:
-            taken |= {} if in_panel is None else {name: in_panel}
-        elif (
-            in_panel != in_spec
-            if name in ("id_column", "time_column")
-            else in_panel is not None
-            and series._comparable(in_panel) != series._comparable(in_spec)
-        ):
-            made = "without it" if in_panel is None else f"with {name}={_checks.shown(in_panel)}"
-            raise ValueError(
-                f"{name}={_checks.shown(in_spec)} disagrees with the Panel, which was made {made}. "
-                f"Leave {name} out, or make a Panel with it."
-            )
-    return replace(spec, **taken) if taken else spec
-
-
-def given_of(series: Any) -> Any:
-    """Return the data that a panel was made of, as given; anything else unchanged."""
-    source = series._source if isinstance(series, Panel) else series
-    return source.given if isinstance(source, Frames | Arrays) else source
-
-
 def table_of(series: Any) -> Any:
     """Return the table of a panel, and anything else unchanged."""
     return series.table if isinstance(series, Panel) else series
 
 
-def source_of(series: Any, spec: TableSettings) -> Any:
-    """Return the reader of a series: that of its panel, or a new one."""
-    if isinstance(series, Panel):
-        return series._source
+def _source(series: Any, spec: TableSettings) -> Frames | Arrays | StoredPanel:
+    """Return the reader of a series."""
     if isinstance(series, Frames | Arrays | StoredPanel):
         return series
     return Frames(series, spec) if is_frame(series) else Arrays(series, spec)
-
-
-def read_panel(series: Any, spec: TableSettings, check: bool = True) -> FlatSeries:
-    """Read a series by settings; ``check=False`` lets missing and infinite values pass."""
-    spec = with_columns(spec, series)
-    source = source_of(series, spec)
-    flat: FlatSeries = source.read(spec)
-    stored = isinstance(source, StoredPanel)
-    if check:
-        refuse_irregular(flat, spec.time_column)
-    # The values of a memory map are checked as batches read them, or here if windows are left out
-    # for missing values.
-    if check and (stored or spec.handling.filters or not flat.on_disk):
-        check_values(flat, spec.handling)
-    return flat if stored or spec.calendar is None else with_calendar(flat, spec)

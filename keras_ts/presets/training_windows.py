@@ -12,7 +12,7 @@ from keras_ts.layers.normalize_window import check_whole_periods
 from keras_ts.panel.cycles import WEEKS, days_off
 from keras_ts.panel.flat_series import FlatSeries, lacking_rows
 from keras_ts.panel.frequency import RULES
-from keras_ts.panel.panel import Panel, read_panel, source_of
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.settings import HANDLING, OF_THE_TABLE
 from keras_ts.presets.season import season_beyond
 from keras_ts.presets.settings import PresetSettings
@@ -43,10 +43,10 @@ def check_settings(names: Iterable[str]) -> None:
         )
 
 
-def read_once(series: Any, settings: Mapping[str, Any]) -> Any:
-    """Return a source that reads a table once for all callers; the settings name its columns."""
+def read_once(series: Any, settings: Mapping[str, Any]) -> Panel:
+    """Return a panel, which reads a table once for all callers; the settings name its columns."""
     check_settings(settings)
-    return series if isinstance(series, Panel) else source_of(series, _of_table(settings))
+    return Panel.of(series, _of_table(settings))
 
 
 def _of_table(settings: Mapping[str, Any]) -> WindowSpec:
@@ -57,7 +57,7 @@ def _of_table(settings: Mapping[str, Any]) -> WindowSpec:
 def read_table(series: Any, settings: Mapping[str, Any]) -> FlatSeries:
     """Read a table by the settings of ``WindowedSeries`` that name its columns."""
     handling = HANDLING.get(str(settings.get("missing")), HANDLING["raise"])
-    return read_panel(series, _of_table(settings), check=not handling.drops)
+    return Panel.of(series, _of_table(settings)).read(_of_table(settings), not handling.drops)
 
 
 def training_windows(

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from keras_ts._files import beside, locked_folder, path_text, put_back, swap
 from keras_ts.panel.cycles import is_place
-from keras_ts.panel.panel import table_of, with_columns
+from keras_ts.panel.panel import Panel, table_of
 from keras_ts.panel.stored import SETTINGS, StoredPanel, opened_polars
 from keras_ts.scale.writing import write_columns
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -75,7 +75,8 @@ class PanelStore(StoredPanel):
             ValueError: The rows are refused as ``windows.build`` would refuse them.
         """
         opened_polars()
-        windows, source = with_columns(windows, source), table_of(source)
+        if isinstance(source, Panel):
+            windows, source = source.settle(windows), table_of(source)
         if windows.id_column is None:
             raise ValueError("A store holds series by their ids: pass windows with id_column.")
         if any(map(is_place, windows.calendar_entries)):

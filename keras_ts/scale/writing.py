@@ -19,7 +19,7 @@ from keras_ts._typing import Array
 from keras_ts.panel.calendar import with_calendar
 from keras_ts.panel.flat_series import FlatSeries, check_values, missing_rows
 from keras_ts.panel.frames import matrix, named_ahead, open_frame, series_ids
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.regular import refuse_gaps, refuse_irregular, with_missing_rows
 from keras_ts.panel.stored import SETTINGS, StoredSettings, opened_polars
 from keras_ts.panel.tables import Frames
@@ -171,7 +171,7 @@ def _timeline(rows: _Rows, working: Path) -> FlatSeries:
     plain = WindowSpec(1, id_column=spec.id_column, time_column=spec.time_column, missing="keep")
     for frame in rows.frames([]):
         frame = frame.with_columns(opened_polars().lit(0).alias(_PLACE))  # Windows need values.
-        part = read_panel(frame, plain, check=False)
+        part = Panel.of(frame, plain).read(check=False)
         lengths += part.lengths.tolist()
         if (clock := part.clock) is not None:
             _append(working / "times", clock.times)
@@ -196,7 +196,7 @@ def _write_rows(rows: _Rows, timeline: FlatSeries, folder: Path) -> StoredSettin
     reading = replace(spec, min_inputs=None, calendar=None, missing="keep")
     lengths, static, keys = [0], list[Array](), list[Any]()
     for frame in rows.frames(rows.names):
-        part = read_panel(frame, reading, check=False)
+        part = Panel.of(frame, reading).read(check=False)
         check_values(part, spec.handling)
         complete = complete and not missing_rows(part.values).any()
         keys.append(frame.drop(rows.names)[part.offsets[:-1]])

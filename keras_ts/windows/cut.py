@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
-from keras_ts.panel.panel import Panel, read_panel, source_of, with_columns
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.geometry import part_of
@@ -27,11 +27,10 @@ class Cut:
     """A series and all its windows, to be divided into datasets."""
 
     def __init__(self, spec: WindowSpec, series: Any, sample_weight: Any) -> None:
-        spec = with_columns(spec, series)
         # Kept, since ``learned`` may read columns of text again, by fewer categories.
-        self._series = series = series if isinstance(series, Panel) else source_of(series, spec)
-        self._sample_weight = sample_weight
-        self.panel = read_panel(series, spec)
+        self._series = series = Panel.of(series, spec)
+        self._sample_weight, spec = sample_weight, series.settle(spec)
+        self.panel = series.read(spec)
         self._given = {**(spec.categories or {}), **(spec.holidays or {})}
         holidays = self.panel.holidays or spec.holidays
         self.spec = spec = replace(spec, categories=self.panel.categories, holidays=holidays)
@@ -43,7 +42,7 @@ class Cut:
         """Return the cut with the categories and holidays that occur in all training parts."""
         categories = self.panel.categories or {}
         read = [column for column in categories if column not in self._given]
-        if self.spec.unseen == "raise" or isinstance(self._series, StoredPanel):
+        if self.spec.unseen == "raise" or isinstance(self._series.given, StoredPanel):
             for train, parts in zip(trains, later, strict=True):
                 refuse_unlearned(self.panel, read, train, parts, cure)
             learned = categories

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_ts import _checks
 from keras_ts._registration import registered
-from keras_ts.panel.panel import read_panel, with_columns
+from keras_ts.panel.panel import Panel
 from keras_ts.windows.cut import Cut, folds_of
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.spec import WindowSpec
@@ -124,8 +124,9 @@ class WindowedSeries(WindowSpec):
         Args:
             series: Anything that ``build`` takes. A series that is too short gives 0.
         """
-        spec = with_columns(self, series)
-        return all_windows(read_panel(series, spec), spec).total
+        panel = Panel.of(series, self)
+        spec = panel.settle(self)
+        return all_windows(panel.read(spec), spec).total
 
     def build(self, series: Any, sample_weight: Any = None) -> WindowDataset:
         """Cut ``series`` into batches of windows that ``fit`` takes on every backend.

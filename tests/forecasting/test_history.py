@@ -12,7 +12,7 @@ from forecasting_models import PANEL, adding, after, sales, until
 from keras_ts import RecurrentPreset, WindowedSeries, forecast
 from keras_ts.forecasting.history import Following, History
 from keras_ts.interface import Interface
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 
 PAST, FUTURE = until(sales(), 25), after(sales(), 25)
 
@@ -69,6 +69,11 @@ def test_arrays_in_part():
         forecast(model, panel, incomplete="drop")
 
 
+def _history(series, model):
+    interface = Interface.of(model, None)
+    return History.of(Panel.of(series, interface.windows), interface, "raise")
+
+
 def test_a_memory_map_is_not_read_whole(tmp_path):
     path = tmp_path / "series.dat"
     written = np.memmap(path, "float32", "w+", shape=(1000,))
@@ -79,13 +84,13 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
     model = adding(WindowedSeries(4, 2).build(np.arange(980.0, 1000.0)))
     assert forecast(model, series).tolist() == [999.0, 999.0]
     # PyTorch warns of arrays that it cannot write to.
-    past = History.of(series, Interface.of(model, None), "raise").past
+    past = _history(series, model).past
     assert (past.tolist(), past.flags.writeable) == ([[996.0, 997.0, 998.0, 999.0]], True)
 
 
 def test_the_last_rows_of_a_series_that_is_shorter_begin_with_missing_ones():
     model = adding(WindowedSeries(4, 2, missing="mask").build(np.arange(20.0)))
-    past = History.of([np.arange(6), np.arange(2)], Interface.of(model, None), "raise").past
+    past = _history([np.arange(6), np.arange(2)], model).past
     np.testing.assert_array_equal(past, [[2, 3, 4, 5], [np.nan, np.nan, 0, 1]])
 
 
@@ -135,7 +140,7 @@ def test_an_infinite_value_in_an_array(missing):
 def panel_of(**times):
     parts = [pd.DataFrame({"id": name, "t": t, "y": 1.0}) for name, t in times.items()]
     windows = WindowedSeries(2, id_column="id", time_column="t", missing="keep")
-    return read_panel(pd.concat(parts), windows)
+    return Panel.of(pd.concat(parts), windows).read()
 
 
 def test_timestamps_follow_each_series():

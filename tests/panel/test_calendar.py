@@ -16,7 +16,7 @@ from helpers import BACKEND
 from keras_ts import WindowedSeries, calendar_features
 from keras_ts.forecasting.history import Following
 from keras_ts.panel.flat_series import FlatSeries
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 
 FREQUENCIES = ["D", "2D", "W", "4W", "B", "2B", "C", "MS", "ME", "2ME", "QS", "QE", "QE-JAN", "YS",
                "YE", "h", "6h", "15min", "s"]  # fmt: skip
@@ -79,7 +79,7 @@ def test_future_timestamps_are_those_of_pandas(freq, zone):
     for start in ("1958-01-29", "2023-02-28"):
         times = pd.date_range(start, periods=160, freq=freq, tz=zone)
         for rows in (12, 60, 100):
-            clock = read_panel(frame_of(times[:rows]), _timed()).clock
+            clock = Panel.of(frame_of(times[:rows]), _timed()).read().clock
             [utc], [local] = following(clock, 60)
             wanted = times[rows : rows + 60]
             assert local.tolist() == wanted.tz_localize(None).to_numpy().tolist()
@@ -96,7 +96,7 @@ def test_future_timestamps_are_those_of_polars(every, zone):
                    "1h": 7, "15m": 2, "1s": 1}[every] * pd.Timedelta("1D")  # fmt: skip
     times = pl.datetime_range(start, end, every, time_zone=zone, eager=True)[:160]
     frame = pl.DataFrame({"time": times, "value": np.zeros(len(times))})
-    clock = read_panel(frame[:100], _timed()).clock
+    clock = Panel.of(frame[:100], _timed()).read().clock
     _, [local] = following(clock, 60)
     assert local.tolist() == times[100:160].dt.replace_time_zone(None).to_numpy().tolist()
 
@@ -110,11 +110,11 @@ def test_days_that_begin_late_and_hours_that_come_twice():
         "America/Sao_Paulo", nonexistent="shift_forward"
     )
     assert (days.hour == 1).sum() == 1
-    clock = read_panel(frame_of(days[:30]), _timed()).clock
+    clock = Panel.of(frame_of(days[:30]), _timed()).read().clock
     [utc], _ = following(clock, 60)
     assert utc.tolist() == days[30:90].tz_convert("UTC").tz_localize(None).to_numpy().tolist()
     hours = pd.date_range("2024-10-26", periods=60, freq="h", tz="Europe/Berlin")
-    clock = read_panel(frame_of(hours[:20]), _timed()).clock
+    clock = Panel.of(frame_of(hours[:20]), _timed()).read().clock
     _, [local] = following(clock, 40)
     assert local.tolist() == hours[20:].tz_localize(None).to_numpy().tolist()
 

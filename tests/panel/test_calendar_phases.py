@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from forecasting_models import adding
 from keras_ts import WindowedSeries, calendar_features, forecast
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 
 ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory", "posixrules"})
 STEPS = ["30min", "1h", "2h", "3h", "4h", "6h", "8h", "12h", "36h", "24h", "48h", "168h"]
@@ -63,7 +63,7 @@ def test_any_rows_have_the_phases_of_their_own_times(case, data):
         both = [pd.DataFrame({"id": n, "t": t, "y": 1.0})
                 for n, t in enumerate((times, times[begin:end]))]  # fmt: skip
         windows = WindowedSeries(2, id_column="id", time_column="t", calendar=5, missing="keep")
-        panel = read_panel(pd.concat(both), windows)
+        panel = Panel.of(pd.concat(both), windows).read()
         np.testing.assert_allclose(panel.values[:, 1:], [*wanted, *wanted[begin:end]], atol=1e-5)
 
 

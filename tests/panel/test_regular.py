@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keras_ts import WindowedSeries
 from keras_ts.panel.flat_series import FlatSeries
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 from keras_ts.panel.regular import with_missing_last_rows, with_missing_rows
 from regular_series import REGULAR, STARTS
 
@@ -80,9 +80,9 @@ def test_equals_rows_inserted_by_hand(times, data):
     if not isinstance(times[0], pd.Timestamp):
         calendar = calendar and [5]
     windows = WindowedSeries.from_config({**WINDOWS.get_config(), "calendar": calendar})
-    whole = read_panel(blank, windows).clock.frequency
+    whole = Panel.of(blank, windows).read().clock.frequency
     counting = {**windows.get_config(), "missing": "keep", "calendar": None}
-    own = read_panel(gapped, WindowedSeries.from_config(counting), check=False).clock.frequency
+    own = Panel.of(gapped, WindowedSeries.from_config(counting)).read(check=False).clock.frequency
     # Few rows with many holes may have another frequency: no program can know what is missing.
     assume(str(own) == str(whole))
     if data.draw(st.booleans()):
@@ -119,7 +119,7 @@ def test_polars_frames():
 
 
 def test_a_panel_without_gaps_is_not_copied():
-    panel = read_panel(table(pd.date_range("2024-01-01", periods=9), 0), WINDOWS)
+    panel = Panel.of(table(pd.date_range("2024-01-01", periods=9), 0), WINDOWS).read()
     assert panel.given is None
     assert with_missing_rows(panel, WINDOWS) is panel
     assert with_missing_last_rows(panel, 4) is panel
@@ -132,7 +132,7 @@ def test_a_panel_without_gaps_is_not_copied():
 )  # fmt: skip
 def test_the_dtype_holds_nan(kind, wanted):
     frame = pd.DataFrame({"t": [1, 2, 3, 4, 6, 7], "y": np.ones(6, kind)})
-    panel = read_panel(frame, WindowedSeries(2, time_column="t", missing="mask"))
+    panel = Panel.of(frame, WindowedSeries(2, time_column="t", missing="mask")).read()
     assert panel.values.dtype == wanted
     assert np.isnan(panel.values[4]).all()
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_filled_is_refused(times, says):
 def test_a_thousand_rows_may_be_missing_from_a_short_series():
     days = pd.date_range("2024-01-01", periods=1010)
     frame = table(days, 0).iloc[[*range(6), *range(1004, 1010)]]
-    assert read_panel(frame, WINDOWS).lengths.tolist() == [1010]
+    assert Panel.of(frame, WINDOWS).read().lengths.tolist() == [1010]
 
 
 @given(st.sets(st.integers(1, 22), min_size=1), st.integers(1, 30))
@@ -167,11 +167,11 @@ def test_the_last_rows_alone(holes, rows):
     gapped, _ = without(frame, sorted(holes))
     settings = {**WINDOWS.get_config(), "missing": "drop"}
     try:
-        panel = read_panel(gapped, WindowedSeries.from_config(settings))
+        panel = Panel.of(gapped, WindowedSeries.from_config(settings)).read()
     except ValueError:  # One series has rows of days, and the other few of them.
         reject()
     assume(panel.frequency == "1 day")
-    whole = read_panel(gapped, WINDOWS)
+    whole = Panel.of(gapped, WINDOWS).read()
     last = with_missing_last_rows(panel, rows)
     assert not len(last.gaps) or last is panel
     for number in range(2):

@@ -10,7 +10,7 @@ import pytest
 
 from keras_ts import WindowedSeries
 from keras_ts.panel.frequency import Frequency
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 from keras_ts.scale import PanelStore
 
 WINDOWS = WindowedSeries(
@@ -40,7 +40,7 @@ def store(tmp_path_factory):
 
 
 def test_values_stay_on_disk(store):
-    read = read_panel(store, WINDOWS)
+    read = Panel.of(store, WINDOWS).read()
     assert read.on_disk
     assert read.checked
     assert isinstance(read.clock.times, np.memmap)
@@ -49,7 +49,7 @@ def test_values_stay_on_disk(store):
 
 
 def test_a_calendar_may_be_left_out(store):
-    read = read_panel(store, dataclasses.replace(WINDOWS, calendar=None))
+    read = Panel.of(store, dataclasses.replace(WINDOWS, calendar=None)).read()
     assert read.columns.past == ("y", "event=none", "event=sale")
     assert read.on_disk
 
@@ -58,7 +58,7 @@ def test_roles_and_the_order_of_static_columns_may_differ(store):
     windows = dataclasses.replace(
         WINDOWS, static_columns=("size", "kind"), target_columns=None, missing="mask"
     )
-    read = read_panel(store, windows)
+    read = Panel.of(store, windows).read()
     assert read.columns.static == ("size", "kind=a", "kind=b")
     assert read.static.tolist() == [[n, n == 0, n == 1] for n in store.ids]
 
@@ -90,7 +90,7 @@ def test_gaps_are_filled_as_the_store_is_written(tmp_path, written, read):
     if written == "drop":
         with pytest.raises(ValueError, match="has 1 steps that leave out"):
             dataclasses.replace(WINDOWS, missing="raise").build(store)
-        assert not len(read_panel(store, dataclasses.replace(WINDOWS, missing="keep")).gaps)
+        assert not len(Panel.of(store, dataclasses.replace(WINDOWS, missing="keep")).read().gaps)
 
 
 def test_missing_values_are_refused_at_once(tmp_path):

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from helpers import distinct, joined, naive_windows, window_settings
 from keras_ts import WindowedSeries
-from keras_ts.panel.panel import read_panel
+from keras_ts.panel.panel import Panel
 from keras_ts.windows.sampler import BatchSampler
 from keras_ts.windows.source import WindowSource
 from keras_ts.windows.split import all_windows
 
 
 def source_of(windows, series, weights=None):
-    panel = read_panel(series, windows)
+    panel = Panel.of(series, windows).read()
     sampler = BatchSampler(
         ranges=all_windows(panel, windows),
         batch_size=windows.batch_size,
