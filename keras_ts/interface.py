@@ -17,10 +17,10 @@ from keras_ts.layers.plumbing import CarryForward
 from keras_ts.layers.smoothed_forecast import SmoothedForecast
 from keras_ts.layers.sorted_quantiles import SortedQuantiles
 from keras_ts.layers.windowed_input import WindowedInput
+from keras_ts.panel.columns import Columns
 from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.panel.frequency import same_steps
 from keras_ts.panel.regular import day_off
-from keras_ts.panel.roles import Columns
 from keras_ts.windows.carried import Carried, Spans, joined
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -80,7 +80,7 @@ class Interface:
     @property
     def known_ahead(self) -> bool:
         """True if the windows have ``future_columns``."""
-        return self.carried is not None and bool(self.carried.windows.future_columns)
+        return self.carried is not None and bool(self.carried.windows.planned)
 
     @property
     def frequency(self) -> str | None:

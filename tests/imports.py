@@ -35,10 +35,10 @@ ROOMS = [
 # The files of these rooms import by the same rule.
 WITHIN = {
     "panel": [
-        ["rows", "labels", "cycles"],
+        ["rows", "labels", "cycles", "roles"],
         ["frequency"],
         ["settings", "inferring"],
-        ["roles", "clock"],
+        ["columns", "clock"],
         ["timestamps", "flat_series"],
         ["regular", "frames"],
         ["calendar", "stored", "tables"],

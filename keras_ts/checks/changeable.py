@@ -9,8 +9,8 @@ from keras_ts._typing import Array, IntArray
 from keras_ts.panel.flat_series import missing_rows
 from keras_ts.panel.frames import is_frame, open_frame
 from keras_ts.panel.panel import Panel
+from keras_ts.panel.roles import BY_SETTING
 from keras_ts.panel.rows import concatenated_offsets
-from keras_ts.panel.settings import COLUMN_SETTINGS
 from keras_ts.windows.geometry import layout
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import all_windows
@@ -111,7 +111,7 @@ def _readable(items: list[Any], windows: WindowSpec) -> tuple[list[Any], WindowS
         items = [item.select(names) for item in items]
     # ``predict`` may make columns that the windows name and the series lacks.
     roles: dict[str, Any] = dict.fromkeys(("categories", "calendar"))
-    for role in COLUMN_SETTINGS:
+    for role in BY_SETTING:
         named = getattr(windows, role)
         listed = named if isinstance(named, tuple) else (named,)
         roles[role] = tuple(name for name in listed if name in names) or None

@@ -17,6 +17,7 @@ from keras_ts.evaluation.compare import compare
 from keras_ts.evaluation.forecasters.baselines import LinearRegression, default_baselines
 from keras_ts.forecasting.forecast import forecast
 from keras_ts.panel.panel import Panel
+from keras_ts.panel.roles import COVARIATES
 from keras_ts.plotting.curves import plot_history
 from keras_ts.plotting.plot_forecast import plot_forecast
 from keras_ts.presets.catalog import choose_preset, from_preset, preset_names, suggested_period
@@ -68,9 +69,9 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--time", metavar="NAME", help="the column of dates (default: none)")
     add("--date-format", metavar="CODES", default="ISO8601", help='such as "%%d/%%m/%%Y"')
     add("--id", metavar="NAME", nargs="+", default=[], help="the columns that name a series")
-    add("--future", metavar="NAME", nargs="+", default=[], help="columns that are known ahead")
+    for role in COVARIATES:
+        add(f"--{role.name}", metavar="NAME", nargs="+", default=[], help=f"columns: {role.shown}")
     add("--plan", type=Path, metavar="FILE", help="the rows to forecast (default: in FILE itself)")
-    add("--static", metavar="NAME", nargs="+", default=[], help="columns that never change")
     add("--sep", default=",", help='what separates columns (default: ",")')
     add("--decimal", default=".", help='the decimal point (default: ".")')
     add("--calendar", metavar="CYCLE", nargs="+", type=_cycle, help="day, year, holidays:DE, ...")
@@ -95,8 +96,9 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
     import pandas as pd
 
     keys = _keys(arguments)
-    target, ahead = arguments.target, [*keys, *arguments.future]
-    table = _of_file(arguments.file, [*ahead, target, *arguments.static], arguments)
+    target, planned = arguments.target, _columns(arguments, ahead=True)
+    ahead, static = [*keys, *planned], _columns(arguments, ahead=False)
+    table = _of_file(arguments.file, [*ahead, target, *static], arguments)
     if arguments.plan is not None:
         table = pd.concat([table, _of_file(arguments.plan, ahead, arguments)], ignore_index=True)
     if keys:
@@ -110,10 +112,16 @@ def read_table(arguments: argparse.Namespace) -> tuple[Any, Any]:
         ended = ~(table[arguments.time] > table.loc[values.notna(), arguments.time].max())
     series, plan = table[begun & ended], table[begun & ~ended][ahead]
     count = len(series[arguments.id].drop_duplicates()) if arguments.id else 1
-    use = "the plan that the forecast follows" if arguments.future else "left out"
+    use = "the plan that the forecast follows" if planned else "left out"
     behind = f"; {len(plan):,} rows at the end have no value yet: {use}" if len(plan) else ""
     _say(f"{len(series):,} rows in {count} series{behind}.")
-    return series.reset_index(drop=True), plan if arguments.future else None
+    return series.reset_index(drop=True), plan if planned else None
+
+
+def _columns(arguments: argparse.Namespace, ahead: bool) -> list[str]:
+    """Return the covariates that are known ahead, or the others."""
+    roles = (role for role in COVARIATES if role.known_ahead == ahead)
+    return [name for role in roles for name in getattr(arguments, role.name)]
 
 
 def _keys(arguments: argparse.Namespace) -> list[str]:
@@ -153,10 +161,9 @@ def run(arguments: argparse.Namespace, series: Any, plan: Any) -> None:
     panel = Panel(
         series,
         target_columns=arguments.target,
-        future_columns=arguments.future or None,
-        static_columns=arguments.static or None,
         id_column=arguments.id or None,
         time_column=arguments.time,
+        **{str(role.setting): getattr(arguments, role.name) or None for role in COVARIATES},
     )
     season = arguments.period or suggested_period(panel, arguments.horizon)
     # MASE is scaled by this period, whatever the preset, so that runs can be compared.

@@ -23,7 +23,7 @@ from keras_ts.evaluation.judging import single_time_note
 from keras_ts.interface import Interface
 from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.panel.labels import collapsed, expanded, label_column
-from keras_ts.panel.roles import as_x, parts_of
+from keras_ts.panel.roles import CALENDAR, ROLES, as_x, parts_of
 from keras_ts.plotting.errors import draw_intervals
 from keras_ts.scores.metrics import heading
 from keras_ts.scores.report import Page, Report, number
@@ -254,9 +254,13 @@ def shuffled_columns(panel: FlatSeries) -> list[ShuffledColumn]:
         for name, parts in made.items():
             columns.setdefault(name, {})[part] = tuple(map(names.index, parts))
     calendar = columns.pop(None, {})
-    roles_of = {name: list(places)[-1] for name, places in columns.items()}
-    roles_of |= dict.fromkeys(by_part["target"], "target")
-    found = [ShuffledColumn(name, roles_of[name], places) for name, places in columns.items()]
+    named = {
+        name: role.name
+        for role in ROLES
+        if role is not CALENDAR
+        for name in collapsed(roles.of_role(role), texts)
+    }
+    found = [ShuffledColumn(name, named[name], places) for name, places in columns.items()]
     return found + [ShuffledColumn("calendar", "calendar", calendar)] * bool(calendar)
 
 

@@ -18,6 +18,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.arithmetic.verdict import Origins
 from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.panel.labels import Rows, collapsed, places_of
+from keras_ts.panel.roles import CALENDAR, ROLES, TARGET
 from keras_ts.saving.config import short
 from keras_ts.scores.schema import task_of
 from keras_ts.windows.blocks import Block, WindowBlocks
@@ -79,15 +80,13 @@ class JudgedWindows(WindowBlocks):
     def beyond_targets(self) -> list[str]:
         """Return the inputs other than the past of the targets, in words for a report."""
         columns, spec = self.panel.columns, self._source.spec
-        others = [columns.past[place] for place in columns.own if place not in columns.targets]
-        parts = {
-            "known ahead": [columns.past[place] for place in columns.planned],
-            "the calendar": spec.calendar_entries,
-            "static": columns.static,
-            "the past of other columns": others,
+        read = {
+            role.shown: collapsed(columns.of_role(role), self.panel.categories)
+            for role in ROLES
+            if role is not TARGET
         }
-        read = {part: collapsed(names, self.panel.categories) for part, names in parts.items()}
-        return [f"{part} ({', '.join(map(str, names))})" for part, names in read.items() if names]
+        read[CALENDAR.shown] = list(spec.calendar_entries)
+        return [f"{shown} ({', '.join(map(str, names))})" for shown, names in read.items() if names]
 
     def origins(self) -> IntArray:
         """Return the flat position of every window's last input."""

@@ -14,12 +14,12 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.forecasting.frames import matched
 from keras_ts.interface import Interface
 from keras_ts.panel.calendar import refuse_uncounted
+from keras_ts.panel.columns import Columns
 from keras_ts.panel.cycles import by_clock, waves
 from keras_ts.panel.flat_series import FlatSeries, column_at
 from keras_ts.panel.labels import collapsed, expanded
 from keras_ts.panel.panel import Panel
 from keras_ts.panel.regular import refuse_irregular, with_missing_last_rows
-from keras_ts.panel.roles import Columns
 from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.windowed_series import WindowedSeries
 

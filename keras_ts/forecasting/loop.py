@@ -22,7 +22,8 @@ from keras_ts._models import variables_of
 from keras_ts._progress import ProgressBar
 from keras_ts._typing import Array
 from keras_ts.interface import Interface
-from keras_ts.panel.roles import Columns, Inputs, as_x
+from keras_ts.panel.columns import Columns
+from keras_ts.panel.roles import Inputs, as_x
 from keras_ts.windows.geometry import Geometry
 
 # An attribute of the model caches its compiled loops, which refer to the model, so that Python

@@ -11,8 +11,8 @@ from keras_ts._models import check_model
 from keras_ts._registration import registered
 from keras_ts.forecasting.loop import Loop, Rounds, loop_inputs
 from keras_ts.interface import Interface, remember
-from keras_ts.panel.roles import PLAIN, Columns
-from keras_ts.panel.settings import COLUMN_SETTINGS
+from keras_ts.panel.columns import PLAIN, Columns
+from keras_ts.panel.roles import BY_SETTING
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.dataset import WindowDataset
 from keras_ts.windows.windowed_series import WindowedSeries
@@ -161,7 +161,7 @@ def _columns(interface: Interface) -> Columns:
         return replace(PLAIN, static=tuple(range(1, 1 + static))).with_calendar(calendar)
     if carried is not None:
         return carried
-    named = keras.tree.flatten([getattr(windows, name) for name in COLUMN_SETTINGS])
+    named = keras.tree.flatten([getattr(windows, name) for name in BY_SETTING])
     if any(isinstance(name, str) for name in named):
         raise ValueError(
             "The windows name columns, and the model does not carry the names of all of them: pass "

@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.panel.clock import Clock
+from keras_ts.panel.columns import PLAIN, Columns
 from keras_ts.panel.cycles import Holidays
 from keras_ts.panel.labels import Categories, collapsed
-from keras_ts.panel.roles import PLAIN, Columns
 from keras_ts.panel.rows import run_positions
 from keras_ts.panel.settings import Handling
 

@@ -17,7 +17,8 @@ from keras_ts.panel.flat_series import FlatSeries, check_values
 from keras_ts.panel.frames import is_frame, open_frame
 from keras_ts.panel.labels import collapsed, made_columns
 from keras_ts.panel.regular import refuse_irregular
-from keras_ts.panel.settings import COLUMN_SETTINGS, OF_THE_TABLE, Column, TableSettings
+from keras_ts.panel.roles import BY_SETTING, PAST
+from keras_ts.panel.settings import OF_THE_TABLE, Column, TableSettings
 from keras_ts.panel.stored import StoredPanel
 from keras_ts.panel.tables import Arrays, Frames
 
@@ -322,11 +323,11 @@ class Panel:
             return [*lines, ("zeros", f"{100 * self.zeros[0]:.1f} %")]
         zeros = [f"{100 * share:.1f} % of {name}" for name, share in self.zeros.items()]
         lines.append(("zeros", ", ".join(zeros)))
-        columns = self.roles
-        known = {*columns["target"], *columns["future"]}
-        roles = {name: columns[name.removesuffix("_columns")] for name in COLUMN_SETTINGS}
-        roles["other columns"] = [name for name in columns["past"] if name not in known]
         texts = flat.categories or {}
+        roles = {
+            setting: collapsed(flat.columns.of_role(role), texts)
+            for setting, role in (*BY_SETTING.items(), ("other columns", PAST))
+        }
         lines += [
             (role, ", ".join(f"{n} ({_listed(texts[n])})" if n in texts else str(n) for n in names))
             for role, names in roles.items()

@@ -16,6 +16,7 @@ from keras_ts.panel.cycles import (
     is_place,
     place_of,
 )
+from keras_ts.panel.roles import BY_SETTING, COVARIATES
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,8 @@ HANDLING = {
 }
 
 Column = int | str
-# The settings that give columns their roles, and all settings by which a table is read.
-COLUMN_SETTINGS = ("target_columns", "future_columns", "static_columns")
-OF_THE_TABLE = (*COLUMN_SETTINGS, "categories", "id_column", "time_column")
+# All settings by which a table is read.
+OF_THE_TABLE = (*BY_SETTING, "categories", "id_column", "time_column")
 
 # A limit, since files may be malicious.
 _MOST_CATEGORIES = 1024
@@ -90,7 +90,7 @@ class TableSettings(_checks.Settings):
             "unseen": _checks.choice("unseen", self.unseen, ("raise", "mean")),
             "target_columns": _columns("target_columns", self.target_columns),
         }
-        for name in COLUMN_SETTINGS[1:]:
+        for name in (str(role.setting) for role in COVARIATES):
             columns = _columns(name, getattr(self, name))
             checked[name] = columns if isinstance(columns, tuple | None) else (columns,)
         ids = self.id_column
@@ -128,13 +128,17 @@ class TableSettings(_checks.Settings):
 
     @property
     def planned(self) -> tuple[Any, ...]:
-        """``future_columns`` as a tuple; without the columns of a calendar."""
-        return cast("tuple[Column, ...]", self.future_columns or ())
+        """The columns known ahead, without those of a calendar."""
+        return self._named(True)
 
     @property
     def per_series(self) -> tuple[Any, ...]:
-        """``static_columns`` as a tuple."""
-        return cast("tuple[Column, ...]", self.static_columns or ())
+        """The static columns."""
+        return self._named(False)
+
+    def _named(self, ahead: bool) -> tuple[Any, ...]:
+        of_roles = (getattr(self, str(r.setting)) for r in COVARIATES if r.known_ahead == ahead)
+        return tuple(name for columns in of_roles for name in columns or ())
 
     @property
     def calendar_entries(self) -> tuple[Cycle, ...]:
@@ -178,13 +182,13 @@ def _cycle(name: str, cycle: Any) -> Cycle:
 def _categories(categories: Any, checked: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the categories of each column of text, or raise an error that names the column."""
     _checks.instance("categories", categories, Mapping)
-    named = {column for name in COLUMN_SETTINGS[1:] for column in checked[name] or ()}
+    named = {name: checked[name] or () for name in map(str, (r.setting for r in COVARIATES))}
     read: dict[str, tuple[str, ...]] = {}
     for column, texts in categories.items():
-        if not isinstance(column, str) or column not in named:
+        if not isinstance(column, str) or not any(column in of for of in named.values()):
             raise ValueError(
                 f"categories names {_checks.shown(column)}, which is not in "
-                f"{' or '.join(reversed(COLUMN_SETTINGS[1:]))}. Name it there, or leave it out."
+                f"{' or '.join(reversed(named))}. Name it there, or leave it out."
             )
         listed = _checks.listed(texts)
         if not isinstance(listed, list | tuple) or not all(isinstance(t, str) for t in listed):
@@ -232,7 +236,7 @@ def _column(name: str, column: Any) -> Column:
 
 def _check_apart(checked: dict[str, Any], id_column: Any, time_column: str | None) -> None:
     """Refuse a column with two roles."""
-    roles = {name: checked[name] for name in COLUMN_SETTINGS}
+    roles = {name: checked[name] for name in BY_SETTING}
     roles |= {"id_column": id_column, "time_column": time_column}
     seen: dict[Any, str] = {}
     for role, columns in roles.items():

@@ -17,12 +17,12 @@ from keras_ts import _checks
 from keras_ts._files import beside, locked_folder, path_text, put_back
 from keras_ts._typing import Array
 from keras_ts.panel.clock import Clock, Zone
+from keras_ts.panel.columns import Columns
 from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.panel.frames import open_frame, series_ids
 from keras_ts.panel.frequency import Frequency
 from keras_ts.panel.labels import Categories, expanded
 from keras_ts.panel.regular import refuse_gaps
-from keras_ts.panel.roles import Columns
 from keras_ts.panel.rows import PickledByFields
 from keras_ts.panel.settings import TableSettings
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.panel.clock import Clock
+from keras_ts.panel.columns import Columns
 from keras_ts.panel.flat_series import FlatSeries, lacking_rows, static_parted
 from keras_ts.panel.frames import (
     Text,
@@ -30,9 +31,9 @@ from keras_ts.panel.regular import (
     refuse_irregular,
     with_missing_rows,
 )
-from keras_ts.panel.roles import Columns
+from keras_ts.panel.roles import BY_SETTING
 from keras_ts.panel.rows import concatenated_offsets, per_row
-from keras_ts.panel.settings import COLUMN_SETTINGS, TableSettings
+from keras_ts.panel.settings import TableSettings
 from keras_ts.panel.timestamps import read_clock
 
 
@@ -249,7 +250,7 @@ class Arrays:
     def read(self, spec: TableSettings) -> FlatSeries:
         """Return the series, with the roles of columns that ``spec`` gives them."""
         if self.values.ndim == 1:
-            for argument in COLUMN_SETTINGS:
+            for argument in BY_SETTING:
                 if getattr(spec, argument) is not None:
                     raise ValueError(
                         f"{argument}={getattr(spec, argument)!r} needs an array (time, columns). "

@@ -72,8 +72,8 @@ def read_rows(source: WindowSource) -> tuple[IntArray, IntArray, IntArray]:
 class Constants:
     """The means and standard deviations of columns in the training part."""
 
-    mean: tuple[float, ...]  # 0 for a calendar column
-    # 1 for a calendar or a constant column; ``IGNORED`` for a constant covariate
+    mean: tuple[float, ...]  # 0 for a column that is not standardized
+    # 1 for such a column or a constant one; ``IGNORED`` for a constant covariate
     std: tuple[float, ...]
 
     def __getitem__(self, columns: Sequence[int]) -> "Constants":
@@ -159,8 +159,8 @@ def required_by(
     windows, panel = dataset.windows, in_time_order(dataset).panel
     columns = panel.columns
     constants = TrainingConstants.of(dataset)
-    past = _constants(constants.past, calendar=columns.calendar)
-    ahead = _constants(constants.past, calendar=columns.calendar, constant=IGNORED)
+    past = _constants(constants.past, columns.raw)
+    ahead = _constants(constants.past, columns.raw, constant=IGNORED)
     horizon = () if windows.horizon == 1 else (windows.horizon,)
     needs = Requirements(
         settings, window=windows.window, features=None if columns.plain else len(columns.past),
@@ -206,17 +206,15 @@ def _seasons(panel: FlatSeries, windows: WindowSpec) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _constants(moments: tuple[Array, Array], calendar: int = 0, constant: float = 1.0) -> Constants:
+def _constants(
+    moments: tuple[Array, Array], raw: Sequence[int] = (), constant: float = 1.0
+) -> Constants:
     """Return the constants of columns, with ``constant`` for the deviations of constant ones."""
-    # The sines and cosines of a calendar, the last columns, stay as they are.
-    means, stds = (values.tolist() for values in moments)
-    counted = len(means) - calendar
-    stds = [
-        std if std > _ROUNDING * abs(mean) else constant
-        for mean, std in zip(means, stds, strict=True)
-    ]
-    zeros, ones = (0.0,) * calendar, (1.0,) * calendar
-    return Constants((*means[:counted], *zeros), (*stds[:counted], *ones))
+    # The ``raw`` columns, such as the sines and cosines of a calendar, stay as they are.
+    means, stds = (np.array(values) for values in moments)
+    stds = np.where(stds > _ROUNDING * np.abs(means), stds, constant)
+    means[list(raw)], stds[list(raw)] = 0.0, 1.0
+    return Constants(tuple(means.tolist()), tuple(stds.tolist()))
 
 
 def _events(

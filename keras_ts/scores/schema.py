@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts.panel.columns import Columns
 from keras_ts.panel.labels import collapsed
-from keras_ts.panel.roles import PARTS, Columns
+from keras_ts.panel.roles import PARTS
 from keras_ts.windows.spec import WindowSpec
 
 FORMAT = 1

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from keras_ts._typing import Array
+from keras_ts.panel.roles import COVARIATES
 from keras_ts.windows.windowed_series import WindowedSeries
 
 Strategy = st.SearchStrategy
@@ -14,7 +15,7 @@ Strategy = st.SearchStrategy
 # Only functions written for these settings pass with them: they turn inputs into a dict, add
 # weights, change the order, or add windows that begin before a series.
 _NAMED_ONLY = {
-    "shuffle", "remainder", "future_columns", "static_columns", "min_inputs",
+    "shuffle", "remainder", "min_inputs", *(role.setting for role in COVARIATES),
 }  # fmt: skip
 
 
@@ -121,8 +122,10 @@ def windowed_series(*vary: str, columns: int | None = None) -> Strategy[Windowed
         "batch_size": st.just(32) | st.integers(1, 7),
         "shuffle": st.booleans(),
         "remainder": st.sampled_from(["keep", "drop", "pad"]),
-        "future_columns": st.none() if columns is None else st.none() | some,
-        "static_columns": st.none() if columns is None else st.none() | some,
+        **{
+            str(role.setting): st.none() if columns is None else st.none() | some
+            for role in COVARIATES
+        },
         "min_inputs": st.none() | st.integers(0, 4),
     }
     if unknown := set(vary) - set(strategies):

@@ -11,9 +11,10 @@ from typing import Any, Self, cast
 import numpy as np
 
 from keras_ts import _checks
+from keras_ts.panel.columns import Columns, named_columns
 from keras_ts.panel.frequency import same_steps
 from keras_ts.panel.labels import collapsed, expanded
-from keras_ts.panel.roles import PARTS, Columns, named_columns
+from keras_ts.panel.roles import PARTS
 from keras_ts.panel.settings import Column
 from keras_ts.windows.dataset import WindowDataset, in_time_order
 from keras_ts.windows.windowed_series import WindowedSeries

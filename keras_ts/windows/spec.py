@@ -11,6 +11,7 @@ from typing import Any, Literal, Self, TypedDict
 
 from keras_ts import _checks
 from keras_ts.panel.cycles import Cycle, Holidays
+from keras_ts.panel.roles import ROLES
 from keras_ts.panel.settings import Column, Missing, TableSettings
 from keras_ts.windows.geometry import Geometry
 from keras_ts.windows.sampler import Remainder
@@ -147,8 +148,9 @@ def _min_inputs(spec: WindowSpec) -> int:
 
 def _check_known_ahead(spec: WindowSpec) -> None:
     """Refuse ``targets="sequence"`` if earlier inputs would lack covariates."""
-    ahead = "calendar" if spec.calendar else "future_columns"
-    if spec.targets == "sequence" and (spec.calendar or spec.future_columns):
+    named = (str(role.setting) for role in ROLES if role.known_ahead)
+    ahead = next((setting for setting in named if getattr(spec, setting)), None)
+    if spec.targets == "sequence" and ahead:
         for name, usual in (("gap", 0), ("sampling_rate", 1)):
             if getattr(spec, name) != usual:
                 raise ValueError(

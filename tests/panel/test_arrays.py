@@ -33,7 +33,7 @@ def test_foreign_arrays_become_plain_ones():
     masked = np.ma.masked_array(np.arange(8), mask=[0, 0, 0, 1, 0, 0, 0, 0])
     with pytest.raises(ValueError, match=r"1 position .* position 3"):
         WindowedSeries(2).build(masked)
-    with pytest.raises(ValueError, match="name a column twice"):
+    with pytest.raises(ValueError, match="both name 0"):
         WindowedSeries(2, target_columns=0, future_columns=[-2]).build(np.zeros((8, 2)))
     with pytest.raises(TypeError, match="names that are strings"):
         WindowedSeries(2).build(pd.DataFrame(np.zeros((8, 2))))

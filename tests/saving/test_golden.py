@@ -13,7 +13,7 @@ from helpers import arrays
 from keras_ts import Rollout, WindowedSeries, load_model, load_windows, scorecard
 from keras_ts.exporting.description import describe
 from keras_ts.interface import Interface, carried_by
-from keras_ts.panel.roles import Columns
+from keras_ts.panel.columns import Columns
 from keras_ts.windows.carried import Carried
 from registered import REGISTERED
 

@@ -10,10 +10,10 @@ from keras_ts import _checks
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import Fields, ForecastTable
 from keras_ts.panel.clock import Clock, Zone, as_written
+from keras_ts.panel.columns import PLAIN
 from keras_ts.panel.flat_series import FlatSeries
 from keras_ts.panel.labels import Rows, distinct_rows, places_of
 from keras_ts.panel.panel import Panel, table_of
-from keras_ts.panel.roles import PLAIN
 from keras_ts.panel.rows import concatenated_offsets
 from keras_ts.windows.carried import Carried
 from keras_ts.windows.spec import WindowSpec
