@@ -2,7 +2,7 @@
 
     python docs/tools/every_morning_picture.py    # in four minutes
 
-It runs the example itself, for each theme.
+It runs the example itself.
 """
 
 import runpy
@@ -10,14 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from style import PICTURES, themes
+from style import PICTURES, compact, drawing
 
 EXAMPLE = PICTURES.parent.parent / "examples/every_morning.py"
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         sys.argv[1:] = ["--out", folder]
-        for theme in themes():
+        with drawing():
             runpy.run_path(str(EXAMPLE), run_name="__main__")
-            drawn = Path(folder, "every_morning.svg").read_bytes()
-            (PICTURES / f"every-morning-{theme}.svg").write_bytes(drawn)
+        drawn = Path(folder, "every_morning.svg").read_text()
+        (PICTURES / "every-morning.svg").write_text(compact(drawn))

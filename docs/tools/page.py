@@ -6,7 +6,7 @@ Four things in a page are more than text:
 - a comment ``<!--- invisible-code-block: python``, code that the tests run and no reader sees, for
   the assertions;
 - a fence of ``output``, what the code before it printed;
-- an image whose file ends in ``-light.svg#only-light``, the picture that the code before it drew.
+- an image whose file is an SVG in ``pictures/``, the picture that the code before it drew.
 
 The tests compare the outputs (``tests/shown.py``). ``rerun.py`` writes outputs and pictures anew,
 and ``notebooks.py`` makes a notebook of a page.
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent.parent
 _PARTS = re.compile(
     r"^```(?P<fence>python|output)\n(?P<code>.*?)^```$"
     r"|^<!---? invisible-code-block: python\n(?P<hidden>.*?)^-{2,3}>$"
-    r"|^!\[[^\]]*\]\((?P<picture>[^)]*)-light\.svg#only-light\).*?$"
+    r"|^!\[[^\]]*\]\((?P<picture>[^)]*pictures/[^)]*)\.svg\)$"
     r"|^<!---? skip: (?P<skip>next|start|end)(?: if\((?P<when>[^\n]*), reason=[^\n]*\))? -{2,3}>$",
     re.MULTILINE | re.DOTALL,
 )
@@ -39,7 +39,7 @@ class Part:
 
     Attributes:
         kind: What it is. ``"skip"`` says that other parts are not run.
-        text: The code, the output, the picture's file without ``-light.svg``; of a skip ``"next"``,
+        text: The code, the output, the picture's file without ``.svg``; of a skip ``"next"``,
             ``"start"`` or ``"end"``.
         when: The condition of a skip; empty if there is none.
         start: Where the part begins in the page, in characters.

@@ -2,8 +2,7 @@
 
     python docs/tools/rerun.py docs/learn/stores.md README.md
 
-A block of code that draws stands just before its picture and does nothing else, since it is run
-twice: once for readers in the light, once for those in the dark.
+A block of code that draws stands just before its picture.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 from page import ROOT, Part, lacks, parts, run, unskipped
-from style import save, themes
+from style import drawing, save
 
 
 def rerun(path: Path) -> None:
@@ -49,12 +48,12 @@ def rerun(path: Path) -> None:
 
 
 def draw(part: Part, page: Path, names: dict[str, Any], target: Path) -> None:
-    """Run a part that draws, and save its picture for light and dark pages."""
+    """Run a part that draws, and save its picture."""
     target.parent.mkdir(exist_ok=True)
-    for theme in themes():
+    with drawing():
         run(part, page, names)
-        save(plt.gcf(), target, theme)
-        plt.close("all")
+        save(plt.gcf(), target)
+    plt.close("all")
 
 
 if __name__ == "__main__":

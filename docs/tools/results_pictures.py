@@ -10,7 +10,7 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 
-from style import PICTURES, save, themes
+from style import PICTURES, drawing, save
 
 PAGE = PICTURES.parent / "compare/benchmarks.md"
 OURS, THEIRS = "#d1495b", "#5b8db8"
@@ -109,11 +109,11 @@ def scale():
 
 
 if __name__ == "__main__":
-    for theme in themes():
+    with drawing():
         for name, draw in {
             "m3": panels,
             "long-series": long_series,
             "scale": scale,
         }.items():
-            save(draw(), PICTURES / name, theme)
+            save(draw(), PICTURES / name)
             plt.close("all")
