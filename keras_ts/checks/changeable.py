@@ -11,6 +11,7 @@ from keras_ts.panel.frames import is_frame, open_frame
 from keras_ts.panel.panel import Panel
 from keras_ts.panel.roles import BY_SETTING
 from keras_ts.panel.rows import concatenated_offsets
+from keras_ts.panel.stored import StoredPanel
 from keras_ts.windows.geometry import layout
 from keras_ts.windows.spec import WindowSpec
 from keras_ts.windows.split import all_windows
@@ -91,6 +92,11 @@ class ChangeableSeries:
 
 def _opened(item: Any) -> Any:
     """Return a frame or a column of narwhals, or an array."""
+    if isinstance(item, StoredPanel):
+        raise TypeError(
+            "check_leakage changes values, and a PanelStore can only be read. Pass some of its "
+            "series as a frame."
+        )
     if is_frame(item):
         return open_frame(item)
     if not hasattr(item, "to_list"):

@@ -84,8 +84,8 @@ def check_leakage(
             copy of ``series`` in the same form (an array for a list of numbers). Anything fitted
             outside of it counts as known. Or a Keras model, which is run on
             ``windows.build(series)``.
-        series: Anything that ``windows.build`` takes; values may be missing if ``predict`` fills
-            them.
+        series: Anything that ``windows.build`` takes but a ``PanelStore``; values may be missing
+            if ``predict`` fills them.
         windows: The windows that are predicted. If they name columns that the series lacks,
             ``predict`` is expected to make these. With ``targets="sequence"``, every input step
             has a forecast of its own.

@@ -146,9 +146,9 @@ class ComparisonReport(Report):
         else:
             places = np.arange(tallies[0].columns)
             keys = {by: label_column(tuple(self._targets))}
-        return Table(
-            name=np.repeat(self.table["name"], len(places)),
-            **{c: np.tile(values, len(tallies)) for c, values in by_id_column(keys).items()},
+        scores = {
+            "name": np.repeat(self.table["name"], len(places)),
+            **{name: np.tile(values, len(tallies)) for name, values in keys.items()},
             **{
                 metric: np.concatenate([tally.metric(metric, by)[places] for tally in tallies])
                 for metric in self._metrics()
@@ -156,7 +156,8 @@ class ComparisonReport(Report):
             **(class_coverages(tallies, places, self._origins) if by == "inputs" else {}),
             **(self._verdicts_on(places) if by == "series" else {}),
             **(self._verdicts_on_targets() if by == "target" else {}),
-        )
+        }
+        return Table(by_id_column(scores))
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""

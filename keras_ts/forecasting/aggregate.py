@@ -54,8 +54,9 @@ def aggregate(
             its series is not NaN; a series that is NaN throughout makes its totals NaN.
         over: "step", "series", or a list of both. Totals over series use the times that all series
             of a total have; a warning names the others.
-        groups: The group of each series: a dict from id to group, or a frame of the ids and one
-            more column. Defaults to None: all series are one group.
+        groups: The group of each series: a dict from id to group, or a frame of the ids, or of
+            one of several columns of ids, and one more column. Defaults to None: all series are
+            one group.
         quantiles: Levels of the quantiles to return, by NumPy with ``method="hazen"``. None returns
             the totals of each sample. Defaults to (0.1, 0.5, 0.9).
         above: A threshold in the units of the target; a column ``above`` has the probability that
@@ -241,14 +242,27 @@ def _regular(table: Any, keys: list[str], count: int) -> bool:
 
 def _roles(heads: Any, others: list[str]) -> tuple[tuple[str, ...], str | None]:
     """Return the columns of ids and that of times, or None if there is none."""
-    names = sorted(others, key=lambda name: heads[name].dtype.is_temporal())
-    timed = bool(names) and heads[names[-1]].dtype.is_temporal()
-    if names and not timed and "step" in heads.columns:
-        # The rows of the first step have all ids, but not all times.
-        begun = heads.filter(heads["step"] == heads["step"].min())
-        first, found = (len(table.select(names).unique()) for table in (begun, heads))
-        timed = first < found or (len(begun) == len(heads) and len(names) == 2)
-    return (tuple(names[:-1]), names[-1]) if timed else (tuple(names), None)
+    # Times are dates or numbers. In the rows of the first step are all ids, but not all times. If
+    # all rows are of one step, each series has one time, which forecasts write behind the ids.
+    if "step" not in heads.columns:
+        return tuple(others), None
+    codes = {name: numbered_ids(heads[name])[1] for name in heads.columns}
+    begun = (heads["step"] == heads["step"].min()).to_numpy()
+    kinds = {name: heads[name].dtype for name in others}
+    able = [name for name, kind in kinds.items() if kind.is_temporal() or kind.is_numeric()]
+    fits = {}
+    for name in able:
+        ids = [codes[of] for of in (*others, _ORIGIN) if of in codes and of != name]
+        first, series = distinct_rows([np.zeros(len(heads), np.int64), *ids])
+        rows = min(len(distinct_rows([series, codes[of]])[0]) for of in ("step", name))
+        fits[name] = rows == len(heads), -len(first)
+    moving = [name for name in able if not np.isin(codes[name], codes[name][begun]).all()]
+    last = [name for name in others[-1:] if begun.all() and kinds[name].is_temporal()]
+    several = len(others) > 1
+    single = [name for name in able if fits[name][0] and (several or kinds[name].is_temporal())]
+    # If there are several, the fewest series have times; of equally few, those of the last column.
+    times = max(reversed(moving or last or single), key=fits.__getitem__, default=None)
+    return tuple(name for name in others if name != times), times
 
 
 def _groups(groups: Any, read: Samples) -> tuple[str, list[Any]]:
@@ -256,8 +270,25 @@ def _groups(groups: Any, read: Samples) -> tuple[str, list[Any]]:
     column = "group"
     if not isinstance(groups, Mapping):
         table = open_frame(groups)
-        (column,) = (name for name in table.columns if name not in read.ids)
-        groups = dict(zip(series_ids(table, read.ids), table[column].to_list(), strict=True))
+        ids = [name for name in read.ids if name in table.columns]
+        rest = [name for name in table.columns if name not in ids]
+        if not ids or len(rest) != 1:
+            raise ValueError(
+                f"groups must be a frame of ids, {_checks.shown(list(read.ids))}, and one more "
+                f"column. Received the columns {_checks.shown(list(table.columns))}."
+            )
+        (column,), named = rest, series_ids(table, ids)
+        rows, groups = list(zip(named, table[column].to_list(), strict=True)), {}
+        for label, group in rows:
+            if groups.setdefault(label, group) != group:
+                raise ValueError(f"groups has two groups of {_checks.shown(label)}.")
+        if len(ids) < len(read.ids):
+            places = [read.ids.index(name) for name in ids]
+            parts = {label: tuple(label[place] for place in places) for label in read.labels}
+            groups = {
+                label: groups.get(part if len(ids) > 1 else part[0])
+                for label, part in parts.items()
+            }
     if lacking := [label for label in read.labels if groups.get(label) is None]:
         raise ValueError(f"groups lacks the ids {_checks.shown(lacking)} of samples.")
     return column, [groups[label] for label in read.labels]

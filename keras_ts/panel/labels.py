@@ -101,6 +101,11 @@ def by_id_column(table: Mapping[str, Array]) -> dict[str, Array]:
     for name, values in table.items():
         first = values[0] if name == "series" and len(values) else None
         if isinstance(first, SeriesId):
+            if twice := [column for column in first.names if column in table]:
+                raise ValueError(
+                    f"id_column names {twice[0]!r}, and the table has a column of that name. "
+                    "Rename it in the series."
+                )
             columns = zip(first.names, zip(*values, strict=True), strict=True)
             parted |= {column: label_column(ids) for column, ids in columns}
         else:

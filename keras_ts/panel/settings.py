@@ -98,7 +98,7 @@ class TableSettings(_checks.Settings):
             ids = _distinct("id_column", "column", list(ids))
             checked["id_column"] = ids = ids if len(ids) > 1 else ids[0]
         for name in ids if isinstance(ids, tuple) else (ids,):
-            _checks.instance("id_column", name, str | None)
+            _checks.instance("id_column", name, str if isinstance(ids, tuple) else str | None)
         _checks.instance("time_column", self.time_column, str | None)
         _check_apart(checked, ids, self.time_column)
         if self.calendar is not None:

@@ -21,7 +21,7 @@ from keras_ts.windows.geometry import (
     windows_reading,
 )
 from keras_ts.windows.origins import windows_of
-from keras_ts.windows.spec import WindowSpec
+from keras_ts.windows.spec import FIRST_ROW, WindowSpec
 
 
 def all_windows(panel: FlatSeries, spec: WindowSpec) -> WindowRanges:
@@ -75,8 +75,9 @@ def check_nonempty(ranges: WindowRanges, panel: FlatSeries, spec: WindowSpec) ->
     """Raise an error if there is no window, with the numbers that explain it."""
     if ranges.total:
         return
-    if spec.origins is not None and all_windows(panel, replace(spec, origins=None)).total:
-        raise ValueError(f"origins={spec.origins!r} leaves no window.")
+    if all_windows(panel, replace(spec, origins=None, stride=1)).total:
+        setting = "stride" if spec.origins in (None, FIRST_ROW) else "origins"
+        raise ValueError(f"{setting}={getattr(spec, setting)!r} leaves no window.")
     longest, span = int(panel.lengths.max(initial=0)), spec.geometry.span
     needed = span + spec.geometry.first_start
     if longest >= needed:

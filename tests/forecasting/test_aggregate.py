@@ -276,3 +276,63 @@ def test_what_has_no_total_is_refused(arguments, kind, message):
     arguments = {"samples": drawn(), "over": "step", **arguments}
     with pytest.raises(kind, match=message):
         aggregate(**arguments)
+
+
+def paths(keys, **columns):
+    """Sample paths of one step for each of some ids, each path one above the one before."""
+    table = pd.DataFrame(keys).assign(**columns)
+    rows = [table.assign(step=1, sample=n, units=np.arange(len(table)) * 10.0 + n) for n in (0, 1)]
+    return pd.concat(rows).sort_index(kind="stable", ignore_index=True)
+
+
+PAIRS = {"shop": ["x", "x", "y"], "product": ["p", "q", "p"]}
+COHORTS = {"cohort": pd.to_datetime(["2020-01-01", "2021-01-01"])}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        (paths(PAIRS), []),
+        (paths({"shop": [1, 1, 2], "product": [1, 2, 1]}), []),
+        (paths(PAIRS, week=5), ["week"]),
+        (paths(PAIRS, day=pd.Timestamp("2024-01-01")), ["day"]),
+        (paths(COHORTS, week=5), ["week"]),
+        (paths(COHORTS, shop="a", day=pd.Timestamp("2024-01-01")), ["day"]),
+        (paths(COHORTS, day=pd.Timestamp("2024-01-01"), shop=["a", "b"]), ["day"]),
+    ],
+    ids=lambda case: "-".join(case)[:40],
+)
+def test_ids_of_any_type_are_told_from_times(library, table, named):
+    """A single step of several series, with times or without them."""
+    totals = as_pandas(aggregate(LIBRARIES[library](table), "series", quantiles=None))
+    assert list(totals.columns) == [*named, "step", "sample", "units"]
+    np.testing.assert_array_equal(totals["units"], table.groupby("sample")["units"].sum())
+    ids = [name for name in table.columns if name not in (*named, "step", "sample", "units")]
+    steps = as_pandas(aggregate(LIBRARIES[library](table), "step", quantiles=None))
+    assert list(steps.columns) == [*ids, "sample", "units"]
+
+
+def test_series_of_several_ids_that_end_apart_have_no_total():
+    """Their one step is another week."""
+    with pytest.raises(ValueError, match="no time in common"):
+        aggregate(paths(PAIRS, week=[5, 5, 6]), "series")
+
+
+def test_groups_go_by_one_of_several_ids():
+    table = paths(PAIRS, week=5)
+    regions = pd.DataFrame({"shop": ["x", "y"], "region": ["north", "south"]})
+    totals = aggregate(table, "series", groups=regions, quantiles=None)
+    assert totals["region"].tolist() == ["north", "north", "south", "south"]
+    assert totals["units"].tolist() == [10, 12, 20, 21]
+    pairs = pd.DataFrame(PAIRS)
+    by_pair = aggregate(table, "series", groups=pairs.assign(g=[1, 1, 2]), quantiles=None)
+    assert by_pair["units"].tolist() == [10, 12, 20, 21]
+    for groups, message in (
+        (pairs, "and one more column"),
+        (pairs.assign(region="n", country="c"), "and one more column"),
+        (pd.DataFrame({"shop": ["x", "y", "x"], "g": [1, 2, 3]}), "has two groups of 'x'"),
+        (pd.DataFrame({"shop": ["x"], "g": [1]}), "lacks the ids"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            aggregate(table, "series", groups=groups)

@@ -14,6 +14,7 @@ from keras_ts import (
     Panel,
     WindowedSeries,
     aggregate,
+    backtest,
     calibrate,
     compare,
     forecast,
@@ -207,3 +208,54 @@ def test_names_of_series_are_read_and_kept():
     twice = pd.concat([rows(), rows()[:1]])
     with pytest.raises(ValueError, match=r"shop=3, product=oats"):
         Panel(twice, id_column=KEYS, **SETTINGS)
+
+
+def named(ids, days=60):
+    """Three pairs, whose second id stands in a column of that name."""
+    random, parts = np.random.default_rng(0), []
+    for shop, other in (("a", "young"), ("a", "old"), ("b", "old")):
+        day = pd.date_range("2024-01-01", periods=days)
+        units = random.normal(9, 1, days)
+        parts.append(pd.DataFrame({"shop": shop, ids: other, "day": day, "units": units}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def cut_by(ids):
+    return WindowedSeries(6, 1, id_column=["shop", ids], target_columns="units", time_column="day")
+
+
+@pytest.mark.parametrize("ids", ["target", "origin", "step", "actual", "prediction"])
+def test_an_id_never_gives_way_to_a_column_of_the_table(ids):
+    """Nor does it take one's place."""
+    dataset = cut_by(ids).build(named(ids))
+    with pytest.raises(ValueError, match=f"id_column names '{ids}'"):
+        dataset.align(np.zeros(dataset.num_windows))
+
+
+@pytest.mark.parametrize("ids", ["name", "mae", "skill", "verdict"])
+def test_an_id_is_no_metric(ids):
+    train, held_out = cut_by(ids).split(named(ids), "2024-02-15")
+    with pytest.raises(ValueError, match=f"id_column names '{ids}'"):
+        compare(None, train, held_out).scores(by="series")
+
+
+def test_a_backtest_refuses_such_ids_before_it_trains():
+    def build(train):
+        raise AssertionError("nothing may be trained")
+
+    with pytest.raises(ValueError, match="id_column names 'fold'"):
+        backtest(build, named("fold"), cut_by("fold"), n_splits=2)
+
+
+def test_an_error_tells_texts_from_numbers():
+    """The text "3" is no shop 3."""
+    table = named("product").replace({"shop": {"a": 3, "b": 4}}).infer_objects()
+    train, held_out = cut_by("product").split(table, "2024-02-15")
+    aligned = pd.DataFrame(held_out.align(np.zeros(held_out.num_windows)))
+    with pytest.raises(ValueError, match=r"\('3', 'young'\), and the series such as \(3, 'young'"):
+        compare({"table": aligned.assign(shop=aligned["shop"].astype(str))}, train, held_out)
+
+
+def test_every_id_has_a_name():
+    with pytest.raises(TypeError, match="id_column must be a str"):
+        WindowedSeries(2, id_column=["shop", None])

@@ -163,3 +163,15 @@ def test_other_values_are_refused(setting, message):
 def test_names_need_dates():
     with pytest.raises(ValueError, match="needs dates"):
         WindowedSeries(3, origins="MON").build(np.arange(20.0))
+
+
+def test_a_stride_that_leaves_no_window_is_named():
+    """No value is missing: the few rows hold no origin."""
+    hours = pd.date_range("2024-01-01 01:00", periods=20, freq="h")
+    table = pd.DataFrame({"hour": hours, "units": np.arange(20.0)})
+    settings = {"target_columns": "units", "time_column": "hour"}
+    with pytest.raises(ValueError, match="stride=24 leaves no window"):
+        WindowedSeries(3, 2, stride=24, **settings).build(table)
+    with pytest.raises(ValueError, match="origins='MON' leaves no window"):
+        WindowedSeries(3, 2, origins="MON", **settings).build(table.assign(
+            hour=hours + pd.Timedelta("1D")))  # fmt: skip

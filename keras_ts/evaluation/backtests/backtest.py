@@ -30,6 +30,7 @@ from keras_ts.evaluation.judging import Judge, season_note, season_of
 from keras_ts.evaluation.report import ComparisonReport
 from keras_ts.interface import Interface
 from keras_ts.layers.conformal_interval import checked_coverage
+from keras_ts.panel.labels import by_id_column, label_column
 from keras_ts.presets.description import RecurrentPreset
 from keras_ts.presets.regression.direct import too_many
 from keras_ts.presets.training_windows import check_settings, training_windows
@@ -41,6 +42,8 @@ from keras_ts.windows.windowed_series import WindowedSeries
 _Made = tuple[FoldParts, JudgedWindows, Fold]
 # The name of the backtested model in its report.
 _MODEL = "model"
+# The columns of the table beside those of ids and quantiles.
+_NAMES = ("fold", "seed", "origin", "step", "target", "actual", "prediction")
 # The seeds of further runs are numbered from here on, past those of folds.
 _RUNS = 1_000_000
 
@@ -166,6 +169,9 @@ def backtest(
                 # Checked before the training, which takes long.
                 check_enough(np.array([[fold.validation.num_windows]]), shares)
             judged = JudgedWindows("validation", fold.test)
+            # Columns of ids that the table cannot hold are refused before the training.
+            first = label_column(tuple(judged.labels[:1]))
+            by_id_column({**dict.fromkeys(_NAMES, first), "series": first})
             if number % every == 0 and every > 1:
                 shared = trainer.shared(fold)
             model = trainer.model(fold) if shared is None else shared()
