@@ -38,7 +38,7 @@ CASES = [
     ({"target_columns": "a", "id_column": "a"}, None, ValueError, "both name 'a'"),
     ({"id_column": 3}, None, TypeError, "id_column must be a str or None"),
     ({"id_column": ["a", "a"]}, None, ValueError, "id_column names a column twice"),
-    ({"id_column": ["a", 3]}, None, TypeError, "id_column must be a str or None"),
+    ({"id_column": ["a", 3]}, None, TypeError, "id_column must be a str"),
     ({"id_column": ["a", "b"], "target_columns": "b"}, None, ValueError, "both name 'b'"),
     ({}, np.arange(3.0), ValueError, "span 6 positions, and the longest of 1 series has 3"),
     ({}, [np.arange(3.0), np.arange(5.0)], ValueError, "the longest of 2 series has 5"),
