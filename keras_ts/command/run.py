@@ -68,9 +68,10 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--horizon", type=int, metavar="N", required=True, help="rows to forecast")
     add("--time", metavar="NAME", help="the column of dates (default: none)")
     add("--date-format", metavar="CODES", default="ISO8601", help='such as "%%d/%%m/%%Y"')
-    add("--id", metavar="NAME", nargs="+", default=[], help="the columns that name a series")
+    listed: dict[str, Any] = {"metavar": "NAME", "action": "extend", "nargs": "+", "default": []}
+    add("--id", help="the columns that name a series", **listed)
     for role in COVARIATES:
-        add(f"--{role.name}", metavar="NAME", nargs="+", default=[], help=f"columns: {role.shown}")
+        add(f"--{role.name}", help=f"columns: {role.shown}", **listed)
     add("--plan", type=Path, metavar="FILE", help="the rows to forecast (default: in FILE itself)")
     add("--sep", default=",", help='what separates columns (default: ",")')
     add("--decimal", default=".", help='the decimal point (default: ".")')

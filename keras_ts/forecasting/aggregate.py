@@ -54,9 +54,9 @@ def aggregate(
             its series is not NaN; a series that is NaN throughout makes its totals NaN.
         over: "step", "series", or a list of both. Totals over series use the times that all series
             of a total have; a warning names the others.
-        groups: The group of each series: a dict from id to group, or a frame of the ids, or of
-            one of several columns of ids, and one more column. Defaults to None: all series are
-            one group.
+        groups: The group of each series: one of several id columns, such as ``"shop"``; a dict
+            from id (of several columns, a tuple) to group; or a frame of the ids, or of some of
+            their columns, and one more column. Defaults to None: all series are one group.
         quantiles: Levels of the quantiles to return, by NumPy with ``method="hazen"``. None returns
             the totals of each sample. Defaults to (0.1, 0.5, 0.9).
         above: A threshold in the units of the target; a column ``above`` has the probability that
@@ -210,9 +210,16 @@ class Samples:
         if not np.isin(groups, groups[counted]).all():
             raise ValueError("The series of a total have no time in common. Pass groups that do.")
         if not counted.all():
-            times = np.unique(self.heads[self.times or "step"].to_numpy()[~counted])
-            what = f"times that not all series of a total have: {_checks.shown(times.tolist())}"
-            warnings.warn(f"aggregate leaves out {what}.", stacklevel=3)
+            row = int(np.argmin(counted))
+            there = self.series[cells == cells[row]]
+            of_total = np.unique(self.series[owner == owner[row]])
+            lacking = [self.labels[number] for number in np.setdiff1d(of_total, there)]
+            moment = str(self.heads[self.times or "step"][row]).removesuffix(" 00:00:00")
+            warnings.warn(
+                f"aggregate leaves out times that not all series of a total have, such as {moment},"
+                f" which {_checks.shown(lacking)} lack.",
+                stacklevel=3,
+            )
         return owner, counted
 
     def closed(self, values: Array) -> Array:
@@ -268,6 +275,10 @@ def _roles(heads: Any, others: list[str]) -> tuple[tuple[str, ...], str | None]:
 def _groups(groups: Any, read: Samples) -> tuple[str, list[Any]]:
     """Return the name of the groups' column, and the group of each series."""
     column = "group"
+    if isinstance(groups, str) and groups in read.ids:
+        place = read.ids.index(groups)
+        by_label = len(read.ids) > 1
+        return groups, [label[place] if by_label else label for label in read.labels]
     if not isinstance(groups, Mapping):
         table = open_frame(groups)
         ids = [name for name in read.ids if name in table.columns]

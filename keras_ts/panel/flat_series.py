@@ -10,7 +10,7 @@ from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.panel.clock import Clock
 from keras_ts.panel.columns import PLAIN, Columns
 from keras_ts.panel.cycles import Holidays
-from keras_ts.panel.labels import Categories, collapsed
+from keras_ts.panel.labels import Categories, SeriesId, collapsed
 from keras_ts.panel.rows import run_positions
 from keras_ts.panel.settings import Handling
 
@@ -114,7 +114,8 @@ class FlatSeries:
         """Name a series for an error message."""
         if self.single:
             return "the series"
-        return f"series {self.labels[number] if self.labels else number!r}"
+        label = self.labels[number] if self.labels else number
+        return f"series {label}" if isinstance(label, SeriesId) else f"series {label!r}"
 
 
 def lacking_rows(

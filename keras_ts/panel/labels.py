@@ -30,7 +30,9 @@ class SeriesId(tuple[Any, ...]):
         return ", ".join(f"{name}={value}" for name, value in zip(self.names, self, strict=True))
 
     def __repr__(self) -> str:
-        return f"({self})"
+        # Texts in quotes, which tell the text "3" from the number 3.
+        parts = zip(self.names, self, strict=True)
+        return f"({', '.join(f'{name}={value!r}' for name, value in parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SeriesId, (self.names, tuple(self))

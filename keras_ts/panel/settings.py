@@ -242,5 +242,8 @@ def _check_apart(checked: dict[str, Any], id_column: Any, time_column: str | Non
     for role, columns in roles.items():
         for column in columns if isinstance(columns, tuple) else (columns,):
             if column is not None and column in seen:
-                raise ValueError(f"{seen[column]} and {role} both name {column!r}; use one.")
+                raise ValueError(
+                    f"{seen[column]} and {role} both name {column!r}; use one, or a copy of the "
+                    "column under another name."
+                )
             seen[column] = role

@@ -158,7 +158,10 @@ def _of_frames(series: Any, forecast: Any, column: str | None, ids: Any) -> list
         one = str if len(id_columns) == 1 else str | tuple
         chosen = [ids] if isinstance(ids, one) or not np.iterable(ids) else list(ids)
     if unknown := [label for label in chosen if label not in labels]:
-        raise ValueError(f"ids must be ids in predictions. Received: {_checks.shown(unknown)}.")
+        raise ValueError(
+            f"ids must be ids in predictions, such as {labels[0]!r}. Received: "
+            f"{_checks.shown(unknown)}."
+        )
     drawn = []
     for label in chosen:
         past, future = history, ahead

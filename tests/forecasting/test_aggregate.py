@@ -336,3 +336,18 @@ def test_groups_go_by_one_of_several_ids():
     ):
         with pytest.raises(ValueError, match=message):
             aggregate(table, "series", groups=groups)
+
+
+def test_groups_may_be_one_of_several_ids():
+    totals = aggregate(paths(PAIRS, week=5), "series", groups="shop", quantiles=None)
+    assert totals["shop"].tolist() == ["x", "x", "y", "y"]
+    assert totals["units"].tolist() == [10, 12, 20, 21]
+
+
+def test_a_series_that_ends_apart_is_named():
+    """The others have the times that it lacks."""
+    table = pd.concat([paths(PAIRS, week=5), paths(PAIRS, week=6).assign(step=2)])
+    short = table[~((table["week"] == 6) & (table["product"] == "q"))]
+    with pytest.warns(UserWarning, match=r"such as 6, which \[\(shop='x', product='q'\)\] lack"):
+        totals = aggregate(short, "series", quantiles=None)
+    assert totals["week"].tolist() == [5, 5]

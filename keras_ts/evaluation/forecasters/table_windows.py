@@ -13,7 +13,7 @@ from keras_ts._quantiles import points_of
 from keras_ts._typing import Array, BoolArray, IntArray
 from keras_ts.evaluation.forecasters.table import SAMPLE, Fields, ForecastTable, Times
 from keras_ts.evaluation.judged import JudgedWindows
-from keras_ts.panel.labels import Rows, SeriesId, places_of
+from keras_ts.panel.labels import Rows, places_of
 
 
 class OnWindows(NamedTuple):
@@ -82,12 +82,11 @@ def on_windows(name: str, table: Any, judged: JudgedWindows) -> OnWindows:
     if not usable.any():
         ids = ""
         if (series < 0).all() and fields.ids:
-            # As tuples, which tell the text "3" from the number 3.
-            theirs, ours = (
-                _checks.shown(tuple(label) if isinstance(label, SeriesId) else label)
-                for label in (read.series(fields.ids)[0][0], judged.labels[0])
+            first = read.series(fields.ids)[0][0]
+            ids = (
+                f" It has ids such as {_checks.shown(first)}, and the series "
+                f"such as {_checks.shown(judged.labels[0])}."
             )
-            ids = f" It has ids such as {theirs}, and the series such as {ours}."
         raise ValueError(
             f"{name} forecasts none of the targets that are judged: no row has the series, the "
             f"origin and the time of one.{ids} Judge it on the rows that it forecasts."
