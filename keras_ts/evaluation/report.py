@@ -35,7 +35,7 @@ from keras_ts.scores.schema import FORMAT, LONGEST_TEXT, plain
 # Of the targets on which a model does not beat the best baseline, this many get a sentence each.
 _MOST_LOST = 10
 # Two forecasts are the same if the errors of each window differ by at most this share of the mean
-# error. Rounding to float32 makes errors of 1 differ by 6e-5 if the values are about 1000.
+# error. Rounding to float32 makes errors of 1 differ by 6e-5 if values are about 1000.
 _SAME = 1e-4
 
 
@@ -96,8 +96,7 @@ class ComparisonReport(Report):
     _folds: int | None
     _runs: dict[str, Any]  # how level and step vary in train
     _notes: list[str]
-    # Skills on single series by forecaster, computed when first asked for: that may take seconds.
-    _found: dict[str, Skill] = field(default_factory=dict)
+    _found: dict[str, Skill] = field(default_factory=dict)  # on single series, once asked for
 
     @property
     def model_verdicts(self) -> dict[str, str]:
@@ -146,7 +145,7 @@ class ComparisonReport(Report):
         else:
             places = np.arange(tallies[0].columns)
             keys = {by: label_column(tuple(self._targets))}
-        scores = {
+        columns = {
             "name": np.repeat(self.table["name"], len(places)),
             **{name: np.tile(values, len(tallies)) for name, values in keys.items()},
             **{
@@ -157,7 +156,7 @@ class ComparisonReport(Report):
             **(self._verdicts_on(places) if by == "series" else {}),
             **(self._verdicts_on_targets() if by == "target" else {}),
         }
-        return Table(by_id_column(scores))
+        return Table(by_id_column(columns))
 
     def _metrics(self) -> list[str]:
         """Return the columns of the table that are metrics."""
