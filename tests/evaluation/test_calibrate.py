@@ -78,7 +78,7 @@ def test_windows_with_holes_are_held_as_often_as_margins_say(levels, columns):
 
 def test_young_series_are_held_as_often_as_old_ones(tmp_path):
     """The mean of a few inputs errs more than that of twenty, so its band is wider."""
-    windows = WindowedSeries(20, 2, missing="mask", min_inputs=1)
+    windows = WindowedSeries(20, 2, missing="mask", min_inputs=1, batch_size=512)
     past = keras.Input((20,))
     known = ops.logical_not(ops.isnan(past))
     total = ops.sum(ops.where(known, past, ops.zeros_like(past)), axis=1, keepdims=True)

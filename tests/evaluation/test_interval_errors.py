@@ -66,7 +66,7 @@ def test_bands_have_the_units_in_which_errors_were_measured(window, fewest, targ
 
 def test_bands_hold_before_and_after_a_net_sees_a_season():
     """It takes the season off from two periods on: in less, its errors are as large as that."""
-    windows = WindowedSeries(28, 2, missing="mask", min_inputs=12)
+    windows = WindowedSeries(28, 2, missing="mask", min_inputs=12, batch_size=512)
     noise, week = np.random.default_rng(0), 5 * np.array([0, 1, -1, 2, -2, 1, -1])
     old, young = (
         windows.build([*noise.normal(week[(noise.integers(7, size=(count, 1)) + steps) % 7])])

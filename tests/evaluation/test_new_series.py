@@ -70,8 +70,9 @@ def test_the_band_without_an_input_holds_what_other_series_sell():
         return list(np.stack([sizes * (1 + 0.1 * rng.normal(size=(count, 60))), kinds], axis=2))
 
     windows = WindowedSeries(
-        8, 2, missing="mask_targets", min_inputs=0, target_columns=0, static_columns=1
-    )
+        8, 2, missing="mask_targets", min_inputs=0, target_columns=0, static_columns=1,
+        batch_size=512,
+    )  # fmt: skip
     train, held_out = windows.split(panel_of(100), at=40)
     net = RecurrentPreset(units=(2,), window_norm="last", smoothing="mixed").build(train)
     model = calibrate(net, held_out, coverage=0.8)

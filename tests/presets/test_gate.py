@@ -181,7 +181,7 @@ def test_a_target_without_an_error_has_no_say(monkeypatch):
 
 
 @pytest.mark.parametrize("promoted", [False, True])
-def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promoted):
+def test_the_untrained_net_takes_the_place_of_a_regression_that_errs_more(promoted, forked_reload):
     table = closed(4, promoted)
     settings = {"window": 14, "horizon": 2, "time_column": "day", "calendar": ["week", "year"]}
     columns = {"target_columns": "units", **({"future_columns": "promotion"} if promoted else {})}
